@@ -1,0 +1,204 @@
+//! The bounded cache in front of the store.
+//!
+//! It speeds up and never decides: whatever comes out of it is still judged by `decide`.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::SessionId;
+use crate::session::{EndReason, Session, Stamp};
+use crate::store::{Loaded, Revoke, StoreError, Target, Timestamp};
+
+mod generations;
+mod link;
+mod tombstones;
+
+use self::generations::Generations;
+pub(crate) use self::link::Link;
+use self::tombstones::Tombstones;
+
+/// Tokens remembered as not live: few, because they are worth little.
+const GONE_CAPACITY: u64 = 10_000;
+/// For how long; a store learns of a token that it did not know only by issuing it.
+const GONE_MEMORY: Duration = Duration::from_secs(5);
+
+/// What asking the store came to.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    Live(Session),
+    Gone(Gone),
+    /// The store could not tell.
+    Failed(StoreError),
+}
+
+/// Why a token stands for no live session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gone {
+    Ended(EndReason),
+    NeverSeen,
+}
+
+pub(crate) struct Cache {
+    /// The cache of record. A fixed-size table in front of it may answer hits one day: what is
+    /// in here is checked by generation, not by who keeps it.
+    live: moka::sync::Cache<SessionId, Session>,
+    gone: moka::sync::Cache<SessionId, (Gone, Timestamp)>,
+    /// Caches nothing: every load ends as an error, which moka shares with all who wait for it.
+    loads: moka::future::Cache<SessionId, Infallible>,
+    generations: Generations,
+    tombstones: Tombstones,
+    pub(crate) link: Link,
+}
+
+impl Cache {
+    pub(crate) fn new(capacity: u64) -> Self {
+        Self {
+            live: moka::sync::Cache::new(capacity),
+            gone: moka::sync::Cache::builder()
+                .max_capacity(GONE_CAPACITY)
+                .time_to_live(GONE_MEMORY)
+                .build(),
+            loads: moka::future::Cache::new(0),
+            generations: Generations::new(),
+            tombstones: Tombstones::default(),
+            link: Link::default(),
+        }
+    }
+
+    /// What is held of a session, unless something was revoked near it since.
+    pub(crate) fn get(&self, id: SessionId) -> Option<Session> {
+        let session = self.live.get(&id)?;
+        session.is_of(self.generations.of(id)).then_some(session)
+    }
+
+    /// Why a token was found to stand for no live session a moment ago.
+    pub(crate) fn gone(&self, id: SessionId, now: Timestamp) -> Option<Gone> {
+        let (gone, found_at) = self.gone.get(&id)?;
+        (now.since(found_at) < GONE_MEMORY).then_some(gone)
+    }
+
+    /// Sessions held at the moment, to within what moka has not counted yet.
+    pub(crate) fn len(&self) -> u64 {
+        self.live.entry_count()
+    }
+
+    /// Asks the store by `load`, once for all who ask about the same session at the same time.
+    ///
+    /// # Concurrent calls for the same session
+    ///
+    /// One of them runs its `load`; the others wait for its answer. If it is dropped, another one
+    /// takes over with its own.
+    pub(crate) async fn load<F, L, N>(&self, id: SessionId, mut load: L, now: N) -> Answer
+    where
+        L: FnMut() -> F,
+        F: Future<Output = Result<Loaded, StoreError>>,
+        N: Fn() -> Timestamp,
+    {
+        loop {
+            let flight = async { Err(self.ask(id, load(), &now).await) };
+            let answer = match self.loads.try_get_with(id, flight).await {
+                Ok(never) => match never {},
+                Err(answer) => Arc::unwrap_or_clone(answer),
+            };
+            match &answer {
+                // The store may have been read before a revocation that is complete by now.
+                Answer::Live(session) if !session.is_of(self.generations.of(id)) => {}
+                _ => return answer,
+            }
+        }
+    }
+
+    /// Keeps a session that was put in the store just now, so that its first use is a hit.
+    ///
+    /// `stamp` was taken before the store was written to.
+    pub(crate) fn keep(&self, session: Session) {
+        self.live.insert(session.id(), session);
+    }
+
+    /// The stamp for a question to the store that starts now.
+    pub(crate) fn stamp(&self, id: SessionId, now: Timestamp) -> Stamp {
+        Stamp {
+            confirmed_at: now,
+            generation: self.generations.of(id),
+        }
+    }
+
+    /// Refuses what a revocation targets from now on. Comes before the store is written to.
+    pub(crate) fn revoking(&self, revoke: &Revoke) {
+        self.tombstones.raise(revoke);
+        match &revoke.target {
+            Target::Session(id) => self.generations.move_session(*id),
+            Target::User(user) | Target::Others { user, .. } => {
+                self.generations.move_user(user.bucket());
+            }
+        }
+    }
+
+    /// The store has ended these sessions. Questions older than `deadline` have been answered.
+    pub(crate) fn revoked(
+        &self,
+        revoke: &Revoke,
+        ended: &[SessionId],
+        now: Timestamp,
+        deadline: Duration,
+    ) {
+        self.tombstones
+            .settle(revoke, ended, now, now.after(deadline));
+        self.changed(ended);
+    }
+
+    /// A revocation failed and will not be tried again.
+    pub(crate) fn not_revoked(&self, revoke: &Revoke, now: Timestamp) {
+        self.tombstones.withdraw(revoke, now);
+    }
+
+    /// Whatever is held of these sessions, or is being loaded, is out of date.
+    pub(crate) fn changed(&self, sessions: &[SessionId]) {
+        for id in sessions {
+            self.generations.move_session(*id);
+        }
+    }
+
+    async fn ask(
+        &self,
+        id: SessionId,
+        load: impl Future<Output = Result<Loaded, StoreError>>,
+        now: impl Fn() -> Timestamp,
+    ) -> Answer {
+        let stamp = self.stamp(id, now());
+        let buried = |record| self.tombstones.find(id, record, now());
+        if let Some(reason) = buried(None) {
+            return Answer::Gone(Gone::Ended(reason));
+        }
+        let loaded = load.await;
+        if let Ok(Loaded::Live(record)) = &loaded
+            && let Some(reason) = buried(Some(record))
+        {
+            return Answer::Gone(Gone::Ended(reason));
+        }
+        self.fill(id, stamp, loaded)
+    }
+
+    /// Puts an answer of the store where it belongs. Errors belong nowhere.
+    fn fill(&self, id: SessionId, stamp: Stamp, loaded: Result<Loaded, StoreError>) -> Answer {
+        let gone = match loaded {
+            Ok(Loaded::Live(record)) => {
+                let session = Session::new(id, record, stamp);
+                let session = match self.live.get(&id) {
+                    Some(earlier) => session.continuing(&earlier),
+                    None => session,
+                };
+                self.live.insert(id, session.clone());
+                return Answer::Live(session);
+            }
+            Ok(Loaded::Ended(reason)) => Gone::Ended(reason),
+            Ok(Loaded::NeverSeen) => Gone::NeverSeen,
+            Err(error) => return Answer::Failed(error),
+        };
+        self.live.invalidate(&id);
+        self.gone.insert(id, (gone, stamp.confirmed_at));
+        Answer::Gone(gone)
+    }
+}

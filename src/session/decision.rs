@@ -1,0 +1,217 @@
+use std::time::Duration;
+
+use super::EndReason;
+use crate::time::Timestamp;
+
+/// What is known of a session on this node, as far as a decision needs it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts {
+    pub(crate) absolute_end: Timestamp,
+    pub(crate) idle_deadline: Timestamp,
+    pub(crate) retires_at: Option<Timestamp>,
+    /// When the store was asked for what is known.
+    pub(crate) confirmed_at: Timestamp,
+}
+
+/// How far the store stands behind the facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoreState {
+    /// Revocations reach this node, and have without a gap since this instant.
+    Linked { since: Timestamp },
+    /// Revocations may not reach this node.
+    Unlinked,
+    /// The facts are the store's answer to this very request.
+    Answered,
+    /// The store was asked for this very request and could not tell.
+    Silent,
+}
+
+/// How long facts are good for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Freshness {
+    /// Without a question to the store, while revocations reach this node.
+    pub(crate) linked: Duration,
+    /// Without a question to the store, while they may not.
+    pub(crate) unlinked: Duration,
+    /// While the store cannot tell.
+    pub(crate) grace: Duration,
+}
+
+/// The decision about a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Valid {
+        /// The facts are about to get stale: ask the store in the background.
+        refresh: bool,
+    },
+    Invalid(EndReason),
+    /// Ask the store, then decide again.
+    Confirm,
+    /// The store could not tell, and the facts are too old or do not suffice.
+    Unknown,
+}
+
+/// Decides about a session from what is known, at `now`.
+///
+/// Retirement and the absolute end are final: nothing moves them. The idle deadline is not,
+/// because another node may have seen a use that this one does not know of.
+pub(crate) fn decide(
+    facts: &Facts,
+    now: Timestamp,
+    store: StoreState,
+    freshness: &Freshness,
+) -> Verdict {
+    if facts.retires_at.is_some_and(|end| now >= end) {
+        return Verdict::Invalid(EndReason::Replaced);
+    }
+    if now >= facts.absolute_end {
+        return Verdict::Invalid(EndReason::Expired);
+    }
+    let idle = now >= facts.idle_deadline;
+    let age = now.since(facts.confirmed_at);
+    match store {
+        StoreState::Answered if idle => Verdict::Invalid(EndReason::Idle),
+        StoreState::Answered => Verdict::Valid { refresh: false },
+        StoreState::Silent if idle || age >= freshness.grace => Verdict::Unknown,
+        StoreState::Silent => Verdict::Valid { refresh: false },
+        StoreState::Linked { .. } | StoreState::Unlinked if idle => Verdict::Confirm,
+        StoreState::Linked { since } if facts.confirmed_at >= since && age < freshness.linked => {
+            Verdict::Valid {
+                refresh: age >= freshness.linked.mul_f64(0.8),
+            }
+        }
+        StoreState::Unlinked if age < freshness.unlinked => Verdict::Valid { refresh: false },
+        StoreState::Linked { .. } | StoreState::Unlinked => Verdict::Confirm,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::StoreState::{Answered, Linked, Silent, Unlinked};
+    use super::Verdict::{Confirm, Invalid, Unknown};
+    use super::*;
+
+    const FRESHNESS: Freshness = Freshness {
+        linked: Duration::from_secs(30),
+        unlinked: Duration::from_secs(3),
+        grace: Duration::from_secs(60),
+    };
+    const VALID: Verdict = Verdict::Valid { refresh: false };
+    const REFRESH: Verdict = Verdict::Valid { refresh: true };
+    const LINKED: StoreState = Linked { since: at(0) };
+
+    const fn at(millis: u64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    /// Far from every end; confirmed at 100 s.
+    fn live() -> Facts {
+        Facts {
+            absolute_end: at(1_000_000_000),
+            idle_deadline: at(500_000_000),
+            retires_at: None,
+            confirmed_at: at(100_000),
+        }
+    }
+
+    #[track_caller]
+    fn table(facts: &Facts, rows: &[(u64, [Verdict; 4])]) {
+        for (now, verdicts) in rows {
+            for (store, verdict) in [LINKED, Unlinked, Answered, Silent]
+                .into_iter()
+                .zip(verdicts)
+            {
+                let decided = decide(facts, at(*now), store, &FRESHNESS);
+                assert_eq!(decided, *verdict, "at {now} with the store {store:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_live_session_is_as_good_as_its_last_confirmation() {
+        table(
+            &live(),
+            &[
+                // A clock that was set back makes facts look fresh, never old.
+                (99_999, [VALID, VALID, VALID, VALID]),
+                (100_000, [VALID, VALID, VALID, VALID]),
+                (102_999, [VALID, VALID, VALID, VALID]),
+                (103_000, [VALID, Confirm, VALID, VALID]),
+                (123_999, [VALID, Confirm, VALID, VALID]),
+                (124_000, [REFRESH, Confirm, VALID, VALID]),
+                (129_999, [REFRESH, Confirm, VALID, VALID]),
+                (130_000, [Confirm, Confirm, VALID, VALID]),
+                (159_999, [Confirm, Confirm, VALID, VALID]),
+                (160_000, [Confirm, Confirm, VALID, Unknown]),
+            ],
+        );
+    }
+
+    #[test]
+    fn an_idle_session_is_refused_by_the_store_s_word_only() {
+        let facts = Facts {
+            idle_deadline: at(101_000),
+            ..live()
+        };
+        let idle = Invalid(EndReason::Idle);
+        table(
+            &facts,
+            &[
+                (100_999, [VALID, VALID, VALID, VALID]),
+                (101_000, [Confirm, Confirm, idle, Unknown]),
+                (999_999_999, [Confirm, Confirm, idle, Unknown]),
+            ],
+        );
+    }
+
+    #[test]
+    fn the_absolute_end_needs_no_store() {
+        let facts = Facts {
+            absolute_end: at(101_000),
+            idle_deadline: at(101_000),
+            ..live()
+        };
+        table(
+            &facts,
+            &[
+                (100_999, [VALID; 4]),
+                (101_000, [Invalid(EndReason::Expired); 4]),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_retired_session_is_replaced_when_its_grace_is_over() {
+        let facts = Facts {
+            absolute_end: at(101_000),
+            idle_deadline: at(101_000),
+            retires_at: Some(at(100_500)),
+            ..live()
+        };
+        table(
+            &facts,
+            &[
+                (100_499, [VALID; 4]),
+                (100_500, [Invalid(EndReason::Replaced); 4]),
+                (101_000, [Invalid(EndReason::Replaced); 4]),
+            ],
+        );
+    }
+
+    #[test]
+    fn nothing_from_before_the_link_is_trusted_unconfirmed() {
+        let decided =
+            |since, now| decide(&live(), at(now), Linked { since: at(since) }, &FRESHNESS);
+        assert_eq!(decided(100_000, 100_001), VALID);
+        assert_eq!(decided(100_001, 100_001), Confirm);
+    }
+
+    #[test]
+    fn without_grace_a_silent_store_means_unknown() {
+        let strict = Freshness {
+            grace: Duration::ZERO,
+            ..FRESHNESS
+        };
+        assert_eq!(decide(&live(), at(100_000), Silent, &strict), Unknown);
+    }
+}

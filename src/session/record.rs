@@ -1,0 +1,120 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{EndReason, Touch};
+use crate::time::Timestamp;
+use crate::{Identity, SessionId};
+
+/// What a store keeps of one live session.
+///
+/// The fields are public for stores; handlers see a [`Session`](crate::Session).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Record {
+    /// Who logged in.
+    pub identity: Identity,
+    /// When; a rotation keeps it.
+    pub issued_at: Timestamp,
+    /// When the session ends however much it is used; a rotation keeps it.
+    pub absolute_end: Timestamp,
+    /// How long the session may go unused.
+    pub idle_timeout: Duration,
+    /// When the session ends if it is not used again, as far as the store knows.
+    pub idle_deadline: Timestamp,
+    /// The last use that the store was told of; `None` for a session never used.
+    pub last_used: Option<Timestamp>,
+    /// The end of the grace that a rotation or a newer login left to this session.
+    pub retires_at: Option<Timestamp>,
+    /// The session that took this one's place.
+    pub successor: Option<SessionId>,
+    /// The application's data, as JSON text.
+    pub data: Option<Arc<str>>,
+}
+
+impl Record {
+    /// A session issued at `now`, not used yet.
+    #[must_use]
+    pub fn issued(
+        identity: Identity,
+        now: Timestamp,
+        lifetime: Duration,
+        idle_timeout: Duration,
+        data: Option<Arc<str>>,
+    ) -> Self {
+        Self {
+            identity,
+            issued_at: now,
+            absolute_end: now.after(lifetime),
+            idle_timeout,
+            idle_deadline: now.after(idle_timeout),
+            last_used: None,
+            retires_at: None,
+            successor: None,
+            data,
+        }
+    }
+
+    /// The record of the session that takes this one's place at `now`: same user, same absolute end.
+    #[must_use]
+    pub fn rotated(&self, now: Timestamp, data: Option<Arc<str>>) -> Self {
+        Self {
+            idle_deadline: now.after(self.idle_timeout),
+            last_used: None,
+            data: data.or_else(|| self.data.clone()),
+            ..self.clone()
+        }
+    }
+
+    /// Why the session is over at `now`, if it is. Replaced comes before absolute before idle.
+    #[must_use]
+    pub fn ended(&self, now: Timestamp) -> Option<EndReason> {
+        if self.retires_at.is_some_and(|end| now >= end) {
+            Some(EndReason::Replaced)
+        } else if now >= self.absolute_end {
+            Some(EndReason::Expired)
+        } else if now >= self.idle_deadline {
+            Some(EndReason::Idle)
+        } else {
+            None
+        }
+    }
+
+    /// Whether a newer session has taken this one's place and this one lives on in its grace.
+    #[must_use]
+    pub const fn is_retired(&self) -> bool {
+        self.retires_at.is_some()
+    }
+
+    /// When the session is over if nothing more happens to it.
+    #[must_use]
+    pub fn end(&self) -> Timestamp {
+        let absolute = self.retires_at.unwrap_or(self.absolute_end);
+        absolute.min(self.absolute_end).min(self.idle_deadline)
+    }
+
+    /// Until when a store keeps the record: one idle timeout beyond the end, so that it can say
+    /// why the session ended and take in a late touch.
+    #[must_use]
+    pub fn kept_until(&self) -> Timestamp {
+        self.end().after(self.idle_timeout)
+    }
+
+    /// Takes in a use; `false` if the session had ended by then.
+    pub fn touch(&mut self, touch: &Touch) -> bool {
+        let accepted = touch.used_at <= self.idle_deadline && touch.used_at < self.absolute_end;
+        if accepted {
+            let deadline = touch.used_at.after(self.idle_timeout).after(touch.slack);
+            self.idle_deadline = self.idle_deadline.max(deadline);
+            self.last_used = self.last_used.max(Some(touch.used_at));
+        }
+        accepted
+    }
+
+    /// Leaves the session a grace until `end`, after which `successor` stands in its place.
+    pub fn retire(&mut self, end: Timestamp, successor: SessionId) {
+        self.retires_at = Some(end);
+        self.successor = Some(successor);
+    }
+}

@@ -1,0 +1,197 @@
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use super::Sessions;
+use crate::session::Freshness;
+use crate::store::SessionStore;
+use crate::time::Clock;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What [`Sessions`] go by.
+#[derive(Clone, Debug)]
+pub(super) struct Config {
+    pub(super) idle_timeout: Duration,
+    pub(super) lifetime: Duration,
+    pub(super) rotation_grace: Duration,
+    pub(super) sessions_per_user: Option<usize>,
+    pub(super) cache_capacity: u64,
+    pub(super) freshness: Freshness,
+    pub(super) store_deadline: Duration,
+    pub(super) loads_in_flight: usize,
+    pub(super) pending_revocations: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            idle_timeout: 2 * HOUR,
+            lifetime: 30 * DAY,
+            rotation_grace: MINUTE / 2,
+            sessions_per_user: None,
+            cache_capacity: 200_000,
+            freshness: Freshness {
+                linked: MINUTE / 2,
+                unlinked: Duration::from_secs(3),
+                grace: MINUTE,
+            },
+            store_deadline: Duration::from_millis(250),
+            loads_in_flight: 256,
+            pending_revocations: 10_000,
+        }
+    }
+}
+
+/// Configures [`Sessions`]. Every setting has a default that suits production.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_wx_session::{Sessions, store::MemoryStore};
+///
+/// let sessions = Sessions::builder(MemoryStore::new())
+///     .idle_timeout(Duration::from_secs(30 * 60))
+///     .sessions_per_user(5)
+///     .build()?;
+///
+/// let no_room = Sessions::builder(MemoryStore::new()).sessions_per_user(0).build();
+/// assert!(no_room.is_err());
+/// # Ok::<_, tower_wx_session::ConfigError>(())
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct SessionsBuilder<S> {
+    store: S,
+    config: Config,
+    clock: Clock,
+}
+
+impl<S> SessionsBuilder<S> {
+    pub(super) fn new(store: S) -> Self {
+        Self {
+            store,
+            config: Config::default(),
+            clock: Clock::monotonic(),
+        }
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut Config)) -> Self {
+        set(&mut self.config);
+        self
+    }
+
+    /// How long a session may go unused. Default: 2 hours.
+    ///
+    /// A session never used ends exactly then; one that was used, at the earliest then and at
+    /// most a tenth later, because the store is told of uses only once per tenth.
+    pub fn idle_timeout(self, timeout: Duration) -> Self {
+        self.with(|config| config.idle_timeout = timeout)
+    }
+
+    /// How long a session lasts however much it is used. Default: 30 days.
+    pub fn lifetime(self, lifetime: Duration) -> Self {
+        self.with(|config| config.lifetime = lifetime)
+    }
+
+    /// How long an old token stays good after a rotation, or after a login that presented it.
+    /// Default: 30 seconds.
+    pub fn rotation_grace(self, grace: Duration) -> Self {
+        self.with(|config| config.rotation_grace = grace)
+    }
+
+    /// How many sessions a user may have: a login beyond that ends the oldest one. Default: any
+    /// number, because a mini program's parallel requests log in in parallel.
+    pub fn sessions_per_user(self, most: usize) -> Self {
+        self.with(|config| config.sessions_per_user = Some(most))
+    }
+
+    /// How many sessions are cached in front of the store. Default: 200 000.
+    pub fn cache_capacity(self, sessions: u64) -> Self {
+        self.with(|config| config.cache_capacity = sessions)
+    }
+
+    /// How long a cached session is good without asking the store, while revocations reach this
+    /// node. Default: 30 seconds; the store is asked in the background at four fifths of it.
+    pub fn fresh_for(self, span: Duration) -> Self {
+        self.with(|config| config.freshness.linked = span)
+    }
+
+    /// The same while revocations may not reach this node. Default: 3 seconds.
+    pub fn fresh_for_without_link(self, span: Duration) -> Self {
+        self.with(|config| config.freshness.unlinked = span)
+    }
+
+    /// How long after its last confirmation a known session passes while the store cannot tell.
+    /// Default: 60 seconds. Zero: nothing passes that the store does not confirm in time.
+    pub fn grace(self, span: Duration) -> Self {
+        self.with(|config| config.freshness.grace = span)
+    }
+
+    /// The longest that anything waits for the store, queueing included. Default: 250 ms.
+    pub fn store_deadline(self, deadline: Duration) -> Self {
+        self.with(|config| config.store_deadline = deadline)
+    }
+
+    /// Questions to the store at the same time; more of them wait. Default: 256.
+    pub fn loads_in_flight(self, most: usize) -> Self {
+        self.with(|config| config.loads_in_flight = most)
+    }
+
+    /// Revocations that wait for a store that is down; one more fails. Default: 10 000.
+    pub fn pending_revocations(self, most: usize) -> Self {
+        self.with(|config| config.pending_revocations = most)
+    }
+
+    /// Tells the time by a clock that a test moves; give the store the same one.
+    #[cfg(any(test, feature = "test-util"))]
+    pub fn clock(self, clock: crate::time::ManualClock) -> Self {
+        Self {
+            clock: clock.into(),
+            ..self
+        }
+    }
+}
+
+impl<S: SessionStore> SessionsBuilder<S> {
+    /// Makes the handle. Needs no runtime; nothing runs until the first use.
+    ///
+    /// # Errors
+    ///
+    /// If a setting that has to be at least one (or longer than nothing) is zero.
+    pub fn build(self) -> Result<Sessions<S>, ConfigError> {
+        let config = &self.config;
+        let settings = [
+            ("idle_timeout", config.idle_timeout.is_zero()),
+            ("lifetime", config.lifetime.is_zero()),
+            ("sessions_per_user", config.sessions_per_user == Some(0)),
+            ("cache_capacity", config.cache_capacity == 0),
+            ("store_deadline", config.store_deadline.is_zero()),
+            ("loads_in_flight", config.loads_in_flight == 0),
+            ("pending_revocations", config.pending_revocations == 0),
+        ];
+        match settings.iter().find(|(_, is_zero)| *is_zero) {
+            Some((setting, _)) => Err(ConfigError { setting }),
+            None => Ok(self.build_unchecked()),
+        }
+    }
+
+    pub(super) fn build_unchecked(self) -> Sessions<S> {
+        Sessions::on(self.store, self.config, self.clock)
+    }
+}
+
+/// A setting of a [`SessionsBuilder`] is zero that must not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    setting: &'static str,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} must not be zero", self.setting)
+    }
+}
+
+impl Error for ConfigError {}

@@ -1,0 +1,174 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::node::{Node, fill_random};
+use crate::session::{DataError, Record, Session, to_json};
+use crate::store::{
+    Insert, Inserted, Retire, Rotate, Rotated, SessionStore, StoreError, StoreErrorKind,
+};
+use crate::token::Token;
+use crate::{Identity, Rejection, RejectionKind, SessionId, SessionToken};
+
+/// A session to issue: a user, and what the application wants to find in each of the requests.
+///
+/// ```
+/// use tower_wx_session::{Identity, sessions::NewSession};
+///
+/// let new = NewSession::from(Identity::new("appid", "openid")).with_data(&["admin"])?;
+/// # Ok::<_, tower_wx_session::DataError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    identity: Identity,
+    data: Option<Arc<str>>,
+    replaces: Option<SessionId>,
+}
+
+impl NewSession {
+    /// Adds the application's data: any serde value, kept as JSON, fixed for the session.
+    ///
+    /// # Errors
+    ///
+    /// If the value cannot be written as JSON, such as a map whose keys are not strings.
+    pub fn with_data<T: Serialize>(self, data: &T) -> Result<Self, DataError> {
+        let data = Some(to_json(data)?);
+        Ok(Self { data, ..self })
+    }
+
+    /// Retires a session of the same user, after the grace of a rotation.
+    #[must_use]
+    pub fn replacing(self, session: SessionId) -> Self {
+        Self {
+            replaces: Some(session),
+            ..self
+        }
+    }
+}
+
+impl From<Identity> for NewSession {
+    fn from(identity: Identity) -> Self {
+        Self {
+            identity,
+            data: None,
+            replaces: None,
+        }
+    }
+}
+
+/// A session that was issued just now, with the one copy of its token.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    token: SessionToken,
+    session: Session,
+    expires_in: Duration,
+}
+
+impl Issued {
+    /// What the client is to keep.
+    #[must_use]
+    pub const fn token(&self) -> &SessionToken {
+        &self.token
+    }
+
+    /// What the token stands for.
+    #[must_use]
+    pub const fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// How long the session lasts if it is not used.
+    #[must_use]
+    pub const fn expires_in(&self) -> Duration {
+        self.expires_in
+    }
+}
+
+impl<S: SessionStore> Node<S> {
+    pub(super) async fn issue(self: &Arc<Self>, new: NewSession) -> Result<Issued, Rejection> {
+        self.start();
+        let token = self.mint(new.identity.bucket()).await?;
+        let id = token.id();
+        let now = self.clock.now();
+        let config = &self.config;
+        let (lifetime, idle_timeout) = (config.lifetime, config.idle_timeout);
+        let record = Record::issued(new.identity, now, lifetime, idle_timeout, new.data);
+        let insert = Insert {
+            cap: config.sessions_per_user,
+            retire: new
+                .replaces
+                .map(|old| Retire::new(old, config.rotation_grace)),
+            ..Insert::new(id, record.clone())
+        };
+        let stamp = self.cache.stamp(id, now);
+        let retired = insert.retire.map(|retire| retire.id);
+        match self.within_deadline(self.store.insert(insert)).await {
+            Ok(Inserted::Kept(replaced)) => {
+                self.cache.changed(&replaced);
+                self.cache.changed(retired.as_slice());
+                Ok(self.issued(&token, Session::new(id, record, stamp)))
+            }
+            Ok(Inserted::Taken) => Err(taken().into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) async fn rotate(
+        self: &Arc<Self>,
+        old: SessionId,
+        data: Option<Arc<str>>,
+    ) -> Result<Issued, Rejection> {
+        self.start();
+        let token = self.mint(old.bucket()).await?;
+        let id = token.id();
+        let rotate = Rotate {
+            data,
+            ..Rotate::new(old, id, self.config.rotation_grace)
+        };
+        let stamp = self.cache.stamp(id, self.clock.now());
+        match self.within_deadline(self.store.rotate(rotate)).await? {
+            Rotated::Done(record) => {
+                self.cache.changed(&[old]);
+                Ok(self.issued(&token, Session::new(id, record, stamp)))
+            }
+            Rotated::Ended(reason) => Err(RejectionKind::from(reason).into()),
+            Rotated::NeverSeen => Err(RejectionKind::SessionUnknown.into()),
+            Rotated::Taken => Err(taken().into()),
+        }
+    }
+
+    fn issued(&self, token: &Token, session: Session) -> Issued {
+        self.cache.keep(session.clone());
+        Issued {
+            token: token.to_text(),
+            expires_in: session.lasts_unused(self.clock.now()),
+            session,
+        }
+    }
+
+    /// Makes a token with the fleet's newest key, which has to be known for that.
+    async fn mint(&self, bucket: [u8; 2]) -> Result<Token, StoreError> {
+        let mut random = [0; 32];
+        fill_random(&mut random)?;
+        if self.keyring.newest(self.clock.now()).is_none() {
+            self.within_deadline(self.fetch_keys()).await?;
+        }
+        match self.keyring.newest(self.clock.now()) {
+            Some(key) => Ok(Token::mint(&key, bucket, &random)),
+            None => Err(StoreError::new(StoreErrorKind::Unavailable)
+                .caused_by("the session store has no usable tag key")),
+        }
+    }
+}
+
+/// 256 random bits are taken only if the randomness is broken; refusing beats sharing a session.
+fn taken() -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable).caused_by("the new session's id is taken")
+}
+
+impl From<StoreError> for Rejection {
+    fn from(error: StoreError) -> Self {
+        Self::from(RejectionKind::StoreUnavailable).caused_by(error)
+    }
+}

@@ -1,0 +1,69 @@
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::store::{SessionStore, StoreError, TagKey, Timestamp};
+use crate::token::Token;
+
+/// The store is asked for keys at most once in this time.
+const REFETCH_AFTER: Duration = Duration::from_secs(1);
+
+/// The keys of the tags that this node knows.
+#[derive(Default)]
+pub(super) struct Keyring {
+    keys: RwLock<Vec<TagKey>>,
+    fetched_at: Mutex<Option<Instant>>,
+}
+
+/// What a token's tag says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tag {
+    Genuine,
+    Forged,
+    /// Made with a key that this node has not seen.
+    Unknown,
+}
+
+impl Keyring {
+    pub(super) fn judge(&self, token: &Token) -> Tag {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        match keys.iter().find(|key| key.id() == token.key_id()) {
+            None => Tag::Unknown,
+            Some(key) if token.has_tag_of(key) => Tag::Genuine,
+            Some(_) => Tag::Forged,
+        }
+    }
+
+    /// The newest key that tokens may be tagged with.
+    pub(super) fn newest(&self, now: Timestamp) -> Option<TagKey> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let usable = keys.iter().filter(|key| key.is_usable(now));
+        usable
+            .reduce(|a, b| if a.is_older_than(b) { b } else { a })
+            .cloned()
+    }
+
+    /// Fetches the keys, once for all who want them and not too often.
+    pub(super) async fn fetch<S: SessionStore>(
+        &self,
+        store: &S,
+        offer: TagKey,
+    ) -> Result<(), StoreError> {
+        let mut fetched_at = self.fetched_at.lock().await;
+        if fetched_at.is_none_or(|at| at.elapsed() >= REFETCH_AFTER) {
+            let fetched = store.tag_keys(offer).await?;
+            self.add(fetched);
+            *fetched_at = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Keys that the store has lost stay: tokens tagged with them are still about.
+    fn add(&self, fetched: Vec<TagKey>) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        keys.retain(|known| fetched.iter().all(|key| key.id() != known.id()));
+        keys.extend(fetched);
+    }
+}

@@ -1,0 +1,282 @@
+//! The handle that an application keeps: issue, check, rotate, revoke, list.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::timeout;
+
+mod background;
+mod builder;
+mod issue;
+mod keyring;
+mod node;
+mod revocation;
+mod session_key;
+
+pub use self::builder::{ConfigError, SessionsBuilder};
+pub use self::issue::{Issued, NewSession};
+use self::node::Node;
+pub use self::revocation::Revocation;
+pub use self::session_key::{SessionKeyError, SessionKeys};
+pub use crate::session::DataError;
+use crate::session::to_json;
+use crate::store::{Revoke, RevokeReason, SessionStore, StoreError, Target};
+use crate::time::Clock;
+use crate::token::Token;
+use crate::{Identity, Rejection, RejectionKind, Session, SessionId, SessionKey};
+
+/// The longest that [`Sessions::shutdown`] waits, in store deadlines.
+const SHUTDOWN_DEADLINES: u32 = 20;
+
+/// All sessions of an application, as seen from one node of it.
+///
+/// It makes the layer and the login service, and is what handlers use to log out. Clones are
+/// handles to the same node; keep one per process. It can be made outside a runtime; what goes on
+/// in the background starts with the first use and ends with the last handle.
+///
+/// ```
+/// use tower_wx_session::{Identity, RejectionKind, Sessions, store::MemoryStore};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), tower_wx_session::Rejection> {
+/// let sessions = Sessions::new(MemoryStore::new());
+///
+/// let issued = sessions.issue(Identity::new("appid", "openid")).await?;
+/// let token = issued.token().expose();
+/// assert_eq!(sessions.check(token).await?.openid(), "openid");
+///
+/// sessions.kick_out(issued.session()).await?;
+/// let rejection = sessions.check(token).await.unwrap_err();
+/// assert_eq!(rejection.kind(), RejectionKind::SessionKickedOut);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Sessions<S> {
+    node: Arc<Node<S>>,
+}
+
+impl<S: SessionStore> Sessions<S> {
+    /// Sessions in `store` with every setting at its default.
+    pub fn new(store: S) -> Self {
+        Self::builder(store).build_unchecked()
+    }
+
+    /// Sessions in `store` with settings of your own.
+    pub fn builder(store: S) -> SessionsBuilder<S> {
+        SessionsBuilder::new(store)
+    }
+
+    fn on(store: S, config: builder::Config, clock: Clock) -> Self {
+        Self {
+            node: Arc::new(Node::new(store, config, clock)),
+        }
+    }
+
+    /// Issues a session to a user: an [`Identity`], or a [`NewSession`] with data.
+    ///
+    /// The user's other sessions stay, unless there is a cap and this one goes over it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreUnavailable`](RejectionKind::StoreUnavailable); no session was issued, or none that
+    /// anybody knows the token of.
+    pub async fn issue(&self, new: impl Into<NewSession>) -> Result<Issued, Rejection> {
+        self.node.issue(new.into()).await
+    }
+
+    /// Checks a token as the layer does, and counts as a use of the session.
+    ///
+    /// # Errors
+    ///
+    /// Why the token stands for no live session, or
+    /// [`StoreUnavailable`](RejectionKind::StoreUnavailable) if the store could not tell.
+    pub async fn check(&self, token: &str) -> Result<Session, Rejection> {
+        let token = Self::parse(token.as_bytes())?;
+        match self.check_now(&token) {
+            Some(decided) => decided,
+            None => self.check_with_store(&token).await,
+        }
+    }
+
+    /// Puts a new token in the place of a live session's, which stays good for the grace.
+    ///
+    /// The user, the time of login and the absolute end stay as they are, and so does the data.
+    ///
+    /// # Errors
+    ///
+    /// Why the session is over; a session in its grace is
+    /// [`SessionReplaced`](RejectionKind::SessionReplaced). Or
+    /// [`StoreUnavailable`](RejectionKind::StoreUnavailable).
+    pub async fn rotate(&self, session: SessionId) -> Result<Issued, Rejection> {
+        self.node.rotate(session, None).await
+    }
+
+    /// Rotates a session and gives it other data: the only way to change it.
+    ///
+    /// # Errors
+    ///
+    /// As [`rotate`](Self::rotate); data that cannot be written as JSON leaves all as it was and
+    /// is [`BadRequest`](RejectionKind::BadRequest), with the [`DataError`] as its source.
+    pub async fn rotate_with_data<T: Serialize>(
+        &self,
+        session: SessionId,
+        data: &T,
+    ) -> Result<Issued, Rejection> {
+        let data = to_json(data)
+            .map_err(|error| Rejection::from(RejectionKind::BadRequest).caused_by(error))?;
+        self.node.rotate(session, Some(data)).await
+    }
+
+    /// Ends a session, a user's sessions or a user's other sessions.
+    ///
+    /// This node refuses them as soon as this is called, every other one as soon as the store has
+    /// told it. It goes on if the returned future is dropped. Ending what is over changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreUnavailable`](RejectionKind::StoreUnavailable) if the store cannot be told and too
+    /// many revocations wait for it already: then nothing was revoked.
+    pub async fn revoke(
+        &self,
+        target: impl Into<Target>,
+        reason: RevokeReason,
+    ) -> Result<Revocation, Rejection> {
+        let revoke = Revoke::new(target, reason);
+        let revocation = tokio::spawn(Arc::clone(&self.node).revoke(revoke));
+        revocation.await.unwrap_or_else(|stopped| {
+            Err(Rejection::from(RejectionKind::StoreUnavailable).caused_by(stopped))
+        })
+    }
+
+    /// Ends sessions as an administrator: the client is told `session_kicked_out`.
+    ///
+    /// # Errors
+    ///
+    /// As [`revoke`](Self::revoke).
+    pub async fn kick_out(&self, target: impl Into<Target>) -> Result<Revocation, Rejection> {
+        self.revoke(target, RevokeReason::KickedOut).await
+    }
+
+    /// Logs a user out everywhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`revoke`](Self::revoke).
+    pub async fn revoke_user(&self, user: &Identity) -> Result<Revocation, Rejection> {
+        self.revoke(user, RevokeReason::LoggedOut).await
+    }
+
+    /// Logs a user out everywhere but in this session.
+    ///
+    /// # Errors
+    ///
+    /// As [`revoke`](Self::revoke).
+    pub async fn revoke_others(&self, session: &Session) -> Result<Revocation, Rejection> {
+        let target = Target::Others {
+            user: session.identity().clone(),
+            keep: session.id(),
+        };
+        self.revoke(target, RevokeReason::LoggedOut).await
+    }
+
+    /// The user's live sessions, oldest first; an old token in its grace is not listed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreUnavailable`](RejectionKind::StoreUnavailable).
+    pub async fn list(&self, user: &Identity) -> Result<Vec<Session>, Rejection> {
+        let list = self.node.store.list(user.clone());
+        let records = self.node.within_deadline(list).await?.into_iter();
+        Ok(records
+            .map(|(id, record)| Session::new(id, record, crate::session::Stamp::default()))
+            .collect())
+    }
+
+    /// The user's session_keys, for decrypting and verifying on the server. Never on the request
+    /// path, never cached, never for the client.
+    ///
+    /// # Errors
+    ///
+    /// If the store does not keep them, or could not tell.
+    pub async fn session_keys(&self, user: &Identity) -> Result<SessionKeys, SessionKeyError> {
+        self.node.session_keys(user).await
+    }
+
+    /// Sessions in the cache at the moment, to within what is not counted yet.
+    #[must_use]
+    pub fn cached(&self) -> u64 {
+        self.node.cache.len()
+    }
+
+    /// Writes what is still to be told to the store: uses, and revocations that wait for it.
+    ///
+    /// The handle stays usable.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreUnavailable`](RejectionKind::StoreUnavailable) if that takes longer than 20 store
+    /// deadlines (5 s by default); it then goes on in the background.
+    pub async fn shutdown(&self) -> Result<(), Rejection> {
+        self.node.start();
+        let limit = self.node.config.store_deadline * SHUTDOWN_DEADLINES;
+        timeout(limit, self.node.background.flush())
+            .await
+            .map_err(|late| Rejection::from(RejectionKind::StoreUnavailable).caused_by(late))
+    }
+
+    /// Decodes a token, without a question to anyone.
+    pub(crate) fn parse(text: &[u8]) -> Result<Token, RejectionKind> {
+        Token::parse(text).ok_or(RejectionKind::SessionMalformed)
+    }
+
+    /// The decision, if it takes no question to the store.
+    pub(crate) fn check_now(&self, token: &Token) -> Option<Result<Session, Rejection>> {
+        self.node.check_now(token)
+    }
+
+    pub(crate) async fn check_with_store(&self, token: &Token) -> Result<Session, Rejection> {
+        self.node.check_with_store(token).await
+    }
+
+    /// Keeps the session_key of a login.
+    pub(crate) async fn put_session_key(
+        &self,
+        user: &Identity,
+        key: &SessionKey,
+    ) -> Result<(), SessionKeyError> {
+        self.node.put_session_key(user, key).await
+    }
+
+    /// Whether the store answers, so that a login does not spend a code for nothing.
+    pub(crate) async fn store_answers(&self) -> Result<(), StoreError> {
+        self.node
+            .within_deadline(self.node.store.now())
+            .await
+            .map(drop)
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.node.clock
+    }
+
+    /// How long a request may wait for the store.
+    pub(crate) fn store_deadline(&self) -> Duration {
+        self.node.config.store_deadline
+    }
+}
+
+impl<S> Clone for Sessions<S> {
+    fn clone(&self) -> Self {
+        Self {
+            node: Arc::clone(&self.node),
+        }
+    }
+}
+
+impl<S> fmt::Debug for Sessions<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions").finish_non_exhaustive()
+    }
+}

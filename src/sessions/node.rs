@@ -1,0 +1,195 @@
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::background::Background;
+use super::builder::Config;
+use super::keyring::{Keyring, Tag};
+use crate::cache::{Answer, Cache, Gone};
+use crate::session::{Session, StoreState, Verdict, decide};
+use crate::store::{SessionStore, StoreError, StoreErrorKind, TagKey, Timestamp};
+use crate::time::Clock;
+use crate::token::Token;
+use crate::{Rejection, RejectionKind, SessionId, trace};
+
+/// One node of the fleet: the store, and what this process knows of the sessions in it.
+pub(super) struct Node<S> {
+    pub(super) store: S,
+    pub(super) config: Config,
+    pub(super) clock: Clock,
+    pub(super) cache: Cache,
+    pub(super) keyring: Keyring,
+    pub(super) background: Background,
+    loads: Semaphore,
+}
+
+impl<S: SessionStore> Node<S> {
+    pub(super) fn new(store: S, config: Config, clock: Clock) -> Self {
+        Self {
+            cache: Cache::new(config.cache_capacity),
+            loads: Semaphore::new(config.loads_in_flight.min(Semaphore::MAX_PERMITS)),
+            background: Background::new(config.pending_revocations),
+            keyring: Keyring::default(),
+            store,
+            config,
+            clock,
+        }
+    }
+
+    /// Decides from what is known on this node; `None` if the store has to be asked.
+    pub(super) fn check_now(self: &Arc<Self>, token: &Token) -> Option<Result<Session, Rejection>> {
+        let id = token.id();
+        let now = self.clock.now();
+        let Some(session) = self.cache.get(id) else {
+            return self.check_unknown(token, id, now).map(Err);
+        };
+        let state = self.cache.link.state(now);
+        match decide(&session.facts(), now, state, &self.config.freshness) {
+            Verdict::Valid { refresh } => {
+                self.use_session(&session, now, refresh);
+                Some(Ok(session))
+            }
+            Verdict::Invalid(reason) => Some(Err(RejectionKind::from(reason).into())),
+            Verdict::Confirm | Verdict::Unknown => None,
+        }
+    }
+
+    /// Asks the store, then decides.
+    pub(super) async fn check_with_store(
+        self: &Arc<Self>,
+        token: &Token,
+    ) -> Result<Session, Rejection> {
+        self.start();
+        let id = token.id();
+        let question = async {
+            if self.cache.get(id).is_none() && self.keyring.judge(token) == Tag::Unknown {
+                self.fetch_keys().await?;
+                if self.keyring.judge(token) == Tag::Forged {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(self.load(id).await))
+        };
+        let answer = match self.within_deadline(question).await {
+            Ok(None) => return Err(RejectionKind::SessionMalformed.into()),
+            Ok(Some(answer)) => answer,
+            Err(error) => Answer::Failed(error),
+        };
+        match answer {
+            Answer::Live(session) => self.settle(session, StoreState::Answered),
+            Answer::Gone(gone) => Err(gone.into()),
+            Answer::Failed(error) => self.check_without_store(id, error),
+        }
+    }
+
+    /// Decides from what is known, because the store could not tell.
+    fn check_without_store(
+        self: &Arc<Self>,
+        id: SessionId,
+        error: StoreError,
+    ) -> Result<Session, Rejection> {
+        match self.cache.get(id) {
+            Some(session) if error.kind() != StoreErrorKind::Corrupt => self
+                .settle(session, StoreState::Silent)
+                .map_err(|rejection| rejection.caused_by(error)),
+            _ => Err(refusal(id, error)),
+        }
+    }
+
+    /// Asks the store about a session in the background, so that no request has to wait for it.
+    pub(super) async fn refresh(&self, session: Session) {
+        self.load(session.id()).await;
+        session.end_refresh();
+    }
+
+    /// Runs a question to the store within the one deadline that covers all waiting for it.
+    pub(super) async fn within_deadline<T>(
+        &self,
+        question: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let answer = timeout(self.config.store_deadline, question).await;
+        answer.unwrap_or_else(|late| {
+            Err(StoreError::new(StoreErrorKind::Unavailable).caused_by(late))
+        })
+    }
+
+    pub(super) async fn fetch_keys(&self) -> Result<(), StoreError> {
+        let mut random = [0; 17];
+        fill_random(&mut random)?;
+        let [id, secret @ ..] = random;
+        self.keyring
+            .fetch(&self.store, TagKey::new(id, secret))
+            .await
+    }
+
+    async fn load(&self, id: SessionId) -> Answer {
+        let question = || async {
+            let _permit = self.loads.acquire().await;
+            self.store.load(id).await
+        };
+        let load = || async {
+            let loaded = self.within_deadline(question()).await;
+            loaded.inspect_err(|error| trace::store_failed(error))
+        };
+        self.cache.load(id, load, || self.clock.now()).await
+    }
+
+    fn check_unknown(&self, token: &Token, id: SessionId, now: Timestamp) -> Option<Rejection> {
+        match self.keyring.judge(token) {
+            Tag::Forged => Some(RejectionKind::SessionMalformed.into()),
+            Tag::Genuine | Tag::Unknown => self.cache.gone(id, now).map(Rejection::from),
+        }
+    }
+
+    fn settle(self: &Arc<Self>, session: Session, state: StoreState) -> Result<Session, Rejection> {
+        let now = self.clock.now();
+        match decide(&session.facts(), now, state, &self.config.freshness) {
+            Verdict::Valid { .. } => {
+                self.use_session(&session, now, false);
+                Ok(session)
+            }
+            Verdict::Invalid(reason) => Err(RejectionKind::from(reason).into()),
+            Verdict::Confirm | Verdict::Unknown => Err(RejectionKind::StoreUnavailable.into()),
+        }
+    }
+
+    fn use_session(self: &Arc<Self>, session: &Session, now: Timestamp, refresh: bool) {
+        if let Some(touch) = session.note_use(now) {
+            self.background.touch(session, touch);
+        }
+        if refresh && session.start_refresh() {
+            self.background.refresh(session);
+        }
+    }
+}
+
+impl From<Gone> for Rejection {
+    fn from(gone: Gone) -> Self {
+        match gone {
+            Gone::Ended(reason) => RejectionKind::from(reason).into(),
+            Gone::NeverSeen => RejectionKind::SessionUnknown.into(),
+        }
+    }
+}
+
+/// A damaged record is refused by itself; anything else may be over in a moment.
+fn refusal(id: SessionId, error: StoreError) -> Rejection {
+    let kind = match error.kind() {
+        StoreErrorKind::Corrupt => RejectionKind::SessionUnknown,
+        StoreErrorKind::Unavailable | StoreErrorKind::NewerVersion => {
+            RejectionKind::StoreUnavailable
+        }
+    };
+    if error.kind() != StoreErrorKind::Unavailable {
+        trace::record_refused(id, &error);
+    }
+    Rejection::from(kind).caused_by(error)
+}
+
+/// Fills `bytes` with the system's randomness.
+pub(super) fn fill_random(bytes: &mut [u8]) -> Result<(), StoreError> {
+    getrandom::fill(bytes)
+        .map_err(|error| StoreError::new(StoreErrorKind::Unavailable).caused_by(error))
+}

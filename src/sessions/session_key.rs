@@ -1,0 +1,110 @@
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use super::node::Node;
+use crate::store::{PutSessionKey, SessionStore, StoreError};
+use crate::{Identity, SessionKey};
+
+/// How long the key of the login before the newest one is kept: data that a client encrypted just
+/// before it logged in again may still be on its way.
+const PREVIOUS_KEPT: Duration = Duration::from_secs(60 * 60);
+
+/// The session_keys of a user that are still kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionKeys {
+    newest: Option<SessionKey>,
+    previous: Option<SessionKey>,
+}
+
+impl SessionKeys {
+    /// The key of the user's last login; `None` if there was none, or it is too long ago.
+    #[must_use]
+    pub const fn newest(&self) -> Option<&SessionKey> {
+        self.newest.as_ref()
+    }
+
+    /// The key before that, for an hour after it was replaced: try it where the newest one fails.
+    #[must_use]
+    pub const fn previous(&self) -> Option<&SessionKey> {
+        self.previous.as_ref()
+    }
+}
+
+impl<S: SessionStore> Node<S> {
+    pub(super) async fn put_session_key(
+        &self,
+        user: &Identity,
+        key: &SessionKey,
+    ) -> Result<(), SessionKeyError> {
+        self.require_unshared()?;
+        let put = PutSessionKey::new(
+            user.clone(),
+            key.expose().as_bytes().to_vec(),
+            self.config.lifetime,
+            PREVIOUS_KEPT,
+        );
+        Ok(self
+            .within_deadline(self.store.put_session_key(put))
+            .await?)
+    }
+
+    pub(super) async fn session_keys(
+        &self,
+        user: &Identity,
+    ) -> Result<SessionKeys, SessionKeyError> {
+        self.require_unshared()?;
+        let keys = self.store.session_keys(user.clone());
+        let keys = self.within_deadline(keys).await?;
+        let mut keys = keys
+            .into_iter()
+            .filter_map(|key| String::from_utf8(key).ok())
+            .map(SessionKey::new);
+        Ok(SessionKeys {
+            newest: keys.next(),
+            previous: keys.next(),
+        })
+    }
+
+    fn require_unshared(&self) -> Result<(), SessionKeyError> {
+        if self.store.is_shared() {
+            Err(SessionKeyError::NotKept)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// A session_key can be neither kept nor read.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum SessionKeyError {
+    /// Other processes can read the store, so session_keys are not kept in it unsealed.
+    NotKept,
+    /// The store could not tell.
+    Unavailable(StoreError),
+}
+
+impl From<StoreError> for SessionKeyError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
+impl fmt::Display for SessionKeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotKept => "session_keys are not kept in a store that other processes can read",
+            Self::Unavailable(_) => "session_key not available",
+        })
+    }
+}
+
+impl Error for SessionKeyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NotKept => None,
+            Self::Unavailable(error) => Some(error),
+        }
+    }
+}

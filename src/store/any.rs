@@ -1,0 +1,75 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::{
+    Feed, Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, Rotate, Rotated, SessionStore,
+    StoreError, TagKey, Timestamp, Touch,
+};
+use crate::{Identity, SessionId};
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Says each operation once: for the trait that can be a trait object, for every store, and for
+/// [`AnyStore`].
+macro_rules! forward_to_dyn {
+    ($($method:ident($($argument:ident: $type:ty)?) -> $answer:ty;)*) => {
+        /// [`SessionStore`] with boxed futures.
+        trait DynStore: Send + Sync {
+            $(fn $method(&self $(, $argument: $type)?) -> Answer<'_, $answer>;)*
+            fn is_shared(&self) -> bool;
+        }
+
+        impl<S: SessionStore> DynStore for S {
+            $(fn $method(&self $(, $argument: $type)?) -> Answer<'_, $answer> {
+                Box::pin(SessionStore::$method(self $(, $argument)?))
+            })*
+
+            fn is_shared(&self) -> bool {
+                SessionStore::is_shared(self)
+            }
+        }
+
+        impl SessionStore for AnyStore {
+            $(async fn $method(&self $(, $argument: $type)?) -> Result<$answer, StoreError> {
+                self.0.$method($($argument)?).await
+            })*
+
+            fn is_shared(&self) -> bool {
+                self.0.is_shared()
+            }
+        }
+    };
+}
+
+forward_to_dyn! {
+    insert(insert: Insert) -> Inserted;
+    load(id: SessionId) -> Loaded;
+    touch(touch: Touch) -> bool;
+    rotate(rotate: Rotate) -> Rotated;
+    revoke(revoke: Revoke) -> Vec<SessionId>;
+    list(user: Identity) -> Vec<(SessionId, Record)>;
+    put_session_key(put: PutSessionKey) -> ();
+    session_keys(user: Identity) -> Vec<Vec<u8>>;
+    tag_keys(offer: TagKey) -> Vec<TagKey>;
+    now() -> Timestamp;
+    subscribe() -> Feed;
+}
+
+/// Any store, chosen at run time. Costs one allocation per question to the store, none per hit.
+#[derive(Clone)]
+pub struct AnyStore(Arc<dyn DynStore>);
+
+impl AnyStore {
+    /// Hides which store it is.
+    pub fn new(store: impl SessionStore) -> Self {
+        Self(Arc::new(store))
+    }
+}
+
+impl fmt::Debug for AnyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnyStore").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,63 @@
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// A store could not tell.
+///
+/// One failure is shared by all requests that waited for the same answer, so it is cheap to clone.
+#[derive(Clone, Debug)]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// The kinds of [`StoreError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The store did not answer, or answered that it cannot: requests get 503.
+    Unavailable,
+    /// The record is damaged: this session alone is refused as unknown (401).
+    Corrupt,
+    /// The record was written by a newer release: requests get 503.
+    NewerVersion,
+}
+
+impl StoreError {
+    /// An error of this kind, without a cause.
+    #[must_use]
+    pub const fn new(kind: StoreErrorKind) -> Self {
+        Self { kind, source: None }
+    }
+
+    /// Adds the cause, for the log. It must hold no secret, such as a URL with a password.
+    #[must_use]
+    pub fn caused_by(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            source: Some(Arc::from(source.into())),
+            ..self
+        }
+    }
+
+    /// The kind, to match on.
+    #[must_use]
+    pub const fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            StoreErrorKind::Unavailable => "session store unavailable",
+            StoreErrorKind::Corrupt => "session record damaged",
+            StoreErrorKind::NewerVersion => "session record of a newer release",
+        })
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,33 @@
+use std::collections::BTreeMap;
+
+use super::Timestamp;
+
+/// Things to look at again, each at its time.
+#[derive(Debug)]
+pub(super) struct Agenda<T> {
+    /// The counter tells apart things due at the same instant.
+    due: BTreeMap<(Timestamp, u64), T>,
+    added: u64,
+}
+
+impl<T> Agenda<T> {
+    pub(super) fn add(&mut self, at: Timestamp, thing: T) {
+        self.added += 1;
+        self.due.insert((at, self.added), thing);
+    }
+
+    /// Takes one thing whose time has come.
+    pub(super) fn next(&mut self, now: Timestamp) -> Option<T> {
+        let first = self.due.first_entry()?;
+        (first.key().0 <= now).then(|| first.remove())
+    }
+}
+
+impl<T> Default for Agenda<T> {
+    fn default() -> Self {
+        Self {
+            due: BTreeMap::new(),
+            added: 0,
+        }
+    }
+}

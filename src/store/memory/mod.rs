@@ -1,0 +1,175 @@
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{
+    Feed, FeedEvent, FeedSender, Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, Rotate,
+    Rotated, SessionStore, StoreError, TagKey, Target, Timestamp, Touch,
+};
+use crate::time::Clock;
+use crate::{Identity, SessionId};
+
+mod agenda;
+mod shard;
+
+use self::shard::Shard;
+
+/// Sessions of one user share a shard, because they share a bucket.
+const SHARDS: usize = 64;
+/// Events that a node may be behind before its link ends.
+const FEED_CAPACITY: usize = 1024;
+
+/// Keeps sessions in this process's memory. They end with the process.
+///
+/// It never drops a live session. Expired sessions are collected a few at a time by the
+/// operations that follow, without a pause. For 100 000 revoked sessions it remembers why they
+/// ended until their absolute end, oldest out; for expired ones, for one more idle timeout.
+///
+/// Clones are handles to the same sessions.
+#[derive(Clone)]
+pub struct MemoryStore(Arc<Inner>);
+
+struct Inner {
+    shards: [Mutex<Shard>; SHARDS],
+    clock: Clock,
+    tag_keys: Mutex<Vec<TagKey>>,
+    feeds: Mutex<Vec<FeedSender>>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::on_clock(Clock::monotonic())
+    }
+
+    /// An empty store on a clock that a test moves.
+    #[cfg(any(test, feature = "test-util"))]
+    #[must_use]
+    pub fn with_clock(clock: crate::time::ManualClock) -> Self {
+        Self::on_clock(clock.into())
+    }
+
+    fn on_clock(clock: Clock) -> Self {
+        Self(Arc::new(Inner {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            clock,
+            tag_keys: Mutex::default(),
+            feeds: Mutex::default(),
+        }))
+    }
+
+    /// Runs one operation on the shard of a bucket, and collects a little of what has expired.
+    fn with_shard<T>(
+        &self,
+        bucket: [u8; 2],
+        operate: impl FnOnce(&mut Shard, Timestamp) -> T,
+    ) -> T {
+        let index = usize::from(u16::from_be_bytes(bucket)) % SHARDS;
+        let mut shard = lock(&self.0.shards[index]);
+        let now = self.0.clock.now();
+        let answer = operate(&mut shard, now);
+        shard.collect(now);
+        answer
+    }
+
+    /// Tells every node that these sessions have changed.
+    fn announce(&self, changed: &[SessionId]) {
+        if !changed.is_empty() {
+            let event = FeedEvent::Changed(changed.to_vec());
+            lock(&self.0.feeds).retain(|feed| feed.send(event.clone()));
+        }
+    }
+}
+
+/// A panic elsewhere leaves no shard half-changed: no operation panics between two changes.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl SessionStore for MemoryStore {
+    async fn insert(&self, insert: Insert) -> Result<Inserted, StoreError> {
+        let retired = insert.retire.map(|retire| retire.id);
+        let inserted = self.with_shard(insert.id.bucket(), |shard, now| shard.insert(insert, now));
+        if let Inserted::Kept(replaced) = &inserted {
+            let changed: Vec<_> = replaced.iter().copied().chain(retired).collect();
+            self.announce(&changed);
+        }
+        Ok(inserted)
+    }
+
+    async fn load(&self, id: SessionId) -> Result<Loaded, StoreError> {
+        Ok(self.with_shard(id.bucket(), |shard, now| shard.load(id, now)))
+    }
+
+    async fn touch(&self, touch: Touch) -> Result<bool, StoreError> {
+        Ok(self.with_shard(touch.id.bucket(), |shard, _| shard.touch(&touch)))
+    }
+
+    async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
+        let old = rotate.old;
+        let rotated = self.with_shard(old.bucket(), |shard, now| shard.rotate(rotate, now));
+        if matches!(rotated, Rotated::Done(_)) {
+            self.announce(&[old]);
+        }
+        Ok(rotated)
+    }
+
+    async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
+        let bucket = match &revoke.target {
+            Target::Session(id) => id.bucket(),
+            Target::User(user) | Target::Others { user, .. } => user.bucket(),
+        };
+        let revoked = self.with_shard(bucket, |shard, _| shard.revoke(&revoke));
+        self.announce(&revoked);
+        Ok(revoked)
+    }
+
+    async fn list(&self, user: Identity) -> Result<Vec<(SessionId, Record)>, StoreError> {
+        Ok(self.with_shard(user.bucket(), |shard, now| shard.list(&user, now)))
+    }
+
+    async fn put_session_key(&self, put: PutSessionKey) -> Result<(), StoreError> {
+        self.with_shard(put.user.bucket(), |shard, now| {
+            shard.put_session_key(put, now);
+        });
+        Ok(())
+    }
+
+    async fn session_keys(&self, user: Identity) -> Result<Vec<Vec<u8>>, StoreError> {
+        Ok(self.with_shard(user.bucket(), |shard, now| shard.session_keys(&user, now)))
+    }
+
+    async fn tag_keys(&self, offer: TagKey) -> Result<Vec<TagKey>, StoreError> {
+        let mut keys = lock(&self.0.tag_keys);
+        if keys.iter().all(|key| key.is_older_than(&offer)) {
+            keys.push(offer);
+        }
+        Ok(keys.clone())
+    }
+
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        Ok(self.0.clock.now())
+    }
+
+    async fn subscribe(&self) -> Result<Feed, StoreError> {
+        let (sender, feed) = Feed::channel(FEED_CAPACITY);
+        lock(&self.0.feeds).push(sender);
+        Ok(feed.without_heartbeat())
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
+}

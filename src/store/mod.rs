@@ -1,0 +1,119 @@
+//! Where sessions are kept.
+//!
+//! [`MemoryStore`] serves one process and is the default of the examples. A fleet needs a store
+//! that all nodes share: any type that implements [`SessionStore`]. [`AnyStore`] chooses one at
+//! run time.
+//!
+//! A store keeps records by [`SessionId`], which is derived from a token's digest; it never sees
+//! a token. It decides nothing that a node could decide from a record, but whatever two nodes
+//! could race for is one atomic operation here: the cap on sessions per user, rotation,
+//! revocation, and that a touch never revives what was revoked.
+//!
+//! Every implementation has to pass the suite in `test_util::conformance` (feature `test-util`).
+//!
+//! ```
+//! use tower_wx_session::{Sessions, store::{AnyStore, MemoryStore}};
+//!
+//! let store = AnyStore::new(MemoryStore::new());
+//! let sessions: Sessions<AnyStore> = Sessions::new(store);
+//! ```
+
+use std::future::Future;
+
+mod any;
+mod error;
+mod feed;
+mod memory;
+mod operation;
+
+pub use self::any::AnyStore;
+pub use self::error::{StoreError, StoreErrorKind};
+pub use self::feed::{Feed, FeedEvent, FeedSender};
+pub use self::memory::MemoryStore;
+pub use self::operation::{
+    Insert, Inserted, Loaded, PutSessionKey, Retire, Revoke, RevokeReason, Rotate, Rotated, Target,
+};
+pub use crate::session::{EndReason, Record, Touch};
+pub use crate::time::Timestamp;
+pub use crate::token::TagKey;
+use crate::{Identity, SessionId};
+
+/// Keeps sessions; the only source of truth about them.
+///
+/// Each method is one atomic operation on the sessions of one user. A store compares with its own
+/// clock, which is the fleet's clock. It sets no deadline: callers do, and may drop a future at
+/// any point, after which the operation has happened or not.
+///
+/// # Errors
+///
+/// Every method fails with a [`StoreError`] when the store cannot tell, and never makes up an
+/// answer: "never seen" is a fact that logs a user out.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot keep sessions",
+    note = "implement `SessionStore`, or use `tower_wx_session::store::MemoryStore`"
+)]
+pub trait SessionStore: Send + Sync + 'static {
+    /// Keeps a new session unless its id is taken, retires the one it takes over from, and ends
+    /// the user's oldest sessions that are over the cap.
+    fn insert(&self, insert: Insert) -> impl Future<Output = Result<Inserted, StoreError>> + Send;
+
+    /// What is known of a session.
+    fn load(&self, id: SessionId) -> impl Future<Output = Result<Loaded, StoreError>> + Send;
+
+    /// Takes in a use, by [`Record::touch`]; `false` if the session had ended or is not known.
+    ///
+    /// It never creates or revives a session, and nodes are not told of it.
+    fn touch(&self, touch: Touch) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Puts a new session in the place of a live one, which keeps a grace.
+    fn rotate(&self, rotate: Rotate) -> impl Future<Output = Result<Rotated, StoreError>> + Send;
+
+    /// Ends sessions, and the successors of those among them that are in their grace.
+    ///
+    /// The record is overwritten with the reason until its absolute end. Doing it again changes
+    /// nothing. Returns the sessions that this call ended.
+    fn revoke(
+        &self,
+        revoke: Revoke,
+    ) -> impl Future<Output = Result<Vec<SessionId>, StoreError>> + Send;
+
+    /// The user's live sessions, oldest first, without those in their grace.
+    fn list(
+        &self,
+        user: Identity,
+    ) -> impl Future<Output = Result<Vec<(SessionId, Record)>, StoreError>> + Send;
+
+    /// Keeps the newest session_key of a user, and the one before it for a while.
+    ///
+    /// Putting the newest one again prolongs it and leaves the previous one alone.
+    fn put_session_key(
+        &self,
+        put: PutSessionKey,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The session_keys of a user that are still kept, newest first.
+    fn session_keys(
+        &self,
+        user: Identity,
+    ) -> impl Future<Output = Result<Vec<Vec<u8>>, StoreError>> + Send;
+
+    /// All keys for the tags of tokens, after adding `offer` unless one at least as new is there.
+    ///
+    /// "As new" compares the instants from which keys are usable. The keys are the only thing in
+    /// a store that never expires.
+    fn tag_keys(
+        &self,
+        offer: TagKey,
+    ) -> impl Future<Output = Result<Vec<TagKey>, StoreError>> + Send;
+
+    /// The store's time, which is the fleet's.
+    fn now(&self) -> impl Future<Output = Result<Timestamp, StoreError>> + Send;
+
+    /// A new link that carries what changes from now on.
+    fn subscribe(&self) -> impl Future<Output = Result<Feed, StoreError>> + Send;
+
+    /// Whether other processes can read what is in here; session_keys are then kept sealed only.
+    fn is_shared(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,197 @@
+//! Instants on the fleet's clock, and where they come from.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+/// An instant on the store's clock: milliseconds since the Unix epoch.
+///
+/// The store's clock is the fleet's clock, so that nodes agree on when a session ends.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// An instant so many milliseconds after the Unix epoch.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch.
+    #[must_use]
+    pub const fn as_secs(self) -> u64 {
+        self.0 / 1000
+    }
+
+    /// The instant `span` later, or the end of time.
+    #[must_use]
+    pub fn after(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(millis(span)))
+    }
+
+    /// How long it is since `earlier`; zero if that is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl From<Timestamp> for SystemTime {
+    fn from(timestamp: Timestamp) -> Self {
+        UNIX_EPOCH + Duration::from_millis(timestamp.0)
+    }
+}
+
+/// Whole milliseconds of a span; at most `u64::MAX`.
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Tells the time: monotonic, and as close to the store's clock as was learnt.
+///
+/// The wall clock is read once, at creation, so that its later steps change nothing.
+#[derive(Clone)]
+pub(crate) struct Clock {
+    source: Source,
+    /// What the store's clock is ahead of ours, in milliseconds.
+    offset: Arc<AtomicI64>,
+}
+
+#[derive(Clone)]
+enum Source {
+    Monotonic {
+        started: Instant,
+        started_at: Timestamp,
+    },
+    #[cfg(any(test, feature = "test-util"))]
+    Manual(ManualClock),
+}
+
+impl Clock {
+    pub(crate) fn monotonic() -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self::from(Source::Monotonic {
+            started: Instant::now(),
+            started_at: Timestamp(millis(since_epoch.unwrap_or_default())),
+        })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        let offset = self.offset.load(Ordering::Relaxed);
+        Timestamp(self.source.now().0.saturating_add_signed(offset))
+    }
+
+    /// Takes over the store's clock, which showed `store_now` just now.
+    pub(crate) fn follow(&self, store_now: Timestamp) {
+        let ahead = i128::from(store_now.0) - i128::from(self.source.now().0);
+        let offset = i64::try_from(ahead).unwrap_or_default();
+        self.offset.store(offset, Ordering::Relaxed);
+    }
+}
+
+impl Source {
+    fn now(&self) -> Timestamp {
+        match self {
+            Self::Monotonic {
+                started,
+                started_at,
+            } => started_at.after(started.elapsed()),
+            #[cfg(any(test, feature = "test-util"))]
+            Self::Manual(clock) => clock.now(),
+        }
+    }
+}
+
+impl From<Source> for Clock {
+    fn from(source: Source) -> Self {
+        Self {
+            source,
+            offset: Arc::default(),
+        }
+    }
+}
+
+#[cfg(any(test, feature = "test-util"))]
+impl From<ManualClock> for Clock {
+    fn from(clock: ManualClock) -> Self {
+        Self::from(Source::Manual(clock))
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Clock").field(&self.now()).finish()
+    }
+}
+
+/// A clock that moves only when a test says so.
+///
+/// Give clones of one clock to a store and to the sessions on it, and expiry can be tested to the
+/// millisecond without a sleep.
+#[cfg(any(test, feature = "test-util"))]
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<std::sync::atomic::AtomicU64>);
+
+#[cfg(any(test, feature = "test-util"))]
+impl ManualClock {
+    /// A clock that stands at 2026-01-01 00:00:00 UTC.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(1_767_225_600_000.into()))
+    }
+
+    /// The instant that it shows.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+
+    /// Moves it forward.
+    pub fn advance(&self, span: Duration) {
+        self.0.fetch_add(millis(span), Ordering::SeqCst);
+    }
+}
+
+#[cfg(any(test, feature = "test-util"))]
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_store_s_clock_is_followed_in_both_directions() {
+        let manual = ManualClock::new();
+        let clock = Clock::from(manual.clone());
+        let hour = Duration::from_secs(3600);
+
+        clock.follow(manual.now().after(hour));
+        assert_eq!(clock.now(), manual.now().after(hour));
+
+        clock.follow(Timestamp(manual.now().0 - 5000));
+        manual.advance(hour);
+        assert_eq!(clock.now().after(Duration::from_secs(5)), manual.now());
+    }
+
+    #[test]
+    fn spans_beyond_the_end_of_time_saturate() {
+        assert_eq!(Timestamp(1).after(Duration::MAX), Timestamp(u64::MAX));
+        assert_eq!(Timestamp(1).since(Timestamp(2)), Duration::ZERO);
+    }
+}
