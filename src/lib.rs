@@ -3,8 +3,10 @@
 
 mod cache;
 mod identity;
+pub mod layer;
 pub mod login;
 mod rejection;
+pub mod response;
 mod session;
 mod session_key;
 pub mod sessions;
@@ -18,6 +20,7 @@ mod trace;
 pub mod wechat;
 
 pub use self::identity::Identity;
+pub use self::layer::{ResponseBody, ResponseFuture, SessionLayer, SessionService, TokenSource};
 pub use self::rejection::{Action, Rejection, RejectionKind};
 pub use self::session::Session;
 pub use self::session_key::SessionKey;

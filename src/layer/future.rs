@@ -1,0 +1,128 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::body::ResponseBody;
+use super::gate::Gate;
+use crate::store::SessionStore;
+use crate::token::Token;
+use crate::{Rejection, Session};
+
+type Check = Pin<Box<dyn Future<Output = Result<Session, Rejection>> + Send>>;
+
+pin_project! {
+    /// Response future of [`SessionService`](super::SessionService).
+    pub struct ResponseFuture<I, B, S>
+    where
+        I: Service<Request<B>>,
+    {
+        #[pin]
+        state: State<I, B, S>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<I, B, S>
+    where
+        I: Service<Request<B>>,
+    {
+        Ask {
+            check: Check,
+            gate: Arc<Gate<S>>,
+            held: Option<(I, Request<B>)>,
+        },
+        Forward {
+            #[pin]
+            future: I::Future,
+        },
+        Refused {
+            response: Option<Response<Bytes>>,
+        },
+    }
+}
+
+impl<I, B, S> ResponseFuture<I, B, S>
+where
+    I: Service<Request<B>>,
+{
+    pub(super) const fn forward(future: I::Future) -> Self {
+        Self {
+            state: State::Forward { future },
+        }
+    }
+
+    pub(super) const fn refused(response: Response<Bytes>) -> Self {
+        Self {
+            state: State::Refused {
+                response: Some(response),
+            },
+        }
+    }
+
+    pub(super) fn ask(gate: Arc<Gate<S>>, token: Token, inner: I, request: Request<B>) -> Self
+    where
+        S: SessionStore,
+    {
+        let sessions = gate.sessions.clone();
+        let check = Box::pin(async move { sessions.check_with_store(&token).await });
+        Self {
+            state: State::Ask {
+                check,
+                gate,
+                held: Some((inner, request)),
+            },
+        }
+    }
+}
+
+impl<I, B, S, ResBody> Future for ResponseFuture<I, B, S>
+where
+    I: Service<Request<B>, Response = Response<ResBody>>,
+    S: SessionStore,
+{
+    type Output = Result<Response<ResponseBody<ResBody>>, I::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let next = match self.as_mut().project().state.project() {
+                StateProj::Ask { check, gate, held } => {
+                    let checked = ready!(check.as_mut().poll(cx));
+                    let (mut inner, mut request) = held.take().expect("polled after completion");
+                    match checked {
+                        Ok(session) => {
+                            gate.pass(session, &mut request);
+                            Self::forward(inner.call(request))
+                        }
+                        Err(rejection) => Self::refused(gate.refuse(rejection)),
+                    }
+                }
+                StateProj::Forward { future } => {
+                    let response = ready!(future.poll(cx))?;
+                    return Poll::Ready(Ok(response.map(ResponseBody::inner)));
+                }
+                StateProj::Refused { response } => {
+                    let response = response.take().expect("polled after completion");
+                    return Poll::Ready(Ok(response.map(ResponseBody::refusal)));
+                }
+            };
+            self.set(next);
+        }
+    }
+}
+
+impl<I, B, S> fmt::Debug for ResponseFuture<I, B, S>
+where
+    I: Service<Request<B>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

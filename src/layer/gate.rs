@@ -1,0 +1,129 @@
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, Uri};
+
+use super::source::{Found, TokenSource, hide};
+use crate::response::{Preset, ResponseForRejection};
+use crate::store::SessionStore;
+use crate::token::Token;
+use crate::{Rejection, RejectionKind, Session, Sessions};
+
+type Unchecked = dyn Fn(&Method, &Uri) -> bool + Send + Sync;
+
+/// Who may pass: all that a layer is configured with.
+pub(super) struct Gate<S> {
+    pub(super) sessions: Sessions<S>,
+    pub(super) sources: Vec<TokenSource>,
+    pub(super) is_optional: bool,
+    pub(super) unchecked: Option<Arc<Unchecked>>,
+    pub(super) responder: Arc<dyn ResponseForRejection>,
+}
+
+/// What becomes of a request.
+pub(super) enum Admission {
+    Pass,
+    Refuse(Rejection),
+    /// The store has to be asked about this token.
+    Ask(Token),
+}
+
+impl<S: SessionStore> Gate<S> {
+    pub(super) fn new(sessions: Sessions<S>) -> Self {
+        Self {
+            sessions,
+            sources: vec![TokenSource::bearer()],
+            is_optional: false,
+            unchecked: None,
+            responder: Arc::new(Preset::Json),
+        }
+    }
+
+    /// Decides about a request as far as that takes no question to the store.
+    pub(super) fn admit<B>(&self, request: &mut Request<B>) -> Admission {
+        if self.is_unchecked(request) {
+            return self.pass_without_session(request);
+        }
+        let token = match Found::find(&self.sources, request) {
+            Found::Nothing if self.is_optional => return self.pass_without_session(request),
+            Found::Nothing => return Admission::Refuse(RejectionKind::SessionMissing.into()),
+            Found::Several => return Admission::Refuse(RejectionKind::AmbiguousToken.into()),
+            Found::One(text) => Token::parse(text),
+        };
+        let Some(token) = token else {
+            return Admission::Refuse(RejectionKind::SessionMalformed.into());
+        };
+        match self.sessions.check_now(&token) {
+            Some(Ok(session)) => self.pass(session, request),
+            Some(Err(rejection)) => Admission::Refuse(rejection),
+            None => Admission::Ask(token),
+        }
+    }
+
+    /// Hands the session to the inner service, without the token.
+    pub(super) fn pass<B>(&self, session: Session, request: &mut Request<B>) -> Admission {
+        hide(&self.sources, request);
+        request.extensions_mut().insert(session);
+        Admission::Pass
+    }
+
+    fn pass_without_session<B>(&self, request: &mut Request<B>) -> Admission {
+        let responder = Arc::clone(&self.responder);
+        request.extensions_mut().insert(NoSession(responder));
+        Admission::Pass
+    }
+
+    fn is_unchecked<B>(&self, request: &Request<B>) -> bool {
+        let unchecked = self.unchecked.as_ref();
+        unchecked.is_some_and(|is_unchecked| is_unchecked(request.method(), request.uri()))
+    }
+}
+
+impl<S> Gate<S> {
+    pub(super) fn refuse(&self, rejection: Rejection) -> Response<Bytes> {
+        refuse(&*self.responder, rejection)
+    }
+}
+
+/// Answers a refusal; the cause is in the extensions however it looks.
+pub(crate) fn refuse(
+    responder: &dyn ResponseForRejection,
+    rejection: Rejection,
+) -> Response<Bytes> {
+    let mut response = responder.response_for_rejection(&rejection);
+    response.extensions_mut().insert(rejection);
+    response
+}
+
+/// Marks a request that passed the layer without a session, and knows how the layer refuses.
+#[derive(Clone)]
+pub(crate) struct NoSession(Arc<dyn ResponseForRejection>);
+
+impl NoSession {
+    /// The layer's answer to a request without a token.
+    pub(crate) fn refuse(&self) -> Response<Bytes> {
+        refuse(&*self.0, RejectionKind::SessionMissing.into())
+    }
+}
+
+impl<S> Clone for Gate<S> {
+    fn clone(&self) -> Self {
+        Self {
+            sessions: self.sessions.clone(),
+            sources: self.sources.clone(),
+            is_optional: self.is_optional,
+            unchecked: self.unchecked.clone(),
+            responder: Arc::clone(&self.responder),
+        }
+    }
+}
+
+impl<S> fmt::Debug for Gate<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate")
+            .field("sources", &self.sources)
+            .field("is_optional", &self.is_optional)
+            .finish_non_exhaustive()
+    }
+}

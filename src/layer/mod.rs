@@ -1,0 +1,136 @@
+//! Middleware that checks the session of every request.
+//!
+//! A request passes, with its [`Session`](crate::Session) in the extensions, if it carries
+//! exactly one token and
+//!
+//! 1. the token has the form of ours, and its tag is genuine;
+//! 2. the session was not revoked, kicked out or replaced;
+//! 3. neither its absolute lifetime nor its idle timeout has passed;
+//! 4. the store said so within the time that [`SessionsBuilder`](crate::sessions::SessionsBuilder)
+//!    allows, or cannot be asked and said so within the grace.
+//!
+//! Anything else is answered by the layer, and the inner service is not called: 401 only with
+//! proof that the session is over, 503 where the store cannot tell. Every refusal says in its body
+//! whether the client should call `wx.login`; see [`response`](crate::response). The
+//! [`Rejection`](crate::Rejection) is in the extensions of the response.
+//!
+//! A session that this node knows is decided within `call`: no task, no lock, no clone of the
+//! inner service. Errors of the inner service stay as they are.
+//!
+//! # Deployment caveat
+//!
+//! A layer or proxy outside of this one has seen the request with its token. Keep `Authorization`
+//! and `X-WX-Skey` out of its logs, and the query too if a [`TokenSource::query`] is in use.
+//!
+//! # Example
+//!
+//! ```
+//! use http::{Request, Response, StatusCode};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use tower_wx_session::{Identity, Session, SessionLayer, Sessions, store::MemoryStore};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let sessions = Sessions::new(MemoryStore::new());
+//! let service = ServiceBuilder::new()
+//!     .layer(SessionLayer::new(sessions.clone()))
+//!     .service_fn(async |request: Request<()>| {
+//!         let session = request.extensions().get::<Session>().ok_or("no session")?;
+//!         Ok::<_, &str>(Response::new(session.openid().to_owned()))
+//!     });
+//!
+//! // With a live session the handler finds it.
+//! let issued = sessions.issue(Identity::new("appid", "openid")).await?;
+//! let request = Request::builder()
+//!     .header("authorization", format!("Bearer {}", issued.token().expose()))
+//!     .body(())?;
+//! let response = service.clone().oneshot(request).await?;
+//! assert_eq!(response.status(), StatusCode::OK);
+//!
+//! // Without one it is not called.
+//! let response = service.oneshot(Request::new(())).await?;
+//! assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+//! # Ok(())
+//! # }
+//! ```
+
+use std::sync::Arc;
+
+use http::{Method, Uri};
+use tower_layer::Layer;
+
+mod body;
+mod future;
+mod gate;
+mod service;
+mod source;
+
+pub use self::body::ResponseBody;
+pub use self::future::ResponseFuture;
+use self::gate::Gate;
+pub(crate) use self::gate::{NoSession, refuse};
+pub use self::service::SessionService;
+pub(crate) use self::source::Found;
+pub use self::source::TokenSource;
+use crate::Sessions;
+use crate::response::ResponseForRejection;
+use crate::store::SessionStore;
+
+/// Layer that checks the session of every request.
+///
+/// See the [module docs](crate::layer) for an example.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct SessionLayer<S> {
+    gate: Gate<S>,
+}
+
+impl<S: SessionStore> SessionLayer<S> {
+    /// Requires a session, from `Authorization: Bearer`, and refuses in JSON.
+    pub fn new(sessions: Sessions<S>) -> Self {
+        Self {
+            gate: Gate::new(sessions),
+        }
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut Gate<S>)) -> Self {
+        set(&mut self.gate);
+        self
+    }
+
+    /// Looks for the token in these places instead of `Authorization: Bearer`.
+    pub fn with_sources(self, sources: impl IntoIterator<Item = TokenSource>) -> Self {
+        self.with(|gate| gate.sources = sources.into_iter().collect())
+    }
+
+    /// Lets requests without a token through. One with a token that is not good is refused still.
+    pub fn optional(self) -> Self {
+        self.with(|gate| gate.is_optional = true)
+    }
+
+    /// Lets the requests for which `is_unchecked` holds through without a look at their token.
+    ///
+    /// The URI is the one that this layer sees; inside a nested router that is without the prefix.
+    pub fn with_unchecked<F>(self, is_unchecked: F) -> Self
+    where
+        F: Fn(&Method, &Uri) -> bool + Send + Sync + 'static,
+    {
+        self.with(|gate| gate.unchecked = Some(Arc::new(is_unchecked)))
+    }
+
+    /// Refuses with another [`Preset`](crate::response::Preset), or with what a closure makes.
+    pub fn with_rejection_response<R>(self, response: R) -> Self
+    where
+        R: ResponseForRejection,
+    {
+        self.with(|gate| gate.responder = Arc::new(response))
+    }
+}
+
+impl<I, S: SessionStore> Layer<I> for SessionLayer<S> {
+    type Service = SessionService<I, S>;
+
+    fn layer(&self, inner: I) -> Self::Service {
+        SessionService::new(inner, Arc::new(self.gate.clone()))
+    }
+}

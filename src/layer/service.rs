@@ -1,0 +1,77 @@
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::body::ResponseBody;
+use super::future::ResponseFuture;
+use super::gate::{Admission, Gate};
+use crate::store::SessionStore;
+
+/// Middleware that checks the session of every request.
+///
+/// See the [module docs](crate::layer) for an example.
+#[derive(Debug)]
+pub struct SessionService<I, S> {
+    inner: I,
+    gate: Arc<Gate<S>>,
+}
+
+impl<I, S> SessionService<I, S> {
+    pub(super) const fn new(inner: I, gate: Arc<Gate<S>>) -> Self {
+        Self { inner, gate }
+    }
+
+    /// The inner service.
+    pub const fn get_ref(&self) -> &I {
+        &self.inner
+    }
+
+    /// The inner service, to change it.
+    pub const fn get_mut(&mut self) -> &mut I {
+        &mut self.inner
+    }
+
+    /// The inner service, without the middleware.
+    pub fn into_inner(self) -> I {
+        self.inner
+    }
+}
+
+impl<I, S, B, ResBody> Service<Request<B>> for SessionService<I, S>
+where
+    I: Service<Request<B>, Response = Response<ResBody>> + Clone,
+    S: SessionStore,
+{
+    type Response = Response<ResponseBody<ResBody>>;
+    type Error = I::Error;
+    type Future = ResponseFuture<I, B, S>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        match self.gate.admit(&mut request) {
+            Admission::Pass => ResponseFuture::forward(self.inner.call(request)),
+            Admission::Refuse(rejection) => ResponseFuture::refused(self.gate.refuse(rejection)),
+            Admission::Ask(token) => {
+                // The clone may not be ready: it stays behind, the readied service goes along.
+                let clone = self.inner.clone();
+                let inner = mem::replace(&mut self.inner, clone);
+                ResponseFuture::ask(Arc::clone(&self.gate), token, inner, request)
+            }
+        }
+    }
+}
+
+impl<I: Clone, S> Clone for SessionService<I, S> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            gate: Arc::clone(&self.gate),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::fault::Fault;
+use super::query::Query;
+use super::reply;
+
+/// How long WeChat takes a code.
+const CODE_LIFETIME: Duration = Duration::from_secs(300);
+
+/// All that the fake knows; it decides what to answer.
+pub(super) struct Desk(Mutex<State>);
+
+struct State {
+    started: Instant,
+    advanced: Duration,
+    apps: HashMap<String, String>,
+    unionids: bool,
+    codes: HashMap<String, Code>,
+    issued: u64,
+    next: VecDeque<Fault>,
+    all: Option<Fault>,
+    exchanges: u64,
+}
+
+struct Code {
+    born: Duration,
+    spent: bool,
+    exchanges: u64,
+}
+
+/// What is to be sent: the fault, if any, and the body without it.
+pub(super) struct Verdict {
+    pub(super) fault: Option<Fault>,
+    pub(super) body: String,
+}
+
+impl Desk {
+    pub(super) fn new(appid: &str, secret: &str) -> Self {
+        Self(Mutex::new(State {
+            started: Instant::now(),
+            advanced: Duration::ZERO,
+            apps: HashMap::from([(appid.to_owned(), secret.to_owned())]),
+            unionids: false,
+            codes: HashMap::new(),
+            issued: 0,
+            next: VecDeque::new(),
+            all: None,
+            exchanges: 0,
+        }))
+    }
+
+    pub(super) fn add_app(&self, appid: &str, secret: &str) {
+        let mut state = self.state();
+        state.apps.insert(appid.to_owned(), secret.to_owned());
+    }
+
+    pub(super) fn give_unionids(&self) {
+        self.state().unionids = true;
+    }
+
+    pub(super) fn issue_code(&self, name: &str) -> String {
+        let mut state = self.state();
+        state.issued += 1;
+        let code = format!("{name}:issued-{}", state.issued);
+        state.code(&code);
+        code
+    }
+
+    pub(super) fn advance(&self, time: Duration) {
+        let mut state = self.state();
+        state.advanced = state.advanced.saturating_add(time);
+    }
+
+    pub(super) fn answer_next(&self, fault: Fault) {
+        self.state().next.push_back(fault);
+    }
+
+    pub(super) fn fail_all(&self, fault: Option<Fault>) {
+        self.state().all = fault;
+    }
+
+    pub(super) fn exchanges(&self) -> u64 {
+        self.state().exchanges
+    }
+
+    pub(super) fn exchanges_of(&self, code: &str) -> u64 {
+        let state = self.state();
+        state.codes.get(code).map_or(0, |code| code.exchanges)
+    }
+
+    /// Counts an exchange and decides its answer.
+    pub(super) fn exchange(&self, query: &Query) -> Verdict {
+        let mut state = self.state();
+        state.exchanges += 1;
+        state.code(&query.js_code).exchanges += 1;
+        let fault = state.fault(&query.js_code);
+        Verdict {
+            fault,
+            body: state.body(query, fault),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn now(&self) -> Duration {
+        self.started.elapsed().saturating_add(self.advanced)
+    }
+
+    /// The record of a code, which begins when it is first seen.
+    fn code(&mut self, code: &str) -> &mut Code {
+        let born = self.now();
+        self.codes.entry(code.to_owned()).or_insert(Code {
+            born,
+            spent: false,
+            exchanges: 0,
+        })
+    }
+
+    fn fault(&mut self, code: &str) -> Option<Fault> {
+        let ordered = self.next.pop_front().or(self.all);
+        ordered.or_else(|| Fault::of_code(code))
+    }
+
+    fn body(&mut self, query: &Query, fault: Option<Fault>) -> String {
+        let usual = self.usual(query);
+        match fault {
+            Some(Fault::Errcode(errcode)) => reply::error(errcode, self.exchanges),
+            Some(Fault::StringErrcode) => reply::string_errcode(self.exchanges),
+            Some(Fault::EmptyOpenid) => reply::empty_openid(),
+            Some(Fault::Broken) => reply::html("busy"),
+            Some(Fault::Error5xx) => reply::html("502 Bad Gateway"),
+            _ => usual,
+        }
+    }
+
+    fn usual(&mut self, query: &Query) -> String {
+        match self.log_in(query) {
+            Ok(body) => body,
+            Err(errcode) => reply::error(errcode, self.exchanges),
+        }
+    }
+
+    fn log_in(&mut self, query: &Query) -> Result<String, i64> {
+        self.check(query)?;
+        let name = self.spend(&query.js_code)?;
+        let (appid, code) = (&query.appid, &query.js_code);
+        Ok(reply::success(appid, name, code, self.unionids))
+    }
+
+    fn check(&self, query: &Query) -> Result<(), i64> {
+        let known = self.apps.get(&query.appid);
+        match query {
+            Query { appid, .. } if appid.is_empty() => Err(41002),
+            Query { secret, .. } if secret.is_empty() => Err(41004),
+            Query { js_code, .. } if js_code.is_empty() => Err(41008),
+            Query { grant_type, .. } if grant_type != "authorization_code" => Err(40002),
+            _ if known.is_none() => Err(40013),
+            _ if known != Some(&query.secret) => Err(40125),
+            _ => Ok(()),
+        }
+    }
+
+    /// Uses up a code; gives the name of its user.
+    fn spend<'a>(&mut self, code: &'a str) -> Result<&'a str, i64> {
+        let name = code.split_once(':').map_or("", |(name, _)| name);
+        let now = self.now();
+        let record = self.code(code);
+        if name.is_empty() || now.saturating_sub(record.born) >= CODE_LIFETIME {
+            return Err(40029);
+        }
+        match std::mem::replace(&mut record.spent, true) {
+            true => Err(40163),
+            false => Ok(name),
+        }
+    }
+}

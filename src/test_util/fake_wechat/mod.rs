@@ -1,0 +1,180 @@
+mod body;
+mod desk;
+mod fault;
+mod query;
+mod reply;
+mod server;
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use self::desk::Desk;
+pub use self::fault::Fault;
+
+const APPID: &str = "wxfa4efa4e00000001";
+const SECRET: &str = "5ec2e7fa4e5ec2e7fa4e5ec2e7fa4e01";
+
+/// A server on this machine that answers `code2Session` the way WeChat does.
+///
+/// It listens on a free port until it is dropped. Its answers are status 200 and `text/plain`.
+///
+/// # Codes
+///
+/// A code is `NAME:anything` and logs in the user NAME: the same `openid` at every login to one
+/// app, another `session_key` with every code. A code works once (then 40163) and for five minutes
+/// (then 40029) of the fake's own clock, which [`advance`](Self::advance) moves. A free-form code
+/// is born when it is first seen, one from [`code`](Self::code) when it is made. A code without a
+/// NAME is 40029.
+///
+/// # Faults
+///
+/// Some names are no users but faults, every time, so that they can be seen with `curl`, too:
+///
+/// | code | answer |
+/// |---|---|
+/// | `busy:1` | errcode -1 |
+/// | `blocked:1` | errcode 40226 |
+/// | `limited:1` | errcode 45011 |
+/// | `quota:1` | errcode 45009 |
+/// | `errcode-N:1` | errcode N |
+/// | `string-errcode:1` | `"errcode":"40029"`, a string |
+/// | `empty-openid:1` | no errcode, and an empty `openid` |
+/// | `broken:1` | HTML with status 200 |
+/// | `error5xx:1` | HTML with status 502 |
+/// | `cut:1` | a body shorter than its `Content-Length` |
+/// | `reset:1` | the connection is closed without an answer |
+/// | `slow:1` | nothing for 10 s, then the answer |
+/// | `slowbody:1` | half of the body, then nothing for 10 s, then as `cut` |
+///
+/// A test can order the same by [`answer_next`](Self::answer_next) and
+/// [`fail_all`](Self::fail_all).
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use tower_wx_session::test_util::FakeWeChat;
+///
+/// let fake = FakeWeChat::start().await?;
+/// let url = format!(
+///     "{}/sns/jscode2session?appid={}&secret={}&js_code=alice:1&grant_type=authorization_code",
+///     fake.base_url(), fake.appid(), fake.secret(),
+/// );
+/// let first = reqwest::get(&url).await?.text().await?;
+/// assert!(first.starts_with(r#"{"session_key":""#));
+///
+/// let second = reqwest::get(&url).await?.text().await?;
+/// assert!(second.starts_with(r#"{"errcode":40163,"errmsg":"code been used, rid: "#));
+/// assert_eq!(fake.exchanges_of("alice:1"), 2);
+/// # Ok(())
+/// # }
+/// ```
+pub struct FakeWeChat {
+    base_url: String,
+    desk: Arc<Desk>,
+    server: JoinHandle<()>,
+}
+
+impl FakeWeChat {
+    /// Starts one that knows the app [`appid`](Self::appid).
+    ///
+    /// # Errors
+    ///
+    /// If there is no port to listen on.
+    pub async fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let base_url = format!("http://{}", listener.local_addr()?);
+        let desk = Arc::new(Desk::new(APPID, SECRET));
+        let server = tokio::spawn(server::run(listener, Arc::clone(&desk)));
+        Ok(Self {
+            base_url,
+            desk,
+            server,
+        })
+    }
+
+    /// Makes another app known.
+    #[must_use]
+    pub fn with_app(self, appid: &str, secret: &str) -> Self {
+        self.desk.add_app(appid, secret);
+        self
+    }
+
+    /// Gives every user a `unionid`, the same in all apps.
+    #[must_use]
+    pub fn with_unionids(self) -> Self {
+        self.desk.give_unionids();
+        self
+    }
+
+    /// What stands for `https://api.weixin.qq.com`, without a slash at the end.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// The app that is known from the start.
+    #[must_use]
+    pub fn appid(&self) -> &str {
+        APPID
+    }
+
+    /// The secret of [`appid`](Self::appid).
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        SECRET
+    }
+
+    /// A fresh code of the user NAME, as from `wx.login`: its five minutes begin now.
+    #[must_use]
+    pub fn code(&self, name: &str) -> String {
+        self.desk.issue_code(name)
+    }
+
+    /// Moves the fake's clock forward, at once.
+    pub fn advance(&self, time: Duration) {
+        self.desk.advance(time);
+    }
+
+    /// Answers the next exchange with this fault; several are taken in order.
+    ///
+    /// The code of that exchange is spent, as it may be at WeChat.
+    pub fn answer_next(&self, fault: Fault) {
+        self.desk.answer_next(fault);
+    }
+
+    /// Answers every exchange with this fault, until told otherwise.
+    pub fn fail_all(&self, fault: Option<Fault>) {
+        self.desk.fail_all(fault);
+    }
+
+    /// How many exchanges have been asked for, whatever the answer.
+    #[must_use]
+    pub fn exchanges(&self) -> u64 {
+        self.desk.exchanges()
+    }
+
+    /// How many of them were for this code; more than one is a mistake of the caller.
+    #[must_use]
+    pub fn exchanges_of(&self, code: &str) -> u64 {
+        self.desk.exchanges_of(code)
+    }
+}
+
+impl Drop for FakeWeChat {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl fmt::Debug for FakeWeChat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeWeChat")
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
+    }
+}

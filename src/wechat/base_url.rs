@@ -1,0 +1,130 @@
+use std::fmt;
+use std::net::IpAddr;
+
+use reqwest::Url;
+
+use super::ConfigError;
+use super::app::App;
+
+/// Where WeChat answers: no query, no credentials, no slash at the end.
+#[derive(Clone)]
+pub(super) struct BaseUrl(Url);
+
+impl BaseUrl {
+    pub(super) fn parse(text: &str) -> Result<Self, ConfigError> {
+        let url = Url::parse(text).map_err(|_| ConfigError::new("base URL is not a URL"))?;
+        match problem(&url) {
+            Some(problem) => Err(ConfigError::new(problem)),
+            None => Ok(Self(url)),
+        }
+    }
+
+    pub(super) fn is_plain(&self) -> bool {
+        self.0.scheme() == "http"
+    }
+
+    pub(super) fn is_loopback(&self) -> bool {
+        self.0.host_str().is_some_and(|host| {
+            let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+            host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+        })
+    }
+
+    /// The URL that exchanges a code. It carries the secret: never show it.
+    pub(super) fn code2session(&self, app: &App, code: &str) -> Url {
+        let mut url = self.0.clone();
+        let path = url.path().trim_end_matches('/');
+        url.set_path(&format!("{path}/sns/jscode2session"));
+        url.query_pairs_mut()
+            .append_pair("appid", &app.appid)
+            .append_pair("secret", &app.secret)
+            .append_pair("js_code", code)
+            .append_pair("grant_type", "authorization_code");
+        url
+    }
+}
+
+fn problem(url: &Url) -> Option<&'static str> {
+    if !matches!(url.scheme(), "http" | "https") {
+        Some("base URL is neither http nor https")
+    } else if url.query().is_some() || url.fragment().is_some() {
+        Some("base URL has a query or a fragment")
+    } else if !url.username().is_empty() || url.password().is_some() {
+        Some("base URL has credentials")
+    } else {
+        None
+    }
+}
+
+impl fmt::Debug for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(base: &str, code: &str) -> String {
+        let app = App {
+            appid: "wx1".into(),
+            secret: "s&=".into(),
+        };
+        BaseUrl::parse(base)
+            .unwrap()
+            .code2session(&app, code)
+            .into()
+    }
+
+    #[test]
+    fn values_cannot_escape_their_parameter() {
+        let query = "appid=wx1&secret=s%26%3D&js_code=a%26appid%3Db%23%2B%0D%0A%C3%A9\
+                     &grant_type=authorization_code";
+        assert_eq!(
+            url("https://api.weixin.qq.com", "a&appid=b#+\r\n\u{e9}"),
+            format!("https://api.weixin.qq.com/sns/jscode2session?{query}"),
+        );
+    }
+
+    #[test]
+    fn a_path_is_kept_and_a_trailing_slash_tolerated() {
+        for base in ["http://h:8/w", "http://h:8/w/"] {
+            assert!(url(base, "c").starts_with("http://h:8/w/sns/jscode2session?appid="));
+        }
+    }
+
+    #[test]
+    fn what_is_no_base_url_is_refused() {
+        for (text, problem) in [
+            ("", "base URL is not a URL"),
+            ("api.weixin.qq.com", "base URL is not a URL"),
+            ("https://", "base URL is not a URL"),
+            ("ftp://h", "base URL is neither http nor https"),
+            ("https://h?a=b", "base URL has a query or a fragment"),
+            ("https://h#a", "base URL has a query or a fragment"),
+            ("https://u:p@h", "base URL has credentials"),
+        ] {
+            let error = BaseUrl::parse(text).unwrap_err();
+            assert_eq!(error.to_string(), problem, "{text}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_recognised() {
+        for (text, loopback) in [
+            ("http://127.0.0.1:80", true),
+            ("http://127.8.9.1", true),
+            ("http://[::1]:80", true),
+            ("http://LOCALHOST", true),
+            ("http://10.0.0.1", false),
+            ("https://api.weixin.qq.com", false),
+        ] {
+            assert_eq!(
+                BaseUrl::parse(text).unwrap().is_loopback(),
+                loopback,
+                "{text}"
+            );
+        }
+    }
+}

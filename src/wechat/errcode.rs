@@ -1,0 +1,44 @@
+use std::time::Duration;
+
+use crate::login::ExchangeErrorKind::{self, *};
+
+/// What a nonzero errcode means for a login.
+pub(super) const fn classify(errcode: i64) -> ExchangeErrorKind {
+    match errcode {
+        40029 | 40163 | 42003 | 61010 => CodeRejected,
+        -1 => Unavailable,
+        45011 => RateLimited(Duration::from_secs(60)),
+        45009 => RateLimited(Duration::from_secs(3600)),
+        40226 | 50001 | 50002 => UserBlocked,
+        41008 => BadRequest,
+        // Among them 40013, 40125, 40164, 41002, 41004, 48001 and 89503.
+        _ => Misconfigured,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_errcode_has_its_class() {
+        let table: &[(ExchangeErrorKind, &[i64])] = &[
+            (CodeRejected, &[40029, 40163, 42003, 61010]),
+            (Unavailable, &[-1]),
+            (RateLimited(Duration::from_secs(60)), &[45011]),
+            (RateLimited(Duration::from_secs(3600)), &[45009]),
+            (UserBlocked, &[40226, 50001, 50002]),
+            (BadRequest, &[41008]),
+            (
+                Misconfigured,
+                &[40013, 41002, 40125, 41004, 40164, 48001, 89503],
+            ),
+            (Misconfigured, &[1, -2, 99999, i64::MIN, i64::MAX]),
+        ];
+        for (kind, errcodes) in table {
+            for &errcode in *errcodes {
+                assert_eq!(classify(errcode), *kind, "{errcode}");
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+use std::error::Error;
+use std::fmt;
+use std::iter;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::errcode::classify;
+use super::mask::mask;
+use crate::login::{ExchangeError, ExchangeErrorKind};
+
+/// Why there is no identity, as known inside this module: foreign texts are not masked yet.
+#[derive(Clone, Debug)]
+pub(super) enum Failure {
+    Refused {
+        errcode: i64,
+        errmsg: String,
+    },
+    Unreadable {
+        problem: &'static str,
+        status: Option<StatusCode>,
+    },
+    TimedOut(Duration),
+    Transport(String),
+    NoClient(String),
+    UnknownApp,
+}
+
+impl Failure {
+    /// The status is no verdict, but tells a gateway's page from WeChat's own.
+    pub(super) const fn unreadable(problem: &'static str) -> Self {
+        let status = None;
+        Self::Unreadable { problem, status }
+    }
+
+    pub(super) fn with_status(self, status: StatusCode) -> Self {
+        match self {
+            Self::Unreadable { problem, .. } => Self::Unreadable {
+                problem,
+                status: Some(status),
+            },
+            other => other,
+        }
+    }
+
+    /// A fault on the way, described by its innermost cause: no URL is in it.
+    pub(super) fn transport(error: &reqwest::Error) -> Self {
+        let stage = if error.is_connect() {
+            "cannot connect"
+        } else if error.is_body() || error.is_decode() {
+            "answer cut off"
+        } else {
+            "no answer"
+        };
+        Self::Transport(format!("{stage}: {}", innermost(error)))
+    }
+
+    pub(super) fn no_client(error: &reqwest::Error) -> Self {
+        Self::NoClient(innermost(error))
+    }
+
+    /// The error for the operator, without any of the secrets.
+    pub(super) fn hiding(self, secrets: &[&str]) -> ExchangeError {
+        let kind = self.kind();
+        ExchangeError::new(kind).caused_by(Cause(self.masked(secrets)))
+    }
+
+    const fn kind(&self) -> ExchangeErrorKind {
+        match self {
+            Self::Refused { errcode, .. } => classify(*errcode),
+            Self::Unreadable { .. } | Self::TimedOut(_) | Self::Transport(_) => {
+                ExchangeErrorKind::Unavailable
+            }
+            Self::NoClient(_) => ExchangeErrorKind::Misconfigured,
+            Self::UnknownApp => ExchangeErrorKind::BadRequest,
+        }
+    }
+
+    fn masked(self, secrets: &[&str]) -> Self {
+        match self {
+            Self::Refused { errcode, errmsg } => Self::Refused {
+                errcode,
+                errmsg: mask(&errmsg, secrets),
+            },
+            Self::Transport(text) => Self::Transport(mask(&text, secrets)),
+            other => other,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { errcode, errmsg } => write!(f, "errcode {errcode}: {errmsg}"),
+            Self::Unreadable { problem, status } => {
+                let status = status.map_or(0, |status| status.as_u16());
+                write!(f, "unreadable answer with status {status}: {problem}")
+            }
+            Self::TimedOut(limit) => write!(f, "timed out after {limit:?}"),
+            Self::Transport(text) => f.write_str(text),
+            Self::NoClient(text) => write!(f, "cannot make an HTTP client: {text}"),
+            Self::UnknownApp => f.write_str("no such app is configured"),
+        }
+    }
+}
+
+/// The opaque source of an [`ExchangeError`].
+struct Cause(Failure);
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cause({:?})", self.0.to_string())
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for Cause {}
+
+/// The outer errors say little more than that sending failed, and the outermost holds the URL.
+fn innermost(error: &reqwest::Error) -> String {
+    iter::successors(error.source(), |&error| error.source())
+        .last()
+        .map_or_else(|| "unknown cause".to_owned(), ToString::to_string)
+}
