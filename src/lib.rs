@@ -1,7 +1,63 @@
-//! scaffold
-#![allow(missing_docs)]
+//! A Tower layer that checks a mini-program login session on every request, and tells the client
+//! exactly when to call `wx.login` again.
+//!
+//! It is the server side of WeChat's `wx.checkSession`. The client logs in once: it sends a
+//! `wx.login` code to [`login::Login`], which exchanges it for the user's openid and answers with
+//! a session token. From then on the client sends the token in a header, [`SessionLayer`] checks
+//! it against a cached store, and the handler finds the [`Session`]. When the session is over,
+//! every refusal says whether to log in again, to wait, or neither.
+//!
+//! It works with axum, tonic and anything else that is a `tower::Service` over [`http`] types.
+//!
+#![cfg_attr(all(feature = "axum", feature = "wechat"), doc = "```no_run")]
+#![cfg_attr(not(all(feature = "axum", feature = "wechat")), doc = "```ignore")]
+//! use tower_wx_session::{Identity, Session, SessionLayer, Sessions, login::Login, store::MemoryStore, wechat::WeChat};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let sessions = Sessions::builder(MemoryStore::new()).build()?;      // or Sessions::new(MemoryStore::new())
+//! let app = axum::Router::new()
+//!     .route("/me", axum::routing::get(async |session: Session| session.openid().to_owned()))
+//!     .layer(SessionLayer::new(sessions.clone()))
+//!     .route_service("/login", Login::new(sessions.clone(), WeChat::new("appid", "secret")));
+//!
+//! // Without a client, such as in a test:
+//! let issued = sessions.issue(Identity::new("appid", "openid")).await?;
+//! let text: &str = issued.token().expose();                             // what the client keeps
+//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//! # axum::serve(listener, app).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is where
+//!
+//! - [`Sessions`] is the handle that an application keeps: it issues, checks, rotates, revokes and
+//!   lists sessions, and makes the layer and the login service.
+//! - [`layer`] checks requests, and lists the exact rules by which one passes.
+//! - [`login`] turns codes into sessions; `wechat` is the provider for WeChat.
+//! - [`response`] is what refusals look like on the wire.
+//! - [`store`] is where sessions are kept.
+//!
+//! # What it is not for
+//!
+//! Sessions of browsers: there are no cookies, so there is nothing to protect from request forgery,
+//! and a client has no session before it has logged in. Nor does it decide what a user may do.
+//!
+//! # Features
+//!
+//! | Name | Description | Default? |
+//! |---|---|---|
+//! | `axum` | Extractors for [`Session`] and `Option<Session>`, `IntoResponse` for [`Rejection`] | no |
+//! | `wechat` | `wechat::WeChat`: `code2Session` over HTTPS | no |
+//! | `tracing` | Events for operators, without secrets | no |
+//! | `test-util` | A fake WeChat, a manual clock, sessions for unit tests | no |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod cache;
+#[cfg(feature = "axum")]
+pub mod extract;
 mod identity;
 pub mod layer;
 pub mod login;

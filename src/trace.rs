@@ -39,10 +39,6 @@ pub(crate) fn revocation_pending() {
     event!(warn, "revocation pending until the session store is back");
 }
 
-pub(crate) fn session_key_not_kept(error: &(dyn Error + 'static)) {
-    event!(warn, error = %Chain(error), "session_key not kept");
-}
-
 /// An error and its causes in one line.
 struct Chain<'a>(&'a (dyn Error + 'static));
 

@@ -1,7 +1,84 @@
-//! Turning a login code into a session.
+//! The login endpoint: turning a login code into a session.
+//!
+//! [`Login`] is a plain `tower::Service` that never fails. It stands outside of the
+//! [layer](crate::layer): who logs in has no session yet.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `POST` with `{"code":"…"}`, up to 4 KiB | 200 `{"token":"wxs_…","expires_in":7200}` |
+//! | … and `"appid":"…"` or the header `X-WX-Appid`, where several apps are configured | the same |
+//! | `GET` with `X-WX-Code`, under the preset `wafer` | one object for both Wafer clients |
+//! | anything else | a refusal, by the same preset as the layer's |
+//!
+//! `expires_in` is how long the session lasts unused, in seconds. Every answer has
+//! `Cache-Control: no-store`.
+//!
+//! What it promises:
+//!
+//! 1. **A code never reaches the provider twice** from this node. Parallel requests with one code
+//!    share one exchange, a repeat within 5 s gets the same token while that is live, and a code
+//!    that may be spent is refused for 5 minutes.
+//! 2. **No code is spent for nothing**: the store is asked first. If storing fails afterwards, a
+//!    repeat within 5 s needs no second exchange.
+//! 3. A login that presents a live token of the same user retires that token, after a grace.
+//! 4. The session_key stays on the server: see [`Sessions::session_keys`](crate::Sessions::session_keys).
+//!
+//! | refusal | `reason` | `action` | `Retry-After` |
+//! |---|---|---|---|
+//! | 400 | `code_rejected` | `login` | – |
+//! | 503 | `provider_unavailable` | `retry` | 3 |
+//! | 429 | `rate_limited` | `retry` | 60 or 3600 |
+//! | 403 | `user_blocked` | `none` | – |
+//! | 500 | `provider_misconfigured`; details are in the log only | `none` | – |
+//! | 503 | `store_unavailable` | `retry` | 1 |
+//! | 400, or 405 with `Allow` | `bad_request` | `none` | – |
+//!
+//! # Example
+//!
+//! ```
+//! use http::{Request, StatusCode};
+//! use tower::ServiceExt;
+//! use tower_wx_session::login::{ExchangeError, Exchanged, IdentityProvider, Login, LoginRequest};
+//! use tower_wx_session::{Identity, Sessions, store::MemoryStore};
+//!
+//! /// Vouches for anyone, by the name of the code.
+//! struct Trusting;
+//!
+//! impl IdentityProvider for Trusting {
+//!     fn resolve<'a>(&'a self, _: Option<&'a str>) -> Option<&'a str> {
+//!         Some("appid")
+//!     }
+//!
+//!     async fn exchange(&self, login: LoginRequest<'_>) -> Result<Exchanged, ExchangeError> {
+//!         Ok(Exchanged::new(Identity::new(login.appid(), login.code())))
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let login = Login::new(Sessions::new(MemoryStore::new()), Trusting);
+//!
+//! let request = Request::post("/login").body(r#"{"code":"alice"}"#.to_owned())?;
+//! let response = login.clone().oneshot(request).await?;
+//! assert_eq!(response.status(), StatusCode::OK);
+//!
+//! let request = Request::post("/login").body("not JSON".to_owned())?;
+//! let response = login.oneshot(request).await?;
+//! assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+//! # Ok(())
+//! # }
+//! ```
 
+mod answer;
+mod attempts;
+mod desk;
+mod form;
+mod on_login;
 mod provider;
+mod service;
 
+pub use self::on_login::{OnLogin, Refusal};
 pub use self::provider::{
     ExchangeError, ExchangeErrorKind, Exchanged, IdentityProvider, LoginRequest,
 };
+pub use self::service::{Login, LoginFuture};

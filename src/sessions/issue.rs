@@ -21,20 +21,25 @@ use crate::{Identity, Rejection, RejectionKind, SessionId, SessionToken};
 /// ```
 #[derive(Clone, Debug)]
 pub struct NewSession {
-    identity: Identity,
-    data: Option<Arc<str>>,
+    pub(crate) identity: Identity,
+    pub(crate) data: Option<Arc<str>>,
     replaces: Option<SessionId>,
 }
 
 impl NewSession {
-    /// Adds the application's data: any serde value, kept as JSON, fixed for the session.
+    /// Adds the application's data: any serde value, kept as JSON, fixed for the session. What is
+    /// `null` in JSON, such as `()`, is no data.
     ///
     /// # Errors
     ///
     /// If the value cannot be written as JSON, such as a map whose keys are not strings.
     pub fn with_data<T: Serialize>(self, data: &T) -> Result<Self, DataError> {
-        let data = Some(to_json(data)?);
-        Ok(Self { data, ..self })
+        Ok(self.with_json(to_json(data)?))
+    }
+
+    pub(crate) fn with_json(self, data: Arc<str>) -> Self {
+        let data = Some(data).filter(|data| **data != *"null");
+        Self { data, ..self }
     }
 
     /// Retires a session of the same user, after the grace of a rotation.
@@ -98,6 +103,7 @@ impl<S: SessionStore> Node<S> {
             cap: config.sessions_per_user,
             retire: new
                 .replaces
+                .filter(|old| old.bucket() == id.bucket())
                 .map(|old| Retire::new(old, config.rotation_grace)),
             ..Insert::new(id, record.clone())
         };

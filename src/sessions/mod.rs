@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Serialize;
 use tokio::time::timeout;
@@ -259,11 +258,6 @@ impl<S: SessionStore> Sessions<S> {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.node.clock
-    }
-
-    /// How long a request may wait for the store.
-    pub(crate) fn store_deadline(&self) -> Duration {
-        self.node.config.store_deadline
     }
 }
 

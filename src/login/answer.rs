@@ -1,0 +1,59 @@
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, Response};
+
+use crate::layer::refuse;
+use crate::response::{ResponseForRejection, WAFER_MAGIC};
+use crate::sessions::Issued;
+use crate::{Rejection, RejectionKind};
+
+/// Answers a login, for clients of this preset.
+pub(super) fn answer(
+    responder: &dyn ResponseForRejection,
+    result: Result<Issued, Rejection>,
+) -> Response<Bytes> {
+    let mut response = match result {
+        Ok(issued) => success(&issued, responder.serves_wafer()),
+        Err(rejection) => refusal(responder, rejection),
+    };
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(CACHE_CONTROL, no_store);
+    response
+}
+
+fn refusal(responder: &dyn ResponseForRejection, rejection: Rejection) -> Response<Bytes> {
+    let kind = rejection.kind();
+    let mut response = refuse(responder, rejection);
+    if kind == RejectionKind::MethodNotAllowed {
+        let allowed = if responder.serves_wafer() {
+            "GET, POST"
+        } else {
+            "POST"
+        };
+        let allowed = HeaderValue::from_static(allowed);
+        response.headers_mut().insert(ALLOW, allowed);
+    }
+    response
+}
+
+fn success(issued: &Issued, serves_wafer: bool) -> Response<Bytes> {
+    let token = issued.token().expose();
+    let expires_in = issued.expires_in().as_secs();
+    let mut body = format!(r#"{{"token":"{token}","expires_in":{expires_in}"#);
+    if serves_wafer {
+        body.push_str(&for_wafer(issued));
+    }
+    body.push('}');
+    let mut response = Response::new(Bytes::from(body));
+    let headers: &mut HeaderMap = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// What clients of both Wafer SDKs look for: `session` the first, `code` and `data` the second.
+fn for_wafer(issued: &Issued) -> String {
+    let (id, token) = (issued.token().id(), issued.token().expose());
+    let session = format!(r#""session":{{"id":"{id}","skey":"{token}"}}"#);
+    let data = format!(r#""data":{{"skey":"{token}","userinfo":{{}}}}"#);
+    format!(r#","{WAFER_MAGIC}":1,"code":0,{session},{data}"#)
+}

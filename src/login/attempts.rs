@@ -1,0 +1,154 @@
+use std::future::Future;
+use std::time::Duration;
+
+use moka::sync::Cache;
+use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+
+use super::provider::Exchanged;
+use crate::sessions::Issued;
+use crate::store::Timestamp;
+use crate::time::Clock;
+use crate::{Rejection, RejectionKind};
+
+/// How long a repeat of a code gets the same token.
+const REPLAY_WINDOW: Duration = Duration::from_secs(5);
+/// An exchange takes up to 3 s, so that an attempt is older than its outcome.
+const ATTEMPT_MEMORY: Duration = Duration::from_secs(60);
+const ATTEMPTS: u64 = 10_000;
+/// How long a code lives at WeChat, and is remembered as spent.
+const CODE_LIFETIME: Duration = Duration::from_secs(5 * 60);
+const SPENT: u64 = 100_000;
+
+/// A code of an app, as it is remembered.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct CodeDigest([u8; 32]);
+
+impl CodeDigest {
+    pub(super) fn new(appid: &str, code: &str) -> Self {
+        let digest = Sha256::new()
+            .chain_update(appid.as_bytes())
+            .chain_update([0])
+            .chain_update(code.as_bytes())
+            .finalize();
+        Self(digest.into())
+    }
+}
+
+/// How a login ended, and when.
+#[derive(Clone, Debug)]
+struct Outcome {
+    result: Result<Issued, Rejection>,
+    at: Timestamp,
+}
+
+/// What became of codes. A running or recent attempt is the only place that holds a token.
+pub(super) struct Attempts {
+    recent: Cache<CodeDigest, watch::Receiver<Option<Outcome>>>,
+    spent: Cache<CodeDigest, Timestamp>,
+    /// Identities that were paid for with a code and got no session yet.
+    unused: Cache<CodeDigest, (Exchanged, Timestamp)>,
+}
+
+impl Attempts {
+    pub(super) fn new() -> Self {
+        Self {
+            recent: Cache::builder()
+                .max_capacity(ATTEMPTS)
+                .time_to_live(ATTEMPT_MEMORY)
+                .build(),
+            spent: Cache::builder()
+                .max_capacity(SPENT)
+                .time_to_live(CODE_LIFETIME)
+                .build(),
+            unused: Cache::builder()
+                .max_capacity(ATTEMPTS)
+                .time_to_live(REPLAY_WINDOW)
+                .build(),
+        }
+    }
+
+    /// The outcome of the attempt with this code: one that runs, a recent one, or a new one.
+    ///
+    /// The attempt goes on if the returned future is dropped.
+    pub(super) async fn join<F>(&self, code: CodeDigest, clock: &Clock, attempt: F) -> Attempted
+    where
+        F: Future<Output = Result<Issued, Rejection>> + Send + 'static,
+    {
+        let mut sender = None;
+        let entry = self.recent.entry(code).or_insert_with(|| {
+            let (new, receiver) = watch::channel(None);
+            sender = Some(new);
+            receiver
+        });
+        if let Some(sender) = sender {
+            tokio::spawn(run(attempt, clock.clone(), sender));
+        }
+        let mut outcome = entry.into_value();
+        let is_repeat = outcome.borrow().is_some();
+        let ended = match outcome.wait_for(Option::is_some).await {
+            Ok(ended) => ended.clone(),
+            Err(_) => None,
+        };
+        match ended {
+            // The attempt panicked, in the provider or in the application's hook.
+            None => Attempted::Now(Err(RejectionKind::ProviderUnavailable.into())),
+            Some(Outcome {
+                result: Ok(issued),
+                at,
+            }) if is_repeat => {
+                let is_recent = clock.now().since(at) < REPLAY_WINDOW;
+                if is_recent {
+                    Attempted::Before(issued)
+                } else {
+                    Attempted::LongAgo
+                }
+            }
+            Some(outcome) => Attempted::Now(outcome.result),
+        }
+    }
+
+    /// Lets the next request with this code start over.
+    pub(super) fn forget(&self, code: CodeDigest) {
+        self.recent.invalidate(&code);
+    }
+
+    pub(super) fn spend(&self, code: CodeDigest, now: Timestamp) {
+        self.spent.insert(code, now);
+    }
+
+    pub(super) fn is_spent(&self, code: CodeDigest, now: Timestamp) -> bool {
+        let spent_at = self.spent.get(&code);
+        spent_at.is_some_and(|at| now.since(at) < CODE_LIFETIME)
+    }
+
+    /// Keeps an identity for a repeat of its code, because it got no session.
+    pub(super) fn keep_unused(&self, code: CodeDigest, exchanged: Exchanged, now: Timestamp) {
+        self.unused.insert(code, (exchanged, now));
+    }
+
+    /// The identity that a code has been paid for.
+    pub(super) fn take_unused(&self, code: CodeDigest, now: Timestamp) -> Option<Exchanged> {
+        let (exchanged, at) = self.unused.remove(&code)?;
+        (now.since(at) < REPLAY_WINDOW).then_some(exchanged)
+    }
+}
+
+/// An attempt that has ended.
+pub(super) enum Attempted {
+    /// While this request waited for it.
+    Now(Result<Issued, Rejection>),
+    /// Well, and recently enough to be repeated.
+    Before(Issued),
+    LongAgo,
+}
+
+async fn run(
+    attempt: impl Future<Output = Result<Issued, Rejection>>,
+    clock: Clock,
+    sender: watch::Sender<Option<Outcome>>,
+) {
+    let result = attempt.await;
+    let at = clock.now();
+    sender.send_replace(Some(Outcome { result, at }));
+}

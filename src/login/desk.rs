@@ -1,0 +1,201 @@
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::attempts::{Attempted, Attempts, CodeDigest};
+use super::form::Form;
+use super::on_login::Hook;
+use super::provider::{
+    ExchangeError, ExchangeErrorKind, Exchanged, IdentityProvider, LoginRequest,
+};
+use crate::response::{Preset, ResponseForRejection};
+
+use crate::sessions::{Issued, NewSession, SessionKeyError};
+use crate::store::{SessionStore, Timestamp};
+use crate::{Rejection, RejectionKind, SessionId, Sessions, trace};
+
+/// Exchanges at the provider at the same time; one more is refused.
+const EXCHANGES: usize = 64;
+
+/// Who is logged in, and how: all that a login service is configured with.
+pub(super) struct Desk<S, P> {
+    sessions: Sessions<S>,
+    provider: Arc<P>,
+    pub(super) on_login: Option<Arc<Hook>>,
+    pub(super) responder: Arc<dyn ResponseForRejection>,
+    pub(super) replays: bool,
+    attempts: Arc<Attempts>,
+    exchanges: Arc<Semaphore>,
+}
+
+impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
+    pub(super) fn new(sessions: Sessions<S>, provider: P) -> Self {
+        Self {
+            sessions,
+            provider: Arc::new(provider),
+            on_login: None,
+            responder: Arc::new(Preset::Json),
+            replays: true,
+            attempts: Arc::new(Attempts::new()),
+            exchanges: Arc::new(Semaphore::new(EXCHANGES)),
+        }
+    }
+
+    /// Logs in, or joins or repeats a login with the same code.
+    pub(super) async fn serve(self, form: Form) -> Result<Issued, Rejection> {
+        let resolved = self.provider.resolve(form.appid.as_deref());
+        let appid = resolved.ok_or(RejectionKind::BadRequest)?.to_owned();
+        let code = CodeDigest::new(&appid, &form.code);
+        let attempt = self.clone().attempt(appid, form, code);
+        match self
+            .attempts
+            .join(code, self.sessions.clock(), attempt)
+            .await
+        {
+            Attempted::Now(result) => result,
+            Attempted::Before(issued) => self.repeat(issued).await,
+            Attempted::LongAgo => Err(RejectionKind::CodeRejected.into()),
+        }
+    }
+
+    /// A token that is no longer good is not handed out again.
+    async fn repeat(&self, issued: Issued) -> Result<Issued, Rejection> {
+        match self.sessions.check(issued.token().expose()).await {
+            Ok(_) => Ok(issued),
+            Err(rejection) if rejection.kind() == RejectionKind::StoreUnavailable => Err(rejection),
+            Err(_) => Err(RejectionKind::CodeRejected.into()),
+        }
+    }
+
+    /// The one attempt with a code that runs on this node.
+    async fn attempt(
+        self,
+        appid: String,
+        form: Form,
+        code: CodeDigest,
+    ) -> Result<Issued, Rejection> {
+        let result = self.log_in(&appid, &form, code).await;
+        if result.is_err() || !self.replays {
+            self.attempts.forget(code);
+        }
+        result
+    }
+
+    async fn log_in(
+        &self,
+        appid: &str,
+        form: &Form,
+        code: CodeDigest,
+    ) -> Result<Issued, Rejection> {
+        let exchanged = match self.attempts.take_unused(code, self.now()) {
+            Some(exchanged) => exchanged,
+            None => {
+                let request = LoginRequest::new(appid, &form.code);
+                self.exchange(request, code).await?
+            }
+        };
+        let issued = self.issue(&exchanged, form.presented).await;
+        let failed = issued.as_ref().err().map(Rejection::kind);
+        if failed.is_some_and(|kind| kind != RejectionKind::UserBlocked) {
+            self.attempts.keep_unused(code, exchanged, self.now());
+        }
+        issued
+    }
+
+    /// Spends a code, if it is worth it.
+    async fn exchange(
+        &self,
+        request: LoginRequest<'_>,
+        code: CodeDigest,
+    ) -> Result<Exchanged, Rejection> {
+        if self.attempts.is_spent(code, self.now()) {
+            return Err(RejectionKind::CodeRejected.into());
+        }
+        self.sessions.store_answers().await?;
+        let permit = self.exchanges.try_acquire();
+        let _permit = permit.map_err(|_| RejectionKind::ProviderUnavailable)?;
+        self.attempts.spend(code, self.now());
+        let exchanged = self.provider.exchange(request).await;
+        exchanged.map_err(|error| {
+            report(&error);
+            Rejection::from(error)
+        })
+    }
+
+    async fn issue(
+        &self,
+        exchanged: &Exchanged,
+        presented: Option<SessionId>,
+    ) -> Result<Issued, Rejection> {
+        let identity = exchanged.identity();
+        let mut new = NewSession::from(identity.clone());
+        if let Some(on_login) = &self.on_login {
+            new = new.with_json(on_login(identity).await?);
+        }
+        if let Some(old) = presented {
+            new = new.replacing(old);
+        }
+        self.keep_session_key(exchanged).await?;
+        self.sessions.issue(new).await
+    }
+
+    async fn keep_session_key(&self, exchanged: &Exchanged) -> Result<(), Rejection> {
+        let Some(key) = exchanged.session_key() else {
+            return Ok(());
+        };
+        match self
+            .sessions
+            .put_session_key(exchanged.identity(), key)
+            .await
+        {
+            Err(SessionKeyError::Unavailable(error)) => Err(error.into()),
+            Ok(()) | Err(SessionKeyError::NotKept) => Ok(()),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.sessions.clock().now()
+    }
+}
+
+/// Tells the operator, unless it is about one user only.
+fn report(error: &ExchangeError) {
+    use ExchangeErrorKind::{CodeRejected, UserBlocked};
+    if !matches!(error.kind(), CodeRejected | UserBlocked) {
+        trace::provider_failed(error);
+    }
+}
+
+impl From<ExchangeError> for Rejection {
+    fn from(error: ExchangeError) -> Self {
+        let rejection = Self::from(error.kind().rejection());
+        match error.kind() {
+            ExchangeErrorKind::RateLimited(wait) => rejection.retry_in(wait),
+            _ => rejection,
+        }
+        .caused_by(error)
+    }
+}
+
+impl<S, P> Clone for Desk<S, P> {
+    fn clone(&self) -> Self {
+        Self {
+            sessions: self.sessions.clone(),
+            provider: Arc::clone(&self.provider),
+            on_login: self.on_login.clone(),
+            responder: Arc::clone(&self.responder),
+            replays: self.replays,
+            attempts: Arc::clone(&self.attempts),
+            exchanges: Arc::clone(&self.exchanges),
+        }
+    }
+}
+
+impl<S, P> fmt::Debug for Desk<S, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk")
+            .field("replays", &self.replays)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,145 @@
+//! What several tests share.
+#![allow(dead_code, unreachable_pub, reason = "each test uses its own part")]
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tower_wx_session::store::{
+    Feed, Insert, Inserted, Loaded, MemoryStore, PutSessionKey, Record, Revoke, Rotate, Rotated,
+    SessionStore, StoreError, StoreErrorKind, TagKey, Timestamp, Touch,
+};
+use tower_wx_session::{Identity, SessionId};
+
+/// An operation of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    Insert,
+    Load,
+    Touch,
+    Rotate,
+    Revoke,
+    List,
+    PutSessionKey,
+    SessionKeys,
+    TagKeys,
+    Now,
+    Subscribe,
+}
+
+type Step = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
+type Hook = Arc<dyn Fn(Op) -> Step + Send + Sync>;
+
+/// A memory store with a hook before and after each operation, to delay it or have it fail.
+#[derive(Clone)]
+pub struct HookedStore {
+    pub inner: MemoryStore,
+    before: Hook,
+    after: Hook,
+    calls: Arc<[AtomicUsize; 11]>,
+}
+
+impl HookedStore {
+    pub fn new(inner: MemoryStore) -> Self {
+        let nothing: Hook = Arc::new(|_| Box::pin(async { Ok(()) }));
+        Self {
+            inner,
+            before: Arc::clone(&nothing),
+            after: nothing,
+            calls: Arc::default(),
+        }
+    }
+
+    /// Runs before an operation has any effect.
+    pub fn before<F, A>(self, hook: F) -> Self
+    where
+        F: Fn(Op) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<(), StoreError>> + Send + 'static,
+    {
+        let before: Hook = Arc::new(move |op| Box::pin(hook(op)));
+        Self { before, ..self }
+    }
+
+    /// Runs when an operation has had its effect and its answer is on the way.
+    pub fn after<F, A>(self, hook: F) -> Self
+    where
+        F: Fn(Op) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<(), StoreError>> + Send + 'static,
+    {
+        let after: Hook = Arc::new(move |op| Box::pin(hook(op)));
+        Self { after, ..self }
+    }
+
+    /// How often an operation was asked for.
+    pub fn calls(&self, op: Op) -> usize {
+        self.calls[op as usize].load(Ordering::SeqCst)
+    }
+
+    async fn step<T>(
+        &self,
+        op: Op,
+        operate: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.calls[op as usize].fetch_add(1, Ordering::SeqCst);
+        (self.before)(op).await?;
+        let answer = operate.await;
+        (self.after)(op).await?;
+        answer
+    }
+}
+
+/// The failure of a store that is down.
+pub fn down() -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable).caused_by("the test has it down")
+}
+
+impl SessionStore for HookedStore {
+    async fn insert(&self, insert: Insert) -> Result<Inserted, StoreError> {
+        self.step(Op::Insert, self.inner.insert(insert)).await
+    }
+
+    async fn load(&self, id: SessionId) -> Result<Loaded, StoreError> {
+        self.step(Op::Load, self.inner.load(id)).await
+    }
+
+    async fn touch(&self, touch: Touch) -> Result<bool, StoreError> {
+        self.step(Op::Touch, self.inner.touch(touch)).await
+    }
+
+    async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
+        self.step(Op::Rotate, self.inner.rotate(rotate)).await
+    }
+
+    async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
+        self.step(Op::Revoke, self.inner.revoke(revoke)).await
+    }
+
+    async fn list(&self, user: Identity) -> Result<Vec<(SessionId, Record)>, StoreError> {
+        self.step(Op::List, self.inner.list(user)).await
+    }
+
+    async fn put_session_key(&self, put: PutSessionKey) -> Result<(), StoreError> {
+        self.step(Op::PutSessionKey, self.inner.put_session_key(put)).await
+    }
+
+    async fn session_keys(&self, user: Identity) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.step(Op::SessionKeys, self.inner.session_keys(user)).await
+    }
+
+    async fn tag_keys(&self, offer: TagKey) -> Result<Vec<TagKey>, StoreError> {
+        self.step(Op::TagKeys, self.inner.tag_keys(offer)).await
+    }
+
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        self.step(Op::Now, self.inner.now()).await
+    }
+
+    async fn subscribe(&self) -> Result<Feed, StoreError> {
+        self.step(Op::Subscribe, self.inner.subscribe()).await
+    }
+
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
+}
