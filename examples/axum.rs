@@ -1,0 +1,265 @@
+//! A mini program's backend: login, sessions, logout.
+//!
+//! `cargo run --release --all-features --example axum` needs nothing installed or configured: it
+//! logs users in at a fake WeChat in the same process. The README shows what to send it.
+//!
+//! | Variable | Meaning | Default |
+//! |---|---|---|
+//! | `LISTEN` | address and port | `127.0.0.1:3000` |
+//! | `STORE` | where sessions are kept: `memory` | `memory` |
+//! | `WX_APPID`, `WX_SECRET` | the app at the real WeChat | the fake WeChat |
+//! | `WX_API_BASE` | another WeChat than the real one | `https://api.weixin.qq.com` |
+//! | `IDLE_SECONDS` | how long a session may go unused | `7200` |
+//! | `LIFETIME_SECONDS` | how long a session lasts in any case | `2592000` |
+//! | `REFUSAL` | what refusals look like: `json`, `ok_json`, `wafer` | `json` |
+//! | `RUST_LOG` | what is logged | `info` |
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program talks to whoever started it"
+)]
+
+use std::fmt::Display;
+use std::io;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tower_wx_session::login::Login;
+use tower_wx_session::response::Preset;
+use tower_wx_session::sessions::Revocation;
+use tower_wx_session::store::{AnyStore, MemoryStore, RevokeReason};
+use tower_wx_session::test_util::FakeWeChat;
+use tower_wx_session::wechat::WeChat;
+use tower_wx_session::{Rejection, Session, SessionId, SessionLayer, Sessions, TokenSource};
+
+type AppState = Sessions<AnyStore>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
+        )
+        .with_writer(io::stderr)
+        .init();
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run() -> Result<(), String> {
+    let settings = Settings::from_env()?;
+    let sessions = Sessions::builder(settings.store)
+        .idle_timeout(settings.idle_timeout)
+        .lifetime(settings.lifetime)
+        .build()
+        .map_err(|error| error.to_string())?;
+
+    // The fake ends when it is dropped, so it is kept until the server has.
+    let fake = FakeWeChat::start()
+        .await
+        .map_err(|error| format!("cannot start the fake WeChat: {error}"))?;
+    let wechat = match settings.wechat {
+        Some(wechat) => wechat,
+        None => WeChat::new(fake.appid(), fake.secret())
+            .with_base_url(fake.base_url())
+            .map_err(|error| error.to_string())?,
+    };
+
+    let app = app(sessions.clone(), wechat, settings.refusal);
+    let listener = TcpListener::bind(&settings.listen)
+        .await
+        .map_err(|error| format!("LISTEN={}: {error}", settings.listen))?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    println!("listening on http://{address}");
+
+    axum::serve(listener, app)
+        .with_graceful_shutdown(asked_to_stop())
+        .await
+        .map_err(|error| error.to_string())?;
+    sessions.shutdown().await.map_err(|error| error.to_string())
+}
+
+fn app(sessions: AppState, wechat: WeChat, refusal: Preset) -> Router {
+    let layer = SessionLayer::new(sessions.clone())
+        .with_sources([TokenSource::bearer(), TokenSource::skey()])
+        .with_rejection_response(refusal);
+    let login = Login::new(sessions.clone(), wechat).with_rejection_response(refusal);
+    Router::new()
+        .route("/me", get(me))
+        .route("/sessions", get(list))
+        .route("/logout", post(logout))
+        .route("/logout_everywhere", post(logout_everywhere))
+        .layer(layer)
+        .with_state(sessions)
+        // What stands below the layer is not checked.
+        .route("/public", get("open to everyone\n"))
+        .route_service("/login", login)
+}
+
+#[derive(Serialize)]
+struct Me {
+    appid: String,
+    openid: String,
+}
+
+async fn me(session: Session) -> Json<Me> {
+    Json(Me {
+        appid: session.appid().to_owned(),
+        openid: session.openid().to_owned(),
+    })
+}
+
+/// One of the user's sessions, in Unix seconds.
+#[derive(Serialize)]
+struct Listed {
+    id: SessionId,
+    issued_at: u64,
+    expires_at: u64,
+    current: bool,
+}
+
+async fn list(
+    current: Session,
+    State(sessions): State<AppState>,
+) -> Result<Json<Vec<Listed>>, Rejection> {
+    let live = sessions.list(current.identity()).await?;
+    let listed = live.iter().map(|session| Listed {
+        id: session.id(),
+        issued_at: unix_seconds(session.issued_at()),
+        expires_at: unix_seconds(session.expires_at()),
+        current: session.id() == current.id(),
+    });
+    Ok(Json(listed.collect()))
+}
+
+async fn logout(
+    session: Session,
+    State(sessions): State<AppState>,
+) -> Result<StatusCode, Rejection> {
+    let revocation = sessions.revoke(&session, RevokeReason::LoggedOut).await?;
+    Ok(status_of(revocation))
+}
+
+async fn logout_everywhere(
+    session: Session,
+    State(sessions): State<AppState>,
+) -> Result<StatusCode, Rejection> {
+    let revocation = sessions.revoke_user(session.identity()).await?;
+    Ok(status_of(revocation))
+}
+
+fn status_of(revocation: Revocation) -> StatusCode {
+    match revocation {
+        Revocation::Done(_) => StatusCode::NO_CONTENT,
+        Revocation::Pending => StatusCode::ACCEPTED,
+    }
+}
+
+fn unix_seconds(instant: SystemTime) -> u64 {
+    let since_epoch = instant.duration_since(UNIX_EPOCH);
+    since_epoch.unwrap_or_default().as_secs()
+}
+
+/// Waits for SIGTERM, or for Ctrl-C.
+async fn asked_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = tokio::signal::ctrl_c() => return,
+            }
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// What the environment says.
+struct Settings {
+    listen: String,
+    store: AnyStore,
+    /// The fake WeChat stands in for none.
+    wechat: Option<WeChat>,
+    idle_timeout: Duration,
+    lifetime: Duration,
+    refusal: Preset,
+}
+
+impl Settings {
+    fn from_env() -> Result<Self, String> {
+        Ok(Self {
+            listen: variable("LISTEN")?.unwrap_or_else(|| "127.0.0.1:3000".to_owned()),
+            store: store()?,
+            wechat: wechat()?,
+            idle_timeout: seconds("IDLE_SECONDS", 2 * 60 * 60)?,
+            lifetime: seconds("LIFETIME_SECONDS", 30 * 24 * 60 * 60)?,
+            refusal: parsed("REFUSAL")?.unwrap_or_default(),
+        })
+    }
+}
+
+fn store() -> Result<AnyStore, String> {
+    match variable("STORE")?.as_deref() {
+        None | Some("memory") => Ok(AnyStore::new(MemoryStore::new())),
+        Some(_) => Err("STORE: expected memory".to_owned()),
+    }
+}
+
+fn wechat() -> Result<Option<WeChat>, String> {
+    let base = variable("WX_API_BASE")?;
+    let wechat = match (variable("WX_APPID")?, variable("WX_SECRET")?) {
+        (Some(appid), Some(secret)) => WeChat::new(appid, secret),
+        (None, None) if base.is_none() => return Ok(None),
+        _ => {
+            return Err("WX_APPID and WX_SECRET: give both, or none for the fake WeChat".to_owned());
+        }
+    };
+    match base {
+        None => Ok(Some(wechat)),
+        Some(base) => {
+            let wechat = wechat.with_base_url(&base);
+            wechat
+                .map(Some)
+                .map_err(|error| format!("WX_API_BASE: {error}"))
+        }
+    }
+}
+
+fn seconds(name: &str, default: u64) -> Result<Duration, String> {
+    match parsed(name)?.unwrap_or(default) {
+        0 => Err(format!("{name}: must be at least 1")),
+        seconds => Ok(Duration::from_secs(seconds)),
+    }
+}
+
+fn parsed<T>(name: &str) -> Result<Option<T>, String>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    let parse = |value: String| value.parse();
+    let value = variable(name)?.map(parse).transpose();
+    value.map_err(|error| format!("{name}: {error}"))
+}
+
+/// A variable; one that is empty counts as unset.
+fn variable(name: &str) -> Result<Option<String>, String> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(error) => Err(format!("{name}: {error}")),
+    }
+}
