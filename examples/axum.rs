@@ -224,7 +224,9 @@ fn wechat() -> Result<Option<WeChat>, String> {
         (Some(appid), Some(secret)) => WeChat::new(appid, secret),
         (None, None) if base.is_none() => return Ok(None),
         _ => {
-            return Err("WX_APPID and WX_SECRET: give both, or none for the fake WeChat".to_owned());
+            return Err(
+                "WX_APPID and WX_SECRET: give both, or none for the fake WeChat".to_owned(),
+            );
         }
     };
     match base {

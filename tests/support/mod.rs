@@ -1,6 +1,8 @@
 //! What several tests share.
 #![allow(dead_code, unreachable_pub, reason = "each test uses its own part")]
 
+pub mod nodes;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -120,11 +122,13 @@ impl SessionStore for HookedStore {
     }
 
     async fn put_session_key(&self, put: PutSessionKey) -> Result<(), StoreError> {
-        self.step(Op::PutSessionKey, self.inner.put_session_key(put)).await
+        self.step(Op::PutSessionKey, self.inner.put_session_key(put))
+            .await
     }
 
     async fn session_keys(&self, user: Identity) -> Result<Vec<Vec<u8>>, StoreError> {
-        self.step(Op::SessionKeys, self.inner.session_keys(user)).await
+        self.step(Op::SessionKeys, self.inner.session_keys(user))
+            .await
     }
 
     async fn tag_keys(&self, offer: TagKey) -> Result<Vec<TagKey>, StoreError> {

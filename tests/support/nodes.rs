@@ -1,0 +1,62 @@
+//! Nodes of a fleet in one process, on a clock that the test moves.
+
+use tower_wx_session::sessions::SessionsBuilder;
+use tower_wx_session::store::{MemoryStore, SessionStore};
+use tower_wx_session::test_util::ManualClock;
+use tower_wx_session::{Identity, RejectionKind, Sessions};
+
+use super::HookedStore;
+
+/// A clock, and a memory store on it.
+pub fn store_on_a_clock() -> (ManualClock, HookedStore) {
+    let clock = ManualClock::new();
+    let store = HookedStore::new(MemoryStore::with_clock(clock.clone()));
+    (clock, store)
+}
+
+/// A node with default settings.
+pub fn node<S: SessionStore>(store: &S, clock: &ManualClock) -> Sessions<S>
+where
+    S: Clone,
+{
+    node_with(store, clock, |builder| builder)
+}
+
+/// A node with settings of its own.
+pub fn node_with<S: SessionStore + Clone>(
+    store: &S,
+    clock: &ManualClock,
+    configure: impl FnOnce(SessionsBuilder<S>) -> SessionsBuilder<S>,
+) -> Sessions<S> {
+    let builder = Sessions::builder(store.clone()).clock(clock.clone());
+    configure(builder).build().unwrap()
+}
+
+pub fn alice() -> Identity {
+    Identity::new("appid", "alice")
+}
+
+/// Issues a session and returns its token.
+pub async fn log_in<S: SessionStore>(sessions: &Sessions<S>) -> String {
+    let issued = sessions.issue(alice()).await.unwrap();
+    issued.token().expose().to_owned()
+}
+
+/// What a check of `token` comes to: `None` for a live session.
+pub async fn refusal<S: SessionStore>(
+    sessions: &Sessions<S>,
+    token: &str,
+) -> Option<RejectionKind> {
+    sessions
+        .check(token)
+        .await
+        .err()
+        .map(|rejection| rejection.kind())
+}
+
+/// Lets the background tasks of the current-thread runtime run until they have nothing to do.
+pub async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
