@@ -157,8 +157,8 @@ async fn a_good_code_gives_the_user_and_a_session_key() {
     assert_eq!(identity.openid().len(), 28);
     assert!(identity.openid().starts_with('o'));
     assert_eq!(identity.unionid(), None);
-    assert!(identity.is_same_user(second.identity()));
-    assert!(!identity.is_same_user(other.identity()));
+    assert_eq!(identity, second.identity());
+    assert_ne!(identity, other.identity());
 
     let key = first.session_key().unwrap();
     assert_eq!(key.expose().len(), 24);

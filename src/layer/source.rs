@@ -235,7 +235,10 @@ mod tests {
             "t",
         );
         let post = request("POST", "/p?token=t", &[]);
-        assert_eq!(Found::find(&[source.clone()], &post), Found::Nothing);
+        assert_eq!(
+            Found::find(std::slice::from_ref(&source), &post),
+            Found::Nothing
+        );
         let other = request("GET", "/p?tokens=t&xtoken=t&token", &[]);
         assert_eq!(Found::find(&[source], &other), Found::Nothing);
     }

@@ -214,19 +214,26 @@ async fn follow_link<S: SessionStore>(
     mut feed: Feed,
     alive: &mut watch::Receiver<()>,
 ) {
+    let _guard = Following(node);
     loop {
         let event = tokio::select! {
             event = feed.next() => event,
-            _ = alive.changed() => return,
+            _ = alive.changed() => None,
         };
         match (event, node.upgrade()) {
             (Some(event), Some(node)) => node.take_in(event),
-            (_, node) => {
-                if let Some(node) = node {
-                    node.cache.link.went_down();
-                }
-                return;
-            }
+            _ => return,
+        }
+    }
+}
+
+/// The link is down as soon as nobody follows it, also when the runtime ends under the task.
+struct Following<'a, S>(&'a Weak<Node<S>>);
+
+impl<S> Drop for Following<'_, S> {
+    fn drop(&mut self) {
+        if let Some(node) = self.0.upgrade() {
+            node.cache.link.went_down();
         }
     }
 }

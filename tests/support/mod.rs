@@ -1,5 +1,6 @@
 //! What several tests share.
 #![allow(dead_code, unreachable_pub, reason = "each test uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod nodes;
 
@@ -40,6 +41,7 @@ pub struct HookedStore {
     before: Hook,
     after: Hook,
     calls: Arc<[AtomicUsize; 11]>,
+    is_shared: bool,
 }
 
 impl HookedStore {
@@ -50,6 +52,7 @@ impl HookedStore {
             before: Arc::clone(&nothing),
             after: nothing,
             calls: Arc::default(),
+            is_shared: false,
         }
     }
 
@@ -71,6 +74,14 @@ impl HookedStore {
     {
         let after: Hook = Arc::new(move |op| Box::pin(hook(op)));
         Self { after, ..self }
+    }
+
+    /// Claims that other processes can read what is in here.
+    pub fn shared(self) -> Self {
+        Self {
+            is_shared: true,
+            ..self
+        }
     }
 
     /// How often an operation was asked for.
@@ -144,6 +155,6 @@ impl SessionStore for HookedStore {
     }
 
     fn is_shared(&self) -> bool {
-        self.inner.is_shared()
+        self.is_shared
     }
 }

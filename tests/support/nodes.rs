@@ -15,10 +15,7 @@ pub fn store_on_a_clock() -> (ManualClock, HookedStore) {
 }
 
 /// A node with default settings.
-pub fn node<S: SessionStore>(store: &S, clock: &ManualClock) -> Sessions<S>
-where
-    S: Clone,
-{
+pub fn node<S: SessionStore + Clone>(store: &S, clock: &ManualClock) -> Sessions<S> {
     node_with(store, clock, |builder| builder)
 }
 
