@@ -14,6 +14,7 @@ use tower::{Layer, Service, service_fn};
 use tower_wx_session::store::MemoryStore;
 use tower_wx_session::{Identity, SessionLayer, Sessions};
 
+#[allow(clippy::needless_pass_by_value, reason = "the shape of a service")]
 fn inner(request: Request<()>) -> Ready<Result<Response<()>, Infallible>> {
     black_box(&request);
     ready(Ok(Response::new(())))

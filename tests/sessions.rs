@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use support::nodes::{alice, log_in, node, node_with, refusal, settle, store_on_a_clock};
-use support::{Op, down};
+use support::{HookedStore, Op, down};
 use tower_wx_session::RejectionKind::{
     SessionKickedOut, SessionMalformed, SessionReplaced, SessionRevoked, StoreUnavailable,
 };
-use tower_wx_session::sessions::{NewSession, Revocation, SessionKeyError};
+use tower_wx_session::sessions::{Issued, NewSession, Revocation, SessionKeyError};
 use tower_wx_session::store::{MemoryStore, RevokeReason};
 use tower_wx_session::{Identity, Sessions};
 
@@ -87,9 +87,7 @@ async fn each_way_to_revoke_ends_what_it_names() {
     let issue = async || sessions.issue(alice()).await.unwrap();
     let (one, two, three, four) = (issue().await, issue().await, issue().await, issue().await);
     let bob = sessions.issue(Identity::new("appid", "bob")).await.unwrap();
-    let state = async |issued: &tower_wx_session::sessions::Issued| {
-        refusal(&sessions, issued.token().expose()).await
-    };
+    let state = async |issued: &Issued| refusal(&sessions, issued.token().expose()).await;
 
     let done = sessions
         .revoke(one.token(), RevokeReason::LoggedOut)
@@ -180,7 +178,7 @@ async fn a_revocation_during_an_outage_holds_here_and_reaches_the_store_later() 
     );
     assert_eq!(
         refusal(&here, all.token().expose()).await,
-        Some(StoreUnavailable)
+        Some(SessionRevoked)
     );
     assert_eq!(here.shutdown().await.unwrap_err().kind(), StoreUnavailable);
 
@@ -198,6 +196,67 @@ async fn a_revocation_during_an_outage_holds_here_and_reaches_the_store_later() 
         );
         assert_eq!(refusal(sessions, again.token().expose()).await, None);
     }
+}
+
+/// A store that is down whenever the switch is on.
+fn switchable(store: HookedStore) -> (HookedStore, Arc<AtomicBool>) {
+    let is_down = Arc::new(AtomicBool::new(false));
+    let switch = is_down.clone();
+    let store = store.before(move |_| {
+        let is_down = is_down.load(Ordering::SeqCst);
+        async move { if is_down { Err(down()) } else { Ok(()) } }
+    });
+    (store, switch)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pending_revocation_leaves_the_pass_of_other_sessions_alone() {
+    let (clock, store) = store_on_a_clock();
+    let (store, is_down) = switchable(store);
+    let sessions = node(&store, &clock);
+    // Enough users for some of them to share a word of the generations with others.
+    let mut issued = Vec::new();
+    for user in 0..2000 {
+        let identity = Identity::new("appid", format!("user{user}"));
+        issued.push(sessions.issue(identity).await.unwrap());
+    }
+    settle().await;
+    is_down.store(true, Ordering::SeqCst);
+    for revoked in &issued[..1000] {
+        let pending = sessions.revoke_user(revoked.session().identity()).await;
+        assert_eq!(pending.unwrap(), Revocation::Pending);
+    }
+    for revoked in &issued[..1000] {
+        let kind = refusal(&sessions, revoked.token().expose()).await;
+        assert_eq!(kind, Some(SessionRevoked));
+    }
+    for other in &issued[1000..] {
+        assert_eq!(refusal(&sessions, other.token().expose()).await, None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_successor_of_the_session_that_stays_is_never_taken_for_another() {
+    let (clock, store) = store_on_a_clock();
+    let (store, is_down) = switchable(store);
+    let sessions = node(&store, &clock);
+    let kept = sessions.issue(alice()).await.unwrap();
+    let other = sessions.issue(alice()).await.unwrap();
+    let successor = sessions.rotate(kept.session().id()).await.unwrap();
+    settle().await;
+    is_down.store(true, Ordering::SeqCst);
+    let pending = sessions.revoke_others(kept.session()).await.unwrap();
+    assert_eq!(pending, Revocation::Pending);
+    let state = async |issued: &Issued| refusal(&sessions, issued.token().expose()).await;
+    assert_eq!(state(&successor).await, Some(StoreUnavailable));
+    assert_eq!(state(&other).await, Some(StoreUnavailable));
+
+    is_down.store(false, Ordering::SeqCst);
+    sessions.shutdown().await.unwrap();
+    clock.advance(SECOND);
+    assert_eq!(state(&successor).await, None);
+    assert_eq!(state(&kept).await, None);
+    assert_eq!(state(&other).await, Some(SessionRevoked));
 }
 
 #[tokio::test(start_paused = true)]

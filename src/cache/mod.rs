@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::SessionId;
 use crate::session::{EndReason, Session, Stamp};
-use crate::store::{Loaded, Revoke, StoreError, Target, Timestamp};
+use crate::store::{Loaded, Revoke, StoreError, StoreErrorKind, Target, Timestamp};
 
 mod generations;
 mod link;
@@ -17,7 +17,7 @@ mod tombstones;
 
 use self::generations::Generations;
 pub(crate) use self::link::Link;
-use self::tombstones::Tombstones;
+use self::tombstones::{Buried, Tombstones};
 
 /// Tokens remembered as not live: few, because they are worth little.
 const GONE_CAPACITY: u64 = 10_000;
@@ -38,6 +38,18 @@ pub(crate) enum Answer {
 pub(crate) enum Gone {
     Ended(EndReason),
     NeverSeen,
+}
+
+impl From<Buried> for Answer {
+    fn from(buried: Buried) -> Self {
+        match buried {
+            Buried::Ended(reason) => Self::Gone(Gone::Ended(reason)),
+            Buried::Perhaps => Self::Failed(
+                StoreError::new(StoreErrorKind::Unavailable)
+                    .caused_by("a revocation of the user's other sessions is under way"),
+            ),
+        }
+    }
 }
 
 pub(crate) struct Cache {
@@ -71,6 +83,13 @@ impl Cache {
     pub(crate) fn get(&self, id: SessionId) -> Option<Session> {
         let session = self.live.get(&id)?;
         session.is_of(self.generations.of(id)).then_some(session)
+    }
+
+    /// What is known of a session while the store cannot tell, whatever was revoked near it.
+    pub(crate) fn known(&self, id: SessionId, now: Timestamp) -> Option<Answer> {
+        let session = self.live.get(&id)?;
+        let buried = self.tombstones.find(id, Some(session.record()), now);
+        Some(buried.map_or(Answer::Live(session), Answer::from))
     }
 
     /// Why a token was found to stand for no live session a moment ago.
@@ -110,11 +129,14 @@ impl Cache {
         }
     }
 
-    /// Keeps a session that was put in the store just now, so that its first use is a hit.
-    ///
-    /// `stamp` was taken before the store was written to.
-    pub(crate) fn keep(&self, session: Session) {
-        self.live.insert(session.id(), session);
+    /// Keeps a session as the store knew it when its stamp was taken.
+    pub(crate) fn keep(&self, session: &Session) {
+        let id = session.id();
+        self.live.insert(id, session.clone());
+        // A revocation that came in between has not found it, but has moved the generation.
+        if !session.is_of(self.generations.of(id)) {
+            self.live.invalidate(&id);
+        }
     }
 
     /// The stamp for a question to the store that starts now.
@@ -158,6 +180,7 @@ impl Cache {
     pub(crate) fn changed(&self, sessions: &[SessionId]) {
         for id in sessions {
             self.generations.move_session(*id);
+            self.live.invalidate(id);
         }
     }
 
@@ -168,15 +191,14 @@ impl Cache {
         now: impl Fn() -> Timestamp,
     ) -> Answer {
         let stamp = self.stamp(id, now());
-        let buried = |record| self.tombstones.find(id, record, now());
-        if let Some(reason) = buried(None) {
-            return Answer::Gone(Gone::Ended(reason));
+        if let Some(buried) = self.tombstones.find(id, None, now()) {
+            return buried.into();
         }
         let loaded = load.await;
         if let Ok(Loaded::Live(record)) = &loaded
-            && let Some(reason) = buried(Some(record))
+            && let Some(buried) = self.tombstones.find(id, Some(record), now())
         {
-            return Answer::Gone(Gone::Ended(reason));
+            return buried.into();
         }
         self.fill(id, stamp, loaded)
     }
@@ -190,7 +212,7 @@ impl Cache {
                     Some(earlier) => session.continuing(&earlier),
                     None => session,
                 };
-                self.live.insert(id, session.clone());
+                self.keep(&session);
                 return Answer::Live(session);
             }
             Ok(Loaded::Ended(reason)) => Gone::Ended(reason),

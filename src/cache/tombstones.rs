@@ -27,6 +27,13 @@ struct UserTombstone {
     until: Option<Timestamp>,
 }
 
+/// What a tombstone says of a session.
+pub(super) enum Buried {
+    Ended(EndReason),
+    /// The store alone knows whether it is meant.
+    Perhaps,
+}
+
 struct Tombstone {
     reason: EndReason,
     /// Revocations of this session that the store has not acknowledged.
@@ -66,7 +73,8 @@ impl Tombstones {
             _ => None,
         };
         for id in ended.iter().copied().chain(itself) {
-            graveyard.bury(id, revoke).until = until;
+            let tombstone = graveyard.bury(id, revoke);
+            tombstone.until = tombstone.until.max(until);
             graveyard.settled.push_back((until, id.into()));
         }
         if revoke.issued_by.is_some() && itself.is_none() {
@@ -82,7 +90,7 @@ impl Tombstones {
         self.lock().remove_pending(revoke, now);
     }
 
-    /// Why a session is over although the store may still say otherwise.
+    /// What the revocations say of a session that the store may still call live.
     ///
     /// Without a record only revocations of this very session are found.
     pub(super) fn find(
@@ -90,12 +98,12 @@ impl Tombstones {
         id: SessionId,
         record: Option<&Record>,
         now: Timestamp,
-    ) -> Option<EndReason> {
+    ) -> Option<Buried> {
         let graveyard = self.lock();
         let session = graveyard.sessions.get(&id);
         session
             .filter(|tombstone| tombstone.stands(now))
-            .map(|tombstone| tombstone.reason)
+            .map(|tombstone| Buried::Ended(tombstone.reason))
             .or_else(|| graveyard.find_user(id, record?, now))
     }
 
@@ -119,11 +127,11 @@ impl Graveyard {
         })
     }
 
-    fn find_user(&self, id: SessionId, record: &Record, now: Timestamp) -> Option<EndReason> {
-        let mut of_user = self.users.get(&record.identity)?.iter();
-        let found =
-            of_user.find(|tombstone| tombstone.stands(now) && tombstone.covers(id, record))?;
-        Some(found.revoke.reason.into())
+    fn find_user(&self, id: SessionId, record: &Record, now: Timestamp) -> Option<Buried> {
+        let of_user = self.users.get(&record.identity)?.iter();
+        of_user
+            .filter(|tombstone| tombstone.stands(now))
+            .find_map(|tombstone| tombstone.says_of(id, record))
     }
 
     fn keep_until(&mut self, revoke: &Revoke, until: Timestamp) {
@@ -191,12 +199,18 @@ impl UserTombstone {
         self.until.is_none_or(|until| now < until)
     }
 
-    fn covers(&self, id: SessionId, record: &Record) -> bool {
-        let stays = matches!(&self.revoke.target, Target::Others { keep, .. } if *keep == id);
-        !stays
-            && self
-                .revoke
-                .issued_by
-                .is_none_or(|by| record.issued_at <= by)
+    fn says_of(&self, id: SessionId, record: &Record) -> Option<Buried> {
+        let Revoke {
+            target,
+            reason,
+            issued_by,
+        } = &self.revoke;
+        match target {
+            _ if issued_by.is_some_and(|by| by < record.issued_at) => None,
+            Target::Others { keep, .. } if *keep == id => None,
+            // It may be the successor of the one that stays.
+            Target::Others { .. } => Some(Buried::Perhaps),
+            _ => Some(Buried::Ended((*reason).into())),
+        }
     }
 }

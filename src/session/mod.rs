@@ -66,15 +66,11 @@ impl Session {
     }
 
     /// Takes over what this node knows of the session's use from an earlier answer of the store.
+    ///
+    /// What the store was told is not taken over: it has just said what it knows.
     pub(crate) fn continuing(self, earlier: &Self) -> Self {
-        let inner = &*self.0;
-        inner.last_used.fetch_max(
-            earlier.0.last_used.load(Ordering::Relaxed),
-            Ordering::Relaxed,
-        );
-        inner
-            .touched
-            .fetch_max(earlier.0.touched.load(Ordering::Relaxed), Ordering::Relaxed);
+        let last_used = earlier.0.last_used.load(Ordering::Relaxed);
+        self.0.last_used.fetch_max(last_used, Ordering::Relaxed);
         self
     }
 
@@ -140,6 +136,10 @@ impl Session {
             .as_deref()
             .map(data::from_json)
             .transpose()
+    }
+
+    pub(crate) fn record(&self) -> &Record {
+        &self.0.record
     }
 
     /// Whether nothing was revoked near this session since the store was asked about it.

@@ -62,6 +62,8 @@ impl Record {
         Self {
             idle_deadline: now.after(self.idle_timeout),
             last_used: None,
+            retires_at: None,
+            successor: None,
             data: data.or_else(|| self.data.clone()),
             ..self.clone()
         }
@@ -103,7 +105,9 @@ impl Record {
 
     /// Takes in a use; `false` if the session had ended by then.
     pub fn touch(&mut self, touch: &Touch) -> bool {
-        let accepted = touch.used_at <= self.idle_deadline && touch.used_at < self.absolute_end;
+        let end = self.retires_at.unwrap_or(self.absolute_end);
+        let accepted =
+            touch.used_at <= self.idle_deadline && touch.used_at < end.min(self.absolute_end);
         if accepted {
             let deadline = touch.used_at.after(self.idle_timeout).after(touch.slack);
             self.idle_deadline = self.idle_deadline.max(deadline);

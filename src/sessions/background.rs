@@ -15,6 +15,8 @@ use crate::trace;
 const ERRANDS: usize = 65_536;
 /// Pause before the store is asked again for a link.
 const RESUBSCRIBE_AFTER: Duration = Duration::from_secs(1);
+/// Silence after which a link with a heartbeat is given up for a new one.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(5);
 /// Pause before a pending revocation is tried again.
 const REVOKE_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
@@ -215,9 +217,11 @@ async fn follow_link<S: SessionStore>(
     alive: &mut watch::Receiver<()>,
 ) {
     let _guard = Following(node);
+    let has_heartbeat = feed.has_heartbeat();
     loop {
         let event = tokio::select! {
             event = feed.next() => event,
+            () = sleep(GIVE_UP_AFTER), if has_heartbeat => None,
             _ = alive.changed() => None,
         };
         match (event, node.upgrade()) {

@@ -145,7 +145,7 @@ impl<S: SessionStore> Node<S> {
     }
 
     fn issued(&self, token: &Token, session: Session) -> Issued {
-        self.cache.keep(session.clone());
+        self.cache.keep(&session);
         Issued {
             token: token.to_text(),
             expires_in: session.lasts_unused(self.clock.now()),

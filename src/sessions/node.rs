@@ -90,11 +90,15 @@ impl<S: SessionStore> Node<S> {
         id: SessionId,
         error: StoreError,
     ) -> Result<Session, Rejection> {
-        match self.cache.get(id) {
-            Some(session) if error.kind() != StoreErrorKind::Corrupt => self
+        if error.kind() == StoreErrorKind::Corrupt {
+            return Err(refusal(id, error));
+        }
+        match self.cache.known(id, self.clock.now()) {
+            Some(Answer::Live(session)) => self
                 .settle(session, StoreState::Silent)
                 .map_err(|rejection| rejection.caused_by(error)),
-            _ => Err(refusal(id, error)),
+            Some(Answer::Gone(gone)) => Err(gone.into()),
+            Some(Answer::Failed(_)) | None => Err(refusal(id, error)),
         }
     }
 

@@ -68,7 +68,7 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Puts a new session in the place of a live one, which keeps a grace.
     fn rotate(&self, rotate: Rotate) -> impl Future<Output = Result<Rotated, StoreError>> + Send;
 
-    /// Ends sessions, and the successors of those among them that are in their grace.
+    /// Ends sessions; where one session is the target, its successors too.
     ///
     /// The record is overwritten with the reason until its absolute end. Doing it again changes
     /// nothing. Returns the sessions that this call ended.

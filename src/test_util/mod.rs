@@ -1,5 +1,6 @@
 //! For tests, yours and ours: never needed in production.
 
+pub mod conformance;
 mod fake_wechat;
 mod session;
 

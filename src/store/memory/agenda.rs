@@ -10,10 +10,24 @@ pub(super) struct Agenda<T> {
     added: u64,
 }
 
+/// Names one thing on an [`Agenda`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry(Timestamp, u64);
+
 impl<T> Agenda<T> {
-    pub(super) fn add(&mut self, at: Timestamp, thing: T) {
+    pub(super) fn add(&mut self, at: Timestamp, thing: T) -> Entry {
         self.added += 1;
         self.due.insert((at, self.added), thing);
+        Entry(at, self.added)
+    }
+
+    pub(super) fn cancel(&mut self, Entry(at, number): Entry) {
+        self.due.remove(&(at, number));
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.due.len()
     }
 
     /// Takes one thing whose time has come.

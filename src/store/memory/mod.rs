@@ -10,6 +10,7 @@ use crate::{Identity, SessionId};
 
 mod agenda;
 mod shard;
+mod user;
 
 use self::shard::Shard;
 
@@ -47,6 +48,13 @@ impl MemoryStore {
     #[must_use]
     pub fn with_clock(clock: crate::time::ManualClock) -> Self {
         Self::on_clock(clock.into())
+    }
+
+    /// Records held: live sessions, and ended ones that are remembered or not collected yet.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        let shards = self.0.shards.iter();
+        shards.map(|shard| lock(shard).records()).sum()
     }
 
     fn on_clock(clock: Clock) -> Self {
@@ -88,12 +96,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl SessionStore for MemoryStore {
     async fn insert(&self, insert: Insert) -> Result<Inserted, StoreError> {
-        let retired = insert.retire.map(|retire| retire.id);
-        let inserted = self.with_shard(insert.id.bucket(), |shard, now| shard.insert(insert, now));
-        if let Inserted::Kept(replaced) = &inserted {
-            let changed: Vec<_> = replaced.iter().copied().chain(retired).collect();
-            self.announce(&changed);
-        }
+        let bucket = insert.id.bucket();
+        let (inserted, changed) = self.with_shard(bucket, |shard, now| shard.insert(insert, now));
+        self.announce(&changed);
         Ok(inserted)
     }
 
@@ -102,7 +107,7 @@ impl SessionStore for MemoryStore {
     }
 
     async fn touch(&self, touch: Touch) -> Result<bool, StoreError> {
-        Ok(self.with_shard(touch.id.bucket(), |shard, _| shard.touch(&touch)))
+        Ok(self.with_shard(touch.id.bucket(), |shard, now| shard.touch(&touch, now)))
     }
 
     async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
@@ -119,7 +124,7 @@ impl SessionStore for MemoryStore {
             Target::Session(id) => id.bucket(),
             Target::User(user) | Target::Others { user, .. } => user.bucket(),
         };
-        let revoked = self.with_shard(bucket, |shard, _| shard.revoke(&revoke));
+        let revoked = self.with_shard(bucket, |shard, now| shard.revoke(&revoke, now));
         self.announce(&revoked);
         Ok(revoked)
     }

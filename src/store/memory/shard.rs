@@ -1,6 +1,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::agenda::Agenda;
+use super::user::User;
 use super::{
     Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, Rotate, Rotated, SHARDS, Target,
     Timestamp, Touch,
@@ -32,21 +33,18 @@ enum Slot {
     },
 }
 
-#[derive(Default)]
-struct User {
-    /// The sessions that were not revoked, in the order they came in.
-    sessions: Vec<SessionId>,
-    /// Newest first, each with the end of its keeping.
-    keys: Vec<(Vec<u8>, Timestamp)>,
-}
-
 enum Due {
     Session(SessionId),
     Keys(Identity),
 }
 
 impl Shard {
-    pub(super) fn insert(&mut self, insert: Insert, now: Timestamp) -> Inserted {
+    pub(super) fn records(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Also returns the sessions of which nodes may hold an older record now.
+    pub(super) fn insert(&mut self, insert: Insert, now: Timestamp) -> (Inserted, Vec<SessionId>) {
         let Insert {
             id,
             record,
@@ -54,21 +52,23 @@ impl Shard {
             retire,
         } = insert;
         if self.sessions.contains_key(&id) {
-            return Inserted::Taken;
+            return (Inserted::Taken, Vec::new());
         }
-        if let Some(retire) = retire {
-            self.retire(retire, id, &record.identity, now);
-        }
+        let retired = retire
+            .filter(|retire| self.retire(*retire, id, &record.identity, now))
+            .map(|retire| retire.id);
         let replaced = cap.map_or_else(Vec::new, |cap| {
             self.make_room(&record.identity, cap.saturating_sub(1), now)
         });
         self.keep(id, record);
-        Inserted::Kept(replaced)
+        let changed = replaced.iter().copied().chain(retired).collect();
+        (Inserted::Kept(replaced), changed)
     }
 
     pub(super) fn load(&self, id: SessionId, now: Timestamp) -> Loaded {
         match self.sessions.get(&id) {
             None => Loaded::NeverSeen,
+            Some(Slot::Revoked { until, .. }) if now >= *until => Loaded::NeverSeen,
             Some(Slot::Revoked { reason, .. }) => Loaded::Ended(*reason),
             Some(Slot::Kept(record)) => match record.ended(now) {
                 Some(_) if now >= record.kept_until() => Loaded::NeverSeen,
@@ -78,9 +78,9 @@ impl Shard {
         }
     }
 
-    pub(super) fn touch(&mut self, touch: &Touch) -> bool {
+    pub(super) fn touch(&mut self, touch: &Touch, now: Timestamp) -> bool {
         match self.sessions.get_mut(&touch.id) {
-            Some(Slot::Kept(record)) => record.touch(touch),
+            Some(Slot::Kept(record)) => now < record.kept_until() && record.touch(touch),
             _ => false,
         }
     }
@@ -104,46 +104,28 @@ impl Shard {
         Rotated::Done(record)
     }
 
-    pub(super) fn revoke(&mut self, revoke: &Revoke) -> Vec<SessionId> {
+    pub(super) fn revoke(&mut self, revoke: &Revoke, now: Timestamp) -> Vec<SessionId> {
         let mut revoked = Vec::new();
         for id in self.targets(&revoke.target) {
-            self.revoke_one(id, revoke, &mut revoked);
+            self.revoke_one(id, revoke, now, &mut revoked);
         }
         revoked
     }
 
     pub(super) fn list(&self, user: &Identity, now: Timestamp) -> Vec<(SessionId, Record)> {
-        let mut live: Vec<_> = self
-            .current(user, now)
-            .map(|(id, record)| (id, record.clone()))
-            .collect();
-        live.sort_by_key(|(_, record)| record.issued_at);
-        live
+        let current = self.current(user, now);
+        current.map(|(id, record)| (id, record.clone())).collect()
     }
 
     pub(super) fn put_session_key(&mut self, put: PutSessionKey, now: Timestamp) {
-        let until = now.after(put.keep);
-        self.agenda.add(until, Due::Keys(put.user.clone()));
-        let keys = &mut self.users.entry(put.user).or_default().keys;
-        match keys.first_mut() {
-            Some(newest) if newest.0 == put.key => newest.1 = until,
-            _ => {
-                if let Some(previous) = keys.first_mut() {
-                    previous.1 = previous.1.min(now.after(put.keep_previous));
-                }
-                keys.insert(0, (put.key, until));
-                keys.truncate(2);
-            }
-        }
+        let of = put.user.clone();
+        self.users.entry(of.clone()).or_default().put_key(put, now);
+        self.look_at_keys(&of);
     }
 
-    pub(super) fn session_keys(&self, user: &Identity, now: Timestamp) -> Vec<Vec<u8>> {
-        let keys = self.users.get(user).map(|user| user.keys.iter());
-        keys.into_iter()
-            .flatten()
-            .filter(|(_, until)| now < *until)
-            .map(|(key, _)| key.clone())
-            .collect()
+    pub(super) fn session_keys(&self, of: &Identity, now: Timestamp) -> Vec<Vec<u8>> {
+        let user = self.users.get(of);
+        user.map_or_else(Vec::new, |user| user.keys(now))
     }
 
     /// Drops a few things that nobody can ask for any more.
@@ -160,41 +142,56 @@ impl Shard {
     fn keep(&mut self, id: SessionId, record: Record) {
         self.agenda.add(record.kept_until(), Due::Session(id));
         let user = self.users.entry(record.identity.clone()).or_default();
-        user.sessions.push(id);
+        user.add(id, &record);
         self.sessions.insert(id, Slot::Kept(record));
     }
 
-    /// The user's live sessions that are not in their grace.
+    /// The user's sessions that were not revoked, oldest first.
+    fn sessions_of(&self, of: &Identity) -> impl Iterator<Item = SessionId> {
+        self.users.get(of).into_iter().flat_map(User::sessions)
+    }
+
+    /// The user's live sessions that are not in their grace, oldest first.
     fn current(
         &self,
         user: &Identity,
         now: Timestamp,
     ) -> impl Iterator<Item = (SessionId, &Record)> {
-        let ids = self.users.get(user).map(|user| user.sessions.iter());
-        ids.into_iter()
-            .flatten()
-            .filter_map(move |id| match self.sessions.get(id)? {
-                Slot::Kept(record) => Some((*id, record)),
-                Slot::Revoked { .. } => None,
-            })
+        self.sessions_of(user)
+            .filter_map(|id| Some((id, self.record(id)?)))
             .filter(move |(_, record)| record.ended(now).is_none() && !record.is_retired())
     }
 
-    fn retire(&mut self, retire: Retire, successor: SessionId, user: &Identity, now: Timestamp) {
+    fn record(&self, id: SessionId) -> Option<&Record> {
+        match self.sessions.get(&id)? {
+            Slot::Kept(record) => Some(record),
+            Slot::Revoked { .. } => None,
+        }
+    }
+
+    fn retire(
+        &mut self,
+        retire: Retire,
+        successor: SessionId,
+        user: &Identity,
+        now: Timestamp,
+    ) -> bool {
         if let Some(Slot::Kept(record)) = self.sessions.get_mut(&retire.id)
             && record.identity == *user
             && record.ended(now).is_none()
             && !record.is_retired()
         {
             record.retire(now.after(retire.grace), successor);
+            return true;
         }
+        false
     }
 
     /// Ends the oldest sessions of a user until no more than `room` are left.
     fn make_room(&mut self, user: &Identity, room: usize, now: Timestamp) -> Vec<SessionId> {
-        let current = self.list(user, now);
+        let current: Vec<_> = self.current(user, now).map(|(id, _)| id).collect();
         let excess = current.len().saturating_sub(room);
-        let oldest: Vec<_> = current.into_iter().take(excess).map(|(id, _)| id).collect();
+        let oldest = current[..excess].to_vec();
         for id in &oldest {
             self.overwrite(*id, RevokeReason::Replaced.into());
         }
@@ -202,25 +199,28 @@ impl Shard {
     }
 
     fn targets(&self, target: &Target) -> Vec<SessionId> {
-        let of = |user| self.users.get(user).map_or(&[][..], |user| &user.sessions);
         match target {
             Target::Session(id) => vec![*id],
-            Target::User(user) => of(user).to_vec(),
+            Target::User(user) => self.sessions_of(user).collect(),
             Target::Others { user, keep } => {
-                let successor = match self.sessions.get(keep) {
-                    Some(Slot::Kept(record)) => record.successor,
-                    _ => None,
-                };
-                let stays = |id: &&SessionId| *id != keep && Some(**id) != successor;
-                of(user).iter().filter(stays).copied().collect()
+                let successor = self.record(*keep).and_then(|record| record.successor);
+                let stays = |id: &SessionId| id == keep || Some(*id) == successor;
+                self.sessions_of(user).filter(|id| !stays(id)).collect()
             }
         }
     }
 
-    fn revoke_one(&mut self, id: SessionId, revoke: &Revoke, revoked: &mut Vec<SessionId>) {
+    fn revoke_one(
+        &mut self,
+        id: SessionId,
+        revoke: &Revoke,
+        now: Timestamp,
+        revoked: &mut Vec<SessionId>,
+    ) {
         let mut next = Some(id);
         while let Some(id) = next
-            && let Some(Slot::Kept(record)) = self.sessions.get(&id)
+            && let Some(record) = self.record(id)
+            && now < record.kept_until()
             && revoke.issued_by.is_none_or(|by| record.issued_at <= by)
         {
             // Only the whole line of one session is followed: the others of a user are targets
@@ -235,14 +235,10 @@ impl Shard {
 
     /// Puts the reason in the place of the record.
     fn overwrite(&mut self, id: SessionId, reason: EndReason) {
-        let Some(slot) = self.sessions.get_mut(&id) else {
-            return;
-        };
-        if let Slot::Kept(record) = slot {
-            let until = record.absolute_end;
-            let user = record.identity.clone();
-            *slot = Slot::Revoked { reason, until };
-            self.forget_session_of(&user, id);
+        if let Some(record) = self.record(id).cloned() {
+            let until = record.absolute_end.max(record.kept_until());
+            self.sessions.insert(id, Slot::Revoked { reason, until });
+            self.forget_session_of(id, &record);
             self.revoked.push_back(id);
             self.forget_oldest_revoked();
         }
@@ -257,39 +253,79 @@ impl Shard {
     }
 
     fn collect_session(&mut self, id: SessionId, now: Timestamp) {
-        let (until, user) = match self.sessions.get(&id) {
+        let until = match self.sessions.get(&id) {
             None => return,
-            Some(Slot::Revoked { until, .. }) => (*until, None),
-            Some(Slot::Kept(record)) => (record.kept_until(), Some(record.identity.clone())),
+            Some(Slot::Revoked { until, .. }) => *until,
+            Some(Slot::Kept(record)) => record.kept_until(),
         };
         if now < until {
             self.agenda.add(until, Due::Session(id));
-            return;
-        }
-        self.sessions.remove(&id);
-        if let Some(user) = user {
-            self.forget_session_of(&user, id);
+        } else if let Some(Slot::Kept(record)) = self.sessions.remove(&id) {
+            self.forget_session_of(id, &record);
         }
     }
 
     fn collect_keys(&mut self, user: &Identity, now: Timestamp) {
         if let Some(kept) = self.users.get_mut(user) {
-            kept.keys.retain(|(_, until)| now < *until);
+            kept.keys_due = None;
+            kept.drop_old_keys(now);
+            self.look_at_keys(user);
             self.forget_empty(user);
         }
     }
 
-    fn forget_session_of(&mut self, user: &Identity, id: SessionId) {
-        if let Some(kept) = self.users.get_mut(user) {
-            kept.sessions.retain(|other| *other != id);
-            self.forget_empty(user);
+    /// Has the keys of a user collected when the first of them ends.
+    fn look_at_keys(&mut self, of: &Identity) {
+        if let Some(user) = self.users.get_mut(of) {
+            if let Some(due) = user.keys_due.take() {
+                self.agenda.cancel(due);
+            }
+            let first = user.first_key_end();
+            user.keys_due = first.map(|at| self.agenda.add(at, Due::Keys(of.clone())));
+        }
+    }
+
+    fn forget_session_of(&mut self, id: SessionId, record: &Record) {
+        if let Some(kept) = self.users.get_mut(&record.identity) {
+            kept.remove(id, record.issued_at);
+            self.forget_empty(&record.identity);
         }
     }
 
     fn forget_empty(&mut self, user: &Identity) {
-        let is_empty = |user: &User| user.sessions.is_empty() && user.keys.is_empty();
-        if self.users.get(user).is_some_and(is_empty) {
+        if self.users.get(user).is_some_and(User::is_empty) {
             self.users.remove(user);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_user_s_session_keys_are_on_the_agenda_once() {
+        let mut shard = Shard::default();
+        let (day, now) = (Duration::from_secs(86_400), Timestamp::from_millis(1));
+        let user = Identity::new("appid", "openid");
+        for login in 0..1000u32 {
+            let key = (login / 2).to_be_bytes().to_vec();
+            let put = PutSessionKey::new(user.clone(), key, 30 * day, day);
+            shard.put_session_key(put, now);
+        }
+        assert_eq!(shard.agenda.len(), 1);
+        assert_eq!(shard.session_keys(&user, now).len(), 2);
+
+        shard.collect(now.after(day));
+        assert_eq!(
+            shard.session_keys(&user, now).len(),
+            1,
+            "the previous one is gone"
+        );
+        shard.collect(now.after(30 * day));
+        assert!(shard.users.is_empty());
+        assert_eq!(shard.agenda.len(), 0);
     }
 }

@@ -1,0 +1,82 @@
+//! The platform's session_keys of a user.
+
+use std::time::Duration;
+
+use super::Fixture;
+use super::suite::{LONG, Outcome, Suite, Violation, ensure, ensure_eq, user};
+use super::users::neighbours;
+use crate::Identity;
+use crate::store::{PutSessionKey, SessionStore};
+
+pub(super) async fn a_user_has_the_newest_and_the_previous_one<F: Fixture>(
+    suite: &Suite<'_, F>,
+) -> Outcome {
+    let user = user()?;
+    are(suite, &user, &[]).await?;
+    put(suite, &user, b"first", LONG, LONG).await?;
+    are(suite, &user, &[b"first"]).await?;
+    put(suite, &user, b"\0\xff second", LONG, LONG).await?;
+    are(suite, &user, &[b"\0\xff second", b"first"]).await?;
+    put(suite, &user, b"third", LONG, LONG).await?;
+    are(suite, &user, &[b"third", b"\0\xff second"]).await
+}
+
+pub(super) async fn the_newest_one_again_leaves_the_previous_one_alone<F: Fixture>(
+    suite: &Suite<'_, F>,
+) -> Outcome {
+    let user = user()?;
+    let start = suite.now().await?;
+    put(suite, &user, b"old", LONG, LONG).await?;
+    put(suite, &user, b"new", suite.ticks(6), LONG).await?;
+    put(suite, &user, b"new", LONG, Duration::ZERO).await?;
+    are(suite, &user, &[b"new", b"old"]).await?;
+    suite.wait_until(start.after(suite.ticks(8))).await?;
+    are(suite, &user, &[b"new", b"old"]).await
+}
+
+pub(super) async fn they_expire<F: Fixture>(suite: &Suite<'_, F>) -> Outcome {
+    let user = user()?;
+    put(suite, &user, b"old", LONG, LONG).await?;
+    put(suite, &user, b"new", suite.ticks(12), suite.ticks(6)).await?;
+    let put_at = suite.now().await?;
+    are(suite, &user, &[b"new", b"old"]).await?;
+    suite.wait_until(put_at.after(suite.ticks(6))).await?;
+    are(suite, &user, &[b"new"]).await?;
+    suite.wait_until(put_at.after(suite.ticks(12))).await?;
+    are(suite, &user, &[]).await?;
+
+    // Replacing a key never prolongs it.
+    put(suite, &user, b"short", suite.ticks(4), LONG).await?;
+    put(suite, &user, b"long", LONG, LONG).await?;
+    let put_at = suite.now().await?;
+    suite.wait_until(put_at.after(suite.ticks(4))).await?;
+    are(suite, &user, &[b"long"]).await
+}
+
+pub(super) async fn they_are_of_one_user_in_one_app<F: Fixture>(suite: &Suite<'_, F>) -> Outcome {
+    let (one, neighbour) = neighbours()?;
+    let elsewhere = Identity::new("wx-conformance-2", one.openid());
+    put(suite, &one, b"one", LONG, LONG).await?;
+    put(suite, &neighbour, b"neighbour", LONG, LONG).await?;
+    put(suite, &elsewhere, b"elsewhere", LONG, LONG).await?;
+    are(suite, &one, &[b"one"]).await?;
+    are(suite, &neighbour, &[b"neighbour"]).await?;
+    are(suite, &elsewhere, &[b"elsewhere"]).await
+}
+
+async fn put<F: Fixture>(
+    suite: &Suite<'_, F>,
+    user: &Identity,
+    key: &[u8],
+    keep: Duration,
+    keep_previous: Duration,
+) -> Outcome {
+    let put = PutSessionKey::new(user.clone(), key.to_vec(), keep, keep_previous);
+    Ok(suite.store.put_session_key(put).await?)
+}
+
+async fn are<F: Fixture>(suite: &Suite<'_, F>, user: &Identity, expected: &[&[u8]]) -> Outcome {
+    let keys = suite.store.session_keys(user.clone()).await?;
+    ensure_eq!(keys, expected, "the session_keys, newest first");
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Which uses count, and what they move.
+
+use super::Fixture;
+use super::suite::{LONG, Outcome, Suite, Violation, ensure, ensure_eq, id_of, user};
+use crate::store::{EndReason, Revoke, RevokeReason, Timestamp, Touch};
+
+pub(super) async fn a_touch_moves_the_idle_deadline<F: Fixture>(suite: &Suite<'_, F>) -> Outcome {
+    let idle_timeout = suite.ticks(8);
+    let session = suite.session(&user()?, LONG, idle_timeout).await?;
+    let used_at = session.record.issued_at.after(suite.ticks(4));
+    suite.wait_until(used_at).await?;
+    let slack = suite.ticks(2);
+    let told = suite.touch(Touch::new(session.id, used_at, slack)).await?;
+    ensure!(told, "a touch of a live session is refused");
+
+    let record = suite.live(session.id).await?;
+    let deadline = used_at.after(idle_timeout).after(slack);
+    ensure_eq!(record.idle_deadline, deadline, "the deadline");
+    ensure_eq!(record.last_used, Some(used_at), "the last use");
+    ensure_eq!(record.absolute_end, session.record.absolute_end, "the end");
+    suite.live_before(session.id, deadline).await?;
+    suite.wait_until(deadline).await?;
+    suite.ended(session.id, EndReason::Idle).await
+}
+
+pub(super) async fn an_older_touch_changes_nothing<F: Fixture>(suite: &Suite<'_, F>) -> Outcome {
+    let session = suite.long_session().await?;
+    let start = session.record.issued_at;
+    let later = Touch::new(session.id, start.after(suite.ticks(5)), suite.ticks(1));
+    let earlier = Touch::new(session.id, start.after(suite.ticks(2)), suite.ticks(1));
+    suite.touch(later).await?;
+    let record = suite.live(session.id).await?;
+    ensure!(suite.touch(earlier).await?, "an older touch is refused");
+    ensure_eq!(suite.live(session.id).await?, record, "the record");
+    Ok(())
+}
+
+pub(super) async fn a_late_touch_counts<F: Fixture>(suite: &Suite<'_, F>) -> Outcome {
+    let idle_timeout = suite.ticks(10);
+    let session = suite.session(&user()?, LONG, idle_timeout).await?;
+    let deadline = session.record.idle_deadline;
+    suite.wait_until(deadline.after(suite.ticks(2))).await?;
+    suite.ended(session.id, EndReason::Idle).await?;
+
+    let told = suite.touch(Touch::new(session.id, deadline, LONG)).await?;
+    ensure!(told, "a touch from the deadline itself is refused");
+    let record = suite.live(session.id).await?;
+    let moved = deadline.after(idle_timeout).after(LONG);
+    ensure_eq!(record.idle_deadline, moved, "the deadline");
+    ensure_eq!(
+        suite.listed(&session.user()).await?,
+        [session.id],
+        "the list"
+    );
+    Ok(())
+}
+
+pub(super) async fn a_use_after_the_deadline_does_not_count<F: Fixture>(
+    suite: &Suite<'_, F>,
+) -> Outcome {
+    let session = suite.session(&user()?, LONG, suite.ticks(10)).await?;
+    let deadline = session.record.idle_deadline;
+    suite.wait_until(deadline.after(suite.ticks(2))).await?;
+    let used_at = Timestamp::from_millis(deadline.as_millis() + 1);
+    let told = suite.touch(Touch::new(session.id, used_at, LONG)).await?;
+    ensure!(!told, "a touch from after the deadline is accepted");
+    suite.ended(session.id, EndReason::Idle).await
+}
+
+pub(super) async fn a_touch_never_creates<F: Fixture>(suite: &Suite<'_, F>) -> Outcome {
+    let user = user()?;
+    let id = id_of(&user)?;
+    let touch = Touch::new(id, suite.now().await?, LONG);
+    ensure!(!suite.touch(touch).await?, "an unknown session is touched");
+    suite.never_seen(id).await?;
+    ensure_eq!(suite.listed(&user).await?, [], "the list");
+    Ok(())
+}
+
+pub(super) async fn a_touch_never_revives_what_was_revoked<F: Fixture>(
+    suite: &Suite<'_, F>,
+) -> Outcome {
+    let session = suite.long_session().await?;
+    let touch = Touch::new(session.id, session.record.issued_at, LONG);
+    let revoke = Revoke::new(session.id, RevokeReason::LoggedOut);
+    suite.revoke(revoke).await?;
+    ensure!(!suite.touch(touch).await?, "a revoked session is touched");
+    suite.ended(session.id, EndReason::LoggedOut).await?;
+    ensure_eq!(suite.listed(&session.user()).await?, [], "the list");
+    Ok(())
+}
