@@ -82,3 +82,8 @@ pub use self::session::Session;
 pub use self::session_key::SessionKey;
 pub use self::sessions::{ConfigError, DataError, Sessions};
 pub use self::token::{ParseSessionIdError, SessionId, SessionToken};
+
+/// Compiles the Rust in the README.
+#[cfg(all(doctest, feature = "axum", feature = "wechat"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
