@@ -71,8 +71,8 @@ where
     where
         S: SessionStore,
     {
-        let sessions = gate.sessions.clone();
-        let check = Box::pin(async move { sessions.check_with_store(&token).await });
+        let node = Arc::clone(gate.sessions.node());
+        let check = Box::pin(async move { node.check_with_store(&token).await });
         Self {
             state: State::Ask {
                 check,

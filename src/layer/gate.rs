@@ -54,7 +54,7 @@ impl<S: SessionStore> Gate<S> {
         let Some(token) = token else {
             return Admission::Refuse(RejectionKind::SessionMalformed.into());
         };
-        match self.sessions.check_now(&token) {
+        match self.sessions.node().check_now(&token) {
             Some(Ok(session)) => self.pass(session, request),
             Some(Err(rejection)) => Admission::Refuse(rejection),
             None => Admission::Ask(token),

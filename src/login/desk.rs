@@ -50,7 +50,7 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         let attempt = self.clone().attempt(appid, form, code);
         match self
             .attempts
-            .join(code, self.sessions.clock(), attempt)
+            .join(code, &self.sessions.node().clock, attempt)
             .await
         {
             Attempted::Now(result) => result,
@@ -112,7 +112,7 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         if self.attempts.is_spent(code, self.now()) {
             return Err(RejectionKind::CodeRejected.into());
         }
-        self.sessions.store_answers().await?;
+        self.sessions.node().store_answers().await?;
         let permit = self.exchanges.try_acquire();
         let _permit = permit.map_err(|_| RejectionKind::ProviderUnavailable)?;
         self.attempts.spend(code, self.now());
@@ -146,6 +146,7 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         };
         match self
             .sessions
+            .node()
             .put_session_key(exchanged.identity(), key)
             .await
         {
@@ -155,7 +156,7 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
     }
 
     fn now(&self) -> Timestamp {
-        self.sessions.clock().now()
+        self.sessions.node().clock.now()
     }
 }
 

@@ -77,7 +77,7 @@ pub(crate) fn decide(
         StoreState::Linked { .. } | StoreState::Unlinked if idle => Verdict::Confirm,
         StoreState::Linked { since } if facts.confirmed_at >= since && age < freshness.linked => {
             Verdict::Valid {
-                refresh: age >= freshness.linked.mul_f64(0.8),
+                refresh: age * 5 >= freshness.linked * 4,
             }
         }
         StoreState::Unlinked if age < freshness.unlinked => Verdict::Valid { refresh: false },

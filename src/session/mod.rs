@@ -6,19 +6,22 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
-use crate::{Identity, RejectionKind, SessionId};
+use crate::{Identity, SessionId};
 
 mod data;
 mod decision;
+mod end;
 mod record;
+mod touch;
 
 pub use self::data::DataError;
 pub(crate) use self::data::to_json;
 pub(crate) use self::decision::{Facts, Freshness, StoreState, Verdict, decide};
+pub use self::end::EndReason;
 pub use self::record::Record;
+pub use self::touch::Touch;
 
 /// A live session: what a token stands for.
 ///
@@ -221,54 +224,5 @@ impl fmt::Debug for Session {
             .field("issued_at", &self.0.record.issued_at)
             .field("expires_at", &self.0.record.absolute_end)
             .finish_non_exhaustive()
-    }
-}
-
-/// A use of a session, for the store: it never creates or revives one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Touch {
-    /// The session that was used.
-    pub id: SessionId,
-    /// When it was used; a store accepts it up to the idle deadline that it has recorded.
-    pub used_at: Timestamp,
-    /// How far the new deadline lies beyond `used_at` and the idle timeout: later uses within
-    /// this span come without a touch.
-    pub slack: Duration,
-}
-
-impl Touch {
-    /// A use of `id` at `used_at`; see the fields.
-    #[must_use]
-    pub const fn new(id: SessionId, used_at: Timestamp, slack: Duration) -> Self {
-        Self { id, used_at, slack }
-    }
-}
-
-/// Why a session is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum EndReason {
-    /// The user logged out.
-    LoggedOut,
-    /// An administrator ended it.
-    KickedOut,
-    /// A newer login or a rotation took its place.
-    Replaced,
-    /// The absolute lifetime has passed.
-    Expired,
-    /// The idle timeout has passed.
-    Idle,
-}
-
-impl From<EndReason> for RejectionKind {
-    fn from(reason: EndReason) -> Self {
-        match reason {
-            EndReason::LoggedOut => Self::SessionRevoked,
-            EndReason::KickedOut => Self::SessionKickedOut,
-            EndReason::Replaced => Self::SessionReplaced,
-            EndReason::Expired => Self::SessionExpired,
-            EndReason::Idle => Self::SessionIdleExpired,
-        }
     }
 }

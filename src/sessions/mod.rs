@@ -16,15 +16,15 @@ mod session_key;
 
 pub use self::builder::{ConfigError, SessionsBuilder};
 pub use self::issue::{Issued, NewSession};
-use self::node::Node;
+pub(crate) use self::node::Node;
 pub use self::revocation::Revocation;
 pub use self::session_key::{SessionKeyError, SessionKeys};
 pub use crate::session::DataError;
 use crate::session::to_json;
-use crate::store::{Revoke, RevokeReason, SessionStore, StoreError, Target};
+use crate::store::{Revoke, RevokeReason, SessionStore, Target};
 use crate::time::Clock;
 use crate::token::Token;
-use crate::{Identity, Rejection, RejectionKind, Session, SessionId, SessionKey};
+use crate::{Identity, Rejection, RejectionKind, Session, SessionId};
 
 /// The longest that [`Sessions::shutdown`] waits, in store deadlines.
 const SHUTDOWN_DEADLINES: u32 = 20;
@@ -92,10 +92,10 @@ impl<S: SessionStore> Sessions<S> {
     /// Why the token stands for no live session, or
     /// [`StoreUnavailable`](RejectionKind::StoreUnavailable) if the store could not tell.
     pub async fn check(&self, token: &str) -> Result<Session, Rejection> {
-        let token = Self::parse(token.as_bytes())?;
-        match self.check_now(&token) {
+        let token = Token::parse(token.as_bytes()).ok_or(RejectionKind::SessionMalformed)?;
+        match self.node.check_now(&token) {
             Some(decided) => decided,
-            None => self.check_with_store(&token).await,
+            None => self.node.check_with_store(&token).await,
         }
     }
 
@@ -225,39 +225,9 @@ impl<S: SessionStore> Sessions<S> {
             .map_err(|late| Rejection::from(RejectionKind::StoreUnavailable).caused_by(late))
     }
 
-    /// Decodes a token, without a question to anyone.
-    pub(crate) fn parse(text: &[u8]) -> Result<Token, RejectionKind> {
-        Token::parse(text).ok_or(RejectionKind::SessionMalformed)
-    }
-
-    /// The decision, if it takes no question to the store.
-    pub(crate) fn check_now(&self, token: &Token) -> Option<Result<Session, Rejection>> {
-        self.node.check_now(token)
-    }
-
-    pub(crate) async fn check_with_store(&self, token: &Token) -> Result<Session, Rejection> {
-        self.node.check_with_store(token).await
-    }
-
-    /// Keeps the session_key of a login.
-    pub(crate) async fn put_session_key(
-        &self,
-        user: &Identity,
-        key: &SessionKey,
-    ) -> Result<(), SessionKeyError> {
-        self.node.put_session_key(user, key).await
-    }
-
-    /// Whether the store answers, so that a login does not spend a code for nothing.
-    pub(crate) async fn store_answers(&self) -> Result<(), StoreError> {
-        self.node
-            .within_deadline(self.node.store.now())
-            .await
-            .map(drop)
-    }
-
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.node.clock
+    /// The node behind the handle, for the layer and the login service.
+    pub(crate) fn node(&self) -> &Arc<Node<S>> {
+        &self.node
     }
 }
 

@@ -15,10 +15,10 @@ use crate::token::Token;
 use crate::{Rejection, RejectionKind, SessionId, trace};
 
 /// One node of the fleet: the store, and what this process knows of the sessions in it.
-pub(super) struct Node<S> {
+pub(crate) struct Node<S> {
     pub(super) store: S,
     pub(super) config: Config,
-    pub(super) clock: Clock,
+    pub(crate) clock: Clock,
     pub(super) cache: Cache,
     pub(super) keyring: Keyring,
     pub(super) background: Background,
@@ -39,7 +39,7 @@ impl<S: SessionStore> Node<S> {
     }
 
     /// Decides from what is known on this node; `None` if the store has to be asked.
-    pub(super) fn check_now(self: &Arc<Self>, token: &Token) -> Option<Result<Session, Rejection>> {
+    pub(crate) fn check_now(self: &Arc<Self>, token: &Token) -> Option<Result<Session, Rejection>> {
         let id = token.id();
         let now = self.clock.now();
         let Some(session) = self.cache.get(id) else {
@@ -57,7 +57,7 @@ impl<S: SessionStore> Node<S> {
     }
 
     /// Asks the store, then decides.
-    pub(super) async fn check_with_store(
+    pub(crate) async fn check_with_store(
         self: &Arc<Self>,
         token: &Token,
     ) -> Result<Session, Rejection> {
@@ -117,6 +117,11 @@ impl<S: SessionStore> Node<S> {
         answer.unwrap_or_else(|late| {
             Err(StoreError::new(StoreErrorKind::Unavailable).caused_by(late))
         })
+    }
+
+    /// Whether the store answers, so that a login does not spend a code for nothing.
+    pub(crate) async fn store_answers(&self) -> Result<(), StoreError> {
+        self.within_deadline(self.store.now()).await.map(drop)
     }
 
     pub(super) async fn fetch_keys(&self) -> Result<(), StoreError> {

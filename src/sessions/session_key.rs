@@ -32,7 +32,8 @@ impl SessionKeys {
 }
 
 impl<S: SessionStore> Node<S> {
-    pub(super) async fn put_session_key(
+    /// Keeps the session_key of a login.
+    pub(crate) async fn put_session_key(
         &self,
         user: &Identity,
         key: &SessionKey,

@@ -9,6 +9,7 @@ use crate::time::Clock;
 use crate::{Identity, SessionId};
 
 mod agenda;
+mod collect;
 mod shard;
 mod user;
 

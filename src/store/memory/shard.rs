@@ -10,21 +10,19 @@ use crate::session::EndReason;
 use crate::store::{Retire, RevokeReason};
 use crate::{Identity, SessionId};
 
-/// Expired things that one operation collects at most, so that none pauses for long.
-const COLLECTED_AT_ONCE: usize = 8;
 /// Revoked sessions whose reason is remembered; more than that, and the oldest is forgotten.
 const REMEMBERED: usize = 100_000 / SHARDS;
 
 /// The sessions of the users whose bucket falls here.
 #[derive(Default)]
 pub(super) struct Shard {
-    sessions: HashMap<SessionId, Slot>,
-    users: HashMap<Identity, User>,
+    pub(super) sessions: HashMap<SessionId, Slot>,
+    pub(super) users: HashMap<Identity, User>,
     revoked: VecDeque<SessionId>,
-    agenda: Agenda<Due>,
+    pub(super) agenda: Agenda<Due>,
 }
 
-enum Slot {
+pub(super) enum Slot {
     /// A session that was not revoked; whether it has expired is up to the record.
     Kept(Record),
     Revoked {
@@ -33,7 +31,7 @@ enum Slot {
     },
 }
 
-enum Due {
+pub(super) enum Due {
     Session(SessionId),
     Keys(Identity),
 }
@@ -126,17 +124,6 @@ impl Shard {
     pub(super) fn session_keys(&self, of: &Identity, now: Timestamp) -> Vec<Vec<u8>> {
         let user = self.users.get(of);
         user.map_or_else(Vec::new, |user| user.keys(now))
-    }
-
-    /// Drops a few things that nobody can ask for any more.
-    pub(super) fn collect(&mut self, now: Timestamp) {
-        for _ in 0..COLLECTED_AT_ONCE {
-            match self.agenda.next(now) {
-                None => return,
-                Some(Due::Session(id)) => self.collect_session(id, now),
-                Some(Due::Keys(user)) => self.collect_keys(&user, now),
-            }
-        }
     }
 
     fn keep(&mut self, id: SessionId, record: Record) {
@@ -250,82 +237,5 @@ impl Shard {
         {
             self.sessions.remove(&oldest);
         }
-    }
-
-    fn collect_session(&mut self, id: SessionId, now: Timestamp) {
-        let until = match self.sessions.get(&id) {
-            None => return,
-            Some(Slot::Revoked { until, .. }) => *until,
-            Some(Slot::Kept(record)) => record.kept_until(),
-        };
-        if now < until {
-            self.agenda.add(until, Due::Session(id));
-        } else if let Some(Slot::Kept(record)) = self.sessions.remove(&id) {
-            self.forget_session_of(id, &record);
-        }
-    }
-
-    fn collect_keys(&mut self, user: &Identity, now: Timestamp) {
-        if let Some(kept) = self.users.get_mut(user) {
-            kept.keys_due = None;
-            kept.drop_old_keys(now);
-            self.look_at_keys(user);
-            self.forget_empty(user);
-        }
-    }
-
-    /// Has the keys of a user collected when the first of them ends.
-    fn look_at_keys(&mut self, of: &Identity) {
-        if let Some(user) = self.users.get_mut(of) {
-            if let Some(due) = user.keys_due.take() {
-                self.agenda.cancel(due);
-            }
-            let first = user.first_key_end();
-            user.keys_due = first.map(|at| self.agenda.add(at, Due::Keys(of.clone())));
-        }
-    }
-
-    fn forget_session_of(&mut self, id: SessionId, record: &Record) {
-        if let Some(kept) = self.users.get_mut(&record.identity) {
-            kept.remove(id, record.issued_at);
-            self.forget_empty(&record.identity);
-        }
-    }
-
-    fn forget_empty(&mut self, user: &Identity) {
-        if self.users.get(user).is_some_and(User::is_empty) {
-            self.users.remove(user);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn a_user_s_session_keys_are_on_the_agenda_once() {
-        let mut shard = Shard::default();
-        let (day, now) = (Duration::from_secs(86_400), Timestamp::from_millis(1));
-        let user = Identity::new("appid", "openid");
-        for login in 0..1000u32 {
-            let key = (login / 2).to_be_bytes().to_vec();
-            let put = PutSessionKey::new(user.clone(), key, 30 * day, day);
-            shard.put_session_key(put, now);
-        }
-        assert_eq!(shard.agenda.len(), 1);
-        assert_eq!(shard.session_keys(&user, now).len(), 2);
-
-        shard.collect(now.after(day));
-        assert_eq!(
-            shard.session_keys(&user, now).len(),
-            1,
-            "the previous one is gone"
-        );
-        shard.collect(now.after(30 * day));
-        assert!(shard.users.is_empty());
-        assert_eq!(shard.agenda.len(), 0);
     }
 }

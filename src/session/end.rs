@@ -1,0 +1,31 @@
+use serde::{Deserialize, Serialize};
+
+use crate::RejectionKind;
+
+/// Why a session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum EndReason {
+    /// The user logged out.
+    LoggedOut,
+    /// An administrator ended it.
+    KickedOut,
+    /// A newer login or a rotation took its place.
+    Replaced,
+    /// The absolute lifetime has passed.
+    Expired,
+    /// The idle timeout has passed.
+    Idle,
+}
+
+impl From<EndReason> for RejectionKind {
+    fn from(reason: EndReason) -> Self {
+        match reason {
+            EndReason::LoggedOut => Self::SessionRevoked,
+            EndReason::KickedOut => Self::SessionKickedOut,
+            EndReason::Replaced => Self::SessionReplaced,
+            EndReason::Expired => Self::SessionExpired,
+            EndReason::Idle => Self::SessionIdleExpired,
+        }
+    }
+}
