@@ -35,6 +35,10 @@ pub(crate) fn provider_failed(error: &(dyn Error + 'static)) {
     event!(error, error = %Chain(error), "login provider failed");
 }
 
+pub(crate) fn on_login_failed(error: &(dyn Error + 'static)) {
+    event!(error, error = %Chain(error), "on_login failed");
+}
+
 pub(crate) fn revocation_pending() {
     event!(warn, "revocation pending until the session store is back");
 }

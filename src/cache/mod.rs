@@ -7,6 +7,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use moka::policy::EvictionPolicy;
+
 use crate::SessionId;
 use crate::session::{EndReason, Session, Stamp};
 use crate::store::{Loaded, Revoke, StoreError, StoreErrorKind, Target, Timestamp};
@@ -68,7 +70,9 @@ impl Cache {
     pub(crate) fn new(capacity: u64) -> Self {
         Self {
             live: moka::sync::Cache::new(capacity),
+            // Full, it forgets the oldest: moka's usual policy would rather turn away the newest.
             gone: moka::sync::Cache::builder()
+                .eviction_policy(EvictionPolicy::lru())
                 .max_capacity(GONE_CAPACITY)
                 .time_to_live(GONE_MEMORY)
                 .build(),

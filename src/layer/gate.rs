@@ -69,8 +69,11 @@ impl<S: SessionStore> Gate<S> {
     }
 
     fn pass_without_session<B>(&self, request: &mut Request<B>) -> Admission {
-        let responder = Arc::clone(&self.responder);
-        request.extensions_mut().insert(NoSession(responder));
+        hide(&self.sources, request);
+        #[cfg(feature = "axum")]
+        request
+            .extensions_mut()
+            .insert(NoSession(Arc::clone(&self.responder)));
         Admission::Pass
     }
 
@@ -97,9 +100,11 @@ pub(crate) fn refuse(
 }
 
 /// Marks a request that passed the layer without a session, and knows how the layer refuses.
+#[cfg(feature = "axum")]
 #[derive(Clone)]
 pub(crate) struct NoSession(Arc<dyn ResponseForRejection>);
 
+#[cfg(feature = "axum")]
 impl NoSession {
     /// The layer's answer to a request without a token.
     pub(crate) fn refuse(&self) -> Response<Bytes> {

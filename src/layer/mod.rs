@@ -68,7 +68,9 @@ mod source;
 pub use self::body::ResponseBody;
 pub use self::future::ResponseFuture;
 use self::gate::Gate;
-pub(crate) use self::gate::{NoSession, refuse};
+#[cfg(feature = "axum")]
+pub(crate) use self::gate::NoSession;
+pub(crate) use self::gate::refuse;
 pub use self::service::SessionService;
 pub(crate) use self::source::Found;
 pub use self::source::TokenSource;

@@ -42,7 +42,8 @@ impl TokenSource {
     ///
     /// For clients that cannot set a header, such as WeChat's data prefetch and some WebSocket
     /// clients. **A layer outside of this one, a proxy and their logs have seen the URI with the
-    /// token in it**, so prefer a header where there is a choice.
+    /// token in it**, and axum's `OriginalUri` still shows it: prefer a header where there is a
+    /// choice.
     pub fn query(parameter: impl Into<Box<str>>) -> Self {
         Self(Kind::Query(parameter.into()))
     }

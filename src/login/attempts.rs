@@ -1,7 +1,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use moka::sync::Cache;
+use moka::policy::EvictionPolicy;
+use moka::sync::{Cache, CacheBuilder};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
@@ -53,18 +54,9 @@ pub(super) struct Attempts {
 impl Attempts {
     pub(super) fn new() -> Self {
         Self {
-            recent: Cache::builder()
-                .max_capacity(ATTEMPTS)
-                .time_to_live(ATTEMPT_MEMORY)
-                .build(),
-            spent: Cache::builder()
-                .max_capacity(SPENT)
-                .time_to_live(CODE_LIFETIME)
-                .build(),
-            unused: Cache::builder()
-                .max_capacity(ATTEMPTS)
-                .time_to_live(REPLAY_WINDOW)
-                .build(),
+            recent: memory(ATTEMPTS, ATTEMPT_MEMORY),
+            spent: memory(SPENT, CODE_LIFETIME),
+            unused: memory(ATTEMPTS, REPLAY_WINDOW),
         }
     }
 
@@ -132,6 +124,14 @@ impl Attempts {
         let (exchanged, at) = self.unused.remove(&code)?;
         (now.since(at) < REPLAY_WINDOW).then_some(exchanged)
     }
+}
+
+/// Full, it forgets the oldest: moka's usual policy would rather turn away the newest.
+fn memory<T: Clone + Send + Sync + 'static>(capacity: u64, span: Duration) -> Cache<CodeDigest, T> {
+    CacheBuilder::new(capacity)
+        .time_to_live(span)
+        .eviction_policy(EvictionPolicy::lru())
+        .build()
 }
 
 /// An attempt that has ended.

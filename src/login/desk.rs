@@ -1,11 +1,12 @@
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
 use super::attempts::{Attempted, Attempts, CodeDigest};
 use super::form::Form;
-use super::on_login::Hook;
+use super::on_login::{Hook, Refusal};
 use super::provider::{
     ExchangeError, ExchangeErrorKind, Exchanged, IdentityProvider, LoginRequest,
 };
@@ -75,11 +76,12 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         form: Form,
         code: CodeDigest,
     ) -> Result<Issued, Rejection> {
-        let result = self.log_in(&appid, &form, code).await;
-        if result.is_err() || !self.replays {
-            self.attempts.forget(code);
+        let unless_repeatable = Forget(&self.attempts, code);
+        let issued = self.log_in(&appid, &form, code).await?;
+        if self.replays {
+            mem::forget(unless_repeatable);
         }
-        result
+        Ok(issued)
     }
 
     async fn log_in(
@@ -131,7 +133,8 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         let identity = exchanged.identity();
         let mut new = NewSession::from(identity.clone());
         if let Some(on_login) = &self.on_login {
-            new = new.with_json(on_login(identity).await?);
+            let data = on_login(identity).await.inspect_err(report_refusal);
+            new = new.with_json(data?);
         }
         if let Some(old) = presented {
             new = new.replacing(old);
@@ -160,11 +163,27 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
     }
 }
 
+/// Lets the next request with a code start over, also if the attempt panics.
+struct Forget<'a>(&'a Attempts, CodeDigest);
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.0.forget(self.1);
+    }
+}
+
 /// Tells the operator, unless it is about one user only.
 fn report(error: &ExchangeError) {
     use ExchangeErrorKind::{CodeRejected, UserBlocked};
     if !matches!(error.kind(), CodeRejected | UserBlocked) {
         trace::provider_failed(error);
+    }
+}
+
+/// A user that the application blocks is the application's business.
+fn report_refusal(refusal: &Refusal) {
+    if !refusal.is_blocked() {
+        trace::on_login_failed(refusal);
     }
 }
 

@@ -53,6 +53,10 @@ impl Form {
 
     async fn from_body<B: Body>(body: B) -> Result<Self, RejectionKind> {
         let bytes = read(body).await.ok_or(RejectionKind::BadRequest)?;
+        // A derived `Deserialize` would take an array of the fields, too.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(RejectionKind::BadRequest);
+        }
         serde_json::from_slice(&bytes).map_err(|_| RejectionKind::BadRequest)
     }
 

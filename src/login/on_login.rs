@@ -47,6 +47,10 @@ impl Refusal {
         }
     }
 
+    pub(super) fn is_blocked(&self) -> bool {
+        self.kind == RejectionKind::UserBlocked
+    }
+
     /// The application cannot tell at the moment, such as without its database: 503, and the
     /// client tries again. The cause goes to the log and must hold no secret.
     pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {

@@ -130,9 +130,7 @@ impl<S: SessionStore> Node<S> {
     async fn run_errand(self: Arc<Self>, errand: Errand) {
         match errand {
             Errand::Touch(session, touch) => {
-                let told = self.within_deadline(self.store.touch(touch)).await;
-                if let Err(error) = told {
-                    trace::store_failed(&error);
+                if self.ask(self.store.touch(touch)).await.is_err() {
                     session.forget_touch(&touch);
                 }
             }

@@ -109,7 +109,7 @@ impl<S: SessionStore> Node<S> {
         };
         let stamp = self.cache.stamp(id, now);
         let retired = insert.retire.map(|retire| retire.id);
-        match self.within_deadline(self.store.insert(insert)).await {
+        match self.ask(self.store.insert(insert)).await {
             Ok(Inserted::Kept(replaced)) => {
                 self.cache.changed(&replaced);
                 self.cache.changed(retired.as_slice());
@@ -133,7 +133,7 @@ impl<S: SessionStore> Node<S> {
             ..Rotate::new(old, id, self.config.rotation_grace)
         };
         let stamp = self.cache.stamp(id, self.clock.now());
-        match self.within_deadline(self.store.rotate(rotate)).await? {
+        match self.ask(self.store.rotate(rotate)).await? {
             Rotated::Done(record) => {
                 self.cache.changed(&[old]);
                 Ok(self.issued(&token, Session::new(id, record, stamp)))
@@ -158,7 +158,7 @@ impl<S: SessionStore> Node<S> {
         let mut random = [0; 32];
         fill_random(&mut random)?;
         if self.keyring.newest(self.clock.now()).is_none() {
-            self.within_deadline(self.fetch_keys()).await?;
+            self.ask(self.fetch_keys()).await?;
         }
         match self.keyring.newest(self.clock.now()) {
             Some(key) => Ok(Token::mint(&key, bucket, &random)),

@@ -108,7 +108,16 @@ impl<S: SessionStore> Node<S> {
         session.end_refresh();
     }
 
-    /// Runs a question to the store within the one deadline that covers all waiting for it.
+    /// Asks the store within the deadline, and tells the operator if it cannot tell.
+    pub(super) async fn ask<T>(
+        &self,
+        question: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let answer = self.within_deadline(question).await;
+        answer.inspect_err(|error| trace::store_failed(error))
+    }
+
+    /// The one deadline covers all waiting for the store: queueing, joining, asking.
     pub(super) async fn within_deadline<T>(
         &self,
         question: impl Future<Output = Result<T, StoreError>>,
@@ -121,7 +130,7 @@ impl<S: SessionStore> Node<S> {
 
     /// Whether the store answers, so that a login does not spend a code for nothing.
     pub(crate) async fn store_answers(&self) -> Result<(), StoreError> {
-        self.within_deadline(self.store.now()).await.map(drop)
+        self.ask(self.store.now()).await.map(drop)
     }
 
     pub(super) async fn fetch_keys(&self) -> Result<(), StoreError> {
@@ -134,13 +143,11 @@ impl<S: SessionStore> Node<S> {
     }
 
     async fn load(&self, id: SessionId) -> Answer {
-        let question = || async {
-            let _permit = self.loads.acquire().await;
-            self.store.load(id).await
-        };
-        let load = || async {
-            let loaded = self.within_deadline(question()).await;
-            loaded.inspect_err(|error| trace::store_failed(error))
+        let load = || {
+            self.ask(async {
+                let _permit = self.loads.acquire().await;
+                self.store.load(id).await
+            })
         };
         self.cache.load(id, load, || self.clock.now()).await
     }

@@ -31,9 +31,7 @@ impl<S: SessionStore> Node<S> {
 
     /// Writes a revocation that the cache knows of to the store.
     pub(super) async fn write_revocation(&self, revoke: &Revoke) -> Result<usize, StoreError> {
-        let ended = self
-            .within_deadline(self.store.revoke(revoke.clone()))
-            .await?;
+        let ended = self.ask(self.store.revoke(revoke.clone())).await?;
         let now = self.clock.now();
         self.cache
             .revoked(revoke, &ended, now, self.config.store_deadline);

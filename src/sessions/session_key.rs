@@ -45,9 +45,7 @@ impl<S: SessionStore> Node<S> {
             self.config.lifetime,
             PREVIOUS_KEPT,
         );
-        Ok(self
-            .within_deadline(self.store.put_session_key(put))
-            .await?)
+        Ok(self.ask(self.store.put_session_key(put)).await?)
     }
 
     pub(super) async fn session_keys(
@@ -56,7 +54,7 @@ impl<S: SessionStore> Node<S> {
     ) -> Result<SessionKeys, SessionKeyError> {
         self.require_unshared()?;
         let keys = self.store.session_keys(user.clone());
-        let keys = self.within_deadline(keys).await?;
+        let keys = self.ask(keys).await?;
         let mut keys = keys
             .into_iter()
             .filter_map(|key| String::from_utf8(key).ok())

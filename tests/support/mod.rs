@@ -1,8 +1,18 @@
 //! What several tests share.
 #![allow(dead_code, unreachable_pub, reason = "each test uses its own part")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
+#[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
+pub mod golden;
+#[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
+pub mod http;
 pub mod nodes;
+#[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
+pub mod world;
 
 use std::future::Future;
 use std::pin::Pin;

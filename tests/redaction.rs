@@ -1,0 +1,508 @@
+//! What must not get out does not: logs at TRACE level, errors, `Debug` and answers.
+#![cfg(all(
+    feature = "axum",
+    feature = "wechat",
+    feature = "tracing",
+    feature = "test-util"
+))]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::error::Error;
+use std::fmt::{Debug, Write};
+use std::iter;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use http::{HeaderValue, Request};
+use support::http::{Answer, Server, client};
+use support::world::{App, HOUR, SECOND, World};
+use support::{HookedStore, Op, down};
+use tower::Layer;
+use tower_wx_session::login::{
+    ExchangeError, ExchangeErrorKind, Exchanged, IdentityProvider, Login, LoginRequest, Refusal,
+};
+use tower_wx_session::response::Preset;
+use tower_wx_session::sessions::NewSession;
+use tower_wx_session::store::{
+    AnyStore, MemoryStore, PutSessionKey, RevokeReason, SessionStore, StoreError, StoreErrorKind,
+    TagKey,
+};
+use tower_wx_session::test_util::FakeWeChat;
+use tower_wx_session::wechat::WeChat;
+use tower_wx_session::{
+    Identity, Rejection, RejectionKind, SessionKey, SessionLayer, SessionToken, Sessions,
+    TokenSource,
+};
+use tracing_subscriber::util::SubscriberInitExt;
+
+const SECRET: &str = "cAnArYsEcReT0123456789abcdef0123";
+const DATA: &str = "cAnArYdAtA-of-the-application";
+
+/// All that this process has logged: there is one subscriber for all threads.
+static LOG: LazyLock<Log> = LazyLock::new(|| {
+    let log = Log::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
+        .with_writer(move || writer.clone())
+        .finish()
+        .init();
+    log
+});
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What must not show. Half of a secret gives it away, too, and so does another case.
+#[derive(Default)]
+struct Secrets(Vec<String>);
+
+impl Secrets {
+    fn add(&mut self, secret: &str) {
+        let text = secret.to_lowercase();
+        let half = text.len() / 2;
+        self.0
+            .extend([text[..half].to_owned(), text[half..].to_owned()]);
+    }
+
+    fn found_in(&self, text: &str) -> Vec<&str> {
+        let text = text.to_lowercase();
+        let found = self.0.iter().filter(|secret| text.contains(&***secret));
+        found.map(|secret| &**secret).collect()
+    }
+
+    #[track_caller]
+    fn assert_none_in(&self, place: &str, text: &str) {
+        assert_eq!(
+            self.found_in(text),
+            Vec::<&str>::new(),
+            "in {place}: {text}"
+        );
+    }
+}
+
+/// An error in every form in which somebody may print it.
+fn texts(error: &(dyn Error + 'static)) -> String {
+    let mut texts = String::new();
+    for error in iter::successors(Some(error), |&error| error.source()) {
+        writeln!(texts, "{error} {error:#} {error:?} {error:#?}").unwrap();
+    }
+    texts
+}
+
+fn debug(value: &impl Debug) -> String {
+    format!("{value:?} {value:#?}")
+}
+
+/// A code whose second half is a canary, as a client would send it.
+fn code(name: &str) -> String {
+    format!("{name}:cAnArYcOdE-{name}-0123456789")
+}
+
+/// The run under watch: what was seen on the way, by place, and the secrets in it.
+struct Run {
+    world: World,
+    secrets: Secrets,
+    seen: Vec<(String, String)>,
+}
+
+impl Run {
+    async fn start() -> (Self, App) {
+        let mut world = World::with(|sessions| sessions.store_deadline(SECOND)).await;
+        world.fake = world.fake.with_app("wxcanary", SECRET);
+        let mut secrets = Secrets::default();
+        secrets.add(SECRET);
+        secrets.add(DATA);
+        let wechat = WeChat::new("wxcanary", SECRET).with_base_url(world.fake.base_url());
+        let wechat = wechat.unwrap().with_timeout(SECOND / 5);
+        let login = Login::new(world.sessions.clone(), wechat).on_login(on_login);
+        let app = world.start_with(world.layer(), login).await;
+        let seen = Vec::new();
+        (
+            Self {
+                world,
+                secrets,
+                seen,
+            },
+            app,
+        )
+    }
+
+    fn note(&mut self, place: &str, text: String) {
+        self.seen.push((place.to_owned(), text));
+    }
+
+    /// Sends a code, which is a secret, and so are the token and the session_key it gives.
+    async fn log_in(&mut self, app: &App, name: &str) -> Answer {
+        let code = code(name);
+        self.secrets.add(code.split_once(':').unwrap().1);
+        let answer = app.log_in(&code).await;
+        if answer.status == 200 {
+            let token = answer.token();
+            self.secrets.add(token.strip_prefix("wxs_").unwrap());
+            let shown = format!("{answer:?}").replace(&token, "");
+            self.note(&format!("the answer to {code}"), shown);
+        } else {
+            self.note(&format!("the answer to {code}"), format!("{answer:?}"));
+        }
+        answer
+    }
+
+    async fn visit(&mut self, app: &App, token: &str) -> u16 {
+        let answer = app.me(token).await;
+        let status = answer.status;
+        self.note("an answer", format!("{answer:?}"));
+        let rejection = self.world.sessions.check(token).await.err();
+        if let Some(rejection) = rejection {
+            self.note("a rejection", texts(&rejection));
+        }
+        status
+    }
+}
+
+async fn on_login(identity: &Identity) -> Result<&'static str, Refusal> {
+    match identity.openid() {
+        openid if openid == openid_of("banned").await => Err(Refusal::blocked()),
+        openid if openid == openid_of("unlucky").await => Err(Refusal::unavailable("no database")),
+        _ => Ok(DATA),
+    }
+}
+
+/// The fake makes it from the app and the name alone.
+async fn openid_of(name: &str) -> String {
+    exchange(&format!("{name}:1"))
+        .await
+        .identity()
+        .openid()
+        .to_owned()
+}
+
+async fn exchange(code: &str) -> Exchanged {
+    let twin = FakeWeChat::start()
+        .await
+        .unwrap()
+        .with_app("wxcanary", SECRET);
+    let wechat = WeChat::new("wxcanary", SECRET).with_base_url(twin.base_url());
+    let request = LoginRequest::new("wxcanary", code);
+    wechat.unwrap().exchange(request).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_whole_run_tells_no_secret() {
+    let _ = &*LOG;
+    let (mut run, app) = Run::start().await;
+
+    // Logins of every kind.
+    let mut tokens = Vec::new();
+    for name in ["alice", "bob", "carol", "dave", "erin", "frank"] {
+        let answer = run.log_in(&app, name).await;
+        assert_eq!(run.log_in(&app, name).await, answer, "a repeat");
+        tokens.push(answer.token());
+        let exchanged = exchange(&code(name)).await;
+        run.secrets.add(exchanged.session_key().unwrap().expose());
+        let keys = run
+            .world
+            .sessions
+            .session_keys(exchanged.identity())
+            .await
+            .unwrap();
+        assert_eq!(keys.newest(), exchanged.session_key());
+        run.note("an exchange", debug(&exchanged));
+        run.note("session_keys", debug(&keys));
+    }
+    for (name, status) in [
+        ("busy", 503),
+        ("blocked", 403),
+        ("limited", 429),
+        ("quota", 429),
+        ("errcode-40029", 400),
+        ("errcode-41008", 400),
+        ("errcode-40125", 500),
+        ("errcode-12345", 500),
+        ("string-errcode", 400),
+        ("empty-openid", 503),
+        ("broken", 503),
+        ("error5xx", 503),
+        ("cut", 503),
+        ("reset", 503),
+        ("slow", 503),
+        ("slowbody", 503),
+        ("banned", 403),
+        ("unlucky", 503),
+    ] {
+        assert_eq!(run.log_in(&app, name).await.status, status, "{name}");
+    }
+    for body in [
+        "{\"code\":\"cAnArYcOdE-unreadable\"",
+        "[\"cAnArYcOdE-unreadable\"]",
+    ] {
+        run.secrets.add("cAnArYcOdE-unreadable");
+        let request = app.client.post(app.server.url("/login")).body(body);
+        let answer = Answer::to(request.bearer_auth(&tokens[0])).await;
+        assert_eq!(answer.status, 400);
+        run.note("a bad request", format!("{answer:?}"));
+    }
+
+    // Sessions of every kind of end.
+    let sessions = run.world.sessions.clone();
+    for token in &tokens {
+        assert_eq!(run.visit(&app, token).await, 200);
+    }
+    let session = async |at: usize| sessions.check(&tokens[at]).await.unwrap();
+    let alice = session(0).await;
+    run.note("a session", debug(&alice));
+    let rotated = sessions.rotate(alice.id()).await.unwrap();
+    run.secrets
+        .add(rotated.token().expose().strip_prefix("wxs_").unwrap());
+    run.note(
+        "an issued session",
+        debug(&rotated) + &debug(rotated.token()),
+    );
+    let again = sessions.rotate(alice.id()).await.unwrap_err();
+    run.note("a refused rotation", texts(&again));
+    let unreadable = alice.data::<u64>().unwrap_err();
+    run.note("data of another type", texts(&unreadable));
+    sessions
+        .revoke(&session(1).await, RevokeReason::LoggedOut)
+        .await
+        .unwrap();
+    sessions.kick_out(&session(2).await).await.unwrap();
+    sessions
+        .revoke_user(session(3).await.identity())
+        .await
+        .unwrap();
+    sessions.revoke_others(&session(4).await).await.unwrap();
+    for (token, status) in tokens.iter().zip([200, 401, 401, 401, 200, 200]) {
+        assert_eq!(run.visit(&app, token).await, status);
+    }
+    let both = app
+        .client
+        .get(app.server.url("/me"))
+        .bearer_auth(&tokens[0]);
+    let both = Answer::to(both.header("x-wx-skey", &tokens[4])).await;
+    assert_eq!(both.status, 400);
+    run.note("several tokens", format!("{both:?}"));
+    let cut = &tokens[4][..60];
+    let query = app.client.get(app.server.url("/me")).bearer_auth(cut);
+    let malformed = Answer::to(query).await;
+    assert_eq!(malformed.status, 401);
+    run.note("a malformed token", format!("{malformed:?}"));
+
+    // A store that fails.
+    run.world.outage.of(&[Op::Insert]);
+    assert_eq!(run.log_in(&app, "greta").await.status, 503);
+    run.world.outage.of(&[Op::PutSessionKey]);
+    assert_eq!(run.log_in(&app, "heidi").await.status, 503);
+    run.world.outage.of_all();
+    assert_eq!(run.log_in(&app, "ivan").await.status, 503);
+    run.world.clock.advance(90 * SECOND);
+    assert_eq!(run.visit(&app, &tokens[4]).await, 503);
+    let keys = sessions.session_keys(alice.identity()).await.unwrap_err();
+    run.note("session_keys without a store", texts(&keys));
+    let pending = sessions.kick_out(alice.identity()).await.unwrap();
+    run.note("a pending revocation", debug(&pending));
+    let list = sessions.list(alice.identity()).await.unwrap_err();
+    run.note("a list without a store", texts(&list));
+    run.world.outage.is_over();
+    sessions.shutdown().await.unwrap();
+
+    // Time passes.
+    assert_eq!(run.visit(&app, &tokens[4]).await, 200);
+    run.world.clock.advance(3 * HOUR);
+    assert_eq!(run.visit(&app, &tokens[5]).await, 401);
+    run.world.clock.advance(1000 * HOUR);
+    assert_eq!(run.visit(&app, &tokens[4]).await, 401);
+    sessions.shutdown().await.unwrap();
+
+    assert!(run.seen.len() > 60 && run.secrets.0.len() > 60);
+    for (place, text) in &run.seen {
+        run.secrets.assert_none_in(place, text);
+    }
+    run.secrets.assert_none_in("the log", &LOG.text());
+
+    // What operators are to see.
+    let log = LOG.text();
+    for event in [
+        "login provider failed",
+        "login provider refused our configuration: errcode 40125: invalid appsecret, rid: ",
+        "login provider refused our configuration: errcode 12345: error, rid: ",
+        "login provider unavailable: errcode -1: system busy, rid: ",
+        "login provider's quota used up: errcode 45009: ",
+        "login provider unavailable: timed out after 200ms",
+        "application cannot tell whether the user may log in: no database",
+        "session store failed",
+        "the test has it down",
+        "revocation pending until the session store is back",
+    ] {
+        assert!(log.contains(event), "{event} is not in the log");
+    }
+    // The capture sees the events and `log` records of dependencies, and would see a leak.
+    assert!(log.contains("starting new connection"), "no `log` records");
+    tracing::trace!(token = %tokens[0], "a leak that the test wants");
+    assert!(!run.secrets.found_in(&LOG.text()).is_empty());
+    let leaking = format!("{:?}", rotated.token().expose());
+    assert!(!run.secrets.found_in(&leaking).is_empty());
+}
+
+#[tokio::test]
+async fn the_control_sees_halves_and_other_cases_of_a_secret() {
+    let mut secrets = Secrets::default();
+    secrets.add("AbCdEfGhIjKlMnOp");
+    for text in ["abcdefghijklmnop", "..ABCDEFGH..", "ijklmnop"] {
+        assert!(!secrets.found_in(text).is_empty(), "{text}");
+    }
+    assert!(secrets.found_in("abcdefg hijklmno").is_empty());
+}
+
+#[tokio::test]
+async fn no_public_type_prints_a_secret() {
+    let mut secrets = Secrets::default();
+    secrets.add(SECRET);
+    let (key, code) = ("cAnArYkEy5v6AKRyjwEUhQ==", "cAnArYcOdE0123456789");
+    secrets.add(key);
+    secrets.add(code);
+
+    let store = MemoryStore::new();
+    let sessions = Sessions::new(store.clone());
+    let user = Identity::new("wxa", "alice");
+    let new = NewSession::from(user.clone()).with_data(&DATA).unwrap();
+    let issued = sessions.issue(new.clone()).await.unwrap();
+    let token: &SessionToken = issued.token();
+    secrets.add(token.expose().strip_prefix("wxs_").unwrap());
+    let put = PutSessionKey::new(user.clone(), key.into(), HOUR, HOUR);
+    store.put_session_key(put.clone()).await.unwrap();
+    let fake = FakeWeChat::start().await.unwrap();
+    let wechat = WeChat::new(fake.appid(), SECRET)
+        .with_base_url(fake.base_url())
+        .unwrap();
+    let request = LoginRequest::new(fake.appid(), code);
+    let misconfigured = wechat.exchange(request).await.unwrap_err();
+    assert_eq!(misconfigured.kind(), ExchangeErrorKind::Misconfigured);
+    let login = Login::new(sessions.clone(), wechat.clone()).on_login(on_login);
+    let layer = SessionLayer::new(sessions.clone()).with_rejection_response(Preset::Wafer);
+    let body = format!(r#"{{"code":"{code}"}}"#);
+    let mut in_flight = login.clone();
+    let in_flight = tower::Service::call(&mut in_flight, Request::post("/").body(body).unwrap());
+    let inner = tower::service_fn(async |_: Request<()>| {
+        Ok::<_, std::convert::Infallible>(http::Response::new(()))
+    });
+    let mut service = layer.layer(inner);
+    let bearer = HeaderValue::try_from(format!("Bearer {}", token.expose())).unwrap();
+    let checked = Request::builder().header("authorization", bearer).body(());
+    let answering = tower::Service::call(&mut service, checked.unwrap());
+    let revoke = sessions
+        .revoke(token, RevokeReason::LoggedOut)
+        .await
+        .unwrap();
+    let rejection = sessions.check(token.expose()).await.unwrap_err();
+    assert_eq!(rejection.kind(), RejectionKind::SessionRevoked);
+    let exchanged = Exchanged::new(user.clone()).with_session_key(SessionKey::new(key));
+    let keys = sessions.session_keys(&user).await.unwrap();
+    assert_eq!(keys.newest().unwrap().expose(), key);
+    let tag_key = TagKey::new(1, *b"cAnArYtAgKeY0123");
+    secrets.add("cAnArYtAgKeY0123");
+    secrets.add(&format!("{:?}", b"cAnArYtAgKeY0123"));
+    let any_store = AnyStore::new(HookedStore::new(store.clone()));
+    let bad_token = token
+        .expose()
+        .parse::<tower_wx_session::SessionId>()
+        .unwrap_err();
+    let bad_base = wechat
+        .clone()
+        .with_base_url(&format!("https://u:{SECRET}@h"))
+        .unwrap_err();
+    let store_error = StoreError::new(StoreErrorKind::Corrupt).caused_by(down());
+    let exchange_error = ExchangeError::new(ExchangeErrorKind::BadRequest);
+
+    for text in [
+        debug(token),
+        debug(&issued),
+        debug(issued.session()),
+        debug(&new),
+        debug(&put),
+        debug(&store),
+        debug(&any_store),
+        debug(&sessions),
+        debug(&wechat),
+        debug(&fake),
+        debug(&request),
+        debug(&login),
+        debug(&layer),
+        debug(&in_flight),
+        debug(&service),
+        debug(&answering),
+        debug(&revoke),
+        debug(&exchanged),
+        debug(&keys),
+        debug(&tag_key),
+        debug(&TokenSource::query("sid")),
+        debug(&Refusal::unavailable("no database")),
+        texts(&misconfigured),
+        texts(&exchange_error),
+        texts(&rejection),
+        texts(&Rejection::from(RejectionKind::StoreUnavailable)),
+        texts(&store_error),
+        texts(&bad_token),
+        texts(&bad_base),
+    ] {
+        secrets.assert_none_in("a text", &text);
+    }
+    assert!(texts(&misconfigured).contains("errcode 40125"));
+}
+
+#[tokio::test]
+async fn a_token_in_the_query_is_gone_behind_the_layer() {
+    let _ = &*LOG;
+    let world = World::new().await;
+    let issued = world
+        .sessions
+        .issue(Identity::new("wxa", "alice"))
+        .await
+        .unwrap();
+    let token = issued.token().expose();
+    let layer = world
+        .layer()
+        .with_sources([TokenSource::bearer(), TokenSource::query("sid")]);
+    let dump = async |request: axum::extract::Request| {
+        tracing::info!("a handler that logs its request: {request:?}");
+        format!("{:?} {:?}", request.uri(), request.headers())
+    };
+    let app = axum::Router::new()
+        .route("/dump", axum::routing::get(dump))
+        .layer(layer);
+    let server = Server::start(app).await;
+    let client = client(http::Version::HTTP_11);
+    let mut secrets = Secrets::default();
+    secrets.add(token.strip_prefix("wxs_").unwrap());
+    // The client in this process is no part of the promise, and logs no URL of its own accord.
+    for request in [
+        client.get(server.url(&format!("/dump?a=1&sid={token}"))),
+        client.get(server.url("/dump?a=1")).bearer_auth(token),
+    ] {
+        let answer = Answer::to(request).await;
+        assert!(answer.body.starts_with("/dump?a=1 "), "{answer:?}");
+        secrets.assert_none_in("the request", &answer.body);
+    }
+    let log = LOG.text();
+    assert!(log.contains("a handler that logs its request"));
+    secrets.assert_none_in("the log", &log);
+}

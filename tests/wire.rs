@@ -1,0 +1,610 @@
+//! What clients see on the wire, byte for byte.
+#![cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::routing::{any, get, post};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response, Version};
+use http_body::Frame;
+use support::golden::{Golden, LAYER, LOGIN, golden};
+use support::http::{Answer, Server, client};
+use support::world::{HOUR, SECOND, World, within_ten_seconds};
+use support::{HookedStore, Op};
+use tokio::sync::Semaphore;
+use tower_wx_session::login::Login;
+use tower_wx_session::response::Preset;
+use tower_wx_session::store::{MemoryStore, RevokeReason, SessionStore, TagKey};
+use tower_wx_session::wechat::WeChat;
+use tower_wx_session::{Identity, Rejection, Session, SessionLayer, Sessions, TokenSource};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Form {
+    Json,
+    OkJson,
+    Wafer,
+    Closure,
+}
+
+use Form::*;
+
+const FORMS: [Form; 4] = [Json, OkJson, Wafer, Closure];
+const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
+
+fn teapot(rejection: &Rejection) -> Response<Bytes> {
+    let body = format!("custom: {}", rejection.kind().reason());
+    let response = Response::builder().status(418).header("x-custom", "yes");
+    response.body(body.into()).unwrap()
+}
+
+/// The layer and the login service take the same responders.
+macro_rules! in_form {
+    ($service:expr, $form:expr) => {
+        match $form {
+            Json => $service,
+            OkJson => $service.with_rejection_response(Preset::OkJson),
+            Wafer => $service.with_rejection_response(Preset::Wafer),
+            Closure => $service.with_rejection_response(teapot),
+        }
+    };
+}
+
+fn layer(sessions: &Sessions<HookedStore>, form: Form) -> SessionLayer<HookedStore> {
+    let sources = [TokenSource::bearer(), TokenSource::skey()];
+    let layer = SessionLayer::new(sessions.clone()).with_sources(sources);
+    in_form!(layer, form)
+}
+
+fn login(world: &World, form: Form) -> Login<HookedStore, WeChat> {
+    in_form!(world.login(), form)
+}
+
+/// The answer that a row of a table stands for.
+fn expected(row: &Golden, form: Form) -> Answer {
+    let rejection = match row.retry_after {
+        Some(seconds) => format!("{} Some({seconds})", row.kind),
+        None => format!("{} None", row.kind),
+    };
+    let mut headers = vec![("x-rejection", &*rejection)];
+    if form == Closure {
+        headers.push(("x-custom", "yes"));
+        let reason = row.json.split_once(r#""reason":""#).unwrap().1;
+        let reason = reason.split_once('"').unwrap().0;
+        return Answer::new(418, &headers, format!("custom: {reason}"));
+    }
+    headers.extend([
+        ("content-type", "application/json"),
+        ("cache-control", "no-store"),
+    ]);
+    headers.extend(
+        row.challenge
+            .map(|challenge| ("www-authenticate", challenge)),
+    );
+    headers.extend(row.retry_after.map(|seconds| ("retry-after", seconds)));
+    let (status, body) = match form {
+        Json => (row.status, row.json),
+        OkJson => (200, row.json),
+        Wafer | Closure => (row.wafer_status, row.wafer),
+    };
+    Answer::new(status, &headers, body)
+}
+
+/// `Login` adds headers to whatever a responder makes.
+fn expected_of_login(row: &Golden, form: Form) -> Answer {
+    let mut answer = expected(row, form);
+    let mut add = |name: &str, value: &str| answer.headers.push((name.into(), value.into()));
+    if form == Closure {
+        add("cache-control", "no-store");
+    }
+    if row.case == "method" {
+        add("allow", if form == Wafer { "GET, POST" } else { "POST" });
+    }
+    answer.headers.sort();
+    answer
+}
+
+type Headers = Vec<(&'static str, String)>;
+
+fn bearer(token: &str) -> Headers {
+    vec![("authorization", format!("Bearer {token}"))]
+}
+
+/// A token with a genuine tag that was issued by a store that has the same key and is lost.
+async fn unknown_token(world: &World) -> String {
+    let lost = MemoryStore::with_clock(world.clock.clone());
+    let keys = world.store.tag_keys(TagKey::new(0, [0; 16])).await.unwrap();
+    lost.tag_keys(keys[0].clone()).await.unwrap();
+    let lost = Sessions::builder(lost)
+        .clock(world.clock.clone())
+        .build()
+        .unwrap();
+    let issued = lost.issue(Identity::new("wxa", "alice")).await.unwrap();
+    issued.token().expose().to_owned()
+}
+
+/// Brings about a case; gives the headers to send to it.
+async fn bring_about(case: &str, world: &World) -> Headers {
+    let alice = Identity::new("wxa", "alice");
+    let issued = world.sessions.issue(alice.clone()).await.unwrap();
+    let token = issued.token();
+    match case {
+        "missing" => return Vec::new(),
+        "malformed" => return bearer("rubbish"),
+        "never seen" => return bearer(&unknown_token(world).await),
+        "idle" => world.clock.advance(2 * HOUR),
+        "expired" => {
+            world.clock.advance(2 * HOUR - SECOND);
+            world.sessions.check(token.expose()).await.unwrap();
+            world.clock.advance(HOUR + SECOND);
+        }
+        "logged out" => {
+            let reason = RevokeReason::LoggedOut;
+            world.sessions.revoke(token, reason).await.unwrap();
+        }
+        "kicked out" => {
+            world.sessions.kick_out(token).await.unwrap();
+        }
+        "replaced" => {
+            world.sessions.issue(alice).await.unwrap();
+        }
+        "several" => {
+            let other = world
+                .sessions
+                .issue(Identity::new("wxa", "bob"))
+                .await
+                .unwrap();
+            let mut headers = bearer(token.expose());
+            headers.push(("x-wx-skey", other.token().expose().to_owned()));
+            return headers;
+        }
+        "store down" => {
+            world.clock.advance(61 * SECOND);
+            world.outage.of_all();
+        }
+        _ => panic!("no such case: {case}"),
+    }
+    bearer(token.expose())
+}
+
+#[tokio::test]
+async fn every_refusal_of_the_layer() {
+    let clients = VERSIONS.map(client);
+    for row in LAYER {
+        for is_warm in [true, false] {
+            let world =
+                World::with(|sessions| sessions.lifetime(3 * HOUR).sessions_per_user(1)).await;
+            let headers = bring_about(row.case, &world).await;
+            let node = match is_warm {
+                true => world.sessions.clone(),
+                false => world.another_node(),
+            };
+            for form in FORMS {
+                let server = Server::start(world.behind(layer(&node, form))).await;
+                for client in &clients {
+                    let request = client.post(server.url("/me")).body("body");
+                    let request = headers.iter().fold(request, |request, (name, value)| {
+                        request.header(*name, value)
+                    });
+                    let answer = Answer::to(request).await;
+                    let context = format!("{}, {form:?}, warm: {is_warm}", row.case);
+                    assert_eq!(answer, expected(row, form), "{context}");
+                }
+            }
+            assert_eq!(world.handler_calls(), 0, "{}", row.case);
+        }
+    }
+}
+
+/// What WeChat is to answer for a case, by the name in the code.
+fn code_for(case: &str, turn: usize) -> String {
+    let name = match case {
+        "code rejected" => "errcode-40029",
+        "provider unavailable" => "busy",
+        "minute quota" => "limited",
+        "daily quota" => "quota",
+        "user blocked" => "blocked",
+        "misconfigured" => "errcode-40125",
+        "bad request" => return String::new(),
+        _ => "alice",
+    };
+    format!("{name}:{turn}")
+}
+
+#[tokio::test]
+async fn every_refusal_of_the_login() {
+    let clients = VERSIONS.map(client);
+    let mut turn = 0;
+    for row in LOGIN {
+        let world = World::new().await;
+        if row.case == "store down" {
+            world.outage.of_all();
+        }
+        let method = match row.case {
+            "method" => Method::PUT,
+            _ => Method::POST,
+        };
+        for form in FORMS {
+            let app = world.start_with(world.layer(), login(&world, form)).await;
+            for client in &clients {
+                turn += 1;
+                let body = serde_json::json!({ "code": code_for(row.case, turn) });
+                let request = client.request(method.clone(), app.server.url("/login"));
+                let answer = Answer::to(request.body(body.to_string())).await;
+                let context = format!("{}, {form:?}", row.case);
+                assert_eq!(answer, expected_of_login(row, form), "{context}");
+            }
+            if form == Wafer && row.case != "method" {
+                turn += 1;
+                let request = app.client.get(app.server.url("/login"));
+                let request = request.header("x-wx-code", code_for(row.case, turn));
+                let answer = Answer::to(request).await;
+                assert_eq!(answer, expected_of_login(row, form), "GET: {}", row.case);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn get_is_a_login_for_wafer_only() {
+    let world = World::new().await;
+    for form in [Json, OkJson, Closure] {
+        let app = world.start_with(world.layer(), login(&world, form)).await;
+        let request = app.client.get(app.server.url("/login"));
+        let answer = Answer::to(request.header("x-wx-code", "alice:1")).await;
+        let refusal = expected_of_login(golden(LOGIN, "method"), form);
+        assert_eq!(answer, refusal, "{form:?}");
+    }
+    assert_eq!(world.fake.exchanges(), 0);
+}
+
+async fn live_token(world: &World) -> String {
+    let issued = world.sessions.issue(Identity::new("wxa", "alice")).await;
+    issued.unwrap().token().expose().to_owned()
+}
+
+#[tokio::test]
+async fn a_live_session_passes_by_either_header_and_any_case_of_bearer() {
+    let world = World::new().await;
+    let token = live_token(&world).await;
+    let app = world.start().await;
+    let cases: Vec<Headers> = vec![
+        vec![("authorization", format!("Bearer {token}"))],
+        vec![("authorization", format!("bearer {token}"))],
+        vec![("authorization", format!("BEARER   {token} "))],
+        vec![("x-wx-skey", token.clone())],
+        vec![
+            ("x-wx-skey", token.clone()),
+            ("authorization", format!("bEaReR {token}")),
+        ],
+        vec![
+            ("authorization", "Basic YTpi".to_owned()),
+            ("authorization", format!("Bearer {token}")),
+        ],
+        vec![
+            ("x-wx-skey", String::new()),
+            ("authorization", format!("Bearer {token}")),
+        ],
+    ];
+    for headers in cases {
+        for client in VERSIONS.map(client) {
+            let request = client.get(app.server.url("/me"));
+            let request = headers.iter().fold(request, |request, (name, value)| {
+                request.header(*name, value)
+            });
+            let plain = [("content-type", "text/plain; charset=utf-8")];
+            let alice = Answer::new(200, &plain, "alice");
+            assert_eq!(Answer::to(request).await, alice, "{headers:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn by_default_only_bearer_counts() {
+    let world = World::new().await;
+    let token = live_token(&world).await;
+    let layer = SessionLayer::new(world.sessions.clone());
+    let app = world.start_with(layer, world.login()).await;
+    let request = app.client.get(app.server.url("/me"));
+    let answer = Answer::to(request.header("x-wx-skey", &token)).await;
+    assert_eq!(answer, expected(golden(LAYER, "missing"), Json));
+    assert_eq!(app.me(&token).await.body, "alice");
+}
+
+#[tokio::test]
+async fn optional_lets_only_a_missing_token_through() {
+    let world = World::new().await;
+    let token = live_token(&world).await;
+    let cold = world.another_node();
+    let layer = SessionLayer::new(cold).optional();
+    let app = world.start_with(layer, world.login()).await;
+    let get = || app.client.get(app.server.url("/me"));
+
+    assert_eq!(Answer::to(get()).await.body, "nobody");
+    let malformed = expected(golden(LAYER, "malformed"), Json);
+    assert_eq!(app.me("rubbish").await, malformed);
+    let two = get().bearer_auth("a").header("authorization", "Bearer b");
+    let several = expected(golden(LAYER, "several"), Json);
+    assert_eq!(Answer::to(two).await, several);
+
+    world.outage.of_all();
+    let unavailable = expected(golden(LAYER, "store down"), Json);
+    assert_eq!(app.me(&token).await, unavailable);
+    assert_eq!(Answer::to(get()).await.body, "nobody");
+    world.outage.is_over();
+    assert_eq!(app.me(&token).await.body, "alice");
+    assert_eq!(world.handler_calls(), 3);
+}
+
+/// Handlers that take a session in either way, behind whatever layer.
+fn extractors() -> Router {
+    let must = async |session: Session| session.openid().to_owned();
+    let may = async |session: Option<Session>| match session {
+        Some(session) => session.openid().to_owned(),
+        None => "nobody".to_owned(),
+    };
+    Router::new()
+        .route("/must", get(must))
+        .route("/may", get(may))
+}
+
+#[tokio::test]
+async fn extractors_behind_every_kind_of_layer() {
+    let world = World::new().await;
+    let token = live_token(&world).await;
+    let client = client(Version::HTTP_11);
+    for form in FORMS {
+        let required = layer(&world.sessions, form);
+        let optional = required.clone().optional();
+        let unchecked = required
+            .clone()
+            .with_unchecked(|method, uri| method == Method::GET && uri.path().starts_with("/m"));
+        let missing = expected(golden(LAYER, "missing"), form);
+        let malformed = expected(golden(LAYER, "malformed"), form);
+        let plain = [("content-type", "text/plain; charset=utf-8")];
+        let text = |body: &str| Answer::new(200, &plain, body);
+        let (alice, nobody) = (text("alice"), text("nobody"));
+        let rows = [
+            (
+                "required",
+                required,
+                "/must",
+                [&missing, &malformed, &alice],
+            ),
+            (
+                "optional",
+                optional.clone(),
+                "/must",
+                [&missing, &malformed, &alice],
+            ),
+            ("optional", optional, "/may", [&nobody, &malformed, &alice]),
+            ("unchecked", unchecked.clone(), "/must", [&missing; 3]),
+            ("unchecked", unchecked, "/may", [&nobody; 3]),
+        ];
+        for (name, layer, path, answers) in rows {
+            let server = Server::start(extractors().layer(layer)).await;
+            let tokens = [None, Some("rubbish"), Some(&*token)];
+            for (token, answer) in tokens.into_iter().zip(answers) {
+                let mut request = client.get(server.url(path));
+                if let Some(token) = token {
+                    request = request.bearer_auth(token);
+                }
+                let context = format!("{name} {path} {form:?}");
+                assert_eq!(Answer::to(request).await, *answer, "{context}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn extractors_without_a_layer_name_the_mistake() {
+    let server = Server::start(extractors()).await;
+    for path in ["/must", "/may"] {
+        let answer = Answer::to(client(Version::HTTP_11).get(server.url(path))).await;
+        assert_eq!(answer.status, 500);
+        assert!(answer.body.contains("`SessionLayer`"), "{answer:?}");
+        assert_eq!(answer.header("x-rejection"), None);
+    }
+}
+
+#[tokio::test]
+async fn what_is_unchecked_passes_whatever_it_carries() {
+    let world = World::new().await;
+    let cold = SessionLayer::new(world.another_node());
+    let layer = cold.with_unchecked(|method, uri| method == Method::GET && uri.path() == "/me");
+    let app = world.start_with(layer, world.login()).await;
+    world.outage.of_all();
+    let loads = world.store.calls(Op::Load);
+    assert_eq!(app.me("rubbish").await.body, "nobody");
+    assert_eq!(world.store.calls(Op::Load), loads);
+
+    let post = app.client.post(app.server.url("/me"));
+    let missing = expected(golden(LAYER, "missing"), Json);
+    assert_eq!(Answer::to(post).await, missing);
+}
+
+/// A handler that tells the URI and the headers that it was given.
+async fn tell(request: Request) -> String {
+    let hidden = |name| {
+        let values = request.headers().get_all(name).iter();
+        let values: Vec<_> = values.map(|value| value.is_sensitive()).collect();
+        format!("{values:?}")
+    };
+    let openid = request.extensions().get::<Session>().map(Session::openid);
+    let (uri, openid) = (request.uri(), openid.unwrap_or("nobody"));
+    let (bearer, skey, other) = (
+        hidden("authorization"),
+        hidden("x-wx-skey"),
+        hidden("x-other"),
+    );
+    format!("{openid} {uri} {bearer} {skey} {other}")
+}
+
+#[tokio::test]
+async fn the_query_is_a_source_for_get_only_and_loses_the_token() {
+    let world = World::new().await;
+    let token = live_token(&world).await;
+    let sources = [TokenSource::bearer(), TokenSource::query("sid")];
+    let layer = SessionLayer::new(world.sessions.clone()).with_sources(sources);
+    let app = Router::new().route("/tell", any(tell)).layer(layer);
+    let server = Server::start(app).await;
+    let client = client(Version::HTTP_11);
+
+    for (before, after) in [
+        ("sid=TOKEN", "/tell"),
+        ("a=1&sid=TOKEN&b=%20%26&c", "/tell?a=1&b=%20%26&c"),
+        ("sid=TOKEN&a=1&a=1&sid=TOKEN&=", "/tell?a=1&a=1&="),
+        ("sid=&sid=TOKEN&Sid=x&sidx=y", "/tell?Sid=x&sidx=y"),
+    ] {
+        let url = server.url(&format!("/tell?{}", before.replace("TOKEN", &token)));
+        let answer = Answer::to(client.get(&url)).await;
+        assert_eq!(answer.body, format!("alice {after} [] [] []"));
+        let missing = expected(golden(LAYER, "missing"), Json);
+        for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
+            let answer = Answer::to(client.request(method, &url)).await;
+            assert_eq!(answer, missing, "{before}");
+        }
+    }
+    let url = server.url(&format!("/tell?sid={token}"));
+    let several = client.get(&url).bearer_auth("other");
+    let refusal = expected(golden(LAYER, "several"), Json);
+    assert_eq!(Answer::to(several).await, refusal);
+    let same = client.get(&url).bearer_auth(&token);
+    assert_eq!(Answer::to(same).await.body, "alice /tell [true] [] []");
+}
+
+#[tokio::test]
+async fn token_headers_are_sensitive_when_the_handler_sees_them() {
+    let world = World::new().await;
+    let token = live_token(&world).await;
+    // Once for the path with a question to the store, once for the one without.
+    let cold = layer(&world.another_node(), Json);
+    let server = Server::start(Router::new().route("/tell", any(tell)).layer(cold)).await;
+    for _ in 0..2 {
+        let request = client(Version::HTTP_11).post(server.url("/tell"));
+        let request = request
+            .bearer_auth(&token)
+            .header("x-wx-skey", &token)
+            .header("x-wx-skey", &token)
+            .header("x-other", &token);
+        let answer = Answer::to(request).await;
+        assert_eq!(answer.body, "alice /tell [true] [true, true] [false]");
+    }
+}
+
+#[tokio::test]
+async fn nothing_in_the_query_means_an_unchanged_uri() {
+    let world = World::new().await;
+    let sources = [TokenSource::query("sid")];
+    let layer = SessionLayer::new(world.sessions.clone()).with_sources(sources);
+    let app = Router::new()
+        .route("/tell", any(tell))
+        .layer(layer.optional());
+    let server = Server::start(app).await;
+    for uri in ["/tell", "/tell?", "/tell?a=1&b=2", "/tell?sidd=1"] {
+        let answer = Answer::to(client(Version::HTTP_11).get(server.url(uri))).await;
+        assert_eq!(answer.body, format!("nobody {uri} [] [] []"));
+    }
+}
+
+#[tokio::test]
+async fn bodies_and_answers_pass_unchanged() {
+    let world = World::new().await;
+    let token = live_token(&world).await;
+    let echo = async |headers: HeaderMap, body: Bytes| {
+        let kind = headers["x-kind"].clone();
+        (http::StatusCode::IM_A_TEAPOT, [("x-kind", kind)], body)
+    };
+    let app = Router::new()
+        .route("/echo", post(echo))
+        .layer(world.layer());
+    let server = Server::start(app).await;
+    let bytes: Vec<u8> = (0..1_000_000_u32).map(|i| (i * 7 % 256) as u8).collect();
+    for client in VERSIONS.map(client) {
+        let request = client.post(server.url("/echo")).bearer_auth(&token);
+        let request = request.header("x-kind", "k").body(bytes.clone());
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 418);
+        assert_eq!(response.headers()["x-kind"], "k");
+        assert_eq!(response.headers().get("cache-control"), None);
+        assert!(response.bytes().await.unwrap() == bytes);
+    }
+}
+
+/// A body that gives one chunk for each permit, three in all.
+struct Slowly {
+    permits: Arc<Semaphore>,
+    left: u8,
+}
+
+impl http_body::Body for Slowly {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        let Ok(permit) = self.permits.try_acquire() else {
+            let waker = cx.waker().clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                waker.wake();
+            });
+            return Poll::Pending;
+        };
+        permit.forget();
+        self.left -= 1;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"chunk ")))))
+    }
+}
+
+#[tokio::test]
+async fn a_streaming_answer_is_not_held_back() {
+    let world = World::new().await;
+    let token = live_token(&world).await;
+    let permits = Arc::new(Semaphore::new(0));
+    let handed = Arc::clone(&permits);
+    let stream = move || {
+        let permits = Arc::clone(&handed);
+        async move { Body::new(Slowly { permits, left: 3 }) }
+    };
+    let app = Router::new()
+        .route("/stream", get(stream))
+        .layer(world.layer());
+    let server = Server::start(app).await;
+    for client in VERSIONS.map(client) {
+        let request = client.get(server.url("/stream")).bearer_auth(&token);
+        let mut response = request.send().await.unwrap();
+        assert_eq!(response.headers().get("content-length"), None);
+        for _ in 0..3 {
+            permits.add_permits(1);
+            let chunk = within_ten_seconds(response.chunk()).await.unwrap();
+            assert_eq!(chunk.unwrap(), "chunk ");
+        }
+        // HTTP/2 ends with an empty frame.
+        let rest = within_ten_seconds(response.chunk()).await.unwrap();
+        assert_eq!(rest.unwrap_or_default(), "");
+    }
+}
+
+#[tokio::test]
+async fn a_rejection_that_a_handler_returns_looks_like_the_preset_json() {
+    let world = World::new().await;
+    let sessions = world.sessions.clone();
+    let check = async move || sessions.check("rubbish").await.map(|_| ());
+    let server = Server::start(Router::new().route("/check", get(check))).await;
+    let answer = Answer::to(client(Version::HTTP_11).get(server.url("/check"))).await;
+    assert_eq!(answer, expected(golden(LAYER, "malformed"), Json));
+}
