@@ -19,10 +19,8 @@
     reason = "a program talks to whoever started it"
 )]
 
-use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
-use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
@@ -82,10 +80,11 @@ async fn run() -> Result<(), String> {
         .await
         .map_err(|error| format!("LISTEN={}: {error}", settings.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let asked_to_stop = asked_to_stop().map_err(|error| error.to_string())?;
     println!("listening on http://{address}");
 
     axum::serve(listener, app)
-        .with_graceful_shutdown(asked_to_stop())
+        .with_graceful_shutdown(asked_to_stop)
         .await
         .map_err(|error| error.to_string())?;
     sessions.shutdown().await.map_err(|error| error.to_string())
@@ -172,19 +171,26 @@ fn unix_seconds(instant: SystemTime) -> u64 {
     since_epoch.unwrap_or_default().as_secs()
 }
 
-/// Waits for SIGTERM, or for Ctrl-C.
-async fn asked_to_stop() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => return,
-                _ = tokio::signal::ctrl_c() => return,
-            }
+/// Ends with the first SIGTERM or Ctrl-C from now on.
+#[cfg(unix)]
+fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-    }
-    let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
+/// Ends with the first Ctrl-C.
+#[cfg(not(unix))]
+fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
 }
 
 /// What the environment says.
@@ -206,7 +212,7 @@ impl Settings {
             wechat: wechat()?,
             idle_timeout: seconds("IDLE_SECONDS", 2 * 60 * 60)?,
             lifetime: seconds("LIFETIME_SECONDS", 30 * 24 * 60 * 60)?,
-            refusal: parsed("REFUSAL")?.unwrap_or_default(),
+            refusal: refusal()?,
         })
     }
 }
@@ -222,39 +228,36 @@ fn wechat() -> Result<Option<WeChat>, String> {
     let base = variable("WX_API_BASE")?;
     let wechat = match (variable("WX_APPID")?, variable("WX_SECRET")?) {
         (Some(appid), Some(secret)) => WeChat::new(appid, secret),
-        (None, None) if base.is_none() => return Ok(None),
-        _ => {
-            return Err(
-                "WX_APPID and WX_SECRET: give both, or none for the fake WeChat".to_owned(),
-            );
+        (Some(_), None) => return Err("WX_APPID: needs WX_SECRET beside it".to_owned()),
+        (None, Some(_)) => return Err("WX_SECRET: needs WX_APPID beside it".to_owned()),
+        (None, None) if base.is_some() => {
+            return Err("WX_API_BASE: needs WX_APPID and WX_SECRET beside it".to_owned());
         }
+        (None, None) => return Ok(None),
     };
-    match base {
-        None => Ok(Some(wechat)),
-        Some(base) => {
-            let wechat = wechat.with_base_url(&base);
-            wechat
-                .map(Some)
-                .map_err(|error| format!("WX_API_BASE: {error}"))
-        }
-    }
+    let Some(base) = base else {
+        return Ok(Some(wechat));
+    };
+    let wechat = wechat.with_base_url(&base);
+    wechat
+        .map(Some)
+        .map_err(|error| format!("WX_API_BASE: {error}"))
 }
 
 fn seconds(name: &str, default: u64) -> Result<Duration, String> {
-    match parsed(name)?.unwrap_or(default) {
-        0 => Err(format!("{name}: must be at least 1")),
-        seconds => Ok(Duration::from_secs(seconds)),
+    match variable(name)?.map(|value| value.parse()) {
+        None => Ok(Duration::from_secs(default)),
+        Some(Ok(seconds @ 1..)) => Ok(Duration::from_secs(seconds)),
+        Some(_) => Err(format!(
+            "{name}: expected a whole number of seconds, at least 1"
+        )),
     }
 }
 
-fn parsed<T>(name: &str) -> Result<Option<T>, String>
-where
-    T: FromStr,
-    T::Err: Display,
-{
-    let parse = |value: String| value.parse();
-    let value = variable(name)?.map(parse).transpose();
-    value.map_err(|error| format!("{name}: {error}"))
+fn refusal() -> Result<Preset, String> {
+    let preset = variable("REFUSAL")?.map(|name| name.parse()).transpose();
+    let preset = preset.map_err(|error| format!("REFUSAL: {error}"))?;
+    Ok(preset.unwrap_or_default())
 }
 
 /// A variable; one that is empty counts as unset.

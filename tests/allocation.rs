@@ -1,4 +1,5 @@
 //! What a request costs in allocations.
+#![cfg(feature = "test-util")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;

@@ -1,4 +1,5 @@
 //! One question to the store per session, however many ask.
+#![cfg(feature = "test-util")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;

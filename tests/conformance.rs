@@ -1,5 +1,5 @@
-#![cfg(feature = "test-util")]
 //! The suite for stores: this crate's stores pass it, wrong ones do not.
+#![cfg(feature = "test-util")]
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};

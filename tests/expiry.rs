@@ -1,4 +1,5 @@
 //! When a session ends, to the millisecond.
+#![cfg(feature = "test-util")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;

@@ -1,5 +1,5 @@
-#![cfg(feature = "test-util")]
 //! What `MemoryStore` promises beyond what every store does.
+#![cfg(feature = "test-util")]
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! A revoked session never comes back, whatever races with the revocation.
+#![cfg(feature = "test-util")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;

@@ -1,4 +1,5 @@
 //! The service that was polled ready is the one that is called.
+#![cfg(feature = "test-util")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;

@@ -1,4 +1,5 @@
 //! The handle: issue, list, rotate, revoke, over one node and several.
+#![cfg(feature = "test-util")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;

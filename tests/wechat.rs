@@ -1,6 +1,6 @@
 //! `WeChat` against a fake WeChat, over real HTTP.
 #![cfg(all(feature = "wechat", feature = "test-util"))]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::error::Error;
 use std::fmt::Write;

@@ -1,0 +1,227 @@
+//! The example server as it is started by hand: routes, settings, the end by SIGTERM.
+#![cfg(all(
+    feature = "axum",
+    feature = "tracing",
+    feature = "wechat",
+    feature = "test-util"
+))]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+
+/// The example, as `cargo test` has built it beside the tests.
+fn command(environment: &[(&str, &str)]) -> Command {
+    let this = std::env::current_exe().unwrap();
+    let folder = this.parent().and_then(|deps| deps.parent()).unwrap();
+    let example = folder.join("examples").join("axum");
+    assert!(
+        example.exists(),
+        "build it first: cargo build --all-features --examples"
+    );
+    let mut command = Command::new(example);
+    command.env_clear().env("LISTEN", "127.0.0.1:0");
+    command.envs(environment.iter().copied());
+    command
+}
+
+/// A running server, ended with the test.
+struct Server {
+    child: Child,
+    base: String,
+    client: Client,
+}
+
+impl Server {
+    fn start(environment: &[(&str, &str)]) -> Self {
+        let mut child = command(environment).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        let stdout = child.stdout.as_mut().unwrap();
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        let base = line.trim().strip_prefix("listening on ").unwrap();
+        Self {
+            base: base.to_owned(),
+            child,
+            client: Client::new(),
+        }
+    }
+
+    async fn log_in(&self, code: &str) -> String {
+        let response = self.client.post(format!("{}/login", self.base));
+        let response = response.json(&json!({ "code": code })).send().await;
+        let body: Value = response.unwrap().json().await.unwrap();
+        body["token"].as_str().unwrap().to_owned()
+    }
+
+    async fn send(&self, method: &str, path: &str, token: &str) -> (StatusCode, Value) {
+        let method = method.parse().unwrap();
+        let request = self.client.request(method, format!("{}{path}", self.base));
+        let response = request.bearer_auth(token).send().await.unwrap();
+        let status = response.status();
+        let body = response.text().await.unwrap();
+        (status, serde_json::from_str(&body).unwrap_or(Value::Null))
+    }
+
+    fn terminate(&mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        let killed = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(killed.unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn the_routes_do_what_the_readme_says() {
+    let mut server = Server::start(&[]);
+    let (first, second) = (
+        server.log_in("alice:1").await,
+        server.log_in("alice:2").await,
+    );
+
+    let (status, me) = server.send("GET", "/me", &first).await;
+    assert_eq!(status, 200);
+    assert_eq!(me["appid"], "wxfa4efa4e00000001");
+    assert!(me["openid"].as_str().unwrap().starts_with('o'));
+    let skey = server.client.get(format!("{}/me", server.base));
+    let by_skey: Value = skey
+        .header("X-WX-Skey", &first)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(by_skey, me);
+
+    let (_, listed) = server.send("GET", "/sessions", &first).await;
+    let current: Vec<_> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| &s["current"])
+        .collect();
+    assert_eq!(
+        current
+            .iter()
+            .filter(|current| ***current == json!(true))
+            .count(),
+        1
+    );
+    assert_eq!(current.len(), 2);
+    let issued_at = listed[0]["issued_at"].as_u64().unwrap();
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap();
+    assert!(now.as_secs().abs_diff(issued_at) < 60);
+    assert_eq!(
+        listed[0]["expires_at"].as_u64().unwrap() - issued_at,
+        2_592_000
+    );
+
+    assert_eq!(server.send("POST", "/logout", &first).await.0, 204);
+    let (status, refusal) = server.send("GET", "/me", &first).await;
+    assert_eq!(
+        (status.as_u16(), &refusal["reason"]),
+        (401, &json!("session_revoked"))
+    );
+    assert_eq!(server.send("GET", "/me", &second).await.0, 200);
+
+    let third = server.log_in("alice:3").await;
+    let other = server.log_in("bob:1").await;
+    assert_eq!(
+        server.send("POST", "/logout_everywhere", &second).await.0,
+        204
+    );
+    for token in [&second, &third] {
+        assert_eq!(server.send("GET", "/me", token).await.0, 401);
+    }
+    assert_eq!(server.send("GET", "/me", &other).await.0, 200);
+    assert_eq!(server.send("GET", "/public", "nonsense").await.0, 200);
+    assert_eq!(server.terminate(), Some(0));
+}
+
+#[tokio::test]
+async fn the_environment_sets_what_it_says() {
+    let server = Server::start(&[
+        ("IDLE_SECONDS", "3"),
+        ("LIFETIME_SECONDS", "1"),
+        ("REFUSAL", "ok_json"),
+    ]);
+    let token = server.log_in("alice:1").await;
+    // Real time, because the process is real; the limits themselves are tested on a manual clock.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let (status, refusal) = server.send("GET", "/me", &token).await;
+    assert_eq!(
+        (status.as_u16(), &refusal["reason"]),
+        (200, &json!("session_expired"))
+    );
+}
+
+#[tokio::test]
+async fn another_wechat_can_stand_in_for_the_real_one() {
+    let fake = tower_wx_session::test_util::FakeWeChat::start()
+        .await
+        .unwrap();
+    let fake = fake.with_app("wx-of-mine", "secret-of-mine");
+    let server = Server::start(&[
+        ("WX_APPID", "wx-of-mine"),
+        ("WX_SECRET", "secret-of-mine"),
+        ("WX_API_BASE", fake.base_url()),
+    ]);
+    let token = server.log_in("alice:1").await;
+    assert_eq!(
+        server.send("GET", "/me", &token).await.1["appid"],
+        "wx-of-mine"
+    );
+    assert_eq!(fake.exchanges(), 1);
+}
+
+#[test]
+fn a_bad_setting_ends_the_start_with_one_clear_line() {
+    let rows = [
+        ("LISTEN", "nowhere"),
+        ("STORE", "floppy"),
+        ("IDLE_SECONDS", "soon"),
+        ("IDLE_SECONDS", "0"),
+        ("IDLE_SECONDS", "-1"),
+        ("LIFETIME_SECONDS", "1.5"),
+        ("REFUSAL", "xml"),
+        ("WX_APPID", "without a secret"),
+        ("WX_SECRET", "canary without an appid"),
+        ("WX_API_BASE", "http://127.0.0.1:1"),
+    ];
+    for (name, value) in rows {
+        let mut command = command(&[(name, value)]);
+        let mut child = command
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut line)
+            .unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(2), "{name}={value}");
+        assert_eq!(line.lines().count(), 1, "{line}");
+        assert!(line.contains(name), "{line}");
+        assert!(!line.contains("canary"), "{line}");
+    }
+}
