@@ -59,7 +59,38 @@ fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Tells the time: monotonic, and as close to the store's clock as was learnt.
+/// How long this node's clock has run: measures spans on this node, whatever the fleet's clock does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Uptime(u64);
+
+impl Uptime {
+    pub(crate) const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    pub(crate) const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    pub(crate) fn after(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(millis(span)))
+    }
+
+    pub(crate) const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// One look at the clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    /// When sessions end is told by the fleet's clock,
+    pub(crate) fleet: Timestamp,
+    /// how old knowledge is by our own.
+    pub(crate) local: Uptime,
+}
+
+/// Tells the time: monotonic on this node, and as close to the store's clock as was learnt.
 ///
 /// The wall clock is read once, at creation, so that its later steps change nothing.
 #[derive(Clone)]
@@ -88,12 +119,24 @@ impl Clock {
         })
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
+    pub(crate) fn read(&self) -> Moment {
+        let ours = self.source.now().0;
         let offset = self.offset.load(Ordering::Relaxed);
-        Timestamp(self.source.now().0.saturating_add_signed(offset))
+        Moment {
+            fleet: Timestamp(ours.saturating_add_signed(offset)),
+            local: Uptime(ours),
+        }
     }
 
-    /// Takes over the store's clock, which showed `store_now` just now.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.read().fleet
+    }
+
+    pub(crate) fn uptime(&self) -> Uptime {
+        self.read().local
+    }
+
+    /// Follows the store's clock, which showed `store_now` just now.
     pub(crate) fn follow(&self, store_now: Timestamp) {
         let ahead = i128::from(store_now.0) - i128::from(self.source.now().0);
         let offset = i64::try_from(ahead).unwrap_or_default();
@@ -187,6 +230,16 @@ mod tests {
         clock.follow(Timestamp(manual.now().0 - 5000));
         manual.advance(hour);
         assert_eq!(clock.now().after(Duration::from_secs(5)), manual.now());
+    }
+
+    #[test]
+    fn spans_on_a_node_do_not_depend_on_the_store_s_clock() {
+        let manual = ManualClock::new();
+        let clock = Clock::from(manual.clone());
+        let before = clock.uptime();
+        clock.follow(Timestamp(0));
+        manual.advance(Duration::from_secs(1));
+        assert_eq!(clock.uptime().since(before), Duration::from_secs(1));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::SessionId;
 
 #[cfg(feature = "tracing")]
 macro_rules! event {
-    ($level:ident, $($field:tt)*) => { tracing::$level!($($field)*) };
+    ($level:ident, $($field:tt)*) => { tracing::$level!(target: "tower_wx_session", $($field)*) };
 }
 
 #[cfg(not(feature = "tracing"))]
@@ -39,8 +39,8 @@ pub(crate) fn on_login_failed(error: &(dyn Error + 'static)) {
     event!(error, error = %Chain(error), "on_login failed");
 }
 
-pub(crate) fn revocation_pending() {
-    event!(warn, "revocation pending until the session store is back");
+pub(crate) fn revocation_pending(error: &(dyn Error + 'static)) {
+    event!(warn, error = %Chain(error), "revocation pending until the session store is back");
 }
 
 /// An error and its causes in one line.

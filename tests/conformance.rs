@@ -313,7 +313,7 @@ impl WrongStore {
                 return Ok(Rotated::Ended(EndReason::Replaced));
             }
             Loaded::Live(old) => old,
-            Loaded::Ended(reason) => return Ok(Rotated::Ended(reason)),
+            Loaded::Ended { reason, .. } => return Ok(Rotated::Ended(reason)),
             Loaded::NeverSeen => return Ok(Rotated::NeverSeen),
         };
         yield_now().await;
@@ -393,8 +393,11 @@ impl SessionStore for WrongStore {
             return Ok(Loaded::Live(record));
         }
         Ok(match self.good.load(id).await? {
-            Loaded::Ended(_) if self.has(Fault::LoadForgetsReasons) => Loaded::NeverSeen,
-            Loaded::Ended(EndReason::Idle) if self.has(Fault::LoadIgnoresTheIdleDeadline) => {
+            Loaded::Ended { .. } if self.has(Fault::LoadForgetsReasons) => Loaded::NeverSeen,
+            Loaded::Ended {
+                reason: EndReason::Idle,
+                ..
+            } if self.has(Fault::LoadIgnoresTheIdleDeadline) => {
                 Loaded::Live(self.with(|state| state.records[&id].clone()))
             }
             loaded => loaded,

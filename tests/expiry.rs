@@ -4,12 +4,11 @@
 
 mod support;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use support::nodes::{log_in, node, node_with, refusal, settle, store_on_a_clock};
-use support::{HookedStore, Op, down};
+use support::{Op, switchable};
 use tower_wx_session::Identity;
 use tower_wx_session::RejectionKind::{
     SessionExpired, SessionIdleExpired, SessionReplaced, SessionUnknown, StoreUnavailable,
@@ -20,17 +19,6 @@ const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 const IDLE: Duration = Duration::from_secs(2 * 3600);
 const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
-
-/// A store that can be switched off.
-fn switchable(store: HookedStore) -> (HookedStore, Arc<AtomicBool>) {
-    let is_down = Arc::new(AtomicBool::new(false));
-    let switch = is_down.clone();
-    let store = store.before(move |_| {
-        let is_down = is_down.load(Ordering::SeqCst);
-        async move { if is_down { Err(down()) } else { Ok(()) } }
-    });
-    (store, switch)
-}
 
 #[tokio::test]
 async fn a_session_never_used_ends_exactly_at_its_idle_timeout() {
@@ -132,21 +120,38 @@ async fn the_store_is_told_of_uses_once_per_tenth_of_the_idle_timeout() {
     );
 }
 
-#[tokio::test]
-async fn a_touch_that_failed_is_made_up_for_by_the_next_use() {
+#[tokio::test(start_paused = true)]
+async fn a_use_is_told_until_the_store_takes_it() {
     let (clock, store) = store_on_a_clock();
     let (store, is_down) = switchable(store);
     let sessions = node(&store, &clock);
     let token = log_in(&sessions).await;
     is_down.store(true, Ordering::SeqCst);
-    assert_eq!(refusal(&sessions, &token).await, None);
+    for _ in 0..100 {
+        assert_eq!(refusal(&sessions, &token).await, None);
+    }
     settle().await;
+    assert_eq!(store.calls(Op::Touch), 1, "one attempt for all uses");
     is_down.store(false, Ordering::SeqCst);
-    assert_eq!(refusal(&sessions, &token).await, None);
-    settle().await;
+    sessions.shutdown().await.unwrap();
     assert_eq!(store.calls(Op::Touch), 2);
     clock.advance(IDLE);
     assert_eq!(refusal(&node(&store, &clock), &token).await, None);
+}
+
+#[tokio::test]
+async fn a_use_during_an_outage_is_told_before_the_store_is_asked_again() {
+    let (clock, store) = store_on_a_clock();
+    let (store, is_down) = switchable(store);
+    let sessions = node_with(&store, &clock, |builder| builder.idle_timeout(50 * SECOND));
+    let token = log_in(&sessions).await;
+    is_down.store(true, Ordering::SeqCst);
+    clock.advance(49 * SECOND);
+    assert_eq!(refusal(&sessions, &token).await, None);
+    settle().await;
+    clock.advance(12 * SECOND);
+    is_down.store(false, Ordering::SeqCst);
+    assert_eq!(refusal(&sessions, &token).await, None);
 }
 
 #[tokio::test]
@@ -208,6 +213,9 @@ async fn a_session_in_use_is_confirmed_in_the_background() {
     let (clock, store) = store_on_a_clock();
     let sessions = node(&store, &clock);
     let token = log_in(&sessions).await;
+    settle().await;
+    // From before the link, so that the first use is confirmed.
+    assert_eq!(refusal(&sessions, &token).await, None);
     settle().await;
     for _ in 0..10 {
         clock.advance(25 * SECOND);

@@ -707,7 +707,7 @@ async fn the_session_key_is_kept_and_never_leaves() {
     let user = user.identity().clone();
     let (key1, key2) = (key_of("alice:1").await, key_of("alice:2").await);
     let kept = async || {
-        let keys = world.sessions.session_keys(&user).await.unwrap();
+        let keys = world.sessions.session_key(&user).await.unwrap();
         let text =
             |key: Option<&tower_wx_session::SessionKey>| key.map(|key| key.expose().to_owned());
         (text(keys.newest()), text(keys.previous()))

@@ -91,15 +91,17 @@ async fn a_miss_keeps_its_place_under_a_concurrency_limit() {
 #[tokio::test]
 async fn a_refused_request_frees_its_place() {
     let (clock, store) = store_on_a_clock();
-    let mut service = ServiceBuilder::new()
+    let service = ServiceBuilder::new()
         .layer(SessionLayer::new(node(&store, &clock)))
         .layer(ConcurrencyLimitLayer::new(1))
         .service(Strict::default());
+    // Each connection keeps a service of its own, as hyper's servers do.
+    let mut connections = Vec::new();
     for _ in 0..3 {
-        let ready = timeout(Duration::from_secs(5), service.ready())
-            .await
-            .unwrap();
-        let response = ready.unwrap().call(request("nonsense")).await.unwrap();
-        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        let mut connection = service.clone();
+        let ready = timeout(Duration::from_secs(5), connection.ready()).await;
+        let response = ready.unwrap().unwrap().call(request("nonsense")).await;
+        assert_eq!(response.unwrap().status(), StatusCode::UNAUTHORIZED);
+        connections.push(connection);
     }
 }

@@ -59,7 +59,7 @@ sessions.revoke_user(session.identity()).await?;
 sessions.revoke_others(&session).await?;
 
 // Decrypting what WeChat encrypted for the user, on the server.
-let keys = sessions.session_keys(session.identity()).await?;
+let keys = sessions.session_key(session.identity()).await?;
 // </recipes>
 Ok(())
 }

@@ -222,7 +222,7 @@ async fn a_whole_run_tells_no_secret() {
         let keys = run
             .world
             .sessions
-            .session_keys(exchanged.identity())
+            .session_key(exchanged.identity())
             .await
             .unwrap();
         assert_eq!(keys.newest(), exchanged.session_key());
@@ -316,7 +316,7 @@ async fn a_whole_run_tells_no_secret() {
     assert_eq!(run.log_in(&app, "ivan").await.status, 503);
     run.world.clock.advance(90 * SECOND);
     assert_eq!(run.visit(&app, &tokens[4]).await, 503);
-    let keys = sessions.session_keys(alice.identity()).await.unwrap_err();
+    let keys = sessions.session_key(alice.identity()).await.unwrap_err();
     run.note("session_keys without a store", texts(&keys));
     let pending = sessions.kick_out(alice.identity()).await.unwrap();
     run.note("a pending revocation", debug(&pending));
@@ -388,7 +388,7 @@ async fn no_public_type_prints_a_secret() {
     let issued = sessions.issue(new.clone()).await.unwrap();
     let token: &SessionToken = issued.token();
     secrets.add(token.expose().strip_prefix("wxs_").unwrap());
-    let put = PutSessionKey::new(user.clone(), key.into(), HOUR, HOUR);
+    let put = PutSessionKey::new(user.clone(), key.into(), [1; 16], HOUR, HOUR);
     store.put_session_key(put.clone()).await.unwrap();
     let fake = FakeWeChat::start().await.unwrap();
     let wechat = WeChat::new(fake.appid(), SECRET)
@@ -416,7 +416,7 @@ async fn no_public_type_prints_a_secret() {
     let rejection = sessions.check(token.expose()).await.unwrap_err();
     assert_eq!(rejection.kind(), RejectionKind::SessionRevoked);
     let exchanged = Exchanged::new(user.clone()).with_session_key(SessionKey::new(key));
-    let keys = sessions.session_keys(&user).await.unwrap();
+    let keys = sessions.session_key(&user).await.unwrap();
     assert_eq!(keys.newest().unwrap().expose(), key);
     let tag_key = TagKey::new(1, *b"cAnArYtAgKeY0123");
     secrets.add("cAnArYtAgKeY0123");

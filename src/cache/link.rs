@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::session::StoreState;
-use crate::store::Timestamp;
+use crate::time::Uptime;
 
 /// A link without an event for this long counts as dead.
 const DEAD_AFTER: Duration = Duration::from_secs(2);
@@ -11,8 +11,8 @@ const FOREVER: u64 = u64::MAX;
 
 /// Whether revocations reach this node.
 #[derive(Default)]
-pub(crate) struct Link {
-    /// Since when, without a gap; 0 while they do not.
+pub(super) struct Link {
+    /// Since when, without a gap, in the order of what happened on this node; 0 while they do not.
     since: AtomicU64,
     /// When the last sign of life came.
     alive_at: AtomicU64,
@@ -20,44 +20,42 @@ pub(crate) struct Link {
 
 impl Link {
     /// How far the store stands behind what this node holds.
-    pub(crate) fn state(&self, now: Timestamp) -> StoreState {
+    pub(super) fn state(&self, now: Uptime) -> StoreState {
         let since = self.since.load(Ordering::Acquire);
         if since == 0 || self.is_silent(now) {
             StoreState::Unlinked
         } else {
-            StoreState::Linked {
-                since: Timestamp::from_millis(since),
-            }
+            StoreState::Linked { since }
         }
     }
 
-    pub(crate) fn came_up(&self, now: Timestamp, has_heartbeat: bool) {
+    pub(super) fn came_up(&self, since: u64, now: Uptime, has_heartbeat: bool) {
         let alive_at = if has_heartbeat {
             now.as_millis()
         } else {
             FOREVER
         };
         self.alive_at.store(alive_at, Ordering::Release);
-        self.since.store(now.as_millis(), Ordering::Release);
+        self.since.store(since, Ordering::Release);
     }
 
-    pub(crate) fn went_down(&self) {
+    pub(super) fn went_down(&self) {
         self.since.store(0, Ordering::Release);
     }
 
-    /// Notes a sign of life; after a silence the link counts as a new one.
-    pub(crate) fn beat(&self, now: Timestamp) {
+    /// Notes a sign of life; after a silence the link counts as a new one, `since` now.
+    pub(super) fn beat(&self, since: impl FnOnce() -> u64, now: Uptime) {
         if self.alive_at.load(Ordering::Acquire) == FOREVER {
             return;
         }
         if self.is_silent(now) {
-            self.since.store(now.as_millis(), Ordering::Release);
+            self.since.store(since(), Ordering::Release);
         }
         self.alive_at.store(now.as_millis(), Ordering::Release);
     }
 
-    fn is_silent(&self, now: Timestamp) -> bool {
-        let alive_at = Timestamp::from_millis(self.alive_at.load(Ordering::Acquire));
+    fn is_silent(&self, now: Uptime) -> bool {
+        let alive_at = Uptime::from_millis(self.alive_at.load(Ordering::Acquire));
         now.since(alive_at) > DEAD_AFTER
     }
 }
@@ -66,27 +64,27 @@ impl Link {
 mod tests {
     use super::*;
 
-    const fn at(millis: u64) -> Timestamp {
-        Timestamp::from_millis(millis)
+    const fn at(millis: u64) -> Uptime {
+        Uptime::from_millis(millis)
     }
 
     #[test]
     fn a_link_is_dead_after_two_seconds_of_silence() {
         let link = Link::default();
         assert_eq!(link.state(at(1)), StoreState::Unlinked);
-        link.came_up(at(1000), true);
-        assert_eq!(link.state(at(3000)), StoreState::Linked { since: at(1000) });
+        link.came_up(7, at(1000), true);
+        assert_eq!(link.state(at(3000)), StoreState::Linked { since: 7 });
         assert_eq!(link.state(at(3001)), StoreState::Unlinked);
     }
 
     #[test]
     fn what_came_before_a_silence_is_not_trusted_after_it() {
         let link = Link::default();
-        link.came_up(at(1000), true);
-        link.beat(at(2500));
-        assert_eq!(link.state(at(4500)), StoreState::Linked { since: at(1000) });
-        link.beat(at(9000));
-        assert_eq!(link.state(at(9001)), StoreState::Linked { since: at(9000) });
+        link.came_up(7, at(1000), true);
+        link.beat(|| 8, at(2500));
+        assert_eq!(link.state(at(4500)), StoreState::Linked { since: 7 });
+        link.beat(|| 9, at(9000));
+        assert_eq!(link.state(at(9001)), StoreState::Linked { since: 9 });
         link.went_down();
         assert_eq!(link.state(at(9001)), StoreState::Unlinked);
     }
@@ -94,13 +92,10 @@ mod tests {
     #[test]
     fn a_link_without_heartbeat_lives_until_it_ends() {
         let link = Link::default();
-        link.came_up(at(1000), false);
-        link.beat(at(2000));
+        link.came_up(7, at(1000), false);
+        link.beat(|| 8, at(2000));
         let much_later = at(1_000_000_000);
-        assert_eq!(
-            link.state(much_later),
-            StoreState::Linked { since: at(1000) }
-        );
+        assert_eq!(link.state(much_later), StoreState::Linked { since: 7 });
         link.went_down();
         assert_eq!(link.state(much_later), StoreState::Unlinked);
     }

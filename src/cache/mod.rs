@@ -10,16 +10,19 @@ use std::time::Duration;
 use moka::policy::EvictionPolicy;
 
 use crate::SessionId;
-use crate::session::{EndReason, Session, Stamp};
-use crate::store::{Loaded, Revoke, StoreError, StoreErrorKind, Target, Timestamp};
+use crate::session::{EndReason, Session, Stamp, StoreState};
+use crate::store::{Loaded, Revoke, StoreError, StoreErrorKind, Target};
+use crate::time::Uptime;
 
 mod generations;
 mod link;
+mod sequence;
 mod tombstones;
 
 use self::generations::Generations;
-pub(crate) use self::link::Link;
-use self::tombstones::{Buried, Tombstones};
+use self::link::Link;
+use self::sequence::Sequence;
+use self::tombstones::{Acknowledged, Buried, Tombstones};
 
 /// Tokens remembered as not live: few, because they are worth little.
 const GONE_CAPACITY: u64 = 10_000;
@@ -58,12 +61,13 @@ pub(crate) struct Cache {
     /// The cache of record. A fixed-size table in front of it may answer hits one day: what is
     /// in here is checked by generation, not by who keeps it.
     live: moka::sync::Cache<SessionId, Session>,
-    gone: moka::sync::Cache<SessionId, (Gone, Timestamp)>,
+    gone: moka::sync::Cache<SessionId, (Gone, Uptime)>,
     /// Caches nothing: every load ends as an error, which moka shares with all who wait for it.
     loads: moka::future::Cache<SessionId, Infallible>,
     generations: Generations,
     tombstones: Tombstones,
-    pub(crate) link: Link,
+    sequence: Sequence,
+    link: Link,
 }
 
 impl Cache {
@@ -79,6 +83,7 @@ impl Cache {
             loads: moka::future::Cache::new(0),
             generations: Generations::new(),
             tombstones: Tombstones::default(),
+            sequence: Sequence::new(),
             link: Link::default(),
         }
     }
@@ -90,14 +95,14 @@ impl Cache {
     }
 
     /// What is known of a session while the store cannot tell, whatever was revoked near it.
-    pub(crate) fn known(&self, id: SessionId, now: Timestamp) -> Option<Answer> {
+    pub(crate) fn known(&self, id: SessionId) -> Option<Answer> {
         let session = self.live.get(&id)?;
-        let buried = self.tombstones.find(id, Some(session.record()), now);
+        let buried = (self.tombstones).find(id, Some(session.record()), session.asked());
         Some(buried.map_or(Answer::Live(session), Answer::from))
     }
 
     /// Why a token was found to stand for no live session a moment ago.
-    pub(crate) fn gone(&self, id: SessionId, now: Timestamp) -> Option<Gone> {
+    pub(crate) fn gone(&self, id: SessionId, now: Uptime) -> Option<Gone> {
         let (gone, found_at) = self.gone.get(&id)?;
         (now.since(found_at) < GONE_MEMORY).then_some(gone)
     }
@@ -117,10 +122,10 @@ impl Cache {
     where
         L: FnMut() -> F,
         F: Future<Output = Result<Loaded, StoreError>>,
-        N: Fn() -> Timestamp,
+        N: Fn() -> Uptime,
     {
         loop {
-            let flight = async { Err(self.ask(id, load(), &now).await) };
+            let flight = async { Err(self.ask(id, load(), now()).await) };
             let answer = match self.loads.try_get_with(id, flight).await {
                 Ok(never) => match never {},
                 Err(answer) => Arc::unwrap_or_clone(answer),
@@ -144,9 +149,10 @@ impl Cache {
     }
 
     /// The stamp for a question to the store that starts now.
-    pub(crate) fn stamp(&self, id: SessionId, now: Timestamp) -> Stamp {
+    pub(crate) fn stamp(&self, id: SessionId, now: Uptime) -> Stamp {
         Stamp {
             confirmed_at: now,
+            asked: self.sequence.now(),
             generation: self.generations.of(id),
         }
     }
@@ -162,22 +168,54 @@ impl Cache {
         }
     }
 
-    /// The store has ended these sessions. Questions older than `deadline` have been answered.
+    /// The store has acknowledged a revocation, and ended these sessions. Whatever was asked
+    /// before is kept no longer than `memory`.
     pub(crate) fn revoked(
         &self,
         revoke: &Revoke,
         ended: &[SessionId],
-        now: Timestamp,
-        deadline: Duration,
+        now: Uptime,
+        memory: Duration,
     ) {
-        self.tombstones
-            .settle(revoke, ended, now, now.after(deadline));
+        let acknowledged = Acknowledged {
+            at: self.sequence.advance(),
+            until: now.after(memory),
+        };
+        self.tombstones.settle(revoke, ended, acknowledged, now);
         self.changed(ended);
+        if let Target::Session(id) = revoke.target {
+            self.changed(&[id]);
+        }
     }
 
     /// A revocation failed and will not be tried again.
-    pub(crate) fn not_revoked(&self, revoke: &Revoke, now: Timestamp) {
+    pub(crate) fn not_revoked(&self, revoke: &Revoke, now: Uptime) {
         self.tombstones.withdraw(revoke, now);
+    }
+
+    /// The session that took the place of this one, as far as this node knows.
+    pub(crate) fn successor(&self, id: SessionId) -> Option<SessionId> {
+        self.live.get(&id)?.record().successor
+    }
+
+    /// How far the store stands behind what is held.
+    pub(crate) fn link(&self, now: Uptime) -> StoreState {
+        self.link.state(now)
+    }
+
+    /// From now on revocations reach this node.
+    pub(crate) fn link_came_up(&self, now: Uptime, has_heartbeat: bool) {
+        self.link
+            .came_up(self.sequence.advance(), now, has_heartbeat);
+    }
+
+    pub(crate) fn link_went_down(&self) {
+        self.link.went_down();
+    }
+
+    /// Notes a sign of life of the link.
+    pub(crate) fn link_beat(&self, now: Uptime) {
+        self.link.beat(|| self.sequence.advance(), now);
     }
 
     /// Whatever is held of these sessions, or is being loaded, is out of date.
@@ -192,15 +230,15 @@ impl Cache {
         &self,
         id: SessionId,
         load: impl Future<Output = Result<Loaded, StoreError>>,
-        now: impl Fn() -> Timestamp,
+        now: Uptime,
     ) -> Answer {
-        let stamp = self.stamp(id, now());
-        if let Some(buried) = self.tombstones.find(id, None, now()) {
+        let stamp = self.stamp(id, now);
+        if let Some(buried) = self.tombstones.find(id, None, stamp.asked) {
             return buried.into();
         }
         let loaded = load.await;
         if let Ok(Loaded::Live(record)) = &loaded
-            && let Some(buried) = self.tombstones.find(id, Some(record), now())
+            && let Some(buried) = self.tombstones.find(id, Some(record), stamp.asked)
         {
             return buried.into();
         }
@@ -219,7 +257,7 @@ impl Cache {
                 self.keep(&session);
                 return Answer::Live(session);
             }
-            Ok(Loaded::Ended(reason)) => Gone::Ended(reason),
+            Ok(Loaded::Ended { reason, .. }) => Gone::Ended(reason),
             Ok(Loaded::NeverSeen) => Gone::NeverSeen,
             Err(error) => return Answer::Failed(error),
         };

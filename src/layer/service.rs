@@ -56,14 +56,24 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match self.gate.admit(&mut request) {
             Admission::Pass => ResponseFuture::forward(self.inner.call(request)),
-            Admission::Refuse(rejection) => ResponseFuture::refused(self.gate.refuse(rejection)),
+            Admission::Refuse(rejection) => {
+                // What the inner service has reserved for this request is given back.
+                drop(self.take_readied());
+                ResponseFuture::refused(self.gate.refuse(rejection))
+            }
             Admission::Ask(token) => {
-                // The clone may not be ready: it stays behind, the readied service goes along.
-                let clone = self.inner.clone();
-                let inner = mem::replace(&mut self.inner, clone);
+                let inner = self.take_readied();
                 ResponseFuture::ask(Arc::clone(&self.gate), token, inner, request)
             }
         }
+    }
+}
+
+impl<I: Clone, S> SessionService<I, S> {
+    /// The clone may not be ready: it stays behind, the readied service goes along.
+    fn take_readied(&mut self) -> I {
+        let clone = self.inner.clone();
+        mem::replace(&mut self.inner, clone)
     }
 }
 

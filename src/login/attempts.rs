@@ -8,8 +8,7 @@ use tokio::sync::watch;
 
 use super::provider::Exchanged;
 use crate::sessions::Issued;
-use crate::store::Timestamp;
-use crate::time::Clock;
+use crate::time::{Clock, Uptime};
 use crate::{Rejection, RejectionKind};
 
 /// How long a repeat of a code gets the same token.
@@ -40,15 +39,15 @@ impl CodeDigest {
 #[derive(Clone, Debug)]
 struct Outcome {
     result: Result<Issued, Rejection>,
-    at: Timestamp,
+    at: Uptime,
 }
 
 /// What became of codes. A running or recent attempt is the only place that holds a token.
 pub(super) struct Attempts {
     recent: Cache<CodeDigest, watch::Receiver<Option<Outcome>>>,
-    spent: Cache<CodeDigest, Timestamp>,
+    spent: Cache<CodeDigest, Uptime>,
     /// Identities that were paid for with a code and got no session yet.
-    unused: Cache<CodeDigest, (Exchanged, Timestamp)>,
+    unused: Cache<CodeDigest, (Exchanged, Uptime)>,
 }
 
 impl Attempts {
@@ -89,7 +88,7 @@ impl Attempts {
                 result: Ok(issued),
                 at,
             }) if is_repeat => {
-                let is_recent = clock.now().since(at) < REPLAY_WINDOW;
+                let is_recent = clock.uptime().since(at) < REPLAY_WINDOW;
                 if is_recent {
                     Attempted::Before(issued)
                 } else {
@@ -105,22 +104,22 @@ impl Attempts {
         self.recent.invalidate(&code);
     }
 
-    pub(super) fn spend(&self, code: CodeDigest, now: Timestamp) {
+    pub(super) fn spend(&self, code: CodeDigest, now: Uptime) {
         self.spent.insert(code, now);
     }
 
-    pub(super) fn is_spent(&self, code: CodeDigest, now: Timestamp) -> bool {
+    pub(super) fn is_spent(&self, code: CodeDigest, now: Uptime) -> bool {
         let spent_at = self.spent.get(&code);
         spent_at.is_some_and(|at| now.since(at) < CODE_LIFETIME)
     }
 
     /// Keeps an identity for a repeat of its code, because it got no session.
-    pub(super) fn keep_unused(&self, code: CodeDigest, exchanged: Exchanged, now: Timestamp) {
+    pub(super) fn keep_unused(&self, code: CodeDigest, exchanged: Exchanged, now: Uptime) {
         self.unused.insert(code, (exchanged, now));
     }
 
     /// The identity that a code has been paid for.
-    pub(super) fn take_unused(&self, code: CodeDigest, now: Timestamp) -> Option<Exchanged> {
+    pub(super) fn take_unused(&self, code: CodeDigest, now: Uptime) -> Option<Exchanged> {
         let (exchanged, at) = self.unused.remove(&code)?;
         (now.since(at) < REPLAY_WINDOW).then_some(exchanged)
     }
@@ -149,6 +148,6 @@ async fn run(
     sender: watch::Sender<Option<Outcome>>,
 ) {
     let result = attempt.await;
-    let at = clock.now();
+    let at = clock.uptime();
     sender.send_replace(Some(Outcome { result, at }));
 }

@@ -13,7 +13,8 @@ use super::provider::{
 use crate::response::{Preset, ResponseForRejection};
 
 use crate::sessions::{Issued, NewSession, SessionKeyError};
-use crate::store::{SessionStore, Timestamp};
+use crate::store::SessionStore;
+use crate::time::Uptime;
 use crate::{Rejection, RejectionKind, SessionId, Sessions, trace};
 
 /// Exchanges at the provider at the same time; one more is refused.
@@ -158,8 +159,8 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         }
     }
 
-    fn now(&self) -> Timestamp {
-        self.sessions.node().clock.now()
+    fn now(&self) -> Uptime {
+        self.sessions.node().clock.uptime()
     }
 }
 

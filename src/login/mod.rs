@@ -21,7 +21,7 @@
 //! 2. **No code is spent for nothing**: the store is asked first. If storing fails afterwards, a
 //!    repeat within 5 s needs no second exchange.
 //! 3. A login that presents a live token of the same user retires that token, after a grace.
-//! 4. The session_key stays on the server: see [`Sessions::session_keys`](crate::Sessions::session_keys).
+//! 4. The session_key stays on the server: see [`Sessions::session_key`](crate::Sessions::session_key).
 //!
 //! | refusal | `reason` | `action` | `Retry-After` |
 //! |---|---|---|---|

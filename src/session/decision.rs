@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::EndReason;
-use crate::time::Timestamp;
+use crate::time::{Moment, Timestamp, Uptime};
 
 /// What is known of a session on this node, as far as a decision needs it.
 #[derive(Clone, Copy, Debug)]
@@ -9,18 +9,20 @@ pub(crate) struct Facts {
     pub(crate) absolute_end: Timestamp,
     pub(crate) idle_deadline: Timestamp,
     pub(crate) retires_at: Option<Timestamp>,
-    /// When the store was asked for what is known.
-    pub(crate) confirmed_at: Timestamp,
+    /// When the store was asked for what is known, by this node's clock
+    pub(crate) confirmed_at: Uptime,
+    /// and in the order of what happened on this node.
+    pub(crate) asked: u64,
 }
 
 /// How far the store stands behind the facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StoreState {
-    /// Revocations reach this node, and have without a gap since this instant.
-    Linked { since: Timestamp },
+    /// Revocations reach this node, and have without a gap for questions asked `since`.
+    Linked { since: u64 },
     /// Revocations may not reach this node.
     Unlinked,
-    /// The facts are the store's answer to this very request.
+    /// The facts are the store's answer to this very request, and it calls the session live.
     Answered,
     /// The store was asked for this very request and could not tell.
     Silent,
@@ -53,31 +55,33 @@ pub(crate) enum Verdict {
 
 /// Decides about a session from what is known, at `now`.
 ///
-/// Retirement and the absolute end are final: nothing moves them. The idle deadline is not,
-/// because another node may have seen a use that this one does not know of.
+/// What the store has just said is not doubted. Otherwise retirement and the absolute end are
+/// final: nothing moves them. The idle deadline is not, because another node may have seen a use
+/// that this one does not know of.
 pub(crate) fn decide(
     facts: &Facts,
-    now: Timestamp,
+    now: Moment,
     store: StoreState,
     freshness: &Freshness,
 ) -> Verdict {
-    if facts.retires_at.is_some_and(|end| now >= end) {
+    if store == StoreState::Answered {
+        return Verdict::Valid { refresh: false };
+    }
+    if facts.retires_at.is_some_and(|end| now.fleet >= end) {
         return Verdict::Invalid(EndReason::Replaced);
     }
-    if now >= facts.absolute_end {
+    if now.fleet >= facts.absolute_end {
         return Verdict::Invalid(EndReason::Expired);
     }
-    let idle = now >= facts.idle_deadline;
-    let age = now.since(facts.confirmed_at);
+    let idle = now.fleet >= facts.idle_deadline;
+    let age = now.local.since(facts.confirmed_at);
     match store {
-        StoreState::Answered if idle => Verdict::Invalid(EndReason::Idle),
-        StoreState::Answered => Verdict::Valid { refresh: false },
         StoreState::Silent if idle || age >= freshness.grace => Verdict::Unknown,
-        StoreState::Silent => Verdict::Valid { refresh: false },
+        StoreState::Silent | StoreState::Answered => Verdict::Valid { refresh: false },
         StoreState::Linked { .. } | StoreState::Unlinked if idle => Verdict::Confirm,
-        StoreState::Linked { since } if facts.confirmed_at >= since && age < freshness.linked => {
+        StoreState::Linked { since } if facts.asked >= since && age < freshness.linked => {
             Verdict::Valid {
-                refresh: age * 5 >= freshness.linked * 4,
+                refresh: age >= freshness.linked - freshness.linked / 5,
             }
         }
         StoreState::Unlinked if age < freshness.unlinked => Verdict::Valid { refresh: false },
@@ -98,10 +102,18 @@ mod tests {
     };
     const VALID: Verdict = Verdict::Valid { refresh: false };
     const REFRESH: Verdict = Verdict::Valid { refresh: true };
-    const LINKED: StoreState = Linked { since: at(0) };
+    const LINKED: StoreState = Linked { since: 1 };
 
     const fn at(millis: u64) -> Timestamp {
         Timestamp::from_millis(millis)
+    }
+
+    /// An instant at which both clocks show the same.
+    const fn moment(millis: u64) -> Moment {
+        Moment {
+            fleet: at(millis),
+            local: Uptime::from_millis(millis),
+        }
     }
 
     /// Far from every end; confirmed at 100 s.
@@ -110,7 +122,8 @@ mod tests {
             absolute_end: at(1_000_000_000),
             idle_deadline: at(500_000_000),
             retires_at: None,
-            confirmed_at: at(100_000),
+            confirmed_at: Uptime::from_millis(100_000),
+            asked: 1,
         }
     }
 
@@ -121,7 +134,7 @@ mod tests {
                 .into_iter()
                 .zip(verdicts)
             {
-                let decided = decide(facts, at(*now), store, &FRESHNESS);
+                let decided = decide(facts, moment(*now), store, &FRESHNESS);
                 assert_eq!(decided, *verdict, "at {now} with the store {store:?}");
             }
         }
@@ -148,20 +161,25 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_session_is_refused_by_the_store_s_word_only() {
+    fn an_idle_session_is_live_if_the_store_says_so_and_never_refused_without_its_word() {
         let facts = Facts {
             idle_deadline: at(101_000),
             ..live()
         };
-        let idle = Invalid(EndReason::Idle);
         table(
             &facts,
             &[
                 (100_999, [VALID, VALID, VALID, VALID]),
-                (101_000, [Confirm, Confirm, idle, Unknown]),
-                (999_999_999, [Confirm, Confirm, idle, Unknown]),
+                (101_000, [Confirm, Confirm, VALID, Unknown]),
+                (999_999_999, [Confirm, Confirm, VALID, Unknown]),
             ],
         );
+    }
+
+    /// The columns for an end that needs no store, unless it has just said otherwise.
+    const fn final_end(reason: EndReason) -> [Verdict; 4] {
+        let end = Invalid(reason);
+        [end, end, VALID, end]
     }
 
     #[test]
@@ -175,7 +193,7 @@ mod tests {
             &facts,
             &[
                 (100_999, [VALID; 4]),
-                (101_000, [Invalid(EndReason::Expired); 4]),
+                (101_000, final_end(EndReason::Expired)),
             ],
         );
     }
@@ -192,18 +210,30 @@ mod tests {
             &facts,
             &[
                 (100_499, [VALID; 4]),
-                (100_500, [Invalid(EndReason::Replaced); 4]),
-                (101_000, [Invalid(EndReason::Replaced); 4]),
+                (100_500, final_end(EndReason::Replaced)),
+                (101_000, final_end(EndReason::Replaced)),
             ],
         );
     }
 
     #[test]
     fn nothing_from_before_the_link_is_trusted_unconfirmed() {
-        let decided =
-            |since, now| decide(&live(), at(now), Linked { since: at(since) }, &FRESHNESS);
-        assert_eq!(decided(100_000, 100_001), VALID);
-        assert_eq!(decided(100_001, 100_001), Confirm);
+        let decided = |since| decide(&live(), moment(100_001), Linked { since }, &FRESHNESS);
+        assert_eq!(decided(1), VALID);
+        assert_eq!(decided(2), Confirm);
+    }
+
+    #[test]
+    fn a_step_of_the_store_s_clock_makes_nothing_fresher_or_older() {
+        for fleet in [at(0), at(100_000), at(499_999_999)] {
+            let now = |local| Moment {
+                fleet,
+                local: Uptime::from_millis(local),
+            };
+            assert_eq!(decide(&live(), now(100_001), LINKED, &FRESHNESS), VALID);
+            assert_eq!(decide(&live(), now(130_000), LINKED, &FRESHNESS), Confirm);
+            assert_eq!(decide(&live(), now(160_000), Silent, &FRESHNESS), Unknown);
+        }
     }
 
     #[test]
@@ -212,6 +242,6 @@ mod tests {
             grace: Duration::ZERO,
             ..FRESHNESS
         };
-        assert_eq!(decide(&live(), at(100_000), Silent, &strict), Unknown);
+        assert_eq!(decide(&live(), moment(100_000), Silent, &strict), Unknown);
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 
-use crate::time::Timestamp;
+use crate::time::{Timestamp, Uptime};
 use crate::{Identity, SessionId};
 
 mod data;
@@ -38,15 +38,19 @@ struct Inner {
     last_used: AtomicU64,
     /// The last use that the store was told of, or is being told of.
     touched: AtomicU64,
-    /// Whether a confirmation is under way in the background.
+    /// Whether the store is being told of a use.
+    telling: AtomicBool,
+    /// Whether a confirmation in the background was started; if it fails, requests wait for one.
     refreshing: AtomicBool,
 }
 
 /// What the cache has to know of an answer of the store.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Stamp {
-    /// When the store was asked.
-    pub(crate) confirmed_at: Timestamp,
+    /// When the store was asked, by this node's clock
+    pub(crate) confirmed_at: Uptime,
+    /// and in the order of what happened on this node.
+    pub(crate) asked: u64,
     /// The generation that was current when the store was asked.
     pub(crate) generation: u64,
 }
@@ -62,6 +66,7 @@ impl Session {
             // A session never used is told to the store at its first use.
             touched: AtomicU64::new(record.last_used.map_or(0, Timestamp::as_millis)),
             last_used: AtomicU64::new(last_used),
+            telling: AtomicBool::new(false),
             refreshing: AtomicBool::new(false),
             record,
             stamp,
@@ -116,9 +121,7 @@ impl Session {
     /// When the session ends however much it is used.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
-        let record = &self.0.record;
-        let retires_at = record.retires_at.unwrap_or(record.absolute_end);
-        record.absolute_end.min(retires_at).into()
+        self.0.record.absolute_end.into()
     }
 
     /// The earliest instant at which the session ends if it is not used again.
@@ -145,6 +148,11 @@ impl Session {
         &self.0.record
     }
 
+    /// When the store was asked, in the order of what happened on this node.
+    pub(crate) fn asked(&self) -> u64 {
+        self.0.stamp.asked
+    }
+
     /// Whether nothing was revoked near this session since the store was asked about it.
     pub(crate) fn is_of(&self, generation: u64) -> bool {
         self.0.stamp.generation == generation
@@ -157,6 +165,7 @@ impl Session {
             idle_deadline: self.idle_deadline(),
             retires_at: record.retires_at,
             confirmed_at: self.0.stamp.confirmed_at,
+            asked: self.0.stamp.asked,
         }
     }
 
@@ -169,50 +178,61 @@ impl Session {
             .max(last_used.after(record.idle_timeout))
     }
 
-    /// How long the session lasts from `now` if it is not used again.
-    pub(crate) fn lasts_unused(&self, now: Timestamp) -> Duration {
-        self.idle_deadline()
-            .min(self.0.record.absolute_end)
-            .since(now)
-    }
-
     /// Notes a use; returns the touch that the store is owed, at most one per tenth of the idle
-    /// timeout.
+    /// timeout and one at a time.
     pub(crate) fn note_use(&self, now: Timestamp) -> Option<Touch> {
         let last_used = Timestamp::from_millis(self.0.last_used.load(Ordering::Relaxed));
         if now.since(last_used) >= USE_RESOLUTION {
-            self.0.last_used.store(now.as_millis(), Ordering::Relaxed);
+            self.0
+                .last_used
+                .fetch_max(now.as_millis(), Ordering::Relaxed);
         }
-        let slack = self.0.record.idle_timeout / 10;
-        let touched = self.0.touched.load(Ordering::Relaxed);
-        let owed = now.since(Timestamp::from_millis(touched)) >= slack;
-        let touch = Touch {
-            id: self.id(),
-            used_at: now,
-            slack,
-        };
-        (owed && self.move_touched(touched, now.as_millis())).then_some(touch)
+        (self.owes_touch(now) && !self.0.telling.swap(true, Ordering::AcqRel))
+            .then(|| self.touch_at(now))
     }
 
-    /// Has the next use touch again, because the store was not told of this one.
-    pub(crate) fn forget_touch(&self, touch: &Touch) {
-        self.move_touched(touch.used_at.as_millis(), 0);
+    /// The store was told of `touch`; returns the next one if a later use is owed already.
+    pub(crate) fn told(&self, touch: &Touch) -> Option<Touch> {
+        let last_used = Timestamp::from_millis(self.0.last_used.load(Ordering::Relaxed));
+        if last_used.since(touch.used_at) >= touch.slack {
+            return Some(self.touch_at(last_used));
+        }
+        self.0.telling.store(false, Ordering::Release);
+        None
     }
 
-    fn move_touched(&self, from: u64, to: u64) -> bool {
-        self.0
-            .touched
-            .compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
+    /// Nobody can tell the store: the next use tries again.
+    pub(crate) fn forget_touch(&self) {
+        self.0.touched.store(0, Ordering::Relaxed);
+        self.0.telling.store(false, Ordering::Release);
+    }
+
+    /// The use that the store is being told of.
+    pub(crate) fn untold(&self) -> Option<Touch> {
+        let is_telling = self.0.telling.load(Ordering::Acquire);
+        is_telling.then(|| {
+            let used_at = Timestamp::from_millis(self.0.touched.load(Ordering::Relaxed));
+            Touch::new(self.id(), used_at, self.slack())
+        })
+    }
+
+    fn owes_touch(&self, now: Timestamp) -> bool {
+        let touched = Timestamp::from_millis(self.0.touched.load(Ordering::Relaxed));
+        now.since(touched) >= self.slack()
+    }
+
+    fn touch_at(&self, used_at: Timestamp) -> Touch {
+        self.0.touched.store(used_at.as_millis(), Ordering::Relaxed);
+        Touch::new(self.id(), used_at, self.slack())
+    }
+
+    fn slack(&self) -> Duration {
+        self.0.record.idle_timeout / 10
     }
 
     /// Whether the caller is the one to confirm this session in the background.
     pub(crate) fn start_refresh(&self) -> bool {
         !self.0.refreshing.swap(true, Ordering::Relaxed)
-    }
-
-    pub(crate) fn end_refresh(&self) {
-        self.0.refreshing.store(false, Ordering::Relaxed);
     }
 }
 

@@ -103,15 +103,25 @@ impl Record {
         self.end().after(self.idle_timeout)
     }
 
-    /// Takes in a use; `false` if the session had ended by then.
-    pub fn touch(&mut self, touch: &Touch) -> bool {
+    /// How long the session was good for, unused, when it was issued or rotated.
+    #[must_use]
+    pub fn lasts_unused(&self) -> Duration {
+        let beyond_the_end = self.idle_deadline.since(self.absolute_end);
+        self.idle_timeout.saturating_sub(beyond_the_end)
+    }
+
+    /// Takes in a use at the store's `now`; `false` if the session had ended by then.
+    pub fn touch(&mut self, touch: &Touch, now: Timestamp) -> bool {
+        // A node whose clock is ahead must not prolong a session beyond what the store measures.
+        let used_at = touch.used_at.min(now);
         let end = self.retires_at.unwrap_or(self.absolute_end);
-        let accepted =
-            touch.used_at <= self.idle_deadline && touch.used_at < end.min(self.absolute_end);
+        let accepted = now < self.kept_until()
+            && used_at <= self.idle_deadline
+            && used_at < end.min(self.absolute_end);
         if accepted {
-            let deadline = touch.used_at.after(self.idle_timeout).after(touch.slack);
+            let deadline = used_at.after(self.idle_timeout).after(touch.slack);
             self.idle_deadline = self.idle_deadline.max(deadline);
-            self.last_used = self.last_used.max(Some(touch.used_at));
+            self.last_used = self.last_used.max(Some(used_at));
         }
         accepted
     }

@@ -1,145 +1,103 @@
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::node::Node;
 use crate::session::{Session, Touch};
-use crate::store::{Feed, FeedEvent, Revoke, SessionStore, StoreError};
-use crate::trace;
+use crate::store::{Feed, FeedEvent, SessionStore, StoreError, StoreErrorKind};
+use crate::{SessionId, trace};
 
-/// Touches and refreshes that may wait; more are put off to the sessions' next use.
-const ERRANDS: usize = 65_536;
-/// Pause before the store is asked again for a link.
-const RESUBSCRIBE_AFTER: Duration = Duration::from_secs(1);
+/// Sessions of which the store is being told a use; more are put off to their next use.
+const TOUCHES: u32 = 65_536;
+/// Touches and pending revocations that are at the store at the same time.
+const TURNS: usize = 64;
+/// Pause before a touch is tried again.
+const TOUCH_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// Pause before the store is asked for another link.
+const SUBSCRIBE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Silence after which a link with a heartbeat is given up for a new one.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(5);
-/// Pause before a pending revocation is tried again.
-const REVOKE_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// What goes on beside the requests: it starts with the first use and ends with the last handle.
 pub(super) struct Background {
-    errands: mpsc::Sender<Errand>,
-    revocations: mpsc::Sender<Pending>,
-    started: AtomicBool,
-    /// Taken by the tasks when they start.
-    queues: Mutex<Option<Queues>>,
+    /// Follows what the store tells of; ends with the runtime that it was started in.
+    follower: Mutex<Option<JoinHandle<()>>>,
+    touches: Arc<Semaphore>,
+    revocations: Arc<Semaphore>,
+    pending_revocations: u32,
+    turns: Semaphore,
     /// Closed when the node is dropped.
-    _alive: watch::Sender<()>,
-}
-
-struct Queues {
-    errands: mpsc::Receiver<Errand>,
-    revocations: mpsc::Receiver<Pending>,
-    alive: watch::Receiver<()>,
-}
-
-enum Errand {
-    Touch(Session, Touch),
-    Refresh(Session),
-    Flush(oneshot::Sender<()>),
-}
-
-enum Pending {
-    Revoke(Revoke),
-    Flush(oneshot::Sender<()>),
+    alive: watch::Sender<()>,
 }
 
 impl Background {
     pub(super) fn new(pending_revocations: usize) -> Self {
-        let (errands, errand_queue) = mpsc::channel(ERRANDS);
-        let (revocations, revocation_queue) = mpsc::channel(pending_revocations);
-        let (alive, watcher) = watch::channel(());
-        let queues = Queues {
-            errands: errand_queue,
-            revocations: revocation_queue,
-            alive: watcher,
-        };
+        let most = u32::try_from(pending_revocations.min(Semaphore::MAX_PERMITS));
+        let pending_revocations = most.unwrap_or(u32::MAX);
         Self {
-            errands,
-            revocations,
-            started: AtomicBool::new(false),
-            queues: Mutex::new(Some(queues)),
-            _alive: alive,
+            follower: Mutex::default(),
+            touches: Arc::new(Semaphore::new(TOUCHES as usize)),
+            revocations: Arc::new(Semaphore::new(pending_revocations as usize)),
+            pending_revocations,
+            turns: Semaphore::new(TURNS),
+            alive: watch::Sender::new(()),
         }
     }
 
-    /// Has the store told of a use soon.
-    pub(super) fn touch(&self, session: &Session, touch: Touch) {
-        let errand = Errand::Touch(session.clone(), touch);
-        if self.errands.try_send(errand).is_err() {
-            session.forget_touch(&touch);
-        }
+    /// The right to have one more revocation pending.
+    pub(super) fn permit_to_revoke(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.revocations).try_acquire_owned().ok()
     }
 
-    /// Has a session confirmed soon.
-    pub(super) fn refresh(&self, session: &Session) {
-        let errand = Errand::Refresh(session.clone());
-        if self.errands.try_send(errand).is_err() {
-            session.end_refresh();
-        }
+    /// The right to be at the store.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turns.acquire().await.ok()
     }
 
-    /// Has a revocation tried until the store takes it; `false` if too many are pending.
-    pub(super) fn revoke(&self, revoke: Revoke) -> bool {
-        self.revocations.try_send(Pending::Revoke(revoke)).is_ok()
-    }
-
-    /// Waits until all that was asked for before is done.
+    /// Waits until nothing is left that the store is to be told.
     pub(super) async fn flush(&self) {
-        let (errands_done, errands) = oneshot::channel();
-        let (revocations_done, revocations) = oneshot::channel();
-        if self.errands.send(Errand::Flush(errands_done)).await.is_ok() {
-            let _ = errands.await;
-        }
-        let flush = Pending::Flush(revocations_done);
-        if self.revocations.send(flush).await.is_ok() {
-            let _ = revocations.await;
-        }
-    }
-
-    fn take_queues(&self) -> Option<Queues> {
-        self.queues
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        let _touches = self.touches.acquire_many(TOUCHES).await;
+        let _revocations = self
+            .revocations
+            .acquire_many(self.pending_revocations)
+            .await;
     }
 }
 
 impl<S: SessionStore> Node<S> {
-    /// Starts what goes on in the background, if it has not been started and there is a runtime.
+    /// Follows what the store tells of from now on, if nobody does and there is a runtime.
     pub(super) fn start(self: &Arc<Self>) {
-        if self.background.started.load(Ordering::Relaxed) {
+        let follower = &self.background.follower;
+        let mut follower = follower.lock().unwrap_or_else(PoisonError::into_inner);
+        if follower.as_ref().is_some_and(|task| !task.is_finished()) {
             return;
         }
-        let Ok(runtime) = Handle::try_current() else {
-            return;
-        };
-        if let Some(queues) = self.background.take_queues() {
-            self.background.started.store(true, Ordering::Relaxed);
-            let node = Arc::downgrade(self);
-            runtime.spawn(run_errands(node.clone(), queues.errands));
-            runtime.spawn(run_revocations(node.clone(), queues.revocations));
-            runtime.spawn(follow_feed(node, queues.alive));
+        if let Ok(runtime) = Handle::try_current() {
+            let alive = self.background.alive.subscribe();
+            *follower = Some(runtime.spawn(follow_feed(Arc::downgrade(self), alive)));
         }
     }
 
-    async fn run_errand(self: Arc<Self>, errand: Errand) {
-        match errand {
-            Errand::Touch(session, touch) => {
-                if self.ask(self.store.touch(touch)).await.is_err() {
-                    session.forget_touch(&touch);
-                }
-            }
-            Errand::Refresh(session) => {
-                tokio::spawn(async move { self.refresh(session).await });
-            }
-            Errand::Flush(done) => {
-                let _ = done.send(());
-            }
+    /// Has the store told of a use, as often as it takes.
+    pub(super) fn tell_later(self: &Arc<Self>, session: &Session, touch: Touch) {
+        let permit = Arc::clone(&self.background.touches).try_acquire_owned();
+        if let (Ok(runtime), Ok(permit)) = (Handle::try_current(), permit) {
+            let node = Arc::downgrade(self);
+            runtime.spawn(tell(node, session.clone(), touch, permit));
+        } else {
+            session.forget_touch();
+        }
+    }
+
+    /// Has a session confirmed, so that no request has to wait for it.
+    pub(super) fn refresh_soon(self: &Arc<Self>, id: SessionId) {
+        if let Ok(runtime) = Handle::try_current() {
+            let node = Arc::clone(self);
+            runtime.spawn(async move { node.load(id).await });
         }
     }
 
@@ -147,9 +105,7 @@ impl<S: SessionStore> Node<S> {
         let feed = self.within_deadline(self.store.subscribe()).await?;
         let store_now = self.within_deadline(self.store.now()).await?;
         self.clock.follow(store_now);
-        self.cache
-            .link
-            .came_up(self.clock.now(), feed.has_heartbeat());
+        (self.cache).link_came_up(self.clock.uptime(), feed.has_heartbeat());
         Ok(feed)
     }
 
@@ -158,35 +114,29 @@ impl<S: SessionStore> Node<S> {
             FeedEvent::Changed(sessions) => self.cache.changed(&sessions),
             FeedEvent::Heartbeat(store_now) => self.clock.follow(store_now),
         }
-        self.cache.link.beat(self.clock.now());
+        self.cache.link_beat(self.clock.uptime());
     }
 }
 
-async fn run_errands<S: SessionStore>(node: Weak<Node<S>>, mut errands: mpsc::Receiver<Errand>) {
-    while let Some(errand) = errands.recv().await
-        && let Some(node) = node.upgrade()
-    {
-        node.run_errand(errand).await;
-    }
-}
-
-async fn run_revocations<S: SessionStore>(
+/// Tells the store of a use, and of later ones that are owed by then.
+async fn tell<S: SessionStore>(
     node: Weak<Node<S>>,
-    mut pending: mpsc::Receiver<Pending>,
+    session: Session,
+    mut touch: Touch,
+    _permit: OwnedSemaphorePermit,
 ) {
-    while let Some(pending) = pending.recv().await {
-        match pending {
-            Pending::Revoke(revoke) => {
-                while let Some(node) = node.upgrade()
-                    && node.write_revocation(&revoke).await.is_err()
-                {
-                    drop(node);
-                    sleep(REVOKE_AGAIN_AFTER).await;
-                }
-            }
-            Pending::Flush(done) => {
-                let _ = done.send(());
-            }
+    while let Some(node) = node.upgrade() {
+        let turn = node.background.turn().await;
+        let told = node.within_deadline(node.store.touch(touch)).await;
+        drop(turn);
+        if told.is_err_and(|error| error.kind() == StoreErrorKind::Unavailable) {
+            drop(node);
+            sleep(TOUCH_AGAIN_AFTER).await;
+            continue;
+        }
+        match session.told(&touch) {
+            Some(next) => touch = next,
+            None => return,
         }
     }
 }
@@ -196,10 +146,11 @@ async fn follow_feed<S: SessionStore>(node: Weak<Node<S>>, mut alive: watch::Rec
     while let Some(subscribed) = subscribe(&node).await {
         match subscribed {
             Ok(feed) => follow_link(&node, feed, &mut alive).await,
-            Err(error) => {
-                trace::link_down(&error);
-                sleep(RESUBSCRIBE_AFTER).await;
-            }
+            Err(error) => trace::link_down(&error),
+        }
+        tokio::select! {
+            () = sleep(SUBSCRIBE_AGAIN_AFTER) => {}
+            _ = alive.changed() => return,
         }
     }
 }
@@ -235,7 +186,7 @@ struct Following<'a, S>(&'a Weak<Node<S>>);
 impl<S> Drop for Following<'_, S> {
     fn drop(&mut self) {
         if let Some(node) = self.0.upgrade() {
-            node.cache.link.went_down();
+            node.cache.link_went_down();
         }
     }
 }

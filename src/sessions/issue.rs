@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::node::{Node, fill_random};
-use crate::session::{DataError, Record, Session, to_json};
+use crate::session::{DataError, Record, Session, Stamp, to_json};
 use crate::store::{
     Insert, Inserted, Retire, Rotate, Rotated, SessionStore, StoreError, StoreErrorKind,
 };
@@ -38,8 +38,10 @@ impl NewSession {
     }
 
     pub(crate) fn with_json(self, data: Arc<str>) -> Self {
-        let data = Some(data).filter(|data| **data != *"null");
-        Self { data, ..self }
+        Self {
+            data: Some(data),
+            ..self
+        }
     }
 
     /// Retires a session of the same user, after the grace of a rotation.
@@ -93,31 +95,7 @@ impl Issued {
 impl<S: SessionStore> Node<S> {
     pub(super) async fn issue(self: &Arc<Self>, new: NewSession) -> Result<Issued, Rejection> {
         self.start();
-        let token = self.mint(new.identity.bucket()).await?;
-        let id = token.id();
-        let now = self.clock.now();
-        let config = &self.config;
-        let (lifetime, idle_timeout) = (config.lifetime, config.idle_timeout);
-        let record = Record::issued(new.identity, now, lifetime, idle_timeout, new.data);
-        let insert = Insert {
-            cap: config.sessions_per_user,
-            retire: new
-                .replaces
-                .filter(|old| old.bucket() == id.bucket())
-                .map(|old| Retire::new(old, config.rotation_grace)),
-            ..Insert::new(id, record.clone())
-        };
-        let stamp = self.cache.stamp(id, now);
-        let retired = insert.retire.map(|retire| retire.id);
-        match self.ask(self.store.insert(insert)).await {
-            Ok(Inserted::Kept(replaced)) => {
-                self.cache.changed(&replaced);
-                self.cache.changed(retired.as_slice());
-                Ok(self.issued(&token, Session::new(id, record, stamp)))
-            }
-            Ok(Inserted::Taken) => Err(taken().into()),
-            Err(error) => Err(error.into()),
-        }
+        Ok(self.ask(self.try_issue(new)).await?)
     }
 
     pub(super) async fn rotate(
@@ -126,29 +104,65 @@ impl<S: SessionStore> Node<S> {
         data: Option<Arc<str>>,
     ) -> Result<Issued, Rejection> {
         self.start();
+        Ok(self.ask(self.try_rotate(old, data)).await??)
+    }
+
+    async fn try_issue(&self, new: NewSession) -> Result<Issued, StoreError> {
+        self.learn_clock().await?;
+        let token = self.mint(new.identity.bucket()).await?;
+        let id = token.id();
+        let now = self.clock.read();
+        let config = &self.config;
+        let (lifetime, idle_timeout) = (config.lifetime, config.idle_timeout);
+        let record = Record::issued(new.identity, now.fleet, lifetime, idle_timeout, new.data);
+        let retired = new.replaces.filter(|old| old.bucket() == id.bucket());
+        let insert = Insert {
+            cap: config.sessions_per_user,
+            retire: retired.map(|old| Retire::new(old, config.rotation_grace)),
+            ..Insert::new(id, record.clone())
+        };
+        let stamp = self.cache.stamp(id, now.local);
+        match self.store.insert(insert).await? {
+            Inserted::Kept(replaced) => {
+                self.cache.changed(&replaced);
+                self.cache.changed(retired.as_slice());
+                Ok(self.issued(&token, record, stamp))
+            }
+            Inserted::Taken => Err(taken()),
+        }
+    }
+
+    async fn try_rotate(
+        &self,
+        old: SessionId,
+        data: Option<Arc<str>>,
+    ) -> Result<Result<Issued, RejectionKind>, StoreError> {
+        self.learn_clock().await?;
         let token = self.mint(old.bucket()).await?;
         let id = token.id();
         let rotate = Rotate {
             data,
             ..Rotate::new(old, id, self.config.rotation_grace)
         };
-        let stamp = self.cache.stamp(id, self.clock.now());
-        match self.ask(self.store.rotate(rotate)).await? {
+        let stamp = self.cache.stamp(id, self.clock.uptime());
+        Ok(match self.store.rotate(rotate).await? {
             Rotated::Done(record) => {
                 self.cache.changed(&[old]);
-                Ok(self.issued(&token, Session::new(id, record, stamp)))
+                Ok(self.issued(&token, record, stamp))
             }
-            Rotated::Ended(reason) => Err(RejectionKind::from(reason).into()),
-            Rotated::NeverSeen => Err(RejectionKind::SessionUnknown.into()),
-            Rotated::Taken => Err(taken().into()),
-        }
+            Rotated::Ended(reason) => Err(reason.into()),
+            Rotated::NeverSeen => Err(RejectionKind::SessionUnknown),
+            Rotated::Taken => return Err(taken()),
+        })
     }
 
-    fn issued(&self, token: &Token, session: Session) -> Issued {
+    fn issued(&self, token: &Token, record: Record, stamp: Stamp) -> Issued {
+        let expires_in = record.lasts_unused();
+        let session = Session::new(token.id(), record, stamp);
         self.cache.keep(&session);
         Issued {
             token: token.to_text(),
-            expires_in: session.lasts_unused(self.clock.now()),
+            expires_in,
             session,
         }
     }
@@ -158,7 +172,7 @@ impl<S: SessionStore> Node<S> {
         let mut random = [0; 32];
         fill_random(&mut random)?;
         if self.keyring.newest(self.clock.now()).is_none() {
-            self.ask(self.fetch_keys()).await?;
+            self.fetch_keys().await?;
         }
         match self.keyring.newest(self.clock.now()) {
             Some(key) => Ok(Token::mint(&key, bucket, &random)),
@@ -171,10 +185,4 @@ impl<S: SessionStore> Node<S> {
 /// 256 random bits are taken only if the randomness is broken; refusing beats sharing a session.
 fn taken() -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable).caused_by("the new session's id is taken")
-}
-
-impl From<StoreError> for Rejection {
-    fn from(error: StoreError) -> Self {
-        Self::from(RejectionKind::StoreUnavailable).caused_by(error)
-    }
 }

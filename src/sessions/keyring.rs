@@ -14,7 +14,7 @@ const REFETCH_AFTER: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Keyring {
     keys: RwLock<Vec<TagKey>>,
-    fetched_at: Mutex<Option<Instant>>,
+    last_fetch: Mutex<Option<(Instant, Result<(), StoreError>)>>,
 }
 
 /// What a token's tag says.
@@ -29,10 +29,16 @@ pub(super) enum Tag {
 impl Keyring {
     pub(super) fn judge(&self, token: &Token) -> Tag {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        match keys.iter().find(|key| key.id() == token.key_id()) {
-            None => Tag::Unknown,
-            Some(key) if token.has_tag_of(key) => Tag::Genuine,
-            Some(_) => Tag::Forged,
+        let mut named = keys
+            .iter()
+            .filter(|key| key.id() == token.key_id())
+            .peekable();
+        if named.peek().is_none() {
+            Tag::Unknown
+        } else if named.any(|key| token.has_tag_of(key)) {
+            Tag::Genuine
+        } else {
+            Tag::Forged
         }
     }
 
@@ -45,25 +51,28 @@ impl Keyring {
             .cloned()
     }
 
-    /// Fetches the keys, once for all who want them and not too often.
+    /// Fetches the keys, once for all who want them and not too often, whether it works or not.
     pub(super) async fn fetch<S: SessionStore>(
         &self,
         store: &S,
         offer: TagKey,
     ) -> Result<(), StoreError> {
-        let mut fetched_at = self.fetched_at.lock().await;
-        if fetched_at.is_none_or(|at| at.elapsed() >= REFETCH_AFTER) {
-            let fetched = store.tag_keys(offer).await?;
-            self.add(fetched);
-            *fetched_at = Some(Instant::now());
+        let mut last_fetch = self.last_fetch.lock().await;
+        match &*last_fetch {
+            Some((at, outcome)) if at.elapsed() < REFETCH_AFTER => outcome.clone(),
+            _ => {
+                let fetched = store.tag_keys(offer).await;
+                let outcome = fetched.map(|keys| self.add(keys));
+                *last_fetch = Some((Instant::now(), outcome.clone()));
+                outcome
+            }
         }
-        Ok(())
     }
 
     /// Keys that the store has lost stay: tokens tagged with them are still about.
     fn add(&self, fetched: Vec<TagKey>) {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        keys.retain(|known| fetched.iter().all(|key| key.id() != known.id()));
+        keys.retain(|known| !fetched.contains(known));
         keys.extend(fetched);
     }
 }

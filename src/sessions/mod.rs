@@ -21,7 +21,7 @@ pub use self::revocation::Revocation;
 pub use self::session_key::{SessionKeyError, SessionKeys};
 pub use crate::session::DataError;
 use crate::session::to_json;
-use crate::store::{Revoke, RevokeReason, SessionStore, Target};
+use crate::store::{RevokeReason, SessionStore, Target};
 use crate::time::Clock;
 use crate::token::Token;
 use crate::{Identity, Rejection, RejectionKind, Session, SessionId};
@@ -31,7 +31,7 @@ const SHUTDOWN_DEADLINES: u32 = 20;
 
 /// All sessions of an application, as seen from one node of it.
 ///
-/// It makes the layer and the login service, and is what handlers use to log out. Clones are
+/// The layer and the login service are made of it, and handlers use it to log out. Clones are
 /// handles to the same node; keep one per process. It can be made outside a runtime; what goes on
 /// in the background starts with the first use and ends with the last handle.
 ///
@@ -142,8 +142,8 @@ impl<S: SessionStore> Sessions<S> {
         target: impl Into<Target>,
         reason: RevokeReason,
     ) -> Result<Revocation, Rejection> {
-        let revoke = Revoke::new(target, reason);
-        let revocation = tokio::spawn(Arc::clone(&self.node).revoke(revoke));
+        let revoke = self.node.start_revoking(target.into(), reason);
+        let revocation = tokio::spawn(Arc::clone(&self.node).finish_revoking(revoke));
         revocation.await.unwrap_or_else(|stopped| {
             Err(Rejection::from(RejectionKind::StoreUnavailable).caused_by(stopped))
         })
@@ -199,7 +199,7 @@ impl<S: SessionStore> Sessions<S> {
     /// # Errors
     ///
     /// If the store does not keep them, or could not tell.
-    pub async fn session_keys(&self, user: &Identity) -> Result<SessionKeys, SessionKeyError> {
+    pub async fn session_key(&self, user: &Identity) -> Result<SessionKeys, SessionKeyError> {
         self.node.session_keys(user).await
     }
 
@@ -219,7 +219,8 @@ impl<S: SessionStore> Sessions<S> {
     /// deadlines (5 s by default); it then goes on in the background.
     pub async fn shutdown(&self) -> Result<(), Rejection> {
         self.node.start();
-        let limit = self.node.config.store_deadline * SHUTDOWN_DEADLINES;
+        let deadline = self.node.config.store_deadline;
+        let limit = deadline.saturating_mul(SHUTDOWN_DEADLINES);
         timeout(limit, self.node.background.flush())
             .await
             .map_err(|late| Rejection::from(RejectionKind::StoreUnavailable).caused_by(late))

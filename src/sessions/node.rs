@@ -1,7 +1,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::timeout;
 
 use super::background::Background;
@@ -10,7 +10,7 @@ use super::keyring::{Keyring, Tag};
 use crate::cache::{Answer, Cache, Gone};
 use crate::session::{Session, StoreState, Verdict, decide};
 use crate::store::{SessionStore, StoreError, StoreErrorKind, TagKey, Timestamp};
-use crate::time::Clock;
+use crate::time::{Clock, Uptime};
 use crate::token::Token;
 use crate::{Rejection, RejectionKind, SessionId, trace};
 
@@ -23,6 +23,8 @@ pub(crate) struct Node<S> {
     pub(super) keyring: Keyring,
     pub(super) background: Background,
     loads: Semaphore,
+    /// Set once the store's clock is known; nothing is decided before.
+    has_store_clock: OnceCell<()>,
 }
 
 impl<S: SessionStore> Node<S> {
@@ -32,6 +34,7 @@ impl<S: SessionStore> Node<S> {
             loads: Semaphore::new(config.loads_in_flight.min(Semaphore::MAX_PERMITS)),
             background: Background::new(config.pending_revocations),
             keyring: Keyring::default(),
+            has_store_clock: OnceCell::new(),
             store,
             config,
             clock,
@@ -41,14 +44,14 @@ impl<S: SessionStore> Node<S> {
     /// Decides from what is known on this node; `None` if the store has to be asked.
     pub(crate) fn check_now(self: &Arc<Self>, token: &Token) -> Option<Result<Session, Rejection>> {
         let id = token.id();
-        let now = self.clock.now();
+        let now = self.clock.read();
         let Some(session) = self.cache.get(id) else {
-            return self.check_unknown(token, id, now).map(Err);
+            return self.check_unknown(token, id, now.local).map(Err);
         };
-        let state = self.cache.link.state(now);
-        match decide(&session.facts(), now, state, &self.config.freshness) {
+        let link = self.cache.link(now.local);
+        match decide(&session.facts(), now, link, &self.config.freshness) {
             Verdict::Valid { refresh } => {
-                self.use_session(&session, now, refresh);
+                self.use_session(&session, now.fleet, refresh);
                 Some(Ok(session))
             }
             Verdict::Invalid(reason) => Some(Err(RejectionKind::from(reason).into())),
@@ -64,6 +67,7 @@ impl<S: SessionStore> Node<S> {
         self.start();
         let id = token.id();
         let question = async {
+            self.learn_clock().await?;
             if self.cache.get(id).is_none() && self.keyring.judge(token) == Tag::Unknown {
                 self.fetch_keys().await?;
                 if self.keyring.judge(token) == Tag::Forged {
@@ -93,19 +97,13 @@ impl<S: SessionStore> Node<S> {
         if error.kind() == StoreErrorKind::Corrupt {
             return Err(refusal(id, error));
         }
-        match self.cache.known(id, self.clock.now()) {
+        match self.cache.known(id) {
             Some(Answer::Live(session)) => self
                 .settle(session, StoreState::Silent)
                 .map_err(|rejection| rejection.caused_by(error)),
             Some(Answer::Gone(gone)) => Err(gone.into()),
             Some(Answer::Failed(_)) | None => Err(refusal(id, error)),
         }
-    }
-
-    /// Asks the store about a session in the background, so that no request has to wait for it.
-    pub(super) async fn refresh(&self, session: Session) {
-        self.load(session.id()).await;
-        session.end_refresh();
     }
 
     /// Asks the store within the deadline, and tells the operator if it cannot tell.
@@ -133,26 +131,44 @@ impl<S: SessionStore> Node<S> {
         self.ask(self.store.now()).await.map(drop)
     }
 
-    pub(super) async fn fetch_keys(&self) -> Result<(), StoreError> {
-        let mut random = [0; 17];
-        fill_random(&mut random)?;
-        let [id, secret @ ..] = random;
-        self.keyring
-            .fetch(&self.store, TagKey::new(id, secret))
-            .await
+    /// Learns the fleet's clock from the store, once.
+    pub(super) async fn learn_clock(&self) -> Result<(), StoreError> {
+        let learn = async || {
+            let store_now = self.store.now().await?;
+            self.clock.follow(store_now);
+            Ok(())
+        };
+        self.has_store_clock.get_or_try_init(learn).await.copied()
     }
 
-    async fn load(&self, id: SessionId) -> Answer {
+    pub(super) async fn fetch_keys(&self) -> Result<(), StoreError> {
+        let mut secret = [0; 16];
+        fill_random(&mut secret)?;
+        let offer = TagKey::new(key_id(self.clock.now()), secret);
+        self.keyring.fetch(&self.store, offer).await
+    }
+
+    pub(super) async fn load(&self, id: SessionId) -> Answer {
         let load = || {
             self.ask(async {
                 let _permit = self.loads.acquire().await;
+                self.tell_before_load(id).await?;
                 self.store.load(id).await
             })
         };
-        self.cache.load(id, load, || self.clock.now()).await
+        self.cache.load(id, load, || self.clock.uptime()).await
     }
 
-    fn check_unknown(&self, token: &Token, id: SessionId, now: Timestamp) -> Option<Rejection> {
+    /// Has the store know of a use before it is asked, so that it does not call the session idle.
+    async fn tell_before_load(&self, id: SessionId) -> Result<(), StoreError> {
+        let held = self.cache.get(id);
+        if let Some(touch) = held.and_then(|session| session.untold()) {
+            self.store.touch(touch).await?;
+        }
+        Ok(())
+    }
+
+    fn check_unknown(&self, token: &Token, id: SessionId, now: Uptime) -> Option<Rejection> {
         match self.keyring.judge(token) {
             Tag::Forged => Some(RejectionKind::SessionMalformed.into()),
             Tag::Genuine | Tag::Unknown => self.cache.gone(id, now).map(Rejection::from),
@@ -160,10 +176,10 @@ impl<S: SessionStore> Node<S> {
     }
 
     fn settle(self: &Arc<Self>, session: Session, state: StoreState) -> Result<Session, Rejection> {
-        let now = self.clock.now();
+        let now = self.clock.read();
         match decide(&session.facts(), now, state, &self.config.freshness) {
             Verdict::Valid { .. } => {
-                self.use_session(&session, now, false);
+                self.use_session(&session, now.fleet, false);
                 Ok(session)
             }
             Verdict::Invalid(reason) => Err(RejectionKind::from(reason).into()),
@@ -173,12 +189,19 @@ impl<S: SessionStore> Node<S> {
 
     fn use_session(self: &Arc<Self>, session: &Session, now: Timestamp, refresh: bool) {
         if let Some(touch) = session.note_use(now) {
-            self.background.touch(session, touch);
+            self.tell_later(session, touch);
         }
         if refresh && session.start_refresh() {
-            self.background.refresh(session);
+            self.refresh_soon(session.id());
         }
     }
+}
+
+/// A key that replaces a lost one must not have its id, or the tokens of the lost one would look
+/// forged: ids count quarters of a day, and come around after more than two lifetimes.
+fn key_id(now: Timestamp) -> u8 {
+    const QUARTER_DAY: u64 = 6 * 60 * 60;
+    (now.as_secs() / QUARTER_DAY).to_le_bytes()[0]
 }
 
 impl From<Gone> for Rejection {

@@ -1,13 +1,18 @@
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::sleep;
+
 use super::node::Node;
-use crate::store::{Revoke, SessionStore, StoreError};
+use crate::store::{Revoke, RevokeReason, SessionStore, StoreError, StoreErrorKind, Target};
 use crate::{Rejection, RejectionKind, trace};
 
-/// A revocation that comes late spares sessions issued later than this after it was asked for:
-/// enough for nodes whose clocks differ.
+/// A revocation that reaches the store late spares sessions issued later than this after it was
+/// asked for: enough for nodes whose clocks differ.
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
+/// Pause before a pending revocation is tried again.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// How far a revocation has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,39 +24,85 @@ pub enum Revocation {
 }
 
 impl<S: SessionStore> Node<S> {
-    /// Ends sessions on this node at once, then in the store.
-    pub(super) async fn revoke(self: Arc<Self>, revoke: Revoke) -> Result<Revocation, Rejection> {
+    /// Ends sessions on this node at once. [`finish_revoking`](Self::finish_revoking) has to follow.
+    pub(super) fn start_revoking(self: &Arc<Self>, target: Target, reason: RevokeReason) -> Revoke {
         self.start();
+        let revoke = Revoke {
+            issued_by: Some(self.clock.now().after(CLOCK_SKEW)),
+            ..Revoke::new(target, reason)
+        };
         self.cache.revoking(&revoke);
+        revoke
+    }
+
+    /// Ends sessions in the store, now or later.
+    pub(super) async fn finish_revoking(
+        self: Arc<Self>,
+        revoke: Revoke,
+    ) -> Result<Revocation, Rejection> {
         match self.write_revocation(&revoke).await {
             Ok(ended) => Ok(Revocation::Done(ended)),
-            Err(error) => self.postpone(&revoke, error),
+            Err(error) if self.postpone(&revoke) => {
+                trace::revocation_pending(&error);
+                Ok(Revocation::Pending)
+            }
+            Err(error) => {
+                self.cache.not_revoked(&revoke, self.clock.uptime());
+                Err(error.into())
+            }
         }
     }
 
-    /// Writes a revocation that the cache knows of to the store.
-    pub(super) async fn write_revocation(&self, revoke: &Revoke) -> Result<usize, StoreError> {
-        let ended = self.ask(self.store.revoke(revoke.clone())).await?;
-        let now = self.clock.now();
-        self.cache
-            .revoked(revoke, &ended, now, self.config.store_deadline);
+    async fn write_revocation(&self, revoke: &Revoke) -> Result<usize, StoreError> {
+        let written = self.within_deadline(self.store.revoke(revoke.clone()));
+        let ended = written.await?;
+        let memory = self.config.store_deadline.max(self.config.freshness.grace);
+        (self.cache).revoked(revoke, &ended, self.clock.uptime(), memory);
         Ok(ended.len())
     }
 
-    fn postpone(&self, revoke: &Revoke, error: StoreError) -> Result<Revocation, Rejection> {
-        let now = self.clock.now();
-        let late = Revoke {
-            issued_by: Some(now.after(CLOCK_SKEW)),
-            ..revoke.clone()
+    /// Has a revocation, and those of the sessions that took its session's place, tried until the
+    /// store takes it; `false` if too many are pending.
+    fn postpone(self: &Arc<Self>, revoke: &Revoke) -> bool {
+        let Some(permit) = self.background.permit_to_revoke() else {
+            return false;
         };
-        self.cache.revoking(&late);
-        let queued = self.background.revoke(late.clone());
-        self.cache.not_revoked(revoke, now);
-        if queued {
-            trace::revocation_pending();
-            return Ok(Revocation::Pending);
+        tokio::spawn(write_later(Arc::downgrade(self), revoke.clone(), permit));
+        if let Target::Session(id) = revoke.target
+            && let Some(successor) = self.cache.successor(id)
+        {
+            let of_successor = Revoke {
+                target: successor.into(),
+                ..revoke.clone()
+            };
+            self.cache.revoking(&of_successor);
+            self.postpone(&of_successor);
         }
-        self.cache.not_revoked(&late, now);
-        Err(Rejection::from(RejectionKind::StoreUnavailable).caused_by(error))
+        true
+    }
+}
+
+async fn write_later<S: SessionStore>(
+    node: Weak<Node<S>>,
+    revoke: Revoke,
+    _permit: OwnedSemaphorePermit,
+) {
+    while let Some(node) = node.upgrade() {
+        let turn = node.background.turn().await;
+        let written = node.write_revocation(&revoke).await;
+        drop(turn);
+        match written {
+            Err(error) if error.kind() == StoreErrorKind::Unavailable => drop(node),
+            // This node keeps refusing what the store cannot be told to end.
+            Err(error) => return trace::store_failed(&error),
+            Ok(_) => return,
+        }
+        sleep(AGAIN_AFTER).await;
+    }
+}
+
+impl From<StoreError> for Rejection {
+    fn from(error: StoreError) -> Self {
+        Self::from(RejectionKind::StoreUnavailable).caused_by(error)
     }
 }

@@ -2,6 +2,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 use super::node::Node;
 use crate::store::{PutSessionKey, SessionStore, StoreError};
 use crate::{Identity, SessionKey};
@@ -42,6 +44,7 @@ impl<S: SessionStore> Node<S> {
         let put = PutSessionKey::new(
             user.clone(),
             key.expose().as_bytes().to_vec(),
+            fingerprint(key),
             self.config.lifetime,
             PREVIOUS_KEPT,
         );
@@ -74,6 +77,12 @@ impl<S: SessionStore> Node<S> {
     }
 }
 
+/// A key has 128 random bits, so that its digest does not give it away.
+fn fingerprint(key: &SessionKey) -> [u8; 16] {
+    let digest = Sha256::digest(key.expose());
+    std::array::from_fn(|i| digest[i])
+}
+
 /// A session_key can be neither kept nor read.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -93,7 +102,8 @@ impl From<StoreError> for SessionKeyError {
 impl fmt::Display for SessionKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotKept => "session_keys are not kept in a store that other processes can read",
+            Self::NotKept => "session_keys are not kept: other processes can read the store, and there is no key to \
+                 seal them with",
             Self::Unavailable(_) => "session_key not available",
         })
     }

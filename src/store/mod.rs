@@ -25,14 +25,16 @@ mod error;
 mod feed;
 mod memory;
 mod operation;
+mod session_key;
 
 pub use self::any::AnyStore;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::feed::{Feed, FeedEvent, FeedSender};
 pub use self::memory::MemoryStore;
 pub use self::operation::{
-    Insert, Inserted, Loaded, PutSessionKey, Retire, Revoke, RevokeReason, Rotate, Rotated, Target,
+    Insert, Inserted, Loaded, Retire, Revoke, RevokeReason, Rotate, Rotated, Target,
 };
+pub use self::session_key::PutSessionKey;
 pub use crate::session::{EndReason, Record, Touch};
 pub use crate::time::Timestamp;
 pub use crate::token::TagKey;
@@ -43,6 +45,10 @@ use crate::{Identity, SessionId};
 /// Each method is one atomic operation on the sessions of one user. A store compares with its own
 /// clock, which is the fleet's clock. It sets no deadline: callers do, and may drop a future at
 /// any point, after which the operation has happened or not.
+///
+/// A damaged record is the matter of its own session: [`load`](Self::load) of it fails with
+/// [`Corrupt`](StoreErrorKind::Corrupt), [`revoke`](Self::revoke) overwrites it, and whatever
+/// concerns all sessions of a user passes over it.
 ///
 /// # Errors
 ///

@@ -66,9 +66,25 @@ pub enum Loaded {
     /// The session is live.
     Live(Record),
     /// The session is over.
-    Ended(EndReason),
+    Ended {
+        /// Why.
+        reason: EndReason,
+        /// Since when.
+        at: Timestamp,
+    },
     /// No such session was ever there, or it is long forgotten.
     NeverSeen,
+}
+
+impl Loaded {
+    /// Why the session is over, if it is and the store remembers.
+    #[must_use]
+    pub const fn end_reason(&self) -> Option<EndReason> {
+        match self {
+            Self::Ended { reason, .. } => Some(*reason),
+            Self::Live(_) | Self::NeverSeen => None,
+        }
+    }
 }
 
 /// A session to put in the place of another.
@@ -119,7 +135,7 @@ pub enum Target {
     Session(SessionId),
     /// Every session of a user.
     User(Identity),
-    /// Every session of a user but this one and its successor.
+    /// Every session of a user but this one and what took its place.
     Others {
         /// The user.
         user: Identity,
@@ -200,45 +216,5 @@ impl From<RevokeReason> for EndReason {
             RevokeReason::KickedOut => Self::KickedOut,
             RevokeReason::Replaced => Self::Replaced,
         }
-    }
-}
-
-/// A session_key to keep, as the bytes that a store may see.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct PutSessionKey {
-    /// Whose key it is.
-    pub user: Identity,
-    /// The key, sealed where the store is shared.
-    pub key: Vec<u8>,
-    /// How long it is kept.
-    pub keep: Duration,
-    /// How long the one before it is kept from now on.
-    pub keep_previous: Duration,
-}
-
-impl PutSessionKey {
-    /// A key to keep for `keep`, and the one before it for `keep_previous`.
-    #[must_use]
-    pub const fn new(
-        user: Identity,
-        key: Vec<u8>,
-        keep: Duration,
-        keep_previous: Duration,
-    ) -> Self {
-        Self {
-            user,
-            key,
-            keep,
-            keep_previous,
-        }
-    }
-}
-
-impl std::fmt::Debug for PutSessionKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PutSessionKey")
-            .field("user", &self.user)
-            .finish_non_exhaustive()
     }
 }

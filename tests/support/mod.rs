@@ -17,7 +17,7 @@ pub mod world;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tower_wx_session::store::{
     Feed, Insert, Inserted, Loaded, MemoryStore, PutSessionKey, Record, Revoke, Rotate, Rotated,
@@ -52,6 +52,8 @@ pub struct HookedStore {
     after: Hook,
     calls: Arc<[AtomicUsize; 11]>,
     is_shared: bool,
+    has_dead_links: bool,
+    keys: Option<MemoryStore>,
 }
 
 impl HookedStore {
@@ -63,6 +65,8 @@ impl HookedStore {
             after: nothing,
             calls: Arc::default(),
             is_shared: false,
+            has_dead_links: false,
+            keys: None,
         }
     }
 
@@ -94,6 +98,22 @@ impl HookedStore {
         }
     }
 
+    /// Has every link end as soon as it is there.
+    pub fn with_dead_links(self) -> Self {
+        Self {
+            has_dead_links: true,
+            ..self
+        }
+    }
+
+    /// Keeps the tag keys somewhere else, where they can be lost.
+    pub fn with_keys_of(self, keys: MemoryStore) -> Self {
+        Self {
+            keys: Some(keys),
+            ..self
+        }
+    }
+
     /// How often an operation was asked for.
     pub fn calls(&self, op: Op) -> usize {
         self.calls[op as usize].load(Ordering::SeqCst)
@@ -110,6 +130,17 @@ impl HookedStore {
         (self.after)(op).await?;
         answer
     }
+}
+
+/// A store that is down whenever the switch is on.
+pub fn switchable(store: HookedStore) -> (HookedStore, Arc<AtomicBool>) {
+    let switch = Arc::new(AtomicBool::new(false));
+    let is_down = Arc::clone(&switch);
+    let store = store.before(move |_| {
+        let is_down = is_down.load(Ordering::SeqCst);
+        async move { if is_down { Err(down()) } else { Ok(()) } }
+    });
+    (store, switch)
 }
 
 /// The failure of a store that is down.
@@ -153,7 +184,8 @@ impl SessionStore for HookedStore {
     }
 
     async fn tag_keys(&self, offer: TagKey) -> Result<Vec<TagKey>, StoreError> {
-        self.step(Op::TagKeys, self.inner.tag_keys(offer)).await
+        let keys = self.keys.as_ref().unwrap_or(&self.inner);
+        self.step(Op::TagKeys, keys.tag_keys(offer)).await
     }
 
     async fn now(&self) -> Result<Timestamp, StoreError> {
@@ -161,7 +193,9 @@ impl SessionStore for HookedStore {
     }
 
     async fn subscribe(&self) -> Result<Feed, StoreError> {
-        self.step(Op::Subscribe, self.inner.subscribe()).await
+        let feed = self.step(Op::Subscribe, self.inner.subscribe()).await?;
+        let dead = Feed::channel(1).1;
+        Ok(if self.has_dead_links { dead } else { feed })
     }
 
     fn is_shared(&self) -> bool {

@@ -80,8 +80,10 @@ mod tests {
         let (day, now) = (Duration::from_secs(86_400), Timestamp::from_millis(1));
         let user = Identity::new("appid", "openid");
         for login in 0..1000u32 {
-            let key = (login / 2).to_be_bytes().to_vec();
-            let put = PutSessionKey::new(user.clone(), key, 30 * day, day);
+            let key = (login / 2).to_be_bytes();
+            let mut fingerprint = [0; 16];
+            fingerprint[..4].copy_from_slice(&key);
+            let put = PutSessionKey::new(user.clone(), key.to_vec(), fingerprint, 30 * day, day);
             shard.put_session_key(put, now);
         }
         assert_eq!(shard.agenda.len(), 1);

@@ -1,4 +1,5 @@
 use std::collections::{HashMap, VecDeque};
+use std::iter;
 
 use super::agenda::Agenda;
 use super::user::User;
@@ -27,6 +28,7 @@ pub(super) enum Slot {
     Kept(Record),
     Revoked {
         reason: EndReason,
+        at: Timestamp,
         until: Timestamp,
     },
 }
@@ -67,10 +69,16 @@ impl Shard {
         match self.sessions.get(&id) {
             None => Loaded::NeverSeen,
             Some(Slot::Revoked { until, .. }) if now >= *until => Loaded::NeverSeen,
-            Some(Slot::Revoked { reason, .. }) => Loaded::Ended(*reason),
+            Some(Slot::Revoked { reason, at, .. }) => Loaded::Ended {
+                reason: *reason,
+                at: *at,
+            },
             Some(Slot::Kept(record)) => match record.ended(now) {
                 Some(_) if now >= record.kept_until() => Loaded::NeverSeen,
-                Some(reason) => Loaded::Ended(reason),
+                Some(reason) => Loaded::Ended {
+                    reason,
+                    at: record.end(),
+                },
                 None => Loaded::Live(record.clone()),
             },
         }
@@ -78,7 +86,7 @@ impl Shard {
 
     pub(super) fn touch(&mut self, touch: &Touch, now: Timestamp) -> bool {
         match self.sessions.get_mut(&touch.id) {
-            Some(Slot::Kept(record)) => now < record.kept_until() && record.touch(touch),
+            Some(Slot::Kept(record)) => record.touch(touch, now),
             _ => false,
         }
     }
@@ -92,7 +100,7 @@ impl Shard {
                 return Rotated::Ended(EndReason::Replaced);
             }
             Loaded::Live(record) => record,
-            Loaded::Ended(reason) => return Rotated::Ended(reason),
+            Loaded::Ended { reason, .. } => return Rotated::Ended(reason),
             Loaded::NeverSeen => return Rotated::NeverSeen,
         };
         let retire = Retire::new(rotate.old, rotate.grace);
@@ -180,7 +188,7 @@ impl Shard {
         let excess = current.len().saturating_sub(room);
         let oldest = current[..excess].to_vec();
         for id in &oldest {
-            self.overwrite(*id, RevokeReason::Replaced.into());
+            self.overwrite(*id, RevokeReason::Replaced.into(), now);
         }
         oldest
     }
@@ -190,11 +198,16 @@ impl Shard {
             Target::Session(id) => vec![*id],
             Target::User(user) => self.sessions_of(user).collect(),
             Target::Others { user, keep } => {
-                let successor = self.record(*keep).and_then(|record| record.successor);
-                let stays = |id: &SessionId| id == keep || Some(*id) == successor;
-                self.sessions_of(user).filter(|id| !stays(id)).collect()
+                let line: Vec<_> =
+                    iter::successors(Some(*keep), |id| self.successor(*id)).collect();
+                let others = self.sessions_of(user).filter(|id| !line.contains(id));
+                others.collect()
             }
         }
+    }
+
+    fn successor(&self, id: SessionId) -> Option<SessionId> {
+        self.record(id)?.successor
     }
 
     fn revoke_one(
@@ -215,16 +228,17 @@ impl Shard {
             next = record
                 .successor
                 .filter(|_| matches!(revoke.target, Target::Session(_)));
-            self.overwrite(id, revoke.reason.into());
+            self.overwrite(id, revoke.reason.into(), now);
             revoked.push(id);
         }
     }
 
     /// Puts the reason in the place of the record.
-    fn overwrite(&mut self, id: SessionId, reason: EndReason) {
+    fn overwrite(&mut self, id: SessionId, reason: EndReason, at: Timestamp) {
         if let Some(record) = self.record(id).cloned() {
             let until = record.absolute_end.max(record.kept_until());
-            self.sessions.insert(id, Slot::Revoked { reason, until });
+            self.sessions
+                .insert(id, Slot::Revoked { reason, at, until });
             self.forget_session_of(id, &record);
             self.revoked.push_back(id);
             self.forget_oldest_revoked();

@@ -9,10 +9,16 @@ use crate::SessionId;
 pub(super) struct User {
     /// The sessions that were not revoked, oldest first.
     sessions: BTreeSet<(Timestamp, SessionId)>,
-    /// Newest first, each with the end of its keeping.
-    keys: Vec<(Vec<u8>, Timestamp)>,
+    /// Newest first.
+    keys: Vec<Key>,
     /// When the keys are looked at again: once for all of them.
     pub(super) keys_due: Option<Entry>,
+}
+
+struct Key {
+    key: Vec<u8>,
+    fingerprint: [u8; 16],
+    until: Timestamp,
 }
 
 impl User {
@@ -31,29 +37,34 @@ impl User {
     pub(super) fn put_key(&mut self, put: PutSessionKey, now: Timestamp) {
         let until = now.after(put.keep);
         match self.keys.first_mut() {
-            Some(newest) if newest.0 == put.key => newest.1 = until,
+            Some(newest) if newest.fingerprint == put.fingerprint => newest.until = until,
             newest => {
                 if let Some(previous) = newest {
-                    previous.1 = previous.1.min(now.after(put.keep_previous));
+                    previous.until = previous.until.min(now.after(put.keep_previous));
                 }
-                self.keys.insert(0, (put.key, until));
+                let key = Key {
+                    key: put.key,
+                    fingerprint: put.fingerprint,
+                    until,
+                };
+                self.keys.insert(0, key);
                 self.keys.truncate(2);
             }
         }
     }
 
     pub(super) fn keys(&self, now: Timestamp) -> Vec<Vec<u8>> {
-        let kept = self.keys.iter().filter(|(_, until)| now < *until);
-        kept.map(|(key, _)| key.clone()).collect()
+        let kept = self.keys.iter().filter(|key| now < key.until);
+        kept.map(|key| key.key.clone()).collect()
     }
 
     pub(super) fn drop_old_keys(&mut self, now: Timestamp) {
-        self.keys.retain(|(_, until)| now < *until);
+        self.keys.retain(|key| now < key.until);
     }
 
     /// When the first of the keys has been kept long enough.
     pub(super) fn first_key_end(&self) -> Option<Timestamp> {
-        self.keys.iter().map(|(_, until)| *until).min()
+        self.keys.iter().map(|key| key.until).min()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -71,7 +71,12 @@ async fn put<F: Fixture>(
     keep: Duration,
     keep_previous: Duration,
 ) -> Outcome {
-    let put = PutSessionKey::new(user.clone(), key.to_vec(), keep, keep_previous);
+    let mut fingerprint = [0; 16];
+    fingerprint
+        .iter_mut()
+        .zip(key)
+        .for_each(|(to, from)| *to = *from);
+    let put = PutSessionKey::new(user.clone(), key.to_vec(), fingerprint, keep, keep_previous);
     Ok(suite.store.put_session_key(put).await?)
 }
 

@@ -109,7 +109,7 @@ impl<'a, F: Fixture> Suite<'a, F> {
     /// The session is over for this reason.
     pub(super) async fn ended(&self, id: SessionId, reason: EndReason) -> Outcome {
         let loaded = self.store.load(id).await?;
-        ensure_eq!(loaded, Loaded::Ended(reason), "a session that is over");
+        ensure_eq!(loaded.end_reason(), Some(reason), "a session that is over");
         Ok(())
     }
 
@@ -141,7 +141,7 @@ impl<'a, F: Fixture> Suite<'a, F> {
             self.wait_until(instant).await?;
             let loaded = self.store.load(id).await?;
             let late = self.now().await? >= end;
-            let ended = loaded == Loaded::Ended(reason);
+            let ended = loaded.end_reason() == Some(reason);
             ensure!(ended || late, "expected to end as {reason:?}: {loaded:?}");
         }
         Ok(())
