@@ -13,14 +13,17 @@
 //! | `LIFETIME_SECONDS` | how long a session lasts in any case | `2592000` |
 //! | `REFUSAL` | what refusals look like: `json`, `ok_json`, `wafer` | `json` |
 //! | `RUST_LOG` | what is logged | `info` |
+//!
+//! SIGTERM or Ctrl-C ends it: requests in flight get 5 s.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a program talks to whoever started it"
 )]
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
@@ -29,6 +32,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tower_wx_session::login::Login;
 use tower_wx_session::response::Preset;
 use tower_wx_session::sessions::Revocation;
@@ -36,17 +40,15 @@ use tower_wx_session::store::{AnyStore, MemoryStore, RevokeReason};
 use tower_wx_session::test_util::FakeWeChat;
 use tower_wx_session::wechat::WeChat;
 use tower_wx_session::{Rejection, Session, SessionId, SessionLayer, Sessions, TokenSource};
+use tracing_subscriber::EnvFilter;
 
 type AppState = Sessions<AnyStore>;
 
+/// How long requests in flight may hold up the end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
-        )
-        .with_writer(io::stderr)
-        .init();
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -57,6 +59,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), String> {
+    log()?;
     let settings = Settings::from_env()?;
     let sessions = Sessions::builder(settings.store)
         .idle_timeout(settings.idle_timeout)
@@ -65,14 +68,10 @@ async fn run() -> Result<(), String> {
         .map_err(|error| error.to_string())?;
 
     // The fake ends when it is dropped, so it is kept until the server has.
-    let fake = FakeWeChat::start()
-        .await
-        .map_err(|error| format!("cannot start the fake WeChat: {error}"))?;
+    let mut fake = None;
     let wechat = match settings.wechat {
         Some(wechat) => wechat,
-        None => WeChat::new(fake.appid(), fake.secret())
-            .with_base_url(fake.base_url())
-            .map_err(|error| error.to_string())?,
+        None => at(fake.insert(start_fake().await?))?,
     };
 
     let app = app(sessions.clone(), wechat, settings.refusal);
@@ -83,11 +82,44 @@ async fn run() -> Result<(), String> {
     let asked_to_stop = asked_to_stop().map_err(|error| error.to_string())?;
     println!("listening on http://{address}");
 
-    axum::serve(listener, app)
-        .with_graceful_shutdown(asked_to_stop)
+    serve(listener, app, asked_to_stop)
         .await
         .map_err(|error| error.to_string())?;
     sessions.shutdown().await.map_err(|error| error.to_string())
+}
+
+async fn start_fake() -> Result<FakeWeChat, String> {
+    let fake = FakeWeChat::start().await;
+    fake.map_err(|error| format!("cannot start the fake WeChat: {error}"))
+}
+
+fn at(fake: &FakeWeChat) -> Result<WeChat, String> {
+    WeChat::new(fake.appid(), fake.secret())
+        .with_base_url(fake.base_url())
+        .map_err(|error| error.to_string())
+}
+
+/// Serves until it is asked to stop, and then until the requests in flight are answered; not for
+/// ever, because a client can stall in the middle of one.
+async fn serve(
+    listener: TcpListener,
+    app: Router,
+    asked_to_stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let stopping = Arc::new(Notify::new());
+    let stop = Arc::clone(&stopping);
+    let served = axum::serve(listener, app).with_graceful_shutdown(async move {
+        asked_to_stop.await;
+        stop.notify_one();
+    });
+    let out_of_patience = async {
+        stopping.notified().await;
+        tokio::time::sleep(PATIENCE).await;
+    };
+    tokio::select! {
+        served = served.into_future() => served,
+        () = out_of_patience => Ok(()),
+    }
 }
 
 fn app(sessions: AppState, wechat: WeChat, refusal: Preset) -> Router {
@@ -100,7 +132,8 @@ fn app(sessions: AppState, wechat: WeChat, refusal: Preset) -> Router {
         .route("/sessions", get(list))
         .route("/logout", post(logout))
         .route("/logout_everywhere", post(logout_everywhere))
-        .layer(layer)
+        // Not `.layer`: that would refuse unknown paths, too, instead of answering 404.
+        .route_layer(layer)
         .with_state(sessions)
         // What stands below the layer is not checked.
         .route("/public", get("open to everyone\n"))
@@ -193,6 +226,20 @@ fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// Writes events to stderr, in colours where people see them.
+fn log() -> Result<(), String> {
+    let filter = variable("RUST_LOG")?.unwrap_or_else(|| "info".to_owned());
+    let filter =
+        EnvFilter::try_new(&filter).map_err(|error| format!("RUST_LOG: {error}, in {filter:?}"))?;
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(!no_color && io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
+    Ok(())
+}
+
 /// What the environment says.
 struct Settings {
     listen: String,
@@ -220,7 +267,7 @@ impl Settings {
 fn store() -> Result<AnyStore, String> {
     match variable("STORE")?.as_deref() {
         None | Some("memory") => Ok(AnyStore::new(MemoryStore::new())),
-        Some(_) => Err("STORE: expected memory".to_owned()),
+        Some(other) => Err(format!("STORE: expected memory, not {other:?}")),
     }
 }
 
@@ -245,26 +292,31 @@ fn wechat() -> Result<Option<WeChat>, String> {
 }
 
 fn seconds(name: &str, default: u64) -> Result<Duration, String> {
-    match variable(name)?.map(|value| value.parse()) {
-        None => Ok(Duration::from_secs(default)),
-        Some(Ok(seconds @ 1..)) => Ok(Duration::from_secs(seconds)),
-        Some(_) => Err(format!(
-            "{name}: expected a whole number of seconds, at least 1"
+    let Some(value) = variable(name)? else {
+        return Ok(Duration::from_secs(default));
+    };
+    match value.parse() {
+        Ok(seconds @ 1..) => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!(
+            "{name}: expected a whole number of seconds, at least 1, not {value:?}"
         )),
     }
 }
 
 fn refusal() -> Result<Preset, String> {
-    let preset = variable("REFUSAL")?.map(|name| name.parse()).transpose();
-    let preset = preset.map_err(|error| format!("REFUSAL: {error}"))?;
-    Ok(preset.unwrap_or_default())
+    let Some(name) = variable("REFUSAL")? else {
+        return Ok(Preset::default());
+    };
+    name.parse()
+        .map_err(|error| format!("REFUSAL: {error}, not {name:?}"))
 }
 
-/// A variable; one that is empty counts as unset.
+/// A variable; one that is empty counts as unset. The value stays out of the error: it may be a
+/// secret.
 fn variable(name: &str) -> Result<Option<String>, String> {
     match std::env::var(name) {
         Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
         Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(error) => Err(format!("{name}: {error}")),
+        Err(std::env::VarError::NotUnicode(_)) => Err(format!("{name}: not valid UTF-8")),
     }
 }

@@ -18,7 +18,7 @@
 //! let sessions = Sessions::builder(MemoryStore::new()).build()?;      // or Sessions::new(MemoryStore::new())
 //! let app = axum::Router::new()
 //!     .route("/me", axum::routing::get(async |session: Session| session.openid().to_owned()))
-//!     .layer(SessionLayer::new(sessions.clone()))
+//!     .route_layer(SessionLayer::new(sessions.clone()))
 //!     .route_service("/login", Login::new(sessions.clone(), WeChat::new("appid", "secret")));
 //!
 //! // Without a client, such as in a test:

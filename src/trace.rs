@@ -39,6 +39,13 @@ pub(crate) fn on_login_failed(error: &(dyn Error + 'static)) {
     event!(error, error = %Chain(error), "on_login failed");
 }
 
+pub(crate) fn login_too_late() {
+    event!(
+        error,
+        "login ended by its deadline: the provider or on_login takes too long"
+    );
+}
+
 pub(crate) fn revocation_pending(error: &(dyn Error + 'static)) {
     event!(warn, error = %Chain(error), "revocation pending until the session store is back");
 }

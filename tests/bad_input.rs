@@ -6,19 +6,25 @@ mod support;
 
 use std::convert::Infallible;
 use std::fmt::Write;
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::{HeaderName, HeaderValue, Method, Request, Response};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http_body_util::{BodyExt, Full};
 use support::golden::{Golden, LAYER, LOGIN, golden};
 use support::http::{Answer, Server};
 use support::world::{App, SECOND, World};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_wx_session::login::Login;
 use tower_wx_session::response::Preset;
-use tower_wx_session::{Identity, Rejection, TokenSource};
+use tower_wx_session::store::MemoryStore;
+use tower_wx_session::wechat::WeChat;
+use tower_wx_session::{Identity, Rejection, Sessions, TokenSource};
 
 async fn start() -> (World, App, String) {
     let world = World::new().await;
@@ -390,6 +396,22 @@ async fn a_body_that_ends_too_early_spends_no_code() {
         "{answer}"
     );
     assert_eq!(world.fake.exchanges(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_stalls_is_a_bad_request_at_the_deadline() {
+    let sessions = Sessions::new(MemoryStore::new());
+    let login = Login::new(sessions, WeChat::new("appid", "secret"));
+    for (login, seconds) in [(login.clone(), 10), (login.with_deadline(2 * SECOND), 2)] {
+        let never = pending::<Option<Result<HeaderMap, Infallible>>>();
+        let body = Full::new(Bytes::from_static(b"{")).with_trailers(never);
+        let started = Instant::now();
+        let response = login.oneshot(Request::post("/").body(body).unwrap()).await;
+        let answer = Answer::read(response.unwrap().map(reqwest::Body::wrap).into()).await;
+        assert_refused(&answer, golden(LOGIN, "bad request"), "stalled");
+        let late = started.elapsed().checked_sub(seconds * SECOND);
+        assert!(late.is_some_and(|late| late.as_millis() < 10), "{late:?}");
+    }
 }
 
 #[tokio::test]

@@ -11,9 +11,13 @@
     reason = "a test fails by panicking"
 )]
 
-use std::io::{BufRead, BufReader, Read};
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+#[cfg(unix)]
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
@@ -152,6 +156,7 @@ async fn the_routes_do_what_the_readme_says() {
     }
     assert_eq!(server.send("GET", "/me", &other).await.0, 200);
     assert_eq!(server.send("GET", "/public", "nonsense").await.0, 200);
+    assert_eq!(server.send("GET", "/nowhere", "nonsense").await.0, 404);
     assert_eq!(server.terminate(), Some(0));
 }
 
@@ -204,24 +209,76 @@ fn a_bad_setting_ends_the_start_with_one_clear_line() {
         ("WX_APPID", "without a secret"),
         ("WX_SECRET", "canary without an appid"),
         ("WX_API_BASE", "http://127.0.0.1:1"),
+        ("RUST_LOG", "info=loud"),
     ];
     for (name, value) in rows {
-        let mut command = command(&[(name, value)]);
-        let mut child = command
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut line)
-            .unwrap();
-        assert_eq!(child.wait().unwrap().code(), Some(2), "{name}={value}");
-        assert_eq!(line.lines().count(), 1, "{line}");
-        assert!(line.contains(name), "{line}");
-        assert!(!line.contains("canary"), "{line}");
+        let line = refused_start(name, OsStr::new(value));
+        let echoes = line.contains(value);
+        assert_eq!(echoes, !name.starts_with("WX_"), "{line}");
     }
+}
+
+/// The one line with which the example ends when a variable has this value.
+#[track_caller]
+fn refused_start(name: &str, value: &OsStr) -> String {
+    let mut command = command(&[]);
+    let command = command.env(name, value).stdout(Stdio::null());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let stderr = child.stderr.as_mut().unwrap();
+    stderr.read_to_string(&mut line).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(2), "{name}={value:?}");
+    assert_eq!(line.lines().count(), 1, "{line}");
+    assert!(line.contains(name), "{line}");
+    assert!(!line.contains("canary"), "{line}");
+    line
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_text_is_named_and_not_shown() {
+    for name in ["WX_SECRET", "WX_APPID", "RUST_LOG", "LISTEN"] {
+        let line = refused_start(name, OsStr::from_bytes(b"canary\xff"));
+        assert_eq!(line, format!("{name}: not valid UTF-8\n"));
+    }
+}
+
+#[test]
+fn a_log_that_no_terminal_shows_has_no_colours() {
+    let mut command = command(&[("RUST_LOG", "trace")]);
+    let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    let mut line = String::new();
+    let stdout = child.stdout.as_mut().unwrap();
+    BufReader::new(stdout).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on http://").unwrap();
+    let request = b"POST /login HTTP/1.1\r\nhost: h\r\ncontent-length: 17\r\nconnection: close\r\n\r\n{\"code\":\"busy:1\"}";
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(request).unwrap();
+    stream.read_to_string(&mut String::new()).unwrap();
+    child.kill().unwrap();
+    let mut log = String::new();
+    let stderr = child.stderr.as_mut().unwrap();
+    stderr.read_to_string(&mut log).unwrap();
+    child.wait().unwrap();
+    assert!(log.contains("login provider failed"), "{log}");
+    assert!(!log.contains('\u{1b}'), "{log}");
+}
+
+#[tokio::test]
+async fn a_client_that_stalls_does_not_keep_it_from_ending() {
+    let mut server = Server::start(&[]);
+    let token = server.log_in("alice:1").await;
+    assert_eq!(server.send("GET", "/me", &token).await.0, 200);
+    let address = server.base.strip_prefix("http://").unwrap();
+    let mut stalled = TcpStream::connect(address).unwrap();
+    let half = b"POST /login HTTP/1.1\r\nhost: h\r\ncontent-length: 50\r\n\r\n{";
+    stalled.write_all(half).unwrap();
+    // Until the server has begun to read it: it answers a later request on another connection.
+    server.send("GET", "/me", &token).await;
+    let started = Instant::now();
+    assert_eq!(server.terminate(), Some(0));
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    assert!(took > Duration::from_secs(4), "{took:?}");
 }

@@ -4,7 +4,8 @@
 
 mod support;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,13 +18,14 @@ use support::Op;
 use support::golden::{Golden, LAYER, LOGIN, golden};
 use support::http::{Answer, Server, client};
 use support::world::{App, Gateway, HOUR, SECOND, World, until, within_ten_seconds};
+use tokio::time::Instant;
 use tower::ServiceExt;
 use tower_wx_session::login::{
-    ExchangeError, Exchanged, IdentityProvider, Login, LoginRequest, Refusal,
+    ExchangeError, ExchangeErrorKind, Exchanged, IdentityProvider, Login, LoginRequest, Refusal,
 };
 use tower_wx_session::response::Preset;
 use tower_wx_session::store::{MemoryStore, RevokeReason};
-use tower_wx_session::test_util::FakeWeChat;
+use tower_wx_session::test_util::{FakeWeChat, ManualClock};
 use tower_wx_session::wechat::WeChat;
 use tower_wx_session::{Identity, Session, SessionLayer, Sessions};
 
@@ -788,4 +790,129 @@ async fn a_full_memory_of_attempts_forgets_the_oldest_and_never_the_newest() {
         }
     }
     assert_eq!(exchanges.load(Ordering::SeqCst), 20_500);
+}
+
+/// Gives up on codes that name a wait, hangs on those that say so, and vouches for all others.
+struct Moody;
+
+impl IdentityProvider for Moody {
+    fn resolve<'a>(&'a self, _: Option<&'a str>) -> Option<&'a str> {
+        Some("wxa")
+    }
+
+    async fn exchange(&self, login: LoginRequest<'_>) -> Result<Exchanged, ExchangeError> {
+        if let Some(millis) = login.code().strip_prefix("wait-") {
+            let wait = Duration::from_millis(millis.parse().unwrap());
+            return Err(ExchangeError::new(ExchangeErrorKind::RateLimited(wait)));
+        }
+        if login.code().starts_with("hang") {
+            pending::<()>().await;
+        }
+        Ok(Exchanged::new(Identity::new("wxa", login.code())))
+    }
+}
+
+fn moody(clock: &ManualClock) -> Login<MemoryStore, Moody> {
+    let store = MemoryStore::with_clock(clock.clone());
+    let sessions = Sessions::builder(store).clock(clock.clone()).build();
+    Login::new(sessions.unwrap(), Moody)
+}
+
+/// Logs in without a server, so that tokio's time can stand still.
+async fn log_in_at(login: &Login<MemoryStore, Moody>, code: &str) -> Answer {
+    let request = Request::post("/").body(format!(r#"{{"code":"{code}"}}"#));
+    let response = login.clone().oneshot(request.unwrap()).await.unwrap();
+    Answer::read(response.map(reqwest::Body::wrap).into()).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn exchanges_that_hang_end_by_the_deadline_and_free_their_places() {
+    let login = moody(&ManualClock::new());
+    let started = Instant::now();
+    let hanging: Vec<_> = (0..64)
+        .map(|turn| {
+            let login = login.clone();
+            tokio::spawn(async move { log_in_at(&login, &format!("hang-{turn}")).await })
+        })
+        .collect();
+    tokio::time::sleep(SECOND).await;
+    let unavailable = golden(LOGIN, "provider unavailable");
+    assert_refused(&log_in_at(&login, "alice").await, unavailable);
+    // Who joins an attempt waits no longer than it lasts.
+    assert_refused(&log_in_at(&login, "hang-0").await, unavailable);
+    for hanging in hanging {
+        assert_refused(&hanging.await.unwrap(), unavailable);
+    }
+    let took = started.elapsed();
+    assert!(
+        took >= 10 * SECOND && took < 10 * SECOND + Duration::from_millis(10),
+        "{took:?}"
+    );
+
+    log_in_at(&login, "alice").await.token();
+    assert_rejected(&log_in_at(&login, "hang-0").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_login_that_hangs_ends_by_the_deadline() {
+    let login = moody(&ManualClock::new()).with_deadline(3 * SECOND);
+    let login = login.on_login(async |identity: &Identity| {
+        if identity.openid() == "bob" {
+            pending::<()>().await;
+        }
+        Ok(())
+    });
+    let started = Instant::now();
+    let refusal = log_in_at(&login, "bob").await;
+    assert_refused(&refusal, golden(LOGIN, "provider unavailable"));
+    let took = started.elapsed();
+    assert!(took >= 3 * SECOND && took < 4 * SECOND, "{took:?}");
+
+    assert_rejected(&log_in_at(&login, "bob").await);
+    log_in_at(&login, "alice").await.token();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_without_end_is_fine() {
+    let login = moody(&ManualClock::new()).with_deadline(Duration::MAX);
+    log_in_at(&login, "alice").await.token();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_kept_for_repeats_for_five_seconds_only() {
+    // The clock of the sessions stands still: what is forgotten is gone, not only refused.
+    let login = moody(&ManualClock::new());
+    let first = log_in_at(&login, "alice").await;
+    tokio::time::sleep(5 * SECOND - Duration::from_millis(2)).await;
+    assert_eq!(log_in_at(&login, "alice").await, first);
+    tokio::time::sleep(Duration::from_millis(4)).await;
+    assert_rejected(&log_in_at(&login, "alice").await);
+}
+
+#[tokio::test]
+async fn data_that_is_no_json_is_a_mistake_of_ours() {
+    let login = moody(&ManualClock::new()).on_login(async |_: &Identity| {
+        let keys_are_no_text = HashMap::from([((1, 2), 3)]);
+        Ok(keys_are_no_text)
+    });
+    let refusal = log_in_at(&login, "alice").await;
+    assert_refused(&refusal, golden(LOGIN, "misconfigured"));
+    assert_rejected(&log_in_at(&login, "alice").await);
+}
+
+#[tokio::test]
+async fn the_wait_of_a_refusal_is_rounded_up_to_whole_seconds() {
+    let login = moody(&ManualClock::new());
+    for (millis, seconds) in [
+        (0, "1"),
+        (1, "1"),
+        (900, "1"),
+        (1000, "1"),
+        (1001, "2"),
+        (60_000, "60"),
+    ] {
+        let refusal = log_in_at(&login, &format!("wait-{millis}")).await;
+        assert_eq!(refusal.status, 429);
+        assert_eq!(refusal.header("retry-after"), Some(seconds), "{millis} ms");
+    }
 }

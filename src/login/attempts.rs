@@ -5,6 +5,7 @@ use moka::policy::EvictionPolicy;
 use moka::sync::{Cache, CacheBuilder};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use super::provider::Exchanged;
 use crate::sessions::Issued;
@@ -13,7 +14,7 @@ use crate::{Rejection, RejectionKind};
 
 /// How long a repeat of a code gets the same token.
 const REPLAY_WINDOW: Duration = Duration::from_secs(5);
-/// An exchange takes up to 3 s, so that an attempt is older than its outcome.
+/// An attempt is older than its outcome. A backstop: the outcome goes with the replay window.
 const ATTEMPT_MEMORY: Duration = Duration::from_secs(60);
 const ATTEMPTS: u64 = 10_000;
 /// How long a code lives at WeChat, and is remembered as spent.
@@ -42,9 +43,11 @@ struct Outcome {
     at: Uptime,
 }
 
+type Recent = Cache<CodeDigest, watch::Receiver<Option<Outcome>>>;
+
 /// What became of codes. A running or recent attempt is the only place that holds a token.
 pub(super) struct Attempts {
-    recent: Cache<CodeDigest, watch::Receiver<Option<Outcome>>>,
+    recent: Recent,
     spent: Cache<CodeDigest, Uptime>,
     /// Identities that were paid for with a code and got no session yet.
     unused: Cache<CodeDigest, (Exchanged, Uptime)>,
@@ -73,7 +76,8 @@ impl Attempts {
             receiver
         });
         if let Some(sender) = sender {
-            tokio::spawn(run(attempt, clock.clone(), sender));
+            let recent = self.recent.clone();
+            tokio::spawn(run(code, attempt, clock.clone(), recent, sender));
         }
         let mut outcome = entry.into_value();
         let is_repeat = outcome.borrow().is_some();
@@ -143,11 +147,30 @@ pub(super) enum Attempted {
 }
 
 async fn run(
+    code: CodeDigest,
     attempt: impl Future<Output = Result<Issued, Rejection>>,
     clock: Clock,
+    recent: Recent,
     sender: watch::Sender<Option<Outcome>>,
 ) {
     let result = attempt.await;
+    let is_kept = result.is_ok() && recent.contains_key(&code);
     let at = clock.uptime();
     sender.send_replace(Some(Outcome { result, at }));
+    if is_kept {
+        // A task of its own, because this one is as large as the attempt was.
+        tokio::spawn(forget_later(code, recent, sender));
+    }
+}
+
+/// Drops the token of a login when its replay window is over.
+async fn forget_later(code: CodeDigest, recent: Recent, outcome: watch::Sender<Option<Outcome>>) {
+    sleep(REPLAY_WINDOW).await;
+    // moka drops what it forgets some time later, so the token is taken out before.
+    outcome.send_modify(|outcome| {
+        if let Some(outcome) = outcome {
+            outcome.result = Err(RejectionKind::CodeRejected.into());
+        }
+    });
+    recent.invalidate(&code);
 }

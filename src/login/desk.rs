@@ -1,8 +1,11 @@
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout};
 
 use super::attempts::{Attempted, Attempts, CodeDigest};
 use super::form::Form;
@@ -11,14 +14,14 @@ use super::provider::{
     ExchangeError, ExchangeErrorKind, Exchanged, IdentityProvider, LoginRequest,
 };
 use crate::response::{Preset, ResponseForRejection};
-
 use crate::sessions::{Issued, NewSession, SessionKeyError};
 use crate::store::SessionStore;
 use crate::time::Uptime;
-use crate::{Rejection, RejectionKind, SessionId, Sessions, trace};
+use crate::{Action, Rejection, RejectionKind, SessionId, Sessions, trace};
 
 /// Exchanges at the provider at the same time; one more is refused.
 const EXCHANGES: usize = 64;
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Who is logged in, and how: all that a login service is configured with.
 pub(super) struct Desk<S, P> {
@@ -27,6 +30,8 @@ pub(super) struct Desk<S, P> {
     pub(super) on_login: Option<Arc<Hook>>,
     pub(super) responder: Arc<dyn ResponseForRejection>,
     pub(super) replays: bool,
+    /// From the request to the answer.
+    pub(super) deadline: Duration,
     attempts: Arc<Attempts>,
     exchanges: Arc<Semaphore>,
 }
@@ -39,17 +44,18 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
             on_login: None,
             responder: Arc::new(Preset::Json),
             replays: true,
+            deadline: DEADLINE,
             attempts: Arc::new(Attempts::new()),
             exchanges: Arc::new(Semaphore::new(EXCHANGES)),
         }
     }
 
     /// Logs in, or joins or repeats a login with the same code.
-    pub(super) async fn serve(self, form: Form) -> Result<Issued, Rejection> {
+    pub(super) async fn serve(self, form: Form, asked_at: Instant) -> Result<Issued, Rejection> {
         let resolved = self.provider.resolve(form.appid.as_deref());
         let appid = resolved.ok_or(RejectionKind::BadRequest)?.to_owned();
         let code = CodeDigest::new(&appid, &form.code);
-        let attempt = self.clone().attempt(appid, form, code);
+        let attempt = self.clone().attempt(appid, form, code, asked_at);
         match self
             .attempts
             .join(code, &self.sessions.node().clock, attempt)
@@ -76,9 +82,12 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         appid: String,
         form: Form,
         code: CodeDigest,
+        asked_at: Instant,
     ) -> Result<Issued, Rejection> {
         let unless_repeatable = Forget(&self.attempts, code);
-        let issued = self.log_in(&appid, &form, code).await?;
+        let left = self.deadline.saturating_sub(asked_at.elapsed());
+        let in_time = timeout(left, self.log_in(&appid, &form, code)).await;
+        let issued = in_time.map_err(too_late)??;
         if self.replays {
             mem::forget(unless_repeatable);
         }
@@ -100,7 +109,7 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         };
         let issued = self.issue(&exchanged, form.presented).await;
         let failed = issued.as_ref().err().map(Rejection::kind);
-        if failed.is_some_and(|kind| kind != RejectionKind::UserBlocked) {
+        if failed.is_some_and(|kind| kind.action() == Action::Retry) {
             self.attempts.keep_unused(code, exchanged, self.now());
         }
         issued
@@ -173,6 +182,12 @@ impl Drop for Forget<'_> {
     }
 }
 
+/// Nobody can tell what a provider or a hook that hangs still does: the code stays spent.
+fn too_late(elapsed: Elapsed) -> Rejection {
+    trace::login_too_late();
+    Rejection::from(RejectionKind::ProviderUnavailable).caused_by(elapsed)
+}
+
 /// Tells the operator, unless it is about one user only.
 fn report(error: &ExchangeError) {
     use ExchangeErrorKind::{CodeRejected, UserBlocked};
@@ -207,6 +222,7 @@ impl<S, P> Clone for Desk<S, P> {
             on_login: self.on_login.clone(),
             responder: Arc::clone(&self.responder),
             replays: self.replays,
+            deadline: self.deadline,
             attempts: Arc::clone(&self.attempts),
             exchanges: Arc::clone(&self.exchanges),
         }
@@ -217,6 +233,7 @@ impl<S, P> fmt::Debug for Desk<S, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Desk")
             .field("replays", &self.replays)
+            .field("deadline", &self.deadline)
             .finish_non_exhaustive()
     }
 }

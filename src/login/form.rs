@@ -5,6 +5,8 @@ use http::{Method, Request};
 use http_body::Body;
 use http_body_util::BodyExt;
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::layer::{Found, TokenSource};
 use crate::token::Token;
@@ -53,11 +55,10 @@ impl Form {
 
     async fn from_body<B: Body>(body: B) -> Result<Self, RejectionKind> {
         let bytes = read(body).await.ok_or(RejectionKind::BadRequest)?;
-        // A derived `Deserialize` would take an array of the fields, too.
-        if !bytes.trim_ascii_start().starts_with(b"{") {
-            return Err(RejectionKind::BadRequest);
-        }
-        serde_json::from_slice(&bytes).map_err(|_| RejectionKind::BadRequest)
+        let mut json = serde_json::Deserializer::from_slice(&bytes);
+        let form = json.deserialize_map(Fields);
+        let form = form.and_then(|form| json.end().map(|()| form));
+        form.map_err(|_| RejectionKind::BadRequest)
     }
 
     /// The body and the header have to agree where both name an app.
@@ -85,6 +86,21 @@ impl fmt::Debug for Form {
             .field("appid", &self.appid)
             .field("presented", &self.presented)
             .finish_non_exhaustive()
+    }
+}
+
+/// Takes an object only; a derived `Deserialize` would take an array of the fields, too.
+struct Fields;
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = Form;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Form, A::Error> {
+        Form::deserialize(MapAccessDeserializer::new(fields))
     }
 }
 

@@ -21,7 +21,8 @@
 //! 2. **No code is spent for nothing**: the store is asked first. If storing fails afterwards, a
 //!    repeat within 5 s needs no second exchange.
 //! 3. A login that presents a live token of the same user retires that token, after a grace.
-//! 4. The session_key stays on the server: see [`Sessions::session_key`](crate::Sessions::session_key).
+//! 4. **A login ends within 10 s**, whatever hangs: see [`Login::with_deadline`].
+//! 5. The session_key stays on the server: see [`Sessions::session_key`](crate::Sessions::session_key).
 //!
 //! | refusal | `reason` | `action` | `Retry-After` |
 //! |---|---|---|---|
@@ -32,6 +33,9 @@
 //! | 500 | `provider_misconfigured`; details are in the log only | `none` | – |
 //! | 503 | `store_unavailable` | `retry` | 1 |
 //! | 400, or 405 with `Allow` | `bad_request` | `none` | – |
+//!
+//! `retry` means with a fresh code: one whose exchange failed may be spent, so a repeat of it gets
+//! `code_rejected`, and with it `login`.
 //!
 //! # Example
 //!

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::session::to_json;
-use crate::{Identity, Rejection, RejectionKind};
+use crate::{DataError, Identity, Rejection, RejectionKind};
 
 /// What an application does with an identity before there is a session.
 ///
@@ -51,6 +51,14 @@ impl Refusal {
         self.kind == RejectionKind::UserBlocked
     }
 
+    /// The application's data is at fault, so that trying again does not help.
+    fn unwritable(error: DataError) -> Self {
+        Self {
+            kind: RejectionKind::ProviderMisconfigured,
+            source: Some(Arc::new(error)),
+        }
+    }
+
     /// The application cannot tell at the moment, such as without its database: 503, and the
     /// client tries again. The cause goes to the log and must hold no secret.
     pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
@@ -65,6 +73,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             RejectionKind::UserBlocked => "user blocked by the application",
+            RejectionKind::ProviderMisconfigured => "data of the session not writable as JSON",
             _ => "application cannot tell whether the user may log in",
         })
     }
@@ -93,6 +102,6 @@ where
 {
     Arc::new(move |identity| {
         let answer = on_login(identity);
-        Box::pin(async move { to_json(&answer.await?).map_err(Refusal::unavailable) })
+        Box::pin(async move { to_json(&answer.await?).map_err(Refusal::unwritable) })
     })
 }

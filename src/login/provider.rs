@@ -13,7 +13,8 @@ use crate::{Identity, RejectionKind, SessionKey};
 ///
 /// [`Login`](super::Login) sees to the rest: it never hands over the same code twice, bounds the
 /// exchanges in flight, and turns an [`ExchangeError`] into the refusal that clients understand.
-/// A provider keeps its own time-out and keeps its secrets out of its errors.
+/// A provider keeps its own time-out and keeps its secrets out of its errors; an exchange that
+/// hangs is dropped at the [deadline](super::Login::with_deadline) of the login.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot turn login codes into identities",
     note = "implement `IdentityProvider`, or use `tower_wx_session::wechat::WeChat`"

@@ -4,11 +4,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
+use tokio::time::{Instant, timeout};
 use tower_service::Service;
 
 use super::answer::answer;
@@ -18,7 +20,7 @@ use super::on_login::{OnLogin, hook};
 use super::provider::IdentityProvider;
 use crate::response::ResponseForRejection;
 use crate::store::SessionStore;
-use crate::{Rejection, Sessions};
+use crate::{Rejection, RejectionKind, Sessions};
 
 /// The login endpoint: a service that turns a login code into a session.
 ///
@@ -43,11 +45,11 @@ impl<S: SessionStore, P: IdentityProvider> Login<S, P> {
     }
 
     /// Runs `on_login` before a session exists: to create the user's row, refuse a banned user,
-    /// or give the session data (any serde value; `()` for none).
+    /// or give the session data (any serde value; `()` for none). Data that cannot be written as
+    /// JSON is a mistake of ours: 500 `provider_misconfigured`, and the cause in the log.
     ///
     /// It runs once per code, and once more if the code's session could not be stored and the
-    /// client repeats the code. A closure that captures something has to hand clones of it to its
-    /// future.
+    /// client repeats the code. It is dropped at the [deadline](Self::with_deadline).
     ///
     /// ```
     /// use tower_wx_session::{Identity, Sessions, login::{Login, Refusal}, store::MemoryStore};
@@ -68,6 +70,49 @@ impl<S: SessionStore, P: IdentityProvider> Login<S, P> {
     ///     Ok("the user's role")
     /// });
     /// ```
+    ///
+    /// Where something is captured, such as a pool of connections, the future gets clones: it must
+    /// not borrow from the closure, which serves many logins at the same time, so an `async`
+    /// closure will not do.
+    ///
+    /// ```
+    /// # use http::{Request, StatusCode};
+    /// # use tower::ServiceExt;
+    /// use tower_wx_session::{Identity, Sessions, login::{Login, Refusal}, store::MemoryStore};
+    /// # use tower_wx_session::login::{ExchangeError, Exchanged, IdentityProvider, LoginRequest};
+    /// # struct Platform;
+    /// # impl IdentityProvider for Platform {
+    /// #     fn resolve<'a>(&'a self, _: Option<&'a str>) -> Option<&'a str> { Some("appid") }
+    /// #     async fn exchange(&self, login: LoginRequest<'_>) -> Result<Exchanged, ExchangeError> {
+    /// #         Ok(Exchanged::new(Identity::new("appid", login.code())))
+    /// #     }
+    /// # }
+    /// # #[derive(Clone)]
+    /// # struct Db;
+    /// # impl Db {
+    /// #     async fn role_of(&self, user: &Identity) -> Result<Option<String>, std::io::Error> {
+    /// #         Ok((user.openid() == "alice").then(|| "admin".to_owned()))
+    /// #     }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let db = Db;
+    ///
+    /// let sessions = Sessions::new(MemoryStore::new());
+    /// let login = Login::new(sessions, Platform).on_login(move |identity: &Identity| {
+    ///     let (db, identity) = (db.clone(), identity.clone());
+    ///     async move {
+    ///         let role = db.role_of(&identity).await.map_err(Refusal::unavailable)?;
+    ///         role.ok_or_else(Refusal::blocked)
+    ///     }
+    /// });
+    /// # for (code, status) in [("alice", StatusCode::OK), ("bob", StatusCode::FORBIDDEN)] {
+    /// #     let request = Request::post("/").body(format!(r#"{{"code":"{code}"}}"#))?;
+    /// #     assert_eq!(login.clone().oneshot(request).await?.status(), status);
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn on_login<F>(self, on_login: F) -> Self
     where
         F: for<'a> OnLogin<'a> + 'static,
@@ -84,6 +129,15 @@ impl<S: SessionStore, P: IdentityProvider> Login<S, P> {
         R: ResponseForRejection,
     {
         self.with(|desk| desk.responder = Arc::new(response))
+    }
+
+    /// The longest that a login takes, from the request to the answer. Default: 10 seconds.
+    ///
+    /// A body that has not come by then is a bad request. If the provider or `on_login` has not
+    /// answered, it is dropped, the client gets 503 `provider_unavailable`, and the code stays
+    /// spent. So it has to leave room for the provider's own time-out (3 s at WeChat).
+    pub fn with_deadline(self, deadline: Duration) -> Self {
+        self.with(|desk| desk.deadline = deadline)
     }
 
     /// Refuses every repeat of a code, instead of answering it within 5 s with the same token.
@@ -109,11 +163,13 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let desk = self.desk.clone();
+        let asked_at = Instant::now();
         LoginFuture(Box::pin(async move {
             let responder = Arc::clone(&desk.responder);
-            let form = Form::read(request, responder.serves_wafer()).await;
-            let result = match form {
-                Ok(form) => desk.serve(form).await,
+            let form = Form::read(request, responder.serves_wafer());
+            let in_time = timeout(desk.deadline, form).await;
+            let result = match in_time.unwrap_or(Err(RejectionKind::BadRequest)) {
+                Ok(form) => desk.serve(form, asked_at).await,
                 Err(kind) => Err(Rejection::from(kind)),
             };
             answer(&*responder, result).map(Full::new)

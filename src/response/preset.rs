@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -73,9 +74,15 @@ fn headers(rejection: &Rejection) -> HeaderMap {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     if let Some(wait) = rejection.retry_after() {
-        headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+        headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
     }
     headers
+}
+
+/// Rounded up, so that a client that waits that long has waited long enough; never zero.
+const fn whole_seconds(wait: Duration) -> u64 {
+    let more = wait.subsec_nanos() > 0 || wait.is_zero();
+    wait.as_secs().saturating_add(more as u64)
 }
 
 /// RFC 6750 §3: a request without a token gets a challenge without an error code.

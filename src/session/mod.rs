@@ -136,12 +136,9 @@ impl Session {
     ///
     /// If the data is not of type `T`.
     pub fn data<T: DeserializeOwned>(&self) -> Result<Option<T>, DataError> {
-        self.0
-            .record
-            .data
-            .as_deref()
-            .map(data::from_json)
-            .transpose()
+        let data = self.0.record.data.as_deref();
+        let data = data.filter(|data| *data != "null");
+        data.map(data::from_json).transpose()
     }
 
     pub(crate) fn record(&self) -> &Record {

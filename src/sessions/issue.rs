@@ -172,7 +172,7 @@ impl<S: SessionStore> Node<S> {
         let mut random = [0; 32];
         fill_random(&mut random)?;
         if self.keyring.newest(self.clock.now()).is_none() {
-            self.fetch_keys().await?;
+            self.fetch_keys(Duration::ZERO).await?;
         }
         match self.keyring.newest(self.clock.now()) {
             Some(key) => Ok(Token::mint(&key, bucket, &random)),

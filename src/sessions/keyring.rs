@@ -7,9 +7,6 @@ use tokio::time::Instant;
 use crate::store::{SessionStore, StoreError, TagKey, Timestamp};
 use crate::token::Token;
 
-/// The store is asked for keys at most once in this time.
-const REFETCH_AFTER: Duration = Duration::from_secs(1);
-
 /// The keys of the tags that this node knows.
 #[derive(Default)]
 pub(super) struct Keyring {
@@ -51,15 +48,16 @@ impl Keyring {
             .cloned()
     }
 
-    /// Fetches the keys, once for all who want them and not too often, whether it works or not.
+    /// Fetches the keys, once for all who want them; the outcome is shared for so long.
     pub(super) async fn fetch<S: SessionStore>(
         &self,
         store: &S,
         offer: TagKey,
+        shared_for: Duration,
     ) -> Result<(), StoreError> {
         let mut last_fetch = self.last_fetch.lock().await;
         match &*last_fetch {
-            Some((at, outcome)) if at.elapsed() < REFETCH_AFTER => outcome.clone(),
+            Some((at, outcome)) if at.elapsed() < shared_for => outcome.clone(),
             _ => {
                 let fetched = store.tag_keys(offer).await;
                 let outcome = fetched.map(|keys| self.add(keys));

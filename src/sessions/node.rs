@@ -1,5 +1,6 @@
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::timeout;
@@ -13,6 +14,9 @@ use crate::store::{SessionStore, StoreError, StoreErrorKind, TagKey, Timestamp};
 use crate::time::{Clock, Uptime};
 use crate::token::Token;
 use crate::{Rejection, RejectionKind, SessionId, trace};
+
+/// Tokens with keys that nobody knows have the store asked for keys at most once in this time.
+const UNKNOWN_KEYS_SHARED: Duration = Duration::from_secs(1);
 
 /// One node of the fleet: the store, and what this process knows of the sessions in it.
 pub(crate) struct Node<S> {
@@ -69,7 +73,7 @@ impl<S: SessionStore> Node<S> {
         let question = async {
             self.learn_clock().await?;
             if self.cache.get(id).is_none() && self.keyring.judge(token) == Tag::Unknown {
-                self.fetch_keys().await?;
+                self.fetch_keys(UNKNOWN_KEYS_SHARED).await?;
                 if self.keyring.judge(token) == Tag::Forged {
                     return Ok(None);
                 }
@@ -141,11 +145,11 @@ impl<S: SessionStore> Node<S> {
         self.has_store_clock.get_or_try_init(learn).await.copied()
     }
 
-    pub(super) async fn fetch_keys(&self) -> Result<(), StoreError> {
+    pub(super) async fn fetch_keys(&self, shared_for: Duration) -> Result<(), StoreError> {
         let mut secret = [0; 16];
         fill_random(&mut secret)?;
         let offer = TagKey::new(key_id(self.clock.now()), secret);
-        self.keyring.fetch(&self.store, offer).await
+        self.keyring.fetch(&self.store, offer, shared_for).await
     }
 
     pub(super) async fn load(&self, id: SessionId) -> Answer {
