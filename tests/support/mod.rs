@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tower_wx_session::store::{
     Feed, Insert, Inserted, Loaded, MemoryStore, PutSessionKey, Record, Revoke, Rotate, Rotated,
-    SessionStore, StoreError, StoreErrorKind, TagKey, Timestamp, Touch,
+    SessionStore, StoreError, StoreErrorKind, TagKey, Target, Timestamp, Touch,
 };
 use tower_wx_session::{Identity, SessionId};
 
@@ -54,6 +54,7 @@ pub struct HookedStore {
     is_shared: bool,
     has_dead_links: bool,
     keys: Option<MemoryStore>,
+    unrevokable: Option<Identity>,
 }
 
 impl HookedStore {
@@ -67,6 +68,7 @@ impl HookedStore {
             is_shared: false,
             has_dead_links: false,
             keys: None,
+            unrevokable: None,
         }
     }
 
@@ -102,6 +104,14 @@ impl HookedStore {
     pub fn with_dead_links(self) -> Self {
         Self {
             has_dead_links: true,
+            ..self
+        }
+    }
+
+    /// Fails for good whenever this user is to be revoked.
+    pub fn unable_to_revoke(self, user: Identity) -> Self {
+        Self {
+            unrevokable: Some(user),
             ..self
         }
     }
@@ -166,7 +176,14 @@ impl SessionStore for HookedStore {
     }
 
     async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
-        self.step(Op::Revoke, self.inner.revoke(revoke)).await
+        let target = self.unrevokable.clone().map(Target::User);
+        let operate = async {
+            if target.as_ref() == Some(&revoke.target) {
+                return Err(StoreError::new(StoreErrorKind::Corrupt));
+            }
+            self.inner.revoke(revoke).await
+        };
+        self.step(Op::Revoke, operate).await
     }
 
     async fn list(&self, user: Identity) -> Result<Vec<(SessionId, Record)>, StoreError> {
