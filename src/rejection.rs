@@ -65,16 +65,6 @@ macro_rules! rejection_kinds {
                 match self { $(Self::$kind => Action::$action,)* }
             }
 
-            /// The JSON object without its closing brace, so that a preset can add to it.
-            pub(crate) const fn open_json(self) -> &'static str {
-                match self {
-                    $(Self::$kind => concat!(
-                        "{\"errcode\":", $status, ",\"errmsg\":\"", $message,
-                        "\",\"reason\":\"", $reason, "\",\"action\":\"", $word, "\"",
-                    ),)*
-                }
-            }
-
             /// The JSON object.
             pub(crate) const fn json(self) -> &'static str {
                 match self {
@@ -144,6 +134,11 @@ rejection_kinds! {
 }
 
 impl RejectionKind {
+    /// The JSON object without its closing brace, so that a preset can add to it.
+    pub(crate) fn open_json(self) -> &'static str {
+        self.json().trim_end_matches('}')
+    }
+
     /// The status that the preset `json` answers with.
     #[must_use]
     pub fn status(self) -> StatusCode {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use support::nodes::{node, refusal, store_on_a_clock};
+use support::nodes::{node, refusal, settle, store_on_a_clock};
 use support::{HookedStore, Op};
 use tokio::sync::Notify;
 use tower_wx_session::RejectionKind::{SessionKickedOut, SessionRevoked};
@@ -77,8 +77,8 @@ async fn refused(sessions: &Sessions<HookedStore>, issued: &Issued) -> Option<Re
     refusal(sessions, issued.token().expose()).await
 }
 
-/// The load has read the session as live; then the whole revocation happens, and its tombstone is
-/// forgotten; then the answer arrives. Only the generation tells.
+/// The load has read the session as live; then the whole revocation happens, here or on another
+/// node; then the answer arrives. Here the tombstone tells, elsewhere only the generation.
 #[tokio::test]
 async fn a_load_that_began_before_the_revocation_brings_nothing_back() {
     let (clock, store) = store_on_a_clock();
@@ -91,8 +91,11 @@ async fn a_load_that_began_before_the_revocation_brings_nothing_back() {
         let checking = spawn_check(&sessions, &issued);
         hold.reached.notified().await;
 
-        sessions.kick_out(issued.session()).await.unwrap();
+        let is_elsewhere = round % 2 == 1;
+        let revoking = if is_elsewhere { &issuer } else { &sessions };
+        revoking.kick_out(issued.session()).await.unwrap();
         clock.advance(Duration::from_secs(1));
+        settle().await;
         hold.go_on.notify_one();
 
         let raced = checking.await.unwrap();
@@ -102,7 +105,7 @@ async fn a_load_that_began_before_the_revocation_brings_nothing_back() {
 }
 
 /// The revocation has begun on this node and has not reached the store, which still says live.
-/// Only the tombstone tells.
+/// Only the tombstone tells, and the generation that what is cached is no longer to be trusted.
 #[tokio::test]
 async fn a_load_that_begins_while_the_store_is_being_told_brings_nothing_back() {
     let (clock, store) = store_on_a_clock();
@@ -112,6 +115,10 @@ async fn a_load_that_begins_while_the_store_is_being_told_brings_nothing_back() 
     for round in 0..ROUNDS {
         let issued = issue(&issuer, &format!("user{}", round % 7)).await;
         let is_user_wide = round % 2 == 1;
+        let is_cached = round % 4 >= 2;
+        if is_cached {
+            assert_eq!(refused(&sessions, &issued).await, None, "round {round}");
+        }
         hold.arm();
         let revoking = tokio::spawn({
             let (sessions, session) = (sessions.clone(), issued.session().clone());
