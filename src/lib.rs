@@ -80,8 +80,8 @@ pub use self::layer::{ResponseBody, ResponseFuture, SessionLayer, SessionService
 pub use self::rejection::{Action, Rejection, RejectionKind};
 pub use self::session::Session;
 pub use self::session_key::SessionKey;
-pub use self::sessions::{ConfigError, DataError, Sessions};
-pub use self::token::{ParseSessionIdError, SessionId, SessionToken};
+pub use self::sessions::Sessions;
+pub use self::token::{SessionId, SessionToken};
 
 /// Compiles the Rust in the README.
 #[cfg(all(doctest, feature = "axum", feature = "wechat"))]

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::session::to_json;
-use crate::{DataError, Identity, Rejection, RejectionKind};
+use crate::sessions::DataError;
+use crate::{Identity, Rejection, RejectionKind};
 
 /// What an application does with an identity before there is a session.
 ///

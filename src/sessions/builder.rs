@@ -58,7 +58,7 @@ impl Default for Config {
 ///
 /// let no_room = Sessions::builder(MemoryStore::new()).sessions_per_user(0).build();
 /// assert!(no_room.is_err());
-/// # Ok::<_, tower_wx_session::ConfigError>(())
+/// # Ok::<_, tower_wx_session::sessions::ConfigError>(())
 /// ```
 #[derive(Debug)]
 #[must_use]

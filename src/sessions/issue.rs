@@ -17,7 +17,7 @@ use crate::{Identity, Rejection, RejectionKind, SessionId, SessionToken};
 /// use tower_wx_session::{Identity, sessions::NewSession};
 ///
 /// let new = NewSession::from(Identity::new("appid", "openid")).with_data(&["admin"])?;
-/// # Ok::<_, tower_wx_session::DataError>(())
+/// # Ok::<_, tower_wx_session::sessions::DataError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct NewSession {

@@ -23,6 +23,7 @@ pub use crate::session::DataError;
 use crate::session::to_json;
 use crate::store::{RevokeReason, SessionStore, Target};
 use crate::time::Clock;
+pub use crate::token::ParseSessionIdError;
 use crate::token::Token;
 use crate::{Identity, Rejection, RejectionKind, Session, SessionId};
 

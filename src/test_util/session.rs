@@ -22,7 +22,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 /// }
 ///
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), tower_wx_session::DataError> {
+/// # async fn main() -> Result<(), tower_wx_session::sessions::DataError> {
 /// let session = test_util::session(Identity::new("appid", "alice"));
 /// assert_eq!(greet(session).await, "hello alice");
 ///
