@@ -21,7 +21,7 @@
     reason = "a program talks to whoever started it"
 )]
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -36,11 +36,14 @@ use tokio::sync::Notify;
 use tower_wx_session::login::Login;
 use tower_wx_session::response::Preset;
 use tower_wx_session::sessions::Revocation;
-use tower_wx_session::store::{AnyStore, MemoryStore, RevokeReason};
+use tower_wx_session::store::{AnyStore, RevokeReason};
 use tower_wx_session::test_util::FakeWeChat;
 use tower_wx_session::wechat::WeChat;
 use tower_wx_session::{Rejection, Session, SessionId, SessionLayer, Sessions, TokenSource};
-use tracing_subscriber::EnvFilter;
+
+mod settings;
+
+use settings::Settings;
 
 type AppState = Sessions<AnyStore>;
 
@@ -59,7 +62,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), String> {
-    log()?;
+    settings::log()?;
     let settings = Settings::from_env()?;
     let sessions = Sessions::builder(settings.store)
         .idle_timeout(settings.idle_timeout)
@@ -224,99 +227,4 @@ fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
     Ok(async {
         let _ = tokio::signal::ctrl_c().await;
     })
-}
-
-/// Writes events to stderr, in colours where people see them.
-fn log() -> Result<(), String> {
-    let filter = variable("RUST_LOG")?.unwrap_or_else(|| "info".to_owned());
-    let filter =
-        EnvFilter::try_new(&filter).map_err(|error| format!("RUST_LOG: {error}, in {filter:?}"))?;
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(!no_color && io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .init();
-    Ok(())
-}
-
-/// What the environment says.
-struct Settings {
-    listen: String,
-    store: AnyStore,
-    /// The fake WeChat stands in for none.
-    wechat: Option<WeChat>,
-    idle_timeout: Duration,
-    lifetime: Duration,
-    refusal: Preset,
-}
-
-impl Settings {
-    fn from_env() -> Result<Self, String> {
-        Ok(Self {
-            listen: variable("LISTEN")?.unwrap_or_else(|| "127.0.0.1:3000".to_owned()),
-            store: store()?,
-            wechat: wechat()?,
-            idle_timeout: seconds("IDLE_SECONDS", 2 * 60 * 60)?,
-            lifetime: seconds("LIFETIME_SECONDS", 30 * 24 * 60 * 60)?,
-            refusal: refusal()?,
-        })
-    }
-}
-
-fn store() -> Result<AnyStore, String> {
-    match variable("STORE")?.as_deref() {
-        None | Some("memory") => Ok(AnyStore::new(MemoryStore::new())),
-        Some(other) => Err(format!("STORE: expected memory, not {other:?}")),
-    }
-}
-
-fn wechat() -> Result<Option<WeChat>, String> {
-    let base = variable("WX_API_BASE")?;
-    let wechat = match (variable("WX_APPID")?, variable("WX_SECRET")?) {
-        (Some(appid), Some(secret)) => WeChat::new(appid, secret),
-        (Some(_), None) => return Err("WX_APPID: needs WX_SECRET beside it".to_owned()),
-        (None, Some(_)) => return Err("WX_SECRET: needs WX_APPID beside it".to_owned()),
-        (None, None) if base.is_some() => {
-            return Err("WX_API_BASE: needs WX_APPID and WX_SECRET beside it".to_owned());
-        }
-        (None, None) => return Ok(None),
-    };
-    let Some(base) = base else {
-        return Ok(Some(wechat));
-    };
-    let wechat = wechat.with_base_url(&base);
-    wechat
-        .map(Some)
-        .map_err(|error| format!("WX_API_BASE: {error}"))
-}
-
-fn seconds(name: &str, default: u64) -> Result<Duration, String> {
-    let Some(value) = variable(name)? else {
-        return Ok(Duration::from_secs(default));
-    };
-    match value.parse() {
-        Ok(seconds @ 1..) => Ok(Duration::from_secs(seconds)),
-        _ => Err(format!(
-            "{name}: expected a whole number of seconds, at least 1, not {value:?}"
-        )),
-    }
-}
-
-fn refusal() -> Result<Preset, String> {
-    let Some(name) = variable("REFUSAL")? else {
-        return Ok(Preset::default());
-    };
-    name.parse()
-        .map_err(|error| format!("REFUSAL: {error}, not {name:?}"))
-}
-
-/// A variable; one that is empty counts as unset. The value stays out of the error: it may be a
-/// secret.
-fn variable(name: &str) -> Result<Option<String>, String> {
-    match std::env::var(name) {
-        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
-        Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(std::env::VarError::NotUnicode(_)) => Err(format!("{name}: not valid UTF-8")),
-    }
 }

@@ -10,52 +10,26 @@ use std::time::Duration;
 use moka::policy::EvictionPolicy;
 
 use crate::SessionId;
-use crate::session::{EndReason, Session, Stamp, StoreState};
-use crate::store::{Loaded, Revoke, StoreError, StoreErrorKind, Target};
+use crate::session::{Session, Stamp, StoreState};
+use crate::store::{Loaded, Revoke, StoreError, Target};
 use crate::time::Uptime;
 
+mod answer;
 mod generations;
 mod link;
 mod sequence;
 mod tombstones;
 
+pub(crate) use self::answer::{Answer, Gone};
 use self::generations::Generations;
 use self::link::Link;
 use self::sequence::Sequence;
-use self::tombstones::{Acknowledged, Buried, Tombstones};
+use self::tombstones::{Acknowledged, Tombstones};
 
 /// Tokens remembered as not live: few, because they are worth little.
 const GONE_CAPACITY: u64 = 10_000;
 /// For how long; a store learns of a token that it did not know only by issuing it.
 const GONE_MEMORY: Duration = Duration::from_secs(5);
-
-/// What asking the store came to.
-#[derive(Clone, Debug)]
-pub(crate) enum Answer {
-    Live(Session),
-    Gone(Gone),
-    /// The store could not tell.
-    Failed(StoreError),
-}
-
-/// Why a token stands for no live session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Gone {
-    Ended(EndReason),
-    NeverSeen,
-}
-
-impl From<Buried> for Answer {
-    fn from(buried: Buried) -> Self {
-        match buried {
-            Buried::Ended(reason) => Self::Gone(Gone::Ended(reason)),
-            Buried::Perhaps => Self::Failed(
-                StoreError::new(StoreErrorKind::Unavailable)
-                    .caused_by("a revocation of the user's other sessions is under way"),
-            ),
-        }
-    }
-}
 
 pub(crate) struct Cache {
     /// The cache of record. A fixed-size table in front of it may answer hits one day: what is

@@ -1,0 +1,105 @@
+//! The environment of an example server; each variable is listed where it starts.
+#![allow(unreachable_pub, reason = "a module of a program")]
+
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use tower_wx_session::response::Preset;
+use tower_wx_session::store::{AnyStore, MemoryStore};
+use tower_wx_session::wechat::WeChat;
+use tracing_subscriber::EnvFilter;
+
+/// What the environment says.
+pub struct Settings {
+    pub listen: String,
+    pub store: AnyStore,
+    /// The fake WeChat stands in for none.
+    pub wechat: Option<WeChat>,
+    pub idle_timeout: Duration,
+    pub lifetime: Duration,
+    pub refusal: Preset,
+}
+
+impl Settings {
+    pub fn from_env() -> Result<Self, String> {
+        Ok(Self {
+            listen: variable("LISTEN")?.unwrap_or_else(|| "127.0.0.1:3000".to_owned()),
+            store: store()?,
+            wechat: wechat()?,
+            idle_timeout: seconds("IDLE_SECONDS", 2 * 60 * 60)?,
+            lifetime: seconds("LIFETIME_SECONDS", 30 * 24 * 60 * 60)?,
+            refusal: refusal()?,
+        })
+    }
+}
+
+fn store() -> Result<AnyStore, String> {
+    match variable("STORE")?.as_deref() {
+        None | Some("memory") => Ok(AnyStore::new(MemoryStore::new())),
+        Some(other) => Err(format!("STORE: expected memory, not {other:?}")),
+    }
+}
+
+fn wechat() -> Result<Option<WeChat>, String> {
+    let base = variable("WX_API_BASE")?;
+    let wechat = match (variable("WX_APPID")?, variable("WX_SECRET")?) {
+        (Some(appid), Some(secret)) => WeChat::new(appid, secret),
+        (Some(_), None) => return Err("WX_APPID: needs WX_SECRET beside it".to_owned()),
+        (None, Some(_)) => return Err("WX_SECRET: needs WX_APPID beside it".to_owned()),
+        (None, None) if base.is_some() => {
+            return Err("WX_API_BASE: needs WX_APPID and WX_SECRET beside it".to_owned());
+        }
+        (None, None) => return Ok(None),
+    };
+    let Some(base) = base else {
+        return Ok(Some(wechat));
+    };
+    let wechat = wechat.with_base_url(&base);
+    wechat
+        .map(Some)
+        .map_err(|error| format!("WX_API_BASE: {error}"))
+}
+
+fn seconds(name: &str, default: u64) -> Result<Duration, String> {
+    let Some(value) = variable(name)? else {
+        return Ok(Duration::from_secs(default));
+    };
+    match value.parse() {
+        Ok(seconds @ 1..) => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!(
+            "{name}: expected a whole number of seconds, at least 1, not {value:?}"
+        )),
+    }
+}
+
+fn refusal() -> Result<Preset, String> {
+    let Some(name) = variable("REFUSAL")? else {
+        return Ok(Preset::default());
+    };
+    name.parse()
+        .map_err(|error| format!("REFUSAL: {error}, not {name:?}"))
+}
+
+/// A variable; one that is empty counts as unset. The value stays out of the error: it may be a
+/// secret.
+fn variable(name: &str) -> Result<Option<String>, String> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(format!("{name}: not valid UTF-8")),
+    }
+}
+
+/// Writes events to stderr, in colours where people see them.
+pub fn log() -> Result<(), String> {
+    let filter = variable("RUST_LOG")?.unwrap_or_else(|| "info".to_owned());
+    let filter =
+        EnvFilter::try_new(&filter).map_err(|error| format!("RUST_LOG: {error}, in {filter:?}"))?;
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(!no_color && io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
+    Ok(())
+}
