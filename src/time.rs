@@ -50,7 +50,9 @@ impl Timestamp {
 
 impl From<Timestamp> for SystemTime {
     fn from(timestamp: Timestamp) -> Self {
-        UNIX_EPOCH + Duration::from_millis(timestamp.0)
+        let since_epoch = Duration::from_millis(timestamp.0);
+        let latest = UNIX_EPOCH + Duration::from_secs(u32::MAX.into());
+        UNIX_EPOCH.checked_add(since_epoch).unwrap_or(latest)
     }
 }
 

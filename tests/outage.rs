@@ -258,3 +258,65 @@ async fn extreme_settings_are_no_reason_to_panic() {
     sessions.kick_out(issued.session()).await.unwrap();
     sessions.shutdown().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_rotation_does_not_get_around_a_pending_revocation() {
+    let (clock, store) = store_on_a_clock();
+    let store = store.before(async |op| {
+        if op == Op::Revoke {
+            Err(down())
+        } else {
+            Ok(())
+        }
+    });
+    let sessions = node(&store, &clock);
+    let issued = sessions.issue(alice()).await.unwrap();
+    let pending = sessions.revoke_user(&alice()).await.unwrap();
+    assert_eq!(pending, Revocation::Pending);
+    let rotated = sessions.rotate(issued.session().id()).await;
+    assert_eq!(rotated.unwrap_err().kind(), SessionRevoked);
+
+    // The other way round, with an old token that nobody has used since the rotation.
+    let old = sessions.issue(Identity::new("appid", "bob")).await.unwrap();
+    let new = sessions.rotate(old.session().id()).await.unwrap();
+    let pending = sessions.kick_out(old.session()).await.unwrap();
+    assert_eq!(pending, Revocation::Pending);
+    let kind = refusal(&sessions, new.token().expose()).await;
+    assert_eq!(kind, Some(SessionKickedOut));
+}
+
+#[tokio::test]
+async fn the_first_revocation_of_a_node_with_a_slow_clock_spares_nobody() {
+    let store_clock = ManualClock::new();
+    let slow = ManualClock::new();
+    store_clock.advance(60 * SECOND);
+    let store = MemoryStore::with_clock(store_clock.clone());
+    let issuer = node(&store, &store_clock);
+    let token = log_in(&issuer).await;
+    let admin = node(&store, &slow);
+    assert_eq!(admin.kick_out(alice()).await.unwrap(), Revocation::Done(1));
+    settle().await;
+    assert_eq!(refusal(&issuer, &token).await, Some(SessionKickedOut));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_waits_for_a_revocation_that_nobody_waits_for() {
+    let (clock, store) = store_on_a_clock();
+    let store = store.before(async |op| {
+        if op == Op::Revoke {
+            sleep(Duration::from_millis(200)).await;
+        }
+        Ok(())
+    });
+    let sessions = node(&store, &clock);
+    let issued = sessions.issue(alice()).await.unwrap();
+    let logout = tokio::spawn({
+        let (sessions, session) = (sessions.clone(), issued.session().clone());
+        async move { sessions.kick_out(&session).await }
+    });
+    settle().await;
+    logout.abort();
+    sessions.shutdown().await.unwrap();
+    let elsewhere = refusal(&node(&store, &clock), issued.token().expose()).await;
+    assert_eq!(elsewhere, Some(SessionKickedOut));
+}

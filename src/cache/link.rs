@@ -21,8 +21,10 @@ pub(super) struct Link {
 impl Link {
     /// How far the store stands behind what this node holds.
     pub(super) fn state(&self, now: Uptime) -> StoreState {
+        // In this order: a link that comes back sets its start before its sign of life.
+        let is_silent = self.is_silent(now);
         let since = self.since.load(Ordering::Acquire);
-        if since == 0 || self.is_silent(now) {
+        if since == 0 || is_silent {
             StoreState::Unlinked
         } else {
             StoreState::Linked { since }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use moka::policy::EvictionPolicy;
 
 use crate::SessionId;
-use crate::session::{Session, Stamp, StoreState};
+use crate::session::{Record, Session, Stamp, StoreState};
 use crate::store::{Loaded, Revoke, StoreError, Target};
 use crate::time::Uptime;
 
@@ -31,11 +31,17 @@ const GONE_CAPACITY: u64 = 10_000;
 /// For how long; a store learns of a token that it did not know only by issuing it.
 const GONE_MEMORY: Duration = Duration::from_secs(5);
 
+/// Rotations remembered, and for how long: more than the grace of usual settings.
+const SUCCESSORS: u64 = 10_000;
+const SUCCESSOR_MEMORY: Duration = Duration::from_secs(10 * 60);
+
 pub(crate) struct Cache {
     /// The cache of record. A fixed-size table in front of it may answer hits one day: what is
     /// in here is checked by generation, not by who keeps it.
     live: moka::sync::Cache<SessionId, Session>,
     gone: moka::sync::Cache<SessionId, (Gone, Uptime)>,
+    /// What rotations on this node have put in the place of what.
+    successors: moka::sync::Cache<SessionId, SessionId>,
     /// Caches nothing: every load ends as an error, which moka shares with all who wait for it.
     loads: moka::future::Cache<SessionId, Infallible>,
     generations: Generations,
@@ -48,12 +54,8 @@ impl Cache {
     pub(crate) fn new(capacity: u64) -> Self {
         Self {
             live: moka::sync::Cache::new(capacity),
-            // Full, it forgets the oldest: moka's usual policy would rather turn away the newest.
-            gone: moka::sync::Cache::builder()
-                .eviction_policy(EvictionPolicy::lru())
-                .max_capacity(GONE_CAPACITY)
-                .time_to_live(GONE_MEMORY)
-                .build(),
+            gone: memory(GONE_CAPACITY, GONE_MEMORY),
+            successors: memory(SUCCESSORS, SUCCESSOR_MEMORY),
             loads: moka::future::Cache::new(0),
             generations: Generations::new(),
             tombstones: Tombstones::default(),
@@ -71,8 +73,8 @@ impl Cache {
     /// What is known of a session while the store cannot tell, whatever was revoked near it.
     pub(crate) fn known(&self, id: SessionId) -> Option<Answer> {
         let session = self.live.get(&id)?;
-        let buried = (self.tombstones).find(id, Some(session.record()), session.asked());
-        Some(buried.map_or(Answer::Live(session), Answer::from))
+        let buried = self.buried(id, session.record(), session.asked());
+        Some(buried.unwrap_or(Answer::Live(session)))
     }
 
     /// Why a token was found to stand for no live session a moment ago.
@@ -167,9 +169,28 @@ impl Cache {
         self.tombstones.withdraw(revoke, now);
     }
 
+    /// A session has taken the place of another one, as this node is the first to know.
+    pub(crate) fn succeeded(&self, old: SessionId, new: SessionId) {
+        self.successors.insert(old, new);
+        self.changed(&[old]);
+    }
+
     /// The session that took the place of this one, as far as this node knows.
     pub(crate) fn successor(&self, id: SessionId) -> Option<SessionId> {
-        self.live.get(&id)?.record().successor
+        let rotated_here = self.successors.get(&id);
+        rotated_here.or_else(|| self.live.get(&id)?.record().successor)
+    }
+
+    /// What the revocations on this node say of a session that the store called live when it was
+    /// `asked`.
+    pub(crate) fn buried(&self, id: SessionId, record: &Record, asked: u64) -> Option<Answer> {
+        let buried = self.tombstones.find(id, Some(record), asked);
+        buried.map(Answer::from)
+    }
+
+    /// What is held of a session, however old.
+    pub(crate) fn held(&self, id: SessionId) -> Option<Session> {
+        self.live.get(&id)
     }
 
     /// How far the store stands behind what is held.
@@ -239,4 +260,16 @@ impl Cache {
         self.gone.insert(id, (gone, stamp.confirmed_at));
         Answer::Gone(gone)
     }
+}
+
+/// Full, it forgets the oldest: moka's usual policy would rather turn away the newest.
+fn memory<T>(capacity: u64, span: Duration) -> moka::sync::Cache<SessionId, T>
+where
+    T: Clone + Send + Sync + 'static,
+{
+    moka::sync::Cache::builder()
+        .eviction_policy(EvictionPolicy::lru())
+        .max_capacity(capacity)
+        .time_to_live(span)
+        .build()
 }

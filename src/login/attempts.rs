@@ -108,8 +108,11 @@ impl Attempts {
         self.recent.invalidate(&code);
     }
 
-    pub(super) fn spend(&self, code: CodeDigest, now: Uptime) {
-        self.spent.insert(code, now);
+    /// Marks a code as spent; `false` if it was already.
+    pub(super) fn spend(&self, code: CodeDigest, now: Uptime) -> bool {
+        let is_forgotten = |spent_at: &Uptime| now.since(*spent_at) >= CODE_LIFETIME;
+        let entry = self.spent.entry(code);
+        entry.or_insert_with_if(|| now, is_forgotten).is_fresh()
     }
 
     pub(super) fn is_spent(&self, code: CodeDigest, now: Uptime) -> bool {

@@ -127,7 +127,9 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         self.sessions.node().store_answers().await?;
         let permit = self.exchanges.try_acquire();
         let _permit = permit.map_err(|_| RejectionKind::ProviderUnavailable)?;
-        self.attempts.spend(code, self.now());
+        if !self.attempts.spend(code, self.now()) {
+            return Err(RejectionKind::CodeRejected.into());
+        }
         let exchanged = self.provider.exchange(request).await;
         exchanged.map_err(|error| {
             report(&error);

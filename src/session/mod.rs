@@ -184,18 +184,17 @@ impl Session {
                 .last_used
                 .fetch_max(now.as_millis(), Ordering::Relaxed);
         }
-        (self.owes_touch(now) && !self.0.telling.swap(true, Ordering::AcqRel))
+        (self.owes_touch(now) && !self.0.telling.swap(true, Ordering::SeqCst))
             .then(|| self.touch_at(now))
     }
 
     /// The store was told of `touch`; returns the next one if a later use is owed already.
     pub(crate) fn told(&self, touch: &Touch) -> Option<Touch> {
-        let last_used = Timestamp::from_millis(self.0.last_used.load(Ordering::Relaxed));
-        if last_used.since(touch.used_at) >= touch.slack {
-            return Some(self.touch_at(last_used));
-        }
-        self.0.telling.store(false, Ordering::Release);
-        None
+        self.0.telling.store(false, Ordering::SeqCst);
+        // Read afterwards: a use that came before found the store being told, and left it at that.
+        let last_used = Timestamp::from_millis(self.0.last_used.load(Ordering::SeqCst));
+        let is_owed = last_used.since(touch.used_at) >= touch.slack;
+        (is_owed && !self.0.telling.swap(true, Ordering::SeqCst)).then(|| self.touch_at(last_used))
     }
 
     /// Nobody can tell the store: the next use tries again.

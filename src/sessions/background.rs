@@ -1,3 +1,4 @@
+use std::mem;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::{SessionId, trace};
 
 /// Sessions of which the store is being told a use; more are put off to their next use.
 const TOUCHES: u32 = 65_536;
-/// Touches and pending revocations that are at the store at the same time.
+/// Touches that are at the store at the same time, and pending revocations.
 const TURNS: usize = 64;
 /// Pause before a touch is tried again.
 const TOUCH_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -29,7 +30,9 @@ pub(super) struct Background {
     touches: Arc<Semaphore>,
     revocations: Arc<Semaphore>,
     pending_revocations: u32,
-    turns: Semaphore,
+    /// Who may be at the store: touches do not hold up revocations.
+    touch_turns: Semaphore,
+    revocation_turns: Semaphore,
     /// Closed when the node is dropped.
     alive: watch::Sender<()>,
 }
@@ -43,7 +46,8 @@ impl Background {
             touches: Arc::new(Semaphore::new(TOUCHES as usize)),
             revocations: Arc::new(Semaphore::new(pending_revocations as usize)),
             pending_revocations,
-            turns: Semaphore::new(TURNS),
+            touch_turns: Semaphore::new(TURNS),
+            revocation_turns: Semaphore::new(TURNS),
             alive: watch::Sender::new(()),
         }
     }
@@ -53,9 +57,9 @@ impl Background {
         Arc::clone(&self.revocations).try_acquire_owned().ok()
     }
 
-    /// The right to be at the store.
-    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        self.turns.acquire().await.ok()
+    /// The right to be at the store with a revocation.
+    pub(super) async fn turn_to_revoke(&self) -> Option<SemaphorePermit<'_>> {
+        self.revocation_turns.acquire().await.ok()
     }
 
     /// Waits until nothing is left that the store is to be told.
@@ -125,8 +129,9 @@ async fn tell<S: SessionStore>(
     mut touch: Touch,
     _permit: OwnedSemaphorePermit,
 ) {
+    let unless_told = Untold(&session);
     while let Some(node) = node.upgrade() {
-        let turn = node.background.turn().await;
+        let turn = node.background.touch_turns.acquire().await;
         let told = node.within_deadline(node.store.touch(touch)).await;
         drop(turn);
         if told.is_err_and(|error| error.kind() == StoreErrorKind::Unavailable) {
@@ -136,8 +141,17 @@ async fn tell<S: SessionStore>(
         }
         match session.told(&touch) {
             Some(next) => touch = next,
-            None => return,
+            None => return mem::forget(unless_told),
         }
+    }
+}
+
+/// Has the next use tell the store, also when the runtime ends under the task.
+struct Untold<'a>(&'a Session);
+
+impl Drop for Untold<'_> {
+    fn drop(&mut self) {
+        self.0.forget_touch();
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::node::{Node, fill_random};
+use crate::cache::{Answer, Gone};
 use crate::session::{DataError, Record, Session, Stamp, to_json};
 use crate::store::{
     Insert, Inserted, Retire, Rotate, Rotated, SessionStore, StoreError, StoreErrorKind,
@@ -147,8 +148,14 @@ impl<S: SessionStore> Node<S> {
         let stamp = self.cache.stamp(id, self.clock.uptime());
         Ok(match self.store.rotate(rotate).await? {
             Rotated::Done(record) => {
-                self.cache.changed(&[old]);
-                Ok(self.issued(&token, record, stamp))
+                // A revocation of the old session finds the new one from here on; one that was
+                // raised before and has not reached the store is found now.
+                self.cache.succeeded(old, id);
+                match self.cache.buried(old, &record, stamp.asked) {
+                    Some(Answer::Gone(Gone::Ended(reason))) => Err(reason.into()),
+                    Some(Answer::Failed(error)) => return Err(error),
+                    _ => Ok(self.issued(&token, record, stamp)),
+                }
             }
             Rotated::Ended(reason) => Err(reason.into()),
             Rotated::NeverSeen => Err(RejectionKind::SessionUnknown),

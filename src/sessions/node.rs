@@ -10,7 +10,9 @@ use super::builder::Config;
 use super::keyring::{Keyring, Tag};
 use crate::cache::{Answer, Cache, Gone};
 use crate::session::{Session, StoreState, Verdict, decide};
-use crate::store::{SessionStore, StoreError, StoreErrorKind, TagKey, Timestamp};
+use crate::store::{
+    EndReason, Loaded, SessionStore, StoreError, StoreErrorKind, TagKey, Timestamp,
+};
 use crate::time::{Clock, Uptime};
 use crate::token::Token;
 use crate::{Rejection, RejectionKind, SessionId, trace};
@@ -28,7 +30,7 @@ pub(crate) struct Node<S> {
     pub(super) background: Background,
     loads: Semaphore,
     /// Set once the store's clock is known; nothing is decided before.
-    has_store_clock: OnceCell<()>,
+    pub(super) has_store_clock: OnceCell<()>,
 }
 
 impl<S: SessionStore> Node<S> {
@@ -78,7 +80,7 @@ impl<S: SessionStore> Node<S> {
                     return Ok(None);
                 }
             }
-            Ok(Some(self.load(id).await))
+            Ok(Some(self.load_aside(id).await))
         };
         let answer = match self.within_deadline(question).await {
             Ok(None) => return Err(RejectionKind::SessionMalformed.into()),
@@ -138,7 +140,7 @@ impl<S: SessionStore> Node<S> {
     /// Learns the fleet's clock from the store, once.
     pub(super) async fn learn_clock(&self) -> Result<(), StoreError> {
         let learn = async || {
-            let store_now = self.store.now().await?;
+            let store_now = self.store.now().await.map_err(about_no_session)?;
             self.clock.follow(store_now);
             Ok(())
         };
@@ -149,15 +151,35 @@ impl<S: SessionStore> Node<S> {
         let mut secret = [0; 16];
         fill_random(&mut secret)?;
         let offer = TagKey::new(key_id(self.clock.now()), secret);
-        self.keyring.fetch(&self.store, offer, shared_for).await
+        let fetched = self.keyring.fetch(&self.store, offer, shared_for).await;
+        fetched.map_err(about_no_session)
+    }
+
+    /// Asks the store, in a task of its own: a request that is gone takes no load along.
+    async fn load_aside(self: &Arc<Self>, id: SessionId) -> Answer {
+        let node = Arc::clone(self);
+        let load = tokio::spawn(async move { node.load(id).await });
+        load.await.unwrap_or_else(|stopped| {
+            Answer::Failed(StoreError::new(StoreErrorKind::Unavailable).caused_by(stopped))
+        })
     }
 
     pub(super) async fn load(&self, id: SessionId) -> Answer {
         let load = || {
             self.ask(async {
                 let _permit = self.loads.acquire().await;
-                self.tell_before_load(id).await?;
-                self.store.load(id).await
+                let told = self.tell_before_load(id).await;
+                match (self.store.load(id).await?, told) {
+                    // It would know better, could it be told.
+                    (
+                        Loaded::Ended {
+                            reason: EndReason::Idle,
+                            ..
+                        },
+                        Err(error),
+                    ) => Err(error),
+                    (loaded, _) => Ok(loaded),
+                }
             })
         };
         self.cache.load(id, load, || self.clock.uptime()).await
@@ -165,9 +187,10 @@ impl<S: SessionStore> Node<S> {
 
     /// Has the store know of a use before it is asked, so that it does not call the session idle.
     async fn tell_before_load(&self, id: SessionId) -> Result<(), StoreError> {
-        let held = self.cache.get(id);
+        let held = self.cache.held(id);
         if let Some(touch) = held.and_then(|session| session.untold()) {
-            self.store.touch(touch).await?;
+            let told = self.store.touch(touch).await;
+            told.map_err(about_no_session)?;
         }
         Ok(())
     }
@@ -199,6 +222,11 @@ impl<S: SessionStore> Node<S> {
             self.refresh_soon(session.id());
         }
     }
+}
+
+/// Only the load of a record can find it damaged; no other failure says anything of a session.
+fn about_no_session(error: StoreError) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable).caused_by(error)
 }
 
 /// A key that replaces a lost one must not have its id, or the tokens of the lost one would look

@@ -23,30 +23,44 @@ pub enum Revocation {
     Pending,
 }
 
+/// A revocation that holds on this node, with the right to have it pending if there is room.
+pub(super) struct Revoking {
+    revoke: Revoke,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
 impl<S: SessionStore> Node<S> {
     /// Ends sessions on this node at once. [`finish_revoking`](Self::finish_revoking) has to follow.
-    pub(super) fn start_revoking(self: &Arc<Self>, target: Target, reason: RevokeReason) -> Revoke {
+    pub(super) fn start_revoking(
+        self: &Arc<Self>,
+        target: Target,
+        reason: RevokeReason,
+    ) -> Revoking {
         self.start();
+        let permit = self.background.permit_to_revoke();
+        let knows_the_time = self.has_store_clock.initialized();
         let revoke = Revoke {
-            issued_by: Some(self.clock.now().after(CLOCK_SKEW)),
+            issued_by: knows_the_time.then(|| self.clock.now().after(CLOCK_SKEW)),
             ..Revoke::new(target, reason)
         };
         self.cache.revoking(&revoke);
-        revoke
+        Revoking { revoke, permit }
     }
 
     /// Ends sessions in the store, now or later.
     pub(super) async fn finish_revoking(
         self: Arc<Self>,
-        revoke: Revoke,
+        revoking: Revoking,
     ) -> Result<Revocation, Rejection> {
-        match self.write_revocation(&revoke).await {
-            Ok(ended) => Ok(Revocation::Done(ended)),
-            Err(error) if self.postpone(&revoke) => {
+        let Revoking { revoke, permit } = revoking;
+        match (self.write_revocation(&revoke).await, permit) {
+            (Ok(ended), _) => Ok(Revocation::Done(ended)),
+            (Err(error), Some(permit)) => {
                 trace::revocation_pending(&error);
+                self.postpone(&revoke, permit);
                 Ok(Revocation::Pending)
             }
-            Err(error) => {
+            (Err(error), None) => {
                 self.cache.not_revoked(&revoke, self.clock.uptime());
                 Err(error.into())
             }
@@ -62,23 +76,20 @@ impl<S: SessionStore> Node<S> {
     }
 
     /// Has a revocation, and those of the sessions that took its session's place, tried until the
-    /// store takes it; `false` if too many are pending.
-    fn postpone(self: &Arc<Self>, revoke: &Revoke) -> bool {
-        let Some(permit) = self.background.permit_to_revoke() else {
-            return false;
-        };
+    /// store takes it.
+    fn postpone(self: &Arc<Self>, revoke: &Revoke, permit: OwnedSemaphorePermit) {
         tokio::spawn(write_later(Arc::downgrade(self), revoke.clone(), permit));
         if let Target::Session(id) = revoke.target
             && let Some(successor) = self.cache.successor(id)
+            && let Some(permit) = self.background.permit_to_revoke()
         {
             let of_successor = Revoke {
                 target: successor.into(),
                 ..revoke.clone()
             };
             self.cache.revoking(&of_successor);
-            self.postpone(&of_successor);
+            self.postpone(&of_successor, permit);
         }
-        true
     }
 }
 
@@ -88,7 +99,7 @@ async fn write_later<S: SessionStore>(
     _permit: OwnedSemaphorePermit,
 ) {
     while let Some(node) = node.upgrade() {
-        let turn = node.background.turn().await;
+        let turn = node.background.turn_to_revoke().await;
         let written = node.write_revocation(&revoke).await;
         drop(turn);
         match written {
