@@ -61,6 +61,7 @@ pub mod extract;
 mod identity;
 pub mod layer;
 pub mod login;
+mod memory;
 mod rejection;
 pub mod response;
 mod session;

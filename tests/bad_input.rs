@@ -1,6 +1,10 @@
 //! Whatever a client sends: a documented answer, no panic, and never a fault of the server.
 #![cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 

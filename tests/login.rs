@@ -1,6 +1,10 @@
 //! Logging in, over real HTTP with a fake WeChat.
 #![cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 

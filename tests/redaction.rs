@@ -5,7 +5,11 @@
     feature = "tracing",
     feature = "test-util"
 ))]
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 

@@ -7,9 +7,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use moka::policy::EvictionPolicy;
-
 use crate::SessionId;
+use crate::memory::memory;
 use crate::session::{Record, Session, Stamp, StoreState};
 use crate::store::{Loaded, Revoke, StoreError, Target};
 use crate::time::Uptime;
@@ -260,16 +259,4 @@ impl Cache {
         self.gone.insert(id, (gone, stamp.confirmed_at));
         Answer::Gone(gone)
     }
-}
-
-/// Full, it forgets the oldest: moka's usual policy would rather turn away the newest.
-fn memory<T>(capacity: u64, span: Duration) -> moka::sync::Cache<SessionId, T>
-where
-    T: Clone + Send + Sync + 'static,
-{
-    moka::sync::Cache::builder()
-        .eviction_policy(EvictionPolicy::lru())
-        .max_capacity(capacity)
-        .time_to_live(span)
-        .build()
 }

@@ -1,13 +1,13 @@
 use std::future::Future;
 use std::time::Duration;
 
-use moka::policy::EvictionPolicy;
-use moka::sync::{Cache, CacheBuilder};
+use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::provider::Exchanged;
+use crate::memory::memory;
 use crate::sessions::Issued;
 use crate::time::{Clock, Uptime};
 use crate::{Rejection, RejectionKind};
@@ -130,14 +130,6 @@ impl Attempts {
         let (exchanged, at) = self.unused.remove(&code)?;
         (now.since(at) < REPLAY_WINDOW).then_some(exchanged)
     }
-}
-
-/// Full, it forgets the oldest: moka's usual policy would rather turn away the newest.
-fn memory<T: Clone + Send + Sync + 'static>(capacity: u64, span: Duration) -> Cache<CodeDigest, T> {
-    CacheBuilder::new(capacity)
-        .time_to_live(span)
-        .eviction_policy(EvictionPolicy::lru())
-        .build()
 }
 
 /// An attempt that has ended.

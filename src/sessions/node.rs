@@ -226,7 +226,10 @@ impl<S: SessionStore> Node<S> {
 
 /// Only the load of a record can find it damaged; no other failure says anything of a session.
 fn about_no_session(error: StoreError) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable).caused_by(error)
+    match error.kind() {
+        StoreErrorKind::Unavailable => error,
+        _ => StoreError::new(StoreErrorKind::Unavailable).caused_by(error),
+    }
 }
 
 /// A key that replaces a lost one must not have its id, or the tokens of the lost one would look

@@ -41,6 +41,22 @@ pub enum Op {
     Subscribe,
 }
 
+impl Op {
+    pub const ALL: [Self; 11] = [
+        Self::Insert,
+        Self::Load,
+        Self::Touch,
+        Self::Rotate,
+        Self::Revoke,
+        Self::List,
+        Self::PutSessionKey,
+        Self::SessionKeys,
+        Self::TagKeys,
+        Self::Now,
+        Self::Subscribe,
+    ];
+}
+
 type Step = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
 type Hook = Arc<dyn Fn(Op) -> Step + Send + Sync>;
 
@@ -50,7 +66,7 @@ pub struct HookedStore {
     pub inner: MemoryStore,
     before: Hook,
     after: Hook,
-    calls: Arc<[AtomicUsize; 11]>,
+    calls: Arc<[AtomicUsize; Op::ALL.len()]>,
     is_shared: bool,
     has_dead_links: bool,
     keys: Option<MemoryStore>,

@@ -33,20 +33,7 @@ impl Outage {
     }
 
     pub fn of_all(&self) {
-        use Op::*;
-        self.of(&[
-            Insert,
-            Load,
-            Touch,
-            Rotate,
-            Revoke,
-            List,
-            PutSessionKey,
-            SessionKeys,
-            TagKeys,
-            Now,
-            Subscribe,
-        ]);
+        self.of(&Op::ALL);
     }
 
     pub fn is_over(&self) {
