@@ -7,8 +7,8 @@ use http::StatusCode;
 use http::request::Parts;
 use http_body_util::Full;
 
-use crate::layer::{NoSession, refuse};
-use crate::response::Preset;
+use crate::layer::NoSession;
+use crate::response::{Preset, refuse};
 use crate::{Rejection, Session};
 
 const NO_LAYER: &str = "a handler takes a `Session`, but no `SessionLayer` is in front of it: \
@@ -61,7 +61,7 @@ impl<State: Sync> OptionalFromRequestParts<State> for Session {
 
 fn missing(parts: &Parts) -> SessionRejection {
     match parts.extensions.get::<NoSession>() {
-        Some(passed) => SessionRejection::Missing(into_response(passed.refuse())),
+        Some(passed) => SessionRejection::Missing(into_response(passed.refuse(&parts.headers))),
         None => SessionRejection::NoLayer,
     }
 }

@@ -31,7 +31,7 @@ impl Action {
 
 /// One row per kind: the single place that ties a kind to what clients see of it.
 macro_rules! rejection_kinds {
-    ($($(#[$doc:meta])* $kind:ident = $status:literal $reason:literal $message:literal $action:ident $word:literal;)*) => {
+    ($($(#[$doc:meta])* $kind:ident = $status:literal $grpc:literal $reason:literal $message:literal $action:ident $word:literal;)*) => {
         /// Why a request was refused: stable and machine-readable.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
@@ -45,6 +45,21 @@ macro_rules! rejection_kinds {
 
             const fn code(self) -> u16 {
                 match self { $(Self::$kind => $status,)* }
+            }
+
+            /// The gRPC status code.
+            pub(crate) const fn grpc_code(self) -> i32 {
+                match self { $(Self::$kind => $grpc,)* }
+            }
+
+            /// The same as text.
+            pub(crate) const fn grpc_code_text(self) -> &'static str {
+                match self { $(Self::$kind => stringify!($grpc),)* }
+            }
+
+            /// `<reason>: <errmsg>`.
+            pub(crate) const fn grpc_message(self) -> &'static str {
+                match self { $(Self::$kind => concat!($reason, ": ", $message),)* }
             }
 
             /// The `reason` on the wire, such as `session_expired`.
@@ -98,39 +113,39 @@ macro_rules! rejection_kinds {
 
 rejection_kinds! {
     /// The request carries no session token.
-    SessionMissing = 401 "session_missing" "no session token: call wx.login" Login "login";
+    SessionMissing = 401 16 "session_missing" "no session token: call wx.login" Login "login";
     /// The token is not one of ours: wrong length, alphabet, prefix, version or tag.
-    SessionMalformed = 401 "session_malformed" "not a session token: call wx.login" Login "login";
+    SessionMalformed = 401 16 "session_malformed" "not a session token: call wx.login" Login "login";
     /// The store has never seen the token, or has long forgotten it.
-    SessionUnknown = 401 "session_unknown" "session not known: call wx.login" Login "login";
+    SessionUnknown = 401 16 "session_unknown" "session not known: call wx.login" Login "login";
     /// The idle timeout has passed.
-    SessionIdleExpired = 401 "session_idle_expired" "session idle for too long: call wx.login" Login "login";
+    SessionIdleExpired = 401 16 "session_idle_expired" "session idle for too long: call wx.login" Login "login";
     /// The absolute lifetime has passed.
-    SessionExpired = 401 "session_expired" "session expired: call wx.login" Login "login";
+    SessionExpired = 401 16 "session_expired" "session expired: call wx.login" Login "login";
     /// The user logged out.
-    SessionRevoked = 401 "session_revoked" "session logged out: call wx.login" Login "login";
+    SessionRevoked = 401 16 "session_revoked" "session logged out: call wx.login" Login "login";
     /// An administrator ended the session.
-    SessionKickedOut = 401 "session_kicked_out" "session ended by the service: call wx.login" Login "login";
+    SessionKickedOut = 401 16 "session_kicked_out" "session ended by the service: call wx.login" Login "login";
     /// A newer login, or a rotation, took the session's place.
-    SessionReplaced = 401 "session_replaced" "session replaced by a newer login: call wx.login" Login "login";
+    SessionReplaced = 401 16 "session_replaced" "session replaced by a newer login: call wx.login" Login "login";
     /// The request carries several different tokens.
-    AmbiguousToken = 400 "ambiguous_token" "several different session tokens" None "none";
+    AmbiguousToken = 400 3 "ambiguous_token" "several different session tokens" None "none";
     /// The store cannot tell whether the session is live.
-    StoreUnavailable = 503 "store_unavailable" "session store unavailable: retry" Retry "retry";
+    StoreUnavailable = 503 14 "store_unavailable" "session store unavailable: retry" Retry "retry";
     /// The provider refused the code, or the code was already used.
-    CodeRejected = 400 "code_rejected" "login code rejected: call wx.login" Login "login";
+    CodeRejected = 400 16 "code_rejected" "login code rejected: call wx.login" Login "login";
     /// The provider did not answer, or not readably; or too many exchanges are in flight.
-    ProviderUnavailable = 503 "provider_unavailable" "login provider unavailable: retry with a fresh code" Retry "retry";
+    ProviderUnavailable = 503 14 "provider_unavailable" "login provider unavailable: retry with a fresh code" Retry "retry";
     /// The provider's quota is used up.
-    RateLimited = 429 "rate_limited" "too many logins: retry later with a fresh code" Retry "retry";
+    RateLimited = 429 8 "rate_limited" "too many logins: retry later with a fresh code" Retry "retry";
     /// The provider or the application does not let this user in.
-    UserBlocked = 403 "user_blocked" "user may not log in" None "none";
+    UserBlocked = 403 7 "user_blocked" "user may not log in" None "none";
     /// The provider refused the app's own credentials or configuration.
-    ProviderMisconfigured = 500 "provider_misconfigured" "login is misconfigured on the server" None "none";
+    ProviderMisconfigured = 500 13 "provider_misconfigured" "login is misconfigured on the server" None "none";
     /// The login request carries no usable code or appid.
-    BadRequest = 400 "bad_request" "no usable login code or appid in the request" None "none";
+    BadRequest = 400 3 "bad_request" "no usable login code or appid in the request" None "none";
     /// The login endpoint does not take this method.
-    MethodNotAllowed = 405 "bad_request" "method not allowed at the login endpoint" None "none";
+    MethodNotAllowed = 405 12 "bad_request" "method not allowed at the login endpoint" None "none";
 }
 
 impl RejectionKind {

@@ -101,7 +101,7 @@ where
                             gate.pass(session, &mut request);
                             Self::forward(inner.call(request))
                         }
-                        Err(rejection) => Self::refused(gate.refuse(rejection)),
+                        Err(rejection) => Self::refused(gate.refuse(&request, rejection)),
                     }
                 }
                 StateProj::Forward { future } => {

@@ -2,10 +2,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+#[cfg(feature = "axum")]
+use http::HeaderMap;
 use http::{Method, Request, Response, Uri};
 
 use super::source::{Found, TokenSource, hide};
-use crate::response::{Preset, ResponseForRejection};
+use crate::response::{Preset, ResponseForRejection, refuse_request};
 use crate::store::SessionStore;
 use crate::token::Token;
 use crate::{Rejection, RejectionKind, Session, Sessions};
@@ -84,19 +86,9 @@ impl<S: SessionStore> Gate<S> {
 }
 
 impl<S> Gate<S> {
-    pub(super) fn refuse(&self, rejection: Rejection) -> Response<Bytes> {
-        refuse(&*self.responder, rejection)
+    pub(super) fn refuse<B>(&self, request: &Request<B>, rejection: Rejection) -> Response<Bytes> {
+        refuse_request(&*self.responder, request.headers(), rejection)
     }
-}
-
-/// Answers a refusal; the cause is in the extensions however it looks.
-pub(crate) fn refuse(
-    responder: &dyn ResponseForRejection,
-    rejection: Rejection,
-) -> Response<Bytes> {
-    let mut response = responder.response_for_rejection(&rejection);
-    response.extensions_mut().insert(rejection);
-    response
 }
 
 /// Marks a request that passed the layer without a session, and knows how the layer refuses.
@@ -107,8 +99,8 @@ pub(crate) struct NoSession(Arc<dyn ResponseForRejection>);
 #[cfg(feature = "axum")]
 impl NoSession {
     /// The layer's answer to a request without a token.
-    pub(crate) fn refuse(&self) -> Response<Bytes> {
-        refuse(&*self.0, RejectionKind::SessionMissing.into())
+    pub(crate) fn refuse(&self, headers: &HeaderMap) -> Response<Bytes> {
+        refuse_request(&*self.0, headers, RejectionKind::SessionMissing.into())
     }
 }
 

@@ -70,7 +70,6 @@ pub use self::future::ResponseFuture;
 use self::gate::Gate;
 #[cfg(feature = "axum")]
 pub(crate) use self::gate::NoSession;
-pub(crate) use self::gate::refuse;
 pub use self::service::SessionService;
 pub(crate) use self::source::Found;
 pub use self::source::TokenSource;

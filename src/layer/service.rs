@@ -59,7 +59,7 @@ where
             Admission::Refuse(rejection) => {
                 // What the inner service has reserved for this request is given back.
                 drop(self.take_readied());
-                ResponseFuture::refused(self.gate.refuse(rejection))
+                ResponseFuture::refused(self.gate.refuse(&request, rejection))
             }
             Admission::Ask(token) => {
                 let inner = self.take_readied();

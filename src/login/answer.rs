@@ -2,8 +2,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Response};
 
-use crate::layer::refuse;
-use crate::response::{ResponseForRejection, WAFER_MAGIC};
+use crate::response::{ResponseForRejection, WAFER_MAGIC, refuse};
 use crate::sessions::Issued;
 use crate::{Rejection, RejectionKind};
 

@@ -8,7 +8,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
 
 use super::attempts::{Attempted, Attempts, CodeDigest};
-use super::form::Form;
+use super::credentials::Credentials;
 use super::on_login::{Hook, Refusal};
 use super::provider::{
     ExchangeError, ExchangeErrorKind, Exchanged, IdentityProvider, LoginRequest,
@@ -51,11 +51,16 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
     }
 
     /// Logs in, or joins or repeats a login with the same code.
-    pub(super) async fn serve(self, form: Form, asked_at: Instant) -> Result<Issued, Rejection> {
-        let resolved = self.provider.resolve(form.appid.as_deref());
+    pub(super) async fn serve(
+        self,
+        credentials: Credentials,
+        asked_at: Instant,
+    ) -> Result<Issued, Rejection> {
+        let credentials = credentials.validated()?;
+        let resolved = self.provider.resolve(credentials.appid.as_deref());
         let appid = resolved.ok_or(RejectionKind::BadRequest)?.to_owned();
-        let code = CodeDigest::new(&appid, &form.code);
-        let attempt = self.clone().attempt(appid, form, code, asked_at);
+        let code = CodeDigest::new(&appid, &credentials.code);
+        let attempt = self.clone().attempt(appid, credentials, code, asked_at);
         match self
             .attempts
             .join(code, &self.sessions.node().clock, attempt)
@@ -80,13 +85,13 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
     async fn attempt(
         self,
         appid: String,
-        form: Form,
+        credentials: Credentials,
         code: CodeDigest,
         asked_at: Instant,
     ) -> Result<Issued, Rejection> {
         let unless_repeatable = Forget(&self.attempts, code);
         let left = self.deadline.saturating_sub(asked_at.elapsed());
-        let in_time = timeout(left, self.log_in(&appid, &form, code)).await;
+        let in_time = timeout(left, self.log_in(&appid, &credentials, code)).await;
         let issued = in_time.map_err(too_late)??;
         if self.replays {
             mem::forget(unless_repeatable);
@@ -97,17 +102,17 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
     async fn log_in(
         &self,
         appid: &str,
-        form: &Form,
+        credentials: &Credentials,
         code: CodeDigest,
     ) -> Result<Issued, Rejection> {
         let exchanged = match self.attempts.take_unused(code, self.now()) {
             Some(exchanged) => exchanged,
             None => {
-                let request = LoginRequest::new(appid, &form.code);
+                let request = LoginRequest::new(appid, &credentials.code);
                 self.exchange(request, code).await?
             }
         };
-        let issued = self.issue(&exchanged, form.presented).await;
+        let issued = self.issue(&exchanged, credentials.presented).await;
         let failed = issued.as_ref().err().map(Rejection::kind);
         if failed.is_some_and(|kind| kind.action() == Action::Retry) {
             self.attempts.keep_unused(code, exchanged, self.now());

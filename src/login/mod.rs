@@ -75,12 +75,14 @@
 
 mod answer;
 mod attempts;
+mod credentials;
 mod desk;
 mod form;
 mod on_login;
 mod provider;
 mod service;
 
+pub use self::credentials::Credentials;
 pub use self::on_login::{OnLogin, Refusal};
 pub use self::provider::{
     ExchangeError, ExchangeErrorKind, Exchanged, IdentityProvider, LoginRequest,

@@ -14,11 +14,13 @@ use tokio::time::{Instant, timeout};
 use tower_service::Service;
 
 use super::answer::answer;
+use super::credentials::Credentials;
 use super::desk::Desk;
-use super::form::Form;
+use super::form;
 use super::on_login::{OnLogin, hook};
 use super::provider::IdentityProvider;
 use crate::response::ResponseForRejection;
+use crate::sessions::Issued;
 use crate::store::SessionStore;
 use crate::{Rejection, RejectionKind, Sessions};
 
@@ -140,6 +142,39 @@ impl<S: SessionStore, P: IdentityProvider> Login<S, P> {
         self.with(|desk| desk.deadline = deadline)
     }
 
+    /// Logs in without HTTP, such as from a gRPC method or a WebSocket: the same codes, limits,
+    /// [`on_login`](Self::on_login) and deadline as for requests to the service.
+    ///
+    /// ```
+    /// # use tower_wx_session::login::{ExchangeError, Exchanged, IdentityProvider, LoginRequest};
+    /// # use tower_wx_session::{Identity, RejectionKind, Sessions, login::Login, store::MemoryStore};
+    /// # struct Platform;
+    /// # impl IdentityProvider for Platform {
+    /// #     fn resolve<'a>(&'a self, _: Option<&'a str>) -> Option<&'a str> { Some("appid") }
+    /// #     async fn exchange(&self, _: LoginRequest<'_>) -> Result<Exchanged, ExchangeError> {
+    /// #         Ok(Exchanged::new(Identity::new("appid", "openid")))
+    /// #     }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tower_wx_session::Rejection> {
+    /// let login = Login::new(Sessions::new(MemoryStore::new()), Platform);
+    /// let issued = login.log_in("a code").await?;
+    /// assert_eq!(issued.session().openid(), "openid");
+    ///
+    /// let rejection = login.log_in("").await.unwrap_err();
+    /// assert_eq!(rejection.kind(), RejectionKind::BadRequest);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Whatever the service would refuse the login with.
+    pub async fn log_in(&self, credentials: impl Into<Credentials>) -> Result<Issued, Rejection> {
+        let desk = self.desk.clone();
+        desk.serve(credentials.into(), Instant::now()).await
+    }
+
     /// Refuses every repeat of a code, instead of answering it within 5 s with the same token.
     pub fn without_replay(self) -> Self {
         self.with(|desk| desk.replays = false)
@@ -166,10 +201,10 @@ where
         let asked_at = Instant::now();
         LoginFuture(Box::pin(async move {
             let responder = Arc::clone(&desk.responder);
-            let form = Form::read(request, responder.serves_wafer());
-            let in_time = timeout(desk.deadline, form).await;
+            let credentials = form::read(request, responder.serves_wafer());
+            let in_time = timeout(desk.deadline, credentials).await;
             let result = match in_time.unwrap_or(Err(RejectionKind::BadRequest)) {
-                Ok(form) => desk.serve(form, asked_at).await,
+                Ok(credentials) => desk.serve(credentials, asked_at).await,
                 Err(kind) => Err(Rejection::from(kind)),
             };
             answer(&*responder, result).map(Full::new)

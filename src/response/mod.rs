@@ -25,11 +25,18 @@
 //!     });
 //! ```
 
+//! gRPC clients do not look at bodies. A request with `content-type: application/grpc*`, grpc-web
+//! among them, gets a trailers-only answer whatever else is configured: `grpc-status` 16, 14 or 3,
+//! `grpc-message` and, for clients that act on it, `grpc-status-details-bin`; see [`GrpcStatus`].
+
 use bytes::Bytes;
-use http::Response;
+use http::{HeaderMap, Response};
 
+mod grpc;
 mod preset;
+mod protobuf;
 
+pub use self::grpc::GrpcStatus;
 pub(crate) use self::preset::WAFER_MAGIC;
 pub use self::preset::{ParsePresetError, Preset};
 use crate::Rejection;
@@ -55,4 +62,33 @@ where
     fn response_for_rejection(&self, rejection: &Rejection) -> Response<Bytes> {
         self(rejection)
     }
+}
+
+/// Answers a refusal; the cause is in the extensions however it looks.
+pub(crate) fn refuse(
+    responder: &dyn ResponseForRejection,
+    rejection: Rejection,
+) -> Response<Bytes> {
+    let response = responder.response_for_rejection(&rejection);
+    with_cause(response, rejection)
+}
+
+/// Refuses a request with these headers, in gRPC where it speaks that.
+pub(crate) fn refuse_request(
+    responder: &dyn ResponseForRejection,
+    headers: &HeaderMap,
+    rejection: Rejection,
+) -> Response<Bytes> {
+    match grpc::content_type(headers) {
+        Some(content_type) => {
+            let response = grpc::response(content_type.clone(), &rejection);
+            with_cause(response, rejection)
+        }
+        None => refuse(responder, rejection),
+    }
+}
+
+fn with_cause(mut response: Response<Bytes>, rejection: Rejection) -> Response<Bytes> {
+    response.extensions_mut().insert(rejection);
+    response
 }

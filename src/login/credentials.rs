@@ -1,0 +1,75 @@
+use std::fmt;
+
+use crate::token::Token;
+use crate::{RejectionKind, SessionId};
+
+/// Bytes of a code; WeChat's have 32.
+const CODE_LIMIT: usize = 512;
+
+/// What a client logs in with: a code, fresh from `wx.login`.
+///
+/// `Debug` does not show the code.
+#[derive(Clone)]
+pub struct Credentials {
+    pub(super) code: String,
+    pub(super) appid: Option<String>,
+    /// The session of a token that came along.
+    pub(super) presented: Option<SessionId>,
+}
+
+impl Credentials {
+    /// A code, for the one app that the provider is configured for.
+    pub fn new(code: impl Into<String>) -> Self {
+        Self {
+            code: code.into(),
+            appid: None,
+            presented: None,
+        }
+    }
+
+    /// Names the app, where the provider has several.
+    #[must_use]
+    pub fn with_appid(self, appid: impl Into<String>) -> Self {
+        Self {
+            appid: Some(appid.into()),
+            ..self
+        }
+    }
+
+    /// Adds the token that the client still has. If it stands for a live session of the user who
+    /// logs in, that session is retired after the grace of a rotation; otherwise it does not matter.
+    #[must_use]
+    pub fn presenting(self, token: &str) -> Self {
+        Self {
+            presented: Token::parse(token.as_bytes()).map(|token| token.id()),
+            ..self
+        }
+    }
+
+    /// Fails unless the code can be one.
+    pub(super) fn validated(self) -> Result<Self, RejectionKind> {
+        let is_usable = !self.code.trim().is_empty() && self.code.len() <= CODE_LIMIT;
+        is_usable.then_some(self).ok_or(RejectionKind::BadRequest)
+    }
+}
+
+impl From<String> for Credentials {
+    fn from(code: String) -> Self {
+        Self::new(code)
+    }
+}
+
+impl From<&str> for Credentials {
+    fn from(code: &str) -> Self {
+        Self::new(code)
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("appid", &self.appid)
+            .field("presented", &self.presented)
+            .finish_non_exhaustive()
+    }
+}
