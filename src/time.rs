@@ -138,6 +138,15 @@ impl Clock {
         self.read().local
     }
 
+    /// Waits until this node's clock has run for `span`.
+    pub(crate) async fn sleep(&self, span: Duration) {
+        match &self.source {
+            Source::Monotonic { .. } => tokio::time::sleep(span).await,
+            #[cfg(any(test, feature = "test-util"))]
+            Source::Manual(clock) => clock.sleep(span).await,
+        }
+    }
+
     /// Follows the store's clock, which showed `store_now` just now.
     pub(crate) fn follow(&self, store_now: Timestamp) {
         let ahead = i128::from(store_now.0) - i128::from(self.source.now().0);
@@ -187,25 +196,47 @@ impl fmt::Debug for Clock {
 /// millisecond without a sleep.
 #[cfg(any(test, feature = "test-util"))]
 #[derive(Clone, Debug)]
-pub struct ManualClock(Arc<std::sync::atomic::AtomicU64>);
+pub struct ManualClock(Arc<Hands>);
+
+#[cfg(any(test, feature = "test-util"))]
+#[derive(Debug)]
+struct Hands {
+    millis: std::sync::atomic::AtomicU64,
+    moved: tokio::sync::Notify,
+}
 
 #[cfg(any(test, feature = "test-util"))]
 impl ManualClock {
     /// A clock that stands at 2026-01-01 00:00:00 UTC.
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(1_767_225_600_000.into()))
+        Self(Arc::new(Hands {
+            millis: 1_767_225_600_000.into(),
+            moved: tokio::sync::Notify::new(),
+        }))
     }
 
     /// The instant that it shows.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.0.millis.load(Ordering::SeqCst))
     }
 
     /// Moves it forward.
     pub fn advance(&self, span: Duration) {
-        self.0.fetch_add(millis(span), Ordering::SeqCst);
+        self.0.millis.fetch_add(millis(span), Ordering::SeqCst);
+        self.0.moved.notify_waiters();
+    }
+
+    async fn sleep(&self, span: Duration) {
+        let end = self.now().after(span);
+        loop {
+            let moved = self.0.moved.notified();
+            if self.now() >= end {
+                return;
+            }
+            moved.await;
+        }
     }
 }
 

@@ -45,15 +45,18 @@ impl Link {
         self.since.store(0, Ordering::Release);
     }
 
-    /// Notes a sign of life; after a silence the link counts as a new one, `since` now.
-    pub(super) fn beat(&self, since: impl FnOnce() -> u64, now: Uptime) {
+    /// Notes a sign of life; after a silence the link counts as a new one, `since` now, and the
+    /// answer is `true`.
+    pub(super) fn beat(&self, since: impl FnOnce() -> u64, now: Uptime) -> bool {
         if self.alive_at.load(Ordering::Acquire) == FOREVER {
-            return;
+            return false;
         }
-        if self.is_silent(now) {
+        let was_silent = self.is_silent(now);
+        if was_silent {
             self.since.store(since(), Ordering::Release);
         }
         self.alive_at.store(now.as_millis(), Ordering::Release);
+        was_silent
     }
 
     fn is_silent(&self, now: Uptime) -> bool {
@@ -83,9 +86,9 @@ mod tests {
     fn what_came_before_a_silence_is_not_trusted_after_it() {
         let link = Link::default();
         link.came_up(7, at(1000), true);
-        link.beat(|| 8, at(2500));
+        assert!(!link.beat(|| 8, at(2500)));
         assert_eq!(link.state(at(4500)), StoreState::Linked { since: 7 });
-        link.beat(|| 9, at(9000));
+        assert!(link.beat(|| 9, at(9000)));
         assert_eq!(link.state(at(9001)), StoreState::Linked { since: 9 });
         link.went_down();
         assert_eq!(link.state(at(9001)), StoreState::Unlinked);
@@ -95,7 +98,7 @@ mod tests {
     fn a_link_without_heartbeat_lives_until_it_ends() {
         let link = Link::default();
         link.came_up(7, at(1000), false);
-        link.beat(|| 8, at(2000));
+        assert!(!link.beat(|| 8, at(2000)));
         let much_later = at(1_000_000_000);
         assert_eq!(link.state(much_later), StoreState::Linked { since: 7 });
         link.went_down();

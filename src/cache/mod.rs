@@ -18,12 +18,15 @@ mod generations;
 mod link;
 mod sequence;
 mod tombstones;
+mod waiters;
 
 pub(crate) use self::answer::{Answer, Gone};
 use self::generations::Generations;
 use self::link::Link;
 use self::sequence::Sequence;
 use self::tombstones::{Acknowledged, Tombstones};
+pub(crate) use self::waiters::Waiter;
+use self::waiters::Waiters;
 
 /// Tokens remembered as not live: few, because they are worth little.
 const GONE_CAPACITY: u64 = 10_000;
@@ -47,6 +50,7 @@ pub(crate) struct Cache {
     tombstones: Tombstones,
     sequence: Sequence,
     link: Link,
+    waiters: Arc<Waiters>,
 }
 
 impl Cache {
@@ -60,6 +64,7 @@ impl Cache {
             tombstones: Tombstones::default(),
             sequence: Sequence::new(),
             link: Link::default(),
+            waiters: Arc::new(Waiters::new()),
         }
     }
 
@@ -136,9 +141,13 @@ impl Cache {
     pub(crate) fn revoking(&self, revoke: &Revoke) {
         self.tombstones.raise(revoke);
         match &revoke.target {
-            Target::Session(id) => self.generations.move_session(*id),
+            Target::Session(id) => {
+                self.generations.move_session(*id);
+                self.waiters.wake(*id);
+            }
             Target::User(user) | Target::Others { user, .. } => {
                 self.generations.move_user(user.bucket());
+                self.waiters.wake_bucket(user.bucket());
             }
         }
     }
@@ -201,6 +210,7 @@ impl Cache {
     pub(crate) fn link_came_up(&self, now: Uptime, has_heartbeat: bool) {
         self.link
             .came_up(self.sequence.advance(), now, has_heartbeat);
+        self.waiters.relinked();
     }
 
     pub(crate) fn link_went_down(&self) {
@@ -209,7 +219,15 @@ impl Cache {
 
     /// Notes a sign of life of the link.
     pub(crate) fn link_beat(&self, now: Uptime) {
-        self.link.beat(|| self.sequence.advance(), now);
+        let was_silent = self.link.beat(|| self.sequence.advance(), now);
+        if was_silent {
+            self.waiters.relinked();
+        }
+    }
+
+    /// Joins those who wait for something to happen to a session.
+    pub(crate) fn wait_for(&self, id: SessionId) -> Waiter {
+        self.waiters.join(id)
     }
 
     /// Whatever is held of these sessions, or is being loaded, is out of date.
@@ -217,6 +235,7 @@ impl Cache {
         for id in sessions {
             self.generations.move_session(*id);
             self.live.invalidate(id);
+            self.waiters.wake(*id);
         }
     }
 
@@ -257,6 +276,7 @@ impl Cache {
         };
         self.live.invalidate(&id);
         self.gone.insert(id, (gone, stamp.confirmed_at));
+        self.waiters.wake(id);
         Answer::Gone(gone)
     }
 }

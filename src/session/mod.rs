@@ -166,6 +166,11 @@ impl Session {
         }
     }
 
+    /// When the session is over, as far as this node knows, if nothing more happens to it.
+    pub(crate) fn end(&self) -> Timestamp {
+        self.0.record.hard_end().min(self.idle_deadline())
+    }
+
     /// The store's deadline, or what the last use on this node makes of it.
     fn idle_deadline(&self) -> Timestamp {
         let record = &self.0.record;

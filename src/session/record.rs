@@ -92,8 +92,13 @@ impl Record {
     /// When the session is over if nothing more happens to it.
     #[must_use]
     pub fn end(&self) -> Timestamp {
-        let absolute = self.retires_at.unwrap_or(self.absolute_end);
-        absolute.min(self.absolute_end).min(self.idle_deadline)
+        self.hard_end().min(self.idle_deadline)
+    }
+
+    /// When the session is over however much it is used.
+    pub(crate) fn hard_end(&self) -> Timestamp {
+        let retired = self.retires_at.unwrap_or(self.absolute_end);
+        retired.min(self.absolute_end)
     }
 
     /// Until when a store keeps the record: one idle timeout beyond the end, so that it can say
@@ -114,10 +119,8 @@ impl Record {
     pub fn touch(&mut self, touch: &Touch, now: Timestamp) -> bool {
         // A node whose clock is ahead must not prolong a session beyond what the store measures.
         let used_at = touch.used_at.min(now);
-        let end = self.retires_at.unwrap_or(self.absolute_end);
-        let accepted = now < self.kept_until()
-            && used_at <= self.idle_deadline
-            && used_at < end.min(self.absolute_end);
+        let accepted =
+            now < self.kept_until() && used_at <= self.idle_deadline && used_at < self.hard_end();
         if accepted {
             let deadline = used_at.after(self.idle_timeout).after(touch.slack);
             self.idle_deadline = self.idle_deadline.max(deadline);

@@ -8,6 +8,8 @@ use tokio::time::timeout;
 
 mod background;
 mod builder;
+mod check;
+mod ended;
 mod issue;
 mod keyring;
 mod node;
@@ -21,10 +23,9 @@ pub use self::revocation::Revocation;
 pub use self::session_key::{SessionKeyError, SessionKeys};
 pub use crate::session::DataError;
 use crate::session::to_json;
-use crate::store::{RevokeReason, SessionStore, Target};
+use crate::store::SessionStore;
 use crate::time::Clock;
 pub use crate::token::ParseSessionIdError;
-use crate::token::Token;
 use crate::{Identity, Rejection, RejectionKind, Session, SessionId};
 
 /// The longest that [`Sessions::shutdown`] waits, in store deadlines.
@@ -86,20 +87,6 @@ impl<S: SessionStore> Sessions<S> {
         self.node.issue(new.into()).await
     }
 
-    /// Checks a token as the layer does, and counts as a use of the session.
-    ///
-    /// # Errors
-    ///
-    /// Why the token stands for no live session, or
-    /// [`StoreUnavailable`](RejectionKind::StoreUnavailable) if the store could not tell.
-    pub async fn check(&self, token: &str) -> Result<Session, Rejection> {
-        let token = Token::parse(token.as_bytes()).ok_or(RejectionKind::SessionMalformed)?;
-        match self.node.check_now(&token) {
-            Some(decided) => decided,
-            None => self.node.check_with_store(&token).await,
-        }
-    }
-
     /// Puts a new token in the place of a live session's, which stays good for the grace.
     ///
     /// The user, the time of login and the absolute end stay as they are, and so does the data.
@@ -127,58 +114,6 @@ impl<S: SessionStore> Sessions<S> {
         let data = to_json(data)
             .map_err(|error| Rejection::from(RejectionKind::BadRequest).caused_by(error))?;
         self.node.rotate(session, Some(data)).await
-    }
-
-    /// Ends a session, a user's sessions or a user's other sessions.
-    ///
-    /// This node refuses them as soon as this is called, every other one as soon as the store has
-    /// told it. It goes on if the returned future is dropped. Ending what is over changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreUnavailable`](RejectionKind::StoreUnavailable) if the store cannot be told and too
-    /// many revocations wait for it already: then nothing was revoked.
-    pub async fn revoke(
-        &self,
-        target: impl Into<Target>,
-        reason: RevokeReason,
-    ) -> Result<Revocation, Rejection> {
-        let revoke = self.node.start_revoking(target.into(), reason);
-        let revocation = tokio::spawn(Arc::clone(&self.node).finish_revoking(revoke));
-        revocation.await.unwrap_or_else(|stopped| {
-            Err(Rejection::from(RejectionKind::StoreUnavailable).caused_by(stopped))
-        })
-    }
-
-    /// Ends sessions as an administrator: the client is told `session_kicked_out`.
-    ///
-    /// # Errors
-    ///
-    /// As [`revoke`](Self::revoke).
-    pub async fn kick_out(&self, target: impl Into<Target>) -> Result<Revocation, Rejection> {
-        self.revoke(target, RevokeReason::KickedOut).await
-    }
-
-    /// Logs a user out everywhere.
-    ///
-    /// # Errors
-    ///
-    /// As [`revoke`](Self::revoke).
-    pub async fn revoke_user(&self, user: &Identity) -> Result<Revocation, Rejection> {
-        self.revoke(user, RevokeReason::LoggedOut).await
-    }
-
-    /// Logs a user out everywhere but in this session.
-    ///
-    /// # Errors
-    ///
-    /// As [`revoke`](Self::revoke).
-    pub async fn revoke_others(&self, session: &Session) -> Result<Revocation, Rejection> {
-        let target = Target::Others {
-            user: session.identity().clone(),
-            keep: session.id(),
-        };
-        self.revoke(target, RevokeReason::LoggedOut).await
     }
 
     /// The user's live sessions, oldest first; an old token in its grace is not listed.

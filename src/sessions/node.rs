@@ -7,18 +7,13 @@ use tokio::time::timeout;
 
 use super::background::Background;
 use super::builder::Config;
-use super::keyring::{Keyring, Tag};
-use crate::cache::{Answer, Cache, Gone};
-use crate::session::{Session, StoreState, Verdict, decide};
+use super::keyring::Keyring;
+use crate::cache::{Answer, Cache};
 use crate::store::{
     EndReason, Loaded, SessionStore, StoreError, StoreErrorKind, TagKey, Timestamp,
 };
-use crate::time::{Clock, Uptime};
-use crate::token::Token;
-use crate::{Rejection, RejectionKind, SessionId, trace};
-
-/// Tokens with keys that nobody knows have the store asked for keys at most once in this time.
-const UNKNOWN_KEYS_SHARED: Duration = Duration::from_secs(1);
+use crate::time::Clock;
+use crate::{SessionId, trace};
 
 /// One node of the fleet: the store, and what this process knows of the sessions in it.
 pub(crate) struct Node<S> {
@@ -44,71 +39,6 @@ impl<S: SessionStore> Node<S> {
             store,
             config,
             clock,
-        }
-    }
-
-    /// Decides from what is known on this node; `None` if the store has to be asked.
-    pub(crate) fn check_now(self: &Arc<Self>, token: &Token) -> Option<Result<Session, Rejection>> {
-        let id = token.id();
-        let now = self.clock.read();
-        let Some(session) = self.cache.get(id) else {
-            return self.check_unknown(token, id, now.local).map(Err);
-        };
-        let link = self.cache.link(now.local);
-        match decide(&session.facts(), now, link, &self.config.freshness) {
-            Verdict::Valid { refresh } => {
-                self.use_session(&session, now.fleet, refresh);
-                Some(Ok(session))
-            }
-            Verdict::Invalid(reason) => Some(Err(RejectionKind::from(reason).into())),
-            Verdict::Confirm | Verdict::Unknown => None,
-        }
-    }
-
-    /// Asks the store, then decides.
-    pub(crate) async fn check_with_store(
-        self: &Arc<Self>,
-        token: &Token,
-    ) -> Result<Session, Rejection> {
-        self.start();
-        let id = token.id();
-        let question = async {
-            self.learn_clock().await?;
-            if self.cache.get(id).is_none() && self.keyring.judge(token) == Tag::Unknown {
-                self.fetch_keys(UNKNOWN_KEYS_SHARED).await?;
-                if self.keyring.judge(token) == Tag::Forged {
-                    return Ok(None);
-                }
-            }
-            Ok(Some(self.load_aside(id).await))
-        };
-        let answer = match self.within_deadline(question).await {
-            Ok(None) => return Err(RejectionKind::SessionMalformed.into()),
-            Ok(Some(answer)) => answer,
-            Err(error) => Answer::Failed(error),
-        };
-        match answer {
-            Answer::Live(session) => self.settle(session, StoreState::Answered),
-            Answer::Gone(gone) => Err(gone.into()),
-            Answer::Failed(error) => self.check_without_store(id, error),
-        }
-    }
-
-    /// Decides from what is known, because the store could not tell.
-    fn check_without_store(
-        self: &Arc<Self>,
-        id: SessionId,
-        error: StoreError,
-    ) -> Result<Session, Rejection> {
-        if error.kind() == StoreErrorKind::Corrupt {
-            return Err(refusal(id, error));
-        }
-        match self.cache.known(id) {
-            Some(Answer::Live(session)) => self
-                .settle(session, StoreState::Silent)
-                .map_err(|rejection| rejection.caused_by(error)),
-            Some(Answer::Gone(gone)) => Err(gone.into()),
-            Some(Answer::Failed(_)) | None => Err(refusal(id, error)),
         }
     }
 
@@ -156,7 +86,7 @@ impl<S: SessionStore> Node<S> {
     }
 
     /// Asks the store, in a task of its own: a request that is gone takes no load along.
-    async fn load_aside(self: &Arc<Self>, id: SessionId) -> Answer {
+    pub(super) async fn load_aside(self: &Arc<Self>, id: SessionId) -> Answer {
         let node = Arc::clone(self);
         let load = tokio::spawn(async move { node.load(id).await });
         load.await.unwrap_or_else(|stopped| {
@@ -194,34 +124,6 @@ impl<S: SessionStore> Node<S> {
         }
         Ok(())
     }
-
-    fn check_unknown(&self, token: &Token, id: SessionId, now: Uptime) -> Option<Rejection> {
-        match self.keyring.judge(token) {
-            Tag::Forged => Some(RejectionKind::SessionMalformed.into()),
-            Tag::Genuine | Tag::Unknown => self.cache.gone(id, now).map(Rejection::from),
-        }
-    }
-
-    fn settle(self: &Arc<Self>, session: Session, state: StoreState) -> Result<Session, Rejection> {
-        let now = self.clock.read();
-        match decide(&session.facts(), now, state, &self.config.freshness) {
-            Verdict::Valid { .. } => {
-                self.use_session(&session, now.fleet, false);
-                Ok(session)
-            }
-            Verdict::Invalid(reason) => Err(RejectionKind::from(reason).into()),
-            Verdict::Confirm | Verdict::Unknown => Err(RejectionKind::StoreUnavailable.into()),
-        }
-    }
-
-    fn use_session(self: &Arc<Self>, session: &Session, now: Timestamp, refresh: bool) {
-        if let Some(touch) = session.note_use(now) {
-            self.tell_later(session, touch);
-        }
-        if refresh && session.start_refresh() {
-            self.refresh_soon(session.id());
-        }
-    }
 }
 
 /// Only the load of a record can find it damaged; no other failure says anything of a session.
@@ -237,29 +139,6 @@ fn about_no_session(error: StoreError) -> StoreError {
 fn key_id(now: Timestamp) -> u8 {
     const QUARTER_DAY: u64 = 6 * 60 * 60;
     (now.as_secs() / QUARTER_DAY).to_le_bytes()[0]
-}
-
-impl From<Gone> for Rejection {
-    fn from(gone: Gone) -> Self {
-        match gone {
-            Gone::Ended(reason) => RejectionKind::from(reason).into(),
-            Gone::NeverSeen => RejectionKind::SessionUnknown.into(),
-        }
-    }
-}
-
-/// A damaged record is refused by itself; anything else may be over in a moment.
-fn refusal(id: SessionId, error: StoreError) -> Rejection {
-    let kind = match error.kind() {
-        StoreErrorKind::Corrupt => RejectionKind::SessionUnknown,
-        StoreErrorKind::Unavailable | StoreErrorKind::NewerVersion => {
-            RejectionKind::StoreUnavailable
-        }
-    };
-    if error.kind() != StoreErrorKind::Unavailable {
-        trace::record_refused(id, &error);
-    }
-    Rejection::from(kind).caused_by(error)
 }
 
 /// Fills `bytes` with the system's randomness.

@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use super::node::Node;
 use crate::store::{Revoke, RevokeReason, SessionStore, StoreError, StoreErrorKind, Target};
-use crate::{Rejection, RejectionKind, trace};
+use crate::{Identity, Rejection, RejectionKind, Session, Sessions, trace};
 
 /// A revocation that reaches the store late spares sessions issued later than this after it was
 /// asked for: enough for nodes whose clocks differ.
@@ -27,6 +27,60 @@ pub enum Revocation {
 pub(super) struct Revoking {
     revoke: Revoke,
     permit: Option<OwnedSemaphorePermit>,
+}
+
+impl<S: SessionStore> Sessions<S> {
+    /// Ends a session, a user's sessions or a user's other sessions.
+    ///
+    /// This node refuses them as soon as this is called, every other one as soon as the store has
+    /// told it. It goes on if the returned future is dropped. Ending what is over changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreUnavailable`](RejectionKind::StoreUnavailable) if the store cannot be told and too
+    /// many revocations wait for it already: then nothing was revoked.
+    pub async fn revoke(
+        &self,
+        target: impl Into<Target>,
+        reason: RevokeReason,
+    ) -> Result<Revocation, Rejection> {
+        let revoke = self.node.start_revoking(target.into(), reason);
+        let revocation = tokio::spawn(Arc::clone(&self.node).finish_revoking(revoke));
+        revocation.await.unwrap_or_else(|stopped| {
+            Err(Rejection::from(RejectionKind::StoreUnavailable).caused_by(stopped))
+        })
+    }
+
+    /// Ends sessions as an administrator: the client is told `session_kicked_out`.
+    ///
+    /// # Errors
+    ///
+    /// As [`revoke`](Self::revoke).
+    pub async fn kick_out(&self, target: impl Into<Target>) -> Result<Revocation, Rejection> {
+        self.revoke(target, RevokeReason::KickedOut).await
+    }
+
+    /// Logs a user out everywhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`revoke`](Self::revoke).
+    pub async fn revoke_user(&self, user: &Identity) -> Result<Revocation, Rejection> {
+        self.revoke(user, RevokeReason::LoggedOut).await
+    }
+
+    /// Logs a user out everywhere but in this session.
+    ///
+    /// # Errors
+    ///
+    /// As [`revoke`](Self::revoke).
+    pub async fn revoke_others(&self, session: &Session) -> Result<Revocation, Rejection> {
+        let target = Target::Others {
+            user: session.identity().clone(),
+            keep: session.id(),
+        };
+        self.revoke(target, RevokeReason::LoggedOut).await
+    }
 }
 
 impl<S: SessionStore> Node<S> {

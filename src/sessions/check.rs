@@ -1,0 +1,197 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::keyring::Tag;
+use super::node::Node;
+use crate::cache::{Answer, Gone};
+use crate::session::{StoreState, Verdict, decide};
+use crate::store::{SessionStore, StoreError, StoreErrorKind, Timestamp};
+use crate::time::{Moment, Uptime};
+use crate::token::Token;
+use crate::{Rejection, RejectionKind, Session, SessionId, Sessions, trace};
+
+/// Tokens with keys that nobody knows have the store asked for keys at most once in this time.
+const UNKNOWN_KEYS_SHARED: Duration = Duration::from_secs(1);
+
+impl<S: SessionStore> Sessions<S> {
+    /// Checks a token as the layer does, and counts as a use of the session.
+    ///
+    /// # Errors
+    ///
+    /// Why the token stands for no live session, or
+    /// [`StoreUnavailable`](RejectionKind::StoreUnavailable) if the store could not tell.
+    pub async fn check(&self, token: &str) -> Result<Session, Rejection> {
+        let token = Token::parse(token.as_bytes()).ok_or(RejectionKind::SessionMalformed)?;
+        match self.node.check_now(&token) {
+            Some(decided) => decided,
+            None => self.node.check_with_store(&token).await,
+        }
+    }
+
+    /// Checks a session again that was checked with its token before, as a connection does that
+    /// outlives its request. Counts as a use of the session, which an open connection does not.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    pub async fn check_again(&self, session: SessionId) -> Result<Session, Rejection> {
+        self.node.check_again(session).await
+    }
+}
+
+impl<S: SessionStore> Node<S> {
+    /// Decides from what is known on this node; `None` if the store has to be asked.
+    pub(crate) fn check_now(self: &Arc<Self>, token: &Token) -> Option<Result<Session, Rejection>> {
+        let id = token.id();
+        let now = self.clock.read();
+        let Some(session) = self.cache.get(id) else {
+            return self.check_unknown(token, id, now.local).map(Err);
+        };
+        match self.decide_now(&session, now) {
+            Verdict::Valid { refresh } => {
+                self.use_session(&session, now.fleet, refresh);
+                Some(Ok(session))
+            }
+            Verdict::Invalid(reason) => Some(Err(RejectionKind::from(reason).into())),
+            Verdict::Confirm | Verdict::Unknown => None,
+        }
+    }
+
+    /// Asks the store, then decides.
+    pub(crate) async fn check_with_store(
+        self: &Arc<Self>,
+        token: &Token,
+    ) -> Result<Session, Rejection> {
+        self.start();
+        let id = token.id();
+        let question = async {
+            self.learn_clock().await?;
+            if self.cache.get(id).is_none() && self.keyring.judge(token) == Tag::Unknown {
+                self.fetch_keys(UNKNOWN_KEYS_SHARED).await?;
+                if self.keyring.judge(token) == Tag::Forged {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(self.load_aside(id).await))
+        };
+        let answer = match self.within_deadline(question).await {
+            Ok(None) => return Err(RejectionKind::SessionMalformed.into()),
+            Ok(Some(answer)) => answer,
+            Err(error) => Answer::Failed(error),
+        };
+        let session = self.conclude(id, answer)?;
+        self.use_session(&session, self.clock.now(), false);
+        Ok(session)
+    }
+
+    /// Checks a session that was checked before, without its token.
+    pub(super) async fn check_again(self: &Arc<Self>, id: SessionId) -> Result<Session, Rejection> {
+        let session = self.look_up(id).await?;
+        self.use_session(&session, self.clock.now(), false);
+        Ok(session)
+    }
+
+    /// Decides about a session without using it; asks the store if that takes it.
+    pub(super) async fn look_up(self: &Arc<Self>, id: SessionId) -> Result<Session, Rejection> {
+        self.start();
+        let now = self.clock.read();
+        match self.cache.get(id) {
+            Some(session) => match self.decide_now(&session, now) {
+                Verdict::Valid { .. } => return Ok(session),
+                Verdict::Invalid(reason) => return Err(RejectionKind::from(reason).into()),
+                Verdict::Confirm | Verdict::Unknown => {}
+            },
+            None => {
+                if let Some(gone) = self.cache.gone(id, now.local) {
+                    return Err(gone.into());
+                }
+            }
+        }
+        let question = async {
+            self.learn_clock().await?;
+            Ok(self.load_aside(id).await)
+        };
+        let answer = self.within_deadline(question).await;
+        self.conclude(id, answer.unwrap_or_else(Answer::Failed))
+    }
+
+    fn decide_now(&self, session: &Session, now: Moment) -> Verdict {
+        let link = self.cache.link(now.local);
+        decide(&session.facts(), now, link, &self.config.freshness)
+    }
+
+    /// Decides from the store's answer, or from what is known if there is none.
+    fn conclude(&self, id: SessionId, answer: Answer) -> Result<Session, Rejection> {
+        match answer {
+            Answer::Live(session) => self.settle(session, StoreState::Answered),
+            Answer::Gone(gone) => Err(gone.into()),
+            Answer::Failed(error) => self.conclude_without_store(id, error),
+        }
+    }
+
+    /// Decides from what is known, because the store could not tell.
+    fn conclude_without_store(
+        &self,
+        id: SessionId,
+        error: StoreError,
+    ) -> Result<Session, Rejection> {
+        if error.kind() == StoreErrorKind::Corrupt {
+            return Err(refusal(id, error));
+        }
+        match self.cache.known(id) {
+            Some(Answer::Live(session)) => self
+                .settle(session, StoreState::Silent)
+                .map_err(|rejection| rejection.caused_by(error)),
+            Some(Answer::Gone(gone)) => Err(gone.into()),
+            Some(Answer::Failed(_)) | None => Err(refusal(id, error)),
+        }
+    }
+
+    fn check_unknown(&self, token: &Token, id: SessionId, now: Uptime) -> Option<Rejection> {
+        match self.keyring.judge(token) {
+            Tag::Forged => Some(RejectionKind::SessionMalformed.into()),
+            Tag::Genuine | Tag::Unknown => self.cache.gone(id, now).map(Rejection::from),
+        }
+    }
+
+    fn settle(&self, session: Session, state: StoreState) -> Result<Session, Rejection> {
+        let now = self.clock.read();
+        match decide(&session.facts(), now, state, &self.config.freshness) {
+            Verdict::Valid { .. } => Ok(session),
+            Verdict::Invalid(reason) => Err(RejectionKind::from(reason).into()),
+            Verdict::Confirm | Verdict::Unknown => Err(RejectionKind::StoreUnavailable.into()),
+        }
+    }
+
+    fn use_session(self: &Arc<Self>, session: &Session, now: Timestamp, refresh: bool) {
+        if let Some(touch) = session.note_use(now) {
+            self.tell_later(session, touch);
+        }
+        if refresh && session.start_refresh() {
+            self.refresh_soon(session.id());
+        }
+    }
+}
+
+impl From<Gone> for Rejection {
+    fn from(gone: Gone) -> Self {
+        match gone {
+            Gone::Ended(reason) => RejectionKind::from(reason).into(),
+            Gone::NeverSeen => RejectionKind::SessionUnknown.into(),
+        }
+    }
+}
+
+/// A damaged record is refused by itself; anything else may be over in a moment.
+fn refusal(id: SessionId, error: StoreError) -> Rejection {
+    let kind = match error.kind() {
+        StoreErrorKind::Corrupt => RejectionKind::SessionUnknown,
+        StoreErrorKind::Unavailable | StoreErrorKind::NewerVersion => {
+            RejectionKind::StoreUnavailable
+        }
+    };
+    if error.kind() != StoreErrorKind::Unavailable {
+        trace::record_refused(id, &error);
+    }
+    Rejection::from(kind).caused_by(error)
+}

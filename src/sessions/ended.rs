@@ -1,0 +1,80 @@
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::node::Node;
+use crate::store::SessionStore;
+use crate::{Rejection, RejectionKind, Session, SessionId, Sessions};
+
+/// Pause after the store could not tell.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// Over how long those who wait spread their questions when the store is back.
+const SPREAD: Duration = Duration::from_secs(2);
+
+impl<S: SessionStore> Sessions<S> {
+    /// Waits until a session is over, and says why: for connections that outlive their request.
+    ///
+    /// It is told of revocations by the link, on every node, and knows by itself when the session
+    /// expires; uses on any node put that off. While nothing happens it does not ask the store.
+    /// Where the link was lost, it asks once, within 2 s, when it is back. A store that cannot tell
+    /// ends nothing. The future may be dropped, and counts as a handle while it waits.
+    ///
+    /// ```
+    /// use tower_wx_session::{Identity, RejectionKind, Sessions, store::MemoryStore};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tower_wx_session::Rejection> {
+    /// let sessions = Sessions::new(MemoryStore::new());
+    /// let issued = sessions.issue(Identity::new("appid", "openid")).await?;
+    ///
+    /// let ended = tokio::spawn(sessions.ended(issued.session().id()));
+    /// sessions.kick_out(issued.session()).await?;
+    /// assert_eq!(ended.await.unwrap().kind(), RejectionKind::SessionKickedOut);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ended(
+        &self,
+        session: SessionId,
+    ) -> impl Future<Output = Rejection> + Send + use<S> + 'static {
+        Arc::clone(&self.node).ended(session)
+    }
+}
+
+impl<S: SessionStore> Node<S> {
+    /// Waits for the end of a session: looks when something has happened to it, when it would end
+    /// by what is known, and once after revocations may have been missed.
+    pub(super) async fn ended(self: Arc<Self>, id: SessionId) -> Rejection {
+        let waiter = self.cache.wait_for(id);
+        loop {
+            // From before the look, so that nothing gets lost between the two.
+            let (woken, relinked) = (waiter.woken(), waiter.relinked());
+            let pause = match self.look_up(id).await {
+                Ok(session) => self.time_left(&session),
+                Err(unknown) if unknown.kind() == RejectionKind::StoreUnavailable => {
+                    ASK_AGAIN_AFTER + spread(id)
+                }
+                Err(ended) => return ended,
+            };
+            tokio::select! {
+                () = woken => {}
+                () = self.clock.sleep(pause) => {}
+                () = async { relinked.await; sleep(spread(id)).await } => {}
+            }
+        }
+    }
+
+    /// How long the session lasts if nothing more happens to it; never zero.
+    fn time_left(&self, session: &Session) -> Duration {
+        let left = session.end().since(self.clock.now());
+        left.max(Duration::from_millis(1))
+    }
+}
+
+/// Another share of [`SPREAD`] for each session.
+fn spread(id: SessionId) -> Duration {
+    let [.., high, low] = *id.as_bytes();
+    SPREAD * u32::from(u16::from_be_bytes([high, low])) / u32::from(u16::MAX)
+}
