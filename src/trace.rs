@@ -14,7 +14,7 @@ macro_rules! event {
 
 #[cfg(not(feature = "tracing"))]
 macro_rules! event {
-    ($level:ident, $($name:ident = %$value:expr,)* $message:literal) => {
+    ($level:ident, $($name:ident = %$value:expr,)* $message:literal $(,)?) => {
         { $(let _ = $value;)* }
     };
 }
@@ -29,6 +29,14 @@ pub(crate) fn record_refused(id: SessionId, error: &(dyn Error + 'static)) {
 
 pub(crate) fn link_down(error: &(dyn Error + 'static)) {
     event!(warn, error = %Chain(error), "no link for revocations");
+}
+
+pub(crate) fn breaker_opened(error: &(dyn Error + 'static)) {
+    event!(error, error = %Chain(error), "session store is down");
+}
+
+pub(crate) fn breaker_closed() {
+    event!(info, "session store is back");
 }
 
 pub(crate) fn provider_failed(error: &(dyn Error + 'static)) {

@@ -13,6 +13,7 @@ use tower_wx_session::Identity;
 use tower_wx_session::RejectionKind::{
     SessionExpired, SessionIdleExpired, SessionReplaced, SessionUnknown, StoreUnavailable,
 };
+use tower_wx_session::sessions::OutagePolicy;
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -160,11 +161,39 @@ async fn an_idle_session_is_not_refused_without_the_store_s_word() {
     let (store, is_down) = switchable(store);
     let sessions = node(&store, &clock);
     let token = log_in(&sessions).await;
-    clock.advance(IDLE);
+    clock.advance(IDLE + MS);
     is_down.store(true, Ordering::SeqCst);
     assert_eq!(refusal(&sessions, &token).await, Some(StoreUnavailable));
     is_down.store(false, Ordering::SeqCst);
     assert_eq!(refusal(&sessions, &token).await, Some(SessionIdleExpired));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_in_use_during_an_outage_is_not_found_idle_after_it() {
+    let (clock, store) = store_on_a_clock();
+    let (store, is_down) = switchable(store);
+    let [here, there] =
+        [(), ()].map(|()| node_with(&store, &clock, |builder| builder.idle_timeout(30 * SECOND)));
+    let used = log_in(&here).await;
+    let unused = log_in(&here).await;
+    clock.advance(10 * SECOND);
+    is_down.store(true, Ordering::SeqCst);
+    assert_eq!(refusal(&there, &used).await, Some(StoreUnavailable));
+    clock.advance(10 * SECOND);
+    assert_eq!(refusal(&here, &used).await, None);
+    settle().await;
+    clock.advance(20 * SECOND);
+
+    // Both are idle by what the store knows, and only one of them is in truth.
+    is_down.store(false, Ordering::SeqCst);
+    assert_eq!(refusal(&there, &used).await, Some(StoreUnavailable));
+    assert_eq!(refusal(&there, &unused).await, Some(StoreUnavailable));
+    tokio::time::sleep(2 * SECOND).await;
+    assert_eq!(refusal(&there, &used).await, None);
+    clock.advance(5 * SECOND - MS);
+    assert_eq!(refusal(&there, &unused).await, Some(StoreUnavailable));
+    clock.advance(MS);
+    assert_eq!(refusal(&there, &unused).await, Some(SessionIdleExpired));
 }
 
 #[tokio::test]
@@ -192,7 +221,9 @@ async fn an_outage_is_a_pass_for_known_sessions_until_their_grace_ends() {
 async fn without_grace_nothing_passes_beyond_fresh_for() {
     let (clock, store) = store_on_a_clock();
     let (store, is_down) = switchable(store);
-    let sessions = node_with(&store, &clock, |builder| builder.grace(Duration::ZERO));
+    let sessions = node_with(&store, &clock, |builder| {
+        builder.outage_policy(OutagePolicy::Strict)
+    });
     let token = log_in(&sessions).await;
     settle().await;
     assert_eq!(refusal(&sessions, &token).await, None);

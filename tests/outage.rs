@@ -12,7 +12,7 @@ use support::nodes::{alice, log_in, node, node_with, refusal, settle, store_on_a
 use support::{Op, down, switchable};
 use tokio::time::{Instant, sleep};
 use tower_wx_session::RejectionKind::{SessionKickedOut, SessionRevoked, StoreUnavailable};
-use tower_wx_session::sessions::Revocation;
+use tower_wx_session::sessions::{OutagePolicy, Revocation};
 use tower_wx_session::store::MemoryStore;
 use tower_wx_session::test_util::ManualClock;
 use tower_wx_session::{Identity, Sessions};
@@ -240,7 +240,7 @@ async fn extreme_settings_are_no_reason_to_panic() {
         .cache_capacity(u64::MAX)
         .fresh_for(Duration::MAX)
         .fresh_for_without_link(Duration::MAX)
-        .grace(Duration::MAX)
+        .outage_policy(OutagePolicy::ServeKnown(Duration::MAX))
         .store_deadline(Duration::MAX)
         .loads_in_flight(usize::MAX)
         .pending_revocations(usize::MAX)

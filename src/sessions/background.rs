@@ -1,13 +1,13 @@
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
-use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::node::Node;
+use super::task::Task;
 use crate::session::{Session, Touch};
 use crate::store::{Feed, FeedEvent, SessionStore, StoreError, StoreErrorKind};
 use crate::{SessionId, trace};
@@ -25,8 +25,10 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(5);
 
 /// What goes on beside the requests: it starts with the first use and ends with the last handle.
 pub(super) struct Background {
-    /// Follows what the store tells of; ends with the runtime that it was started in.
-    follower: Mutex<Option<JoinHandle<()>>>,
+    /// Follows what the store tells of.
+    follower: Task,
+    /// Tries a store that is down.
+    pub(super) prober: Task,
     touches: Arc<Semaphore>,
     revocations: Arc<Semaphore>,
     pending_revocations: u32,
@@ -42,7 +44,8 @@ impl Background {
         let most = u32::try_from(pending_revocations.min(Semaphore::MAX_PERMITS));
         let pending_revocations = most.unwrap_or(u32::MAX);
         Self {
-            follower: Mutex::default(),
+            follower: Task::default(),
+            prober: Task::default(),
             touches: Arc::new(Semaphore::new(TOUCHES as usize)),
             revocations: Arc::new(Semaphore::new(pending_revocations as usize)),
             pending_revocations,
@@ -75,15 +78,10 @@ impl Background {
 impl<S: SessionStore> Node<S> {
     /// Follows what the store tells of from now on, if nobody does and there is a runtime.
     pub(super) fn start(self: &Arc<Self>) {
-        let follower = &self.background.follower;
-        let mut follower = follower.lock().unwrap_or_else(PoisonError::into_inner);
-        if follower.as_ref().is_some_and(|task| !task.is_finished()) {
-            return;
-        }
-        if let Ok(runtime) = Handle::try_current() {
-            let alive = self.background.alive.subscribe();
-            *follower = Some(runtime.spawn(follow_feed(Arc::downgrade(self), alive)));
-        }
+        let Background {
+            follower, alive, ..
+        } = &self.background;
+        follower.start(|| follow_feed(Arc::downgrade(self), alive.subscribe()));
     }
 
     /// Has the store told of a use, as often as it takes.
@@ -105,11 +103,12 @@ impl<S: SessionStore> Node<S> {
         }
     }
 
-    async fn subscribe(&self) -> Result<Feed, StoreError> {
+    async fn subscribe(self: &Arc<Self>) -> Result<Feed, StoreError> {
         let feed = self.within_deadline(self.store.subscribe()).await?;
         let store_now = self.within_deadline(self.store.now()).await?;
         self.clock.follow(store_now);
         (self.cache).link_came_up(self.clock.uptime(), feed.has_heartbeat());
+        self.reassert_revocations();
         Ok(feed)
     }
 

@@ -2,7 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use super::Sessions;
+use super::{OutagePolicy, Sessions};
 use crate::session::Freshness;
 use crate::store::SessionStore;
 use crate::time::Clock;
@@ -36,7 +36,7 @@ impl Default for Config {
             freshness: Freshness {
                 linked: MINUTE / 2,
                 unlinked: Duration::from_secs(3),
-                grace: MINUTE,
+                grace: OutagePolicy::default().grace(),
             },
             store_deadline: Duration::from_millis(250),
             loads_in_flight: 256,
@@ -123,10 +123,10 @@ impl<S> SessionsBuilder<S> {
         self.with(|config| config.freshness.unlinked = span)
     }
 
-    /// How long after its last confirmation a known session passes while the store cannot tell.
-    /// Default: 60 seconds. Zero: nothing passes that the store does not confirm in time.
-    pub fn grace(self, span: Duration) -> Self {
-        self.with(|config| config.freshness.grace = span)
+    /// What becomes of known sessions while the store cannot tell. Default: they pass until 60
+    /// seconds after their last confirmation.
+    pub fn outage_policy(self, policy: OutagePolicy) -> Self {
+        self.with(|config| config.freshness.grace = policy.grace())
     }
 
     /// The longest that anything waits for the store, queueing included. Default: 250 ms.

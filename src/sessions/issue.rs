@@ -96,7 +96,7 @@ impl Issued {
 impl<S: SessionStore> Node<S> {
     pub(super) async fn issue(self: &Arc<Self>, new: NewSession) -> Result<Issued, Rejection> {
         self.start();
-        Ok(self.ask(self.try_issue(new)).await?)
+        Ok(self.tell(self.try_issue(new)).await?)
     }
 
     pub(super) async fn rotate(
@@ -105,10 +105,10 @@ impl<S: SessionStore> Node<S> {
         data: Option<Arc<str>>,
     ) -> Result<Issued, Rejection> {
         self.start();
-        Ok(self.ask(self.try_rotate(old, data)).await??)
+        Ok(self.tell(self.try_rotate(old, data)).await??)
     }
 
-    async fn try_issue(&self, new: NewSession) -> Result<Issued, StoreError> {
+    async fn try_issue(self: &Arc<Self>, new: NewSession) -> Result<Issued, StoreError> {
         self.learn_clock().await?;
         let token = self.mint(new.identity.bucket()).await?;
         let id = token.id();
@@ -134,7 +134,7 @@ impl<S: SessionStore> Node<S> {
     }
 
     async fn try_rotate(
-        &self,
+        self: &Arc<Self>,
         old: SessionId,
         data: Option<Arc<str>>,
     ) -> Result<Result<Issued, RejectionKind>, StoreError> {
@@ -175,7 +175,7 @@ impl<S: SessionStore> Node<S> {
     }
 
     /// Makes a token with the fleet's newest key, which has to be known for that.
-    async fn mint(&self, bucket: [u8; 2]) -> Result<Token, StoreError> {
+    async fn mint(self: &Arc<Self>, bucket: [u8; 2]) -> Result<Token, StoreError> {
         let mut random = [0; 32];
         fill_random(&mut random)?;
         if self.keyring.newest(self.clock.now()).is_none() {

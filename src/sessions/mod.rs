@@ -7,18 +7,23 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 mod background;
+mod breaker;
 mod builder;
 mod check;
 mod ended;
 mod issue;
 mod keyring;
 mod node;
+mod outage_policy;
+mod reassertion;
 mod revocation;
 mod session_key;
+mod task;
 
 pub use self::builder::{ConfigError, SessionsBuilder};
 pub use self::issue::{Issued, NewSession};
 pub(crate) use self::node::Node;
+pub use self::outage_policy::OutagePolicy;
 pub use self::revocation::Revocation;
 pub use self::session_key::{SessionKeyError, SessionKeys};
 pub use crate::session::DataError;

@@ -6,8 +6,10 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::timeout;
 
 use super::background::Background;
+use super::breaker::Breaker;
 use super::builder::Config;
 use super::keyring::Keyring;
+use super::reassertion::Acknowledged;
 use crate::cache::{Answer, Cache};
 use crate::store::{
     EndReason, Loaded, SessionStore, StoreError, StoreErrorKind, TagKey, Timestamp,
@@ -23,6 +25,8 @@ pub(crate) struct Node<S> {
     pub(super) cache: Cache,
     pub(super) keyring: Keyring,
     pub(super) background: Background,
+    pub(super) breaker: Breaker,
+    pub(super) acknowledged: Acknowledged,
     loads: Semaphore,
     /// Set once the store's clock is known; nothing is decided before.
     pub(super) has_store_clock: OnceCell<()>,
@@ -34,6 +38,8 @@ impl<S: SessionStore> Node<S> {
             cache: Cache::new(config.cache_capacity),
             loads: Semaphore::new(config.loads_in_flight.min(Semaphore::MAX_PERMITS)),
             background: Background::new(config.pending_revocations),
+            breaker: Breaker::default(),
+            acknowledged: Acknowledged::default(),
             keyring: Keyring::default(),
             has_store_clock: OnceCell::new(),
             store,
@@ -42,17 +48,38 @@ impl<S: SessionStore> Node<S> {
         }
     }
 
-    /// Asks the store within the deadline, and tells the operator if it cannot tell.
+    /// Asks the store within the deadline; its failures open the breaker.
     pub(super) async fn ask<T>(
-        &self,
+        self: &Arc<Self>,
         question: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let answer = self.within_deadline(question).await;
+        self.unless_down()?;
+        let answer = self.in_time(question).await;
+        self.note_answer(&answer);
         answer.inspect_err(|error| trace::store_failed(error))
     }
 
-    /// The one deadline covers all waiting for the store: queueing, joining, asking.
+    /// Has the store do something within the deadline. A store that can be read only still serves
+    /// checks, so this opens no breaker.
+    pub(super) async fn tell<T>(
+        self: &Arc<Self>,
+        order: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let answer = self.within_deadline(order).await;
+        answer.inspect_err(|error| trace::store_failed(error))
+    }
+
+    /// The one deadline covers all waiting for the store: queueing, joining, asking. There is none
+    /// while it is known to be down.
     pub(super) async fn within_deadline<T>(
+        self: &Arc<Self>,
+        question: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.unless_down()?;
+        self.in_time(question).await
+    }
+
+    async fn in_time<T>(
         &self,
         question: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
@@ -63,26 +90,29 @@ impl<S: SessionStore> Node<S> {
     }
 
     /// Whether the store answers, so that a login does not spend a code for nothing.
-    pub(crate) async fn store_answers(&self) -> Result<(), StoreError> {
+    pub(crate) async fn store_answers(self: &Arc<Self>) -> Result<(), StoreError> {
         self.ask(self.store.now()).await.map(drop)
     }
 
     /// Learns the fleet's clock from the store, once.
-    pub(super) async fn learn_clock(&self) -> Result<(), StoreError> {
+    pub(super) async fn learn_clock(self: &Arc<Self>) -> Result<(), StoreError> {
         let learn = async || {
-            let store_now = self.store.now().await.map_err(about_no_session)?;
+            let store_now = self.ask(self.store.now()).await.map_err(about_no_session)?;
             self.clock.follow(store_now);
             Ok(())
         };
         self.has_store_clock.get_or_try_init(learn).await.copied()
     }
 
-    pub(super) async fn fetch_keys(&self, shared_for: Duration) -> Result<(), StoreError> {
+    pub(super) async fn fetch_keys(
+        self: &Arc<Self>,
+        shared_for: Duration,
+    ) -> Result<(), StoreError> {
         let mut secret = [0; 16];
         fill_random(&mut secret)?;
         let offer = TagKey::new(key_id(self.clock.now()), secret);
-        let fetched = self.keyring.fetch(&self.store, offer, shared_for).await;
-        fetched.map_err(about_no_session)
+        let fetch = self.keyring.fetch(&self.store, offer, shared_for);
+        self.ask(fetch).await.map_err(about_no_session)
     }
 
     /// Asks the store, in a task of its own: a request that is gone takes no load along.
@@ -94,25 +124,36 @@ impl<S: SessionStore> Node<S> {
         })
     }
 
-    pub(super) async fn load(&self, id: SessionId) -> Answer {
-        let load = || {
-            self.ask(async {
-                let _permit = self.loads.acquire().await;
+    pub(super) async fn load(self: &Arc<Self>, id: SessionId) -> Answer {
+        let load = async || {
+            let queue = async { Ok(self.loads.acquire().await) };
+            let _turn = self.within_deadline(queue).await?;
+            let question = async {
                 let told = self.tell_before_load(id).await;
-                match (self.store.load(id).await?, told) {
-                    // It would know better, could it be told.
-                    (
-                        Loaded::Ended {
-                            reason: EndReason::Idle,
-                            ..
-                        },
-                        Err(error),
-                    ) => Err(error),
-                    (loaded, _) => Ok(loaded),
-                }
-            })
+                Ok((self.store.load(id).await?, told))
+            };
+            let (loaded, told) = self.ask(question).await?;
+            if let Loaded::Ended {
+                reason: EndReason::Idle,
+                at,
+            } = loaded
+            {
+                // It would know better, could it be told.
+                told?;
+                self.unless_touched_late(at)?;
+            }
+            Ok(loaded)
         };
         self.cache.load(id, load, || self.clock.uptime()).await
+    }
+
+    /// Uses during an outage reach the store when it is over, not all at once.
+    fn unless_touched_late(&self, idle_at: Timestamp) -> Result<(), StoreError> {
+        if self.breaker.may_be_touched(idle_at, self.clock.now()) {
+            let error = StoreError::new(StoreErrorKind::Unavailable);
+            return Err(error.caused_by("it may have been used in the outage that just ended"));
+        }
+        Ok(())
     }
 
     /// Has the store know of a use before it is asked, so that it does not call the session idle.

@@ -108,7 +108,10 @@ impl<S: SessionStore> Node<S> {
     ) -> Result<Revocation, Rejection> {
         let Revoking { revoke, permit } = revoking;
         match (self.write_revocation(&revoke).await, permit) {
-            (Ok(ended), _) => Ok(Revocation::Done(ended)),
+            (Ok(ended), _) => {
+                self.acknowledged.note(revoke, self.clock.uptime());
+                Ok(Revocation::Done(ended))
+            }
             (Err(error), Some(permit)) => {
                 trace::revocation_pending(&error);
                 self.postpone(&revoke, permit);
@@ -121,7 +124,10 @@ impl<S: SessionStore> Node<S> {
         }
     }
 
-    async fn write_revocation(&self, revoke: &Revoke) -> Result<usize, StoreError> {
+    pub(super) async fn write_revocation(
+        self: &Arc<Self>,
+        revoke: &Revoke,
+    ) -> Result<usize, StoreError> {
         let written = self.within_deadline(self.store.revoke(revoke.clone()));
         let ended = written.await?;
         let memory = self.config.store_deadline.max(self.config.freshness.grace);
@@ -160,7 +166,7 @@ async fn write_later<S: SessionStore>(
             Err(error) if error.kind() == StoreErrorKind::Unavailable => drop(node),
             // This node keeps refusing what the store cannot be told to end.
             Err(error) => return trace::store_failed(&error),
-            Ok(_) => return,
+            Ok(_) => return node.acknowledged.note(revoke, node.clock.uptime()),
         }
         sleep(AGAIN_AFTER).await;
     }

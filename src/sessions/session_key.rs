@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -36,7 +37,7 @@ impl SessionKeys {
 impl<S: SessionStore> Node<S> {
     /// Keeps the session_key of a login.
     pub(crate) async fn put_session_key(
-        &self,
+        self: &Arc<Self>,
         user: &Identity,
         key: &SessionKey,
     ) -> Result<(), SessionKeyError> {
@@ -48,11 +49,11 @@ impl<S: SessionStore> Node<S> {
             self.config.lifetime,
             PREVIOUS_KEPT,
         );
-        Ok(self.ask(self.store.put_session_key(put)).await?)
+        Ok(self.tell(self.store.put_session_key(put)).await?)
     }
 
     pub(super) async fn session_keys(
-        &self,
+        self: &Arc<Self>,
         user: &Identity,
     ) -> Result<SessionKeys, SessionKeyError> {
         self.require_unshared()?;

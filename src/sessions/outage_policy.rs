@@ -1,0 +1,32 @@
+use std::time::Duration;
+
+/// What becomes of sessions that a node knows while the store cannot tell.
+///
+/// Sessions that it does not know are answered 503 in any case, and so are logins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OutagePolicy {
+    /// They are answered 503 as soon as they would have to be confirmed: no revocation made
+    /// elsewhere is missed for longer than `fresh_for_without_link`.
+    Strict,
+    /// They pass until this long after their own last confirmation, however often the store comes
+    /// and goes meanwhile: an outage logs nobody out, and a revocation made elsewhere during it may
+    /// be missed for as long.
+    ServeKnown(Duration),
+}
+
+impl OutagePolicy {
+    pub(super) const fn grace(self) -> Duration {
+        match self {
+            Self::Strict => Duration::ZERO,
+            Self::ServeKnown(grace) => grace,
+        }
+    }
+}
+
+impl Default for OutagePolicy {
+    /// Known sessions pass for 60 seconds.
+    fn default() -> Self {
+        Self::ServeKnown(Duration::from_secs(60))
+    }
+}

@@ -1,0 +1,166 @@
+//! While the store is known to be down nobody waits for it, and it is found again by itself.
+#![cfg(feature = "test-util")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use support::nodes::{alice, log_in, node, refusal, settle, store_on_a_clock};
+use support::{HookedStore, Op, down, switchable};
+use tokio::time::{Instant, sleep};
+use tower_wx_session::RejectionKind::StoreUnavailable;
+use tower_wx_session::Sessions;
+use tower_wx_session::store::{MemoryStore, Revoke, RevokeReason, SessionStore};
+
+const SECOND: Duration = Duration::from_secs(1);
+const DEADLINE: Duration = Duration::from_millis(250);
+
+/// A store that takes questions and does not answer them while the switch is on.
+fn hanging(store: HookedStore) -> (HookedStore, Arc<AtomicBool>) {
+    let switch = Arc::new(AtomicBool::new(false));
+    let hangs = Arc::clone(&switch);
+    let store = store.before(move |_| {
+        let hangs = hangs.load(Ordering::SeqCst);
+        async move {
+            if hangs {
+                std::future::pending::<()>().await;
+            }
+            Ok(())
+        }
+    });
+    (store, switch)
+}
+
+/// A node that has not seen these tokens.
+async fn unseen(sessions: &Sessions<HookedStore>, number: usize) -> Vec<String> {
+    let mut tokens = Vec::new();
+    for _ in 0..number {
+        tokens.push(log_in(sessions).await);
+    }
+    tokens
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_five_failures_in_a_row_nobody_waits() {
+    let (clock, store) = store_on_a_clock();
+    let (store, hangs) = hanging(store);
+    let tokens = unseen(&node(&store, &clock), 7).await;
+    let sessions = node(&store, &clock);
+    let known = log_in(&sessions).await;
+    hangs.store(true, Ordering::SeqCst);
+
+    for token in &tokens[..5] {
+        let asked = Instant::now();
+        assert_eq!(refusal(&sessions, token).await, Some(StoreUnavailable));
+        assert_eq!(asked.elapsed(), DEADLINE);
+    }
+    let (asked, calls) = (Instant::now(), store.calls(Op::Load));
+    for _ in 0..1000 {
+        assert_eq!(refusal(&sessions, &tokens[5]).await, Some(StoreUnavailable));
+        assert_eq!(refusal(&sessions, &known).await, None);
+    }
+    let issued = sessions.issue(alice()).await.unwrap_err();
+    assert_eq!(issued.kind(), StoreUnavailable);
+    assert_eq!(asked.elapsed(), Duration::ZERO, "somebody waited");
+    assert_eq!(store.calls(Op::Load), calls, "somebody asked");
+
+    hangs.store(false, Ordering::SeqCst);
+    sleep(2 * SECOND).await;
+    for token in &tokens {
+        assert_eq!(refusal(&sessions, token).await, None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn probes_are_few_and_find_the_store_within_a_second() {
+    let (clock, store) = store_on_a_clock();
+    let (store, is_down) = switchable(store);
+    let tokens = unseen(&node(&store, &clock), 6).await;
+    let sessions = node(&store, &clock);
+    log_in(&sessions).await;
+    is_down.store(true, Ordering::SeqCst);
+    for token in &tokens {
+        assert_eq!(refusal(&sessions, token).await, Some(StoreUnavailable));
+    }
+    let probes = store.calls(Op::Now);
+    sleep(60 * SECOND).await;
+    let probes = store.calls(Op::Now) - probes;
+    assert!((60..=300).contains(&probes), "{probes} in a minute");
+
+    is_down.store(false, Ordering::SeqCst);
+    sleep(SECOND).await;
+    for token in &tokens {
+        assert_eq!(refusal(&sessions, token).await, None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_starts_without_its_store_gets_ready_by_itself() {
+    let (clock, store) = store_on_a_clock();
+    let (store, is_down) = switchable(store);
+    let token = log_in(&node(&store, &clock)).await;
+    is_down.store(true, Ordering::SeqCst);
+    let sessions = node(&store, &clock);
+    for _ in 0..100 {
+        assert_eq!(refusal(&sessions, &token).await, Some(StoreUnavailable));
+    }
+    is_down.store(false, Ordering::SeqCst);
+    sleep(SECOND).await;
+    assert_eq!(refusal(&sessions, &token).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_takes_no_writes_still_serves_checks() {
+    let (clock, store) = store_on_a_clock();
+    let is_read_only = Arc::new(AtomicBool::new(false));
+    let refuses = Arc::clone(&is_read_only);
+    let store = store.before(move |op| {
+        let refuses = refuses.load(Ordering::SeqCst);
+        let refuses = refuses && matches!(op, Op::Insert | Op::Touch | Op::Revoke);
+        async move { if refuses { Err(down()) } else { Ok(()) } }
+    });
+    let tokens = unseen(&node(&store, &clock), 50).await;
+    is_read_only.store(true, Ordering::SeqCst);
+    let sessions = node(&store, &clock);
+    for token in &tokens {
+        sessions.issue(alice()).await.unwrap_err();
+        assert_eq!(refusal(&sessions, token).await, None);
+        settle().await;
+    }
+}
+
+/// Has the node lose its link: more events than the link holds, while it cannot take them in.
+async fn cut_link(store: &MemoryStore, sessions: &Sessions<HookedStore>) {
+    let mut ids = Vec::new();
+    for _ in 0..1100 {
+        ids.push(sessions.issue(alice()).await.unwrap().session().id());
+    }
+    settle().await;
+    for id in ids {
+        let revoke = Revoke::new(id, RevokeReason::LoggedOut);
+        store.revoke(revoke).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn revocations_of_the_last_ten_minutes_are_repeated_over_a_new_link() {
+    let (clock, store) = store_on_a_clock();
+    let sessions = node(&store, &clock);
+    let first = sessions.issue(alice()).await.unwrap();
+    sessions.kick_out(first.session()).await.unwrap();
+    clock.advance(10 * 60 * SECOND);
+    let second = sessions.issue(alice()).await.unwrap();
+    sessions.kick_out(second.session()).await.unwrap();
+    let calls = store.calls(Op::Revoke);
+
+    cut_link(&store.inner, &sessions).await;
+    sleep(3 * SECOND).await;
+    assert_eq!(store.calls(Op::Revoke), calls + 1);
+}
