@@ -42,6 +42,7 @@ use tower_wx_session::wechat::WeChat;
 use tower_wx_session::{Rejection, Session, SessionId, SessionLayer, Sessions, TokenSource};
 
 mod settings;
+mod websocket;
 
 use settings::Settings;
 
@@ -130,6 +131,7 @@ fn app(sessions: AppState, wechat: WeChat, refusal: Preset) -> Router {
         .with_sources([TokenSource::bearer(), TokenSource::skey()])
         .with_rejection_response(refusal);
     let login = Login::new(sessions.clone(), wechat).with_rejection_response(refusal);
+    let websocket = websocket::routes(sessions.clone(), refusal);
     Router::new()
         .route("/me", get(me))
         .route("/sessions", get(list))
@@ -138,9 +140,11 @@ fn app(sessions: AppState, wechat: WeChat, refusal: Preset) -> Router {
         // Not `.layer`: that would refuse unknown paths, too, instead of answering 404.
         .route_layer(layer)
         .with_state(sessions)
-        // What stands below the layer is not checked.
+        // What stands below the layer is not checked by it.
         .route("/public", get("open to everyone\n"))
         .route_service("/login", login)
+        // It has a layer of its own, which takes tokens from the query, too.
+        .merge(websocket)
 }
 
 #[derive(Serialize)]

@@ -38,6 +38,7 @@
 //! - [`login`] turns codes into sessions; `wechat` is the provider for WeChat.
 //! - [`response`] is what refusals look like on the wire.
 //! - [`store`] is where sessions are kept.
+//! - [`guide`] has pages on using it together with other layers.
 //!
 //! # What it is not for
 //!
@@ -58,6 +59,7 @@
 mod cache;
 #[cfg(feature = "axum")]
 pub mod extract;
+pub mod guide;
 mod identity;
 pub mod layer;
 pub mod login;

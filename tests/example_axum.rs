@@ -11,87 +11,26 @@
     reason = "a test fails by panicking"
 )]
 
+mod support;
+
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 #[cfg(unix)]
 use std::os::unix::ffi::OsStrExt;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
 
-use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
+use support::process::{Program, command};
 
-/// The example, as `cargo test` has built it beside the tests.
-fn command(environment: &[(&str, &str)]) -> Command {
-    let this = std::env::current_exe().unwrap();
-    let folder = this.parent().and_then(|deps| deps.parent()).unwrap();
-    let example = folder.join("examples").join("axum");
-    assert!(
-        example.exists(),
-        "build it first: cargo build --all-features --examples"
-    );
-    let mut command = Command::new(example);
-    command.env_clear().env("LISTEN", "127.0.0.1:0");
-    command.envs(environment.iter().copied());
-    command
-}
-
-/// A running server, ended with the test.
-struct Server {
-    child: Child,
-    base: String,
-    client: Client,
-}
-
-impl Server {
-    fn start(environment: &[(&str, &str)]) -> Self {
-        let mut child = command(environment).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        let stdout = child.stdout.as_mut().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
-        let base = line.trim().strip_prefix("listening on ").unwrap();
-        Self {
-            base: base.to_owned(),
-            child,
-            client: Client::new(),
-        }
-    }
-
-    async fn log_in(&self, code: &str) -> String {
-        let response = self.client.post(format!("{}/login", self.base));
-        let response = response.json(&json!({ "code": code })).send().await;
-        let body: Value = response.unwrap().json().await.unwrap();
-        body["token"].as_str().unwrap().to_owned()
-    }
-
-    async fn send(&self, method: &str, path: &str, token: &str) -> (StatusCode, Value) {
-        let method = method.parse().unwrap();
-        let request = self.client.request(method, format!("{}{path}", self.base));
-        let response = request.bearer_auth(token).send().await.unwrap();
-        let status = response.status();
-        let body = response.text().await.unwrap();
-        (status, serde_json::from_str(&body).unwrap_or(Value::Null))
-    }
-
-    fn terminate(&mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        let killed = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(killed.unwrap().success());
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn start(environment: &[(&str, &str)]) -> Program {
+    Program::start("axum", environment)
 }
 
 #[tokio::test]
 async fn the_routes_do_what_the_readme_says() {
-    let mut server = Server::start(&[]);
+    let mut server = start(&[]);
     let (first, second) = (
         server.log_in("alice:1").await,
         server.log_in("alice:2").await,
@@ -157,12 +96,18 @@ async fn the_routes_do_what_the_readme_says() {
     assert_eq!(server.send("GET", "/me", &other).await.0, 200);
     assert_eq!(server.send("GET", "/public", "nonsense").await.0, 200);
     assert_eq!(server.send("GET", "/nowhere", "nonsense").await.0, 404);
+    let socket = server.client.get(format!("{}/ws", server.base));
+    assert_eq!(socket.send().await.unwrap().status(), 401);
+    // With a session it is up to the handler, which wants an upgrade.
+    let socket = format!("{}/ws?token={other}", server.base);
+    let socket = server.client.get(socket).send().await.unwrap();
+    assert_eq!(socket.status(), 400);
     assert_eq!(server.terminate(), Some(0));
 }
 
 #[tokio::test]
 async fn the_environment_sets_what_it_says() {
-    let server = Server::start(&[
+    let server = start(&[
         ("IDLE_SECONDS", "3"),
         ("LIFETIME_SECONDS", "1"),
         ("REFUSAL", "ok_json"),
@@ -183,7 +128,7 @@ async fn another_wechat_can_stand_in_for_the_real_one() {
         .await
         .unwrap();
     let fake = fake.with_app("wx-of-mine", "secret-of-mine");
-    let server = Server::start(&[
+    let server = start(&[
         ("WX_APPID", "wx-of-mine"),
         ("WX_SECRET", "secret-of-mine"),
         ("WX_API_BASE", fake.base_url()),
@@ -221,7 +166,7 @@ fn a_bad_setting_ends_the_start_with_one_clear_line() {
 /// The one line with which the example ends when a variable has this value.
 #[track_caller]
 fn refused_start(name: &str, value: &OsStr) -> String {
-    let mut command = command(&[]);
+    let mut command = command("axum", &[]);
     let command = command.env(name, value).stdout(Stdio::null());
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
@@ -245,7 +190,7 @@ fn a_variable_that_is_no_text_is_named_and_not_shown() {
 
 #[test]
 fn a_log_that_no_terminal_shows_has_no_colours() {
-    let mut command = command(&[("RUST_LOG", "trace")]);
+    let mut command = command("axum", &[("RUST_LOG", "trace")]);
     let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = piped.spawn().unwrap();
     let mut line = String::new();
@@ -267,7 +212,7 @@ fn a_log_that_no_terminal_shows_has_no_colours() {
 
 #[tokio::test]
 async fn a_client_that_stalls_does_not_keep_it_from_ending() {
-    let mut server = Server::start(&[]);
+    let mut server = start(&[]);
     let token = server.log_in("alice:1").await;
     assert_eq!(server.send("GET", "/me", &token).await.0, 200);
     let address = server.base.strip_prefix("http://").unwrap();

@@ -6,9 +6,12 @@
     reason = "the recipes are compiled, not run"
 )]
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::time::Duration;
 
+use axum::extract::ws::{WebSocket, WebSocketUpgrade};
+use axum::response::Response;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tower_wx_session::wechat::WeChat;
@@ -97,13 +100,33 @@ let keys = sessions.session_key(session.identity()).await?;
 Ok(())
 }
 
+async fn serve(socket: &mut WebSocket) {
+    while socket.recv().await.is_some() {}
+}
+
+async fn close(socket: WebSocket, reason: &str) {}
+
+#[rustfmt::skip]
+async fn websocket(sessions: Memory, session: tower_wx_session::Session, upgrade: WebSocketUpgrade) -> Response {
+// <websocket>
+upgrade.on_upgrade(async move |mut socket| {
+    let over = tokio::select! {
+        over = sessions.ended(session.id()) => over,
+        () = serve(&mut socket) => return,
+    };
+    close(socket, over.kind().reason()).await;
+})
+// </websocket>
+}
+
 #[test]
 fn the_recipes_are_those_of_the_readme() {
-    let compiled = include_str!("readme.rs");
-    let between = compiled.split("// <recipes>\n").nth(1);
-    let recipes = between.and_then(|rest| rest.split("// </recipes>").next());
-    assert!(include_str!("../README.md").contains(recipes.unwrap()));
-
+    let compiled = |name: &str| {
+        let this = include_str!("readme.rs");
+        let between = this.split(&format!("// <{name}>\n")).nth(1);
+        let code = between.and_then(|rest| rest.split(&format!("// </{name}>")).next());
+        code.unwrap().to_owned()
+    };
     let code = |text: &str| -> Vec<String> {
         let is_code = |line: &&str| !line.trim_start().starts_with("//");
         text.lines()
@@ -112,5 +135,27 @@ fn the_recipes_are_those_of_the_readme() {
             .collect()
     };
     let chinese = code(include_str!("../README.zh-CN.md")).join("\n");
-    assert!(chinese.contains(code(recipes.unwrap()).join("\n").trim()));
+    for recipes in [compiled("recipes"), compiled("websocket")] {
+        assert!(include_str!("../README.md").contains(&recipes));
+        assert!(chinese.contains(code(&recipes).join("\n").trim()));
+    }
+}
+
+#[test]
+fn both_readmes_link_to_the_same_files_and_all_are_there() {
+    let links = |text: &str| -> BTreeSet<String> {
+        let targets = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
+        let files = targets.filter(|target| !target.contains("://"));
+        let names = files.filter_map(|target| target.split('#').next().map(ToOwned::to_owned));
+        names.filter(|name| !name.starts_with("README")).collect()
+    };
+    let english = links(include_str!("../README.md"));
+    assert_eq!(english, links(include_str!("../README.zh-CN.md")));
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for file in english {
+        assert!(root.join(&file).exists(), "{file}");
+    }
 }

@@ -42,6 +42,13 @@ impl<B> ResponseBody<B> {
     }
 }
 
+/// An empty body, for layers outside that answer by themselves, such as CORS or a time-out.
+impl<B> Default for ResponseBody<B> {
+    fn default() -> Self {
+        Self::refusal(Bytes::new())
+    }
+}
+
 impl<B> Body for ResponseBody<B>
 where
     B: Body,

@@ -80,7 +80,7 @@ use crate::store::SessionStore;
 /// Layer that checks the session of every request.
 ///
 /// See the [module docs](crate::layer) for an example.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[must_use]
 pub struct SessionLayer<S> {
     gate: Gate<S>,
@@ -133,5 +133,13 @@ impl<I, S: SessionStore> Layer<I> for SessionLayer<S> {
 
     fn layer(&self, inner: I) -> Self::Service {
         SessionService::new(inner, Arc::new(self.gate.clone()))
+    }
+}
+
+impl<S> Clone for SessionLayer<S> {
+    fn clone(&self) -> Self {
+        Self {
+            gate: self.gate.clone(),
+        }
     }
 }

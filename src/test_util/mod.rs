@@ -1,9 +1,11 @@
 //! For tests, yours and ours: never needed in production.
 
+mod chaos;
 pub mod conformance;
 mod fake_wechat;
 mod session;
 
+pub use self::chaos::{Chaos, ChaosStore};
 pub use self::fake_wechat::{FakeWeChat, Fault};
 pub use self::session::session;
 pub use crate::time::ManualClock;

@@ -11,6 +11,7 @@ pub mod golden;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod http;
 pub mod nodes;
+pub mod process;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod world;
 

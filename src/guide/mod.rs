@@ -1,0 +1,5 @@
+//! Pages on using the crate together with others.
+
+#[cfg(feature = "axum")]
+#[doc = include_str!("composing.md")]
+pub mod composing {}
