@@ -20,7 +20,7 @@ use super::on_login::{OnLogin, hook};
 use super::provider::IdentityProvider;
 use crate::response::ResponseForRejection;
 use crate::store::SessionStore;
-use crate::{Rejection, RejectionKind, Sessions};
+use crate::{Rejection, RejectionKind, Sessions, meter};
 
 /// The login endpoint: a service that turns a login code into a session.
 ///
@@ -170,7 +170,10 @@ where
             let in_time = timeout(desk.deadline, form).await;
             let result = match in_time.unwrap_or(Err(RejectionKind::BadRequest)) {
                 Ok(form) => desk.serve(form, asked_at).await,
-                Err(kind) => Err(Rejection::from(kind)),
+                Err(kind) => {
+                    meter::login(kind.reason());
+                    Err(Rejection::from(kind))
+                }
             };
             answer(&*responder, result).map(Full::new)
         }))

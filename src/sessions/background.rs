@@ -1,4 +1,5 @@
 use std::mem;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::time::sleep;
 use super::node::Node;
 use crate::session::{Session, Touch};
 use crate::store::{Feed, FeedEvent, SessionStore, StoreError, StoreErrorKind};
-use crate::{SessionId, trace};
+use crate::{SessionId, meter, trace};
 
 /// Sessions of which the store is being told a use; more are put off to their next use.
 const TOUCHES: u32 = 65_536;
@@ -30,6 +31,8 @@ pub(super) struct Background {
     touches: Arc<Semaphore>,
     revocations: Arc<Semaphore>,
     pending_revocations: u32,
+    /// Revocations that have failed to reach the store at least once.
+    postponed: Arc<AtomicU32>,
     /// Who may be at the store: touches do not hold up revocations.
     touch_turns: Semaphore,
     revocation_turns: Semaphore,
@@ -46,6 +49,7 @@ impl Background {
             touches: Arc::new(Semaphore::new(TOUCHES as usize)),
             revocations: Arc::new(Semaphore::new(pending_revocations as usize)),
             pending_revocations,
+            postponed: Arc::default(),
             touch_turns: Semaphore::new(TURNS),
             revocation_turns: Semaphore::new(TURNS),
             alive: watch::Sender::new(()),
@@ -62,6 +66,18 @@ impl Background {
         self.revocation_turns.acquire().await.ok()
     }
 
+    /// Counts one more revocation that the store is told later, for as long as that is kept.
+    pub(super) fn postpone(&self) -> Postponed {
+        let before = self.postponed.fetch_add(1, Ordering::Relaxed);
+        meter::pending_revocations(before + 1);
+        Postponed(Arc::clone(&self.postponed))
+    }
+
+    /// How many revocations wait for the store.
+    pub(super) fn postponed(&self) -> u32 {
+        self.postponed.load(Ordering::Relaxed)
+    }
+
     /// Waits until nothing is left that the store is to be told.
     pub(super) async fn flush(&self) {
         let _touches = self.touches.acquire_many(TOUCHES).await;
@@ -69,6 +85,16 @@ impl Background {
             .revocations
             .acquire_many(self.pending_revocations)
             .await;
+    }
+}
+
+/// A revocation that is pending.
+pub(super) struct Postponed(Arc<AtomicU32>);
+
+impl Drop for Postponed {
+    fn drop(&mut self) {
+        let before = self.0.fetch_sub(1, Ordering::Relaxed);
+        meter::pending_revocations(before - 1);
     }
 }
 
@@ -82,7 +108,10 @@ impl<S: SessionStore> Node<S> {
         }
         if let Ok(runtime) = Handle::try_current() {
             let alive = self.background.alive.subscribe();
-            *follower = Some(runtime.spawn(follow_feed(Arc::downgrade(self), alive)));
+            let follow = follow_feed(Arc::downgrade(self), alive);
+            #[cfg(feature = "metrics")]
+            let follow = super::report::reporting(Arc::downgrade(self), follow);
+            *follower = Some(runtime.spawn(follow));
         }
     }
 
@@ -110,6 +139,7 @@ impl<S: SessionStore> Node<S> {
         let store_now = self.within_deadline(self.store.now()).await?;
         self.clock.follow(store_now);
         (self.cache).link_came_up(self.clock.uptime(), feed.has_heartbeat());
+        meter::link(true);
         Ok(feed)
     }
 
@@ -157,10 +187,18 @@ impl Drop for Untold<'_> {
 
 /// Takes in what the store tells of, over one link after the other.
 async fn follow_feed<S: SessionStore>(node: Weak<Node<S>>, mut alive: watch::Receiver<()>) {
+    let mut is_first_failure = true;
     while let Some(subscribed) = subscribe(&node).await {
         match subscribed {
-            Ok(feed) => follow_link(&node, feed, &mut alive).await,
-            Err(error) => trace::link_down(&error),
+            Ok(feed) => {
+                trace::link_up();
+                follow_link(&node, feed, &mut alive).await;
+                is_first_failure = false;
+                if node.strong_count() > 0 {
+                    trace::link_lost();
+                }
+            }
+            Err(error) => trace::link_down(&error, mem::take(&mut is_first_failure)),
         }
         tokio::select! {
             () = sleep(SUBSCRIBE_AGAIN_AFTER) => {}
@@ -201,6 +239,7 @@ impl<S> Drop for Following<'_, S> {
     fn drop(&mut self) {
         if let Some(node) = self.0.upgrade() {
             node.cache.link_went_down();
+            meter::link(false);
         }
     }
 }

@@ -11,6 +11,8 @@ mod builder;
 mod issue;
 mod keyring;
 mod node;
+#[cfg(feature = "metrics")]
+mod report;
 mod revocation;
 mod session_key;
 
@@ -93,7 +95,8 @@ impl<S: SessionStore> Sessions<S> {
     /// Why the token stands for no live session, or
     /// [`StoreUnavailable`](RejectionKind::StoreUnavailable) if the store could not tell.
     pub async fn check(&self, token: &str) -> Result<Session, Rejection> {
-        let token = Token::parse(token.as_bytes()).ok_or(RejectionKind::SessionMalformed)?;
+        let token = Token::parse(token.as_bytes())
+            .ok_or_else(|| self.node.refuse_at_sight(RejectionKind::SessionMalformed))?;
         match self.node.check_now(&token) {
             Some(decided) => decided,
             None => self.node.check_with_store(&token).await,

@@ -1,17 +1,19 @@
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OnceCell, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::background::Background;
 use super::builder::Config;
 use super::keyring::{Keyring, Tag};
 use crate::cache::{Answer, Cache, Gone};
+use crate::meter::{AnsweredBy, Meter};
+use crate::outage::Outage;
 use crate::session::{Session, StoreState, Verdict, decide};
 use crate::store::{
-    EndReason, Loaded, SessionStore, StoreError, StoreErrorKind, TagKey, Timestamp,
+    EndReason, Loaded, SessionStore, StoreError, StoreErrorKind, TagKey, Timestamp, Watched,
 };
 use crate::time::{Clock, Uptime};
 use crate::token::Token;
@@ -22,7 +24,7 @@ const UNKNOWN_KEYS_SHARED: Duration = Duration::from_secs(1);
 
 /// One node of the fleet: the store, and what this process knows of the sessions in it.
 pub(crate) struct Node<S> {
-    pub(super) store: S,
+    pub(super) store: Watched<S>,
     pub(super) config: Config,
     pub(crate) clock: Clock,
     pub(super) cache: Cache,
@@ -31,6 +33,9 @@ pub(crate) struct Node<S> {
     loads: Semaphore,
     /// Set once the store's clock is known; nothing is decided before.
     pub(super) has_store_clock: OnceCell<()>,
+    pub(super) meter: Meter,
+    /// Whether the store has failed of late.
+    outage: Mutex<Outage>,
 }
 
 impl<S: SessionStore> Node<S> {
@@ -41,7 +46,9 @@ impl<S: SessionStore> Node<S> {
             background: Background::new(config.pending_revocations),
             keyring: Keyring::default(),
             has_store_clock: OnceCell::new(),
-            store,
+            meter: Meter::default(),
+            outage: Mutex::default(),
+            store: Watched(store),
             config,
             clock,
         }
@@ -58,9 +65,14 @@ impl<S: SessionStore> Node<S> {
         match decide(&session.facts(), now, link, &self.config.freshness) {
             Verdict::Valid { refresh } => {
                 self.use_session(&session, now.fleet, refresh);
+                self.meter.passed(AnsweredBy::Cache);
                 Some(Ok(session))
             }
-            Verdict::Invalid(reason) => Some(Err(RejectionKind::from(reason).into())),
+            Verdict::Invalid(reason) => {
+                let kind = RejectionKind::from(reason);
+                self.meter.refused(kind, AnsweredBy::Cache);
+                Some(Err(kind.into()))
+            }
             Verdict::Confirm | Verdict::Unknown => None,
         }
     }
@@ -70,6 +82,21 @@ impl<S: SessionStore> Node<S> {
         self: &Arc<Self>,
         token: &Token,
     ) -> Result<Session, Rejection> {
+        let checked = trace::check_span(self.ask_about(token)).await;
+        match &checked {
+            Ok(_) => self.meter.passed(AnsweredBy::Store),
+            Err(rejection) => self.meter.refused(rejection.kind(), AnsweredBy::Store),
+        }
+        checked
+    }
+
+    /// Refuses what is no token, or more than one.
+    pub(crate) fn refuse_at_sight(&self, kind: RejectionKind) -> Rejection {
+        self.meter.refused(kind, AnsweredBy::Request);
+        kind.into()
+    }
+
+    async fn ask_about(self: &Arc<Self>, token: &Token) -> Result<Session, Rejection> {
         self.start();
         let id = token.id();
         let question = async {
@@ -118,7 +145,30 @@ impl<S: SessionStore> Node<S> {
         question: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let answer = self.within_deadline(question).await;
-        answer.inspect_err(|error| trace::store_failed(error))
+        self.note_outage(answer.as_ref().err());
+        answer
+    }
+
+    /// An outage is one warning, and one word when it is over.
+    fn note_outage(&self, failure: Option<&StoreError>) {
+        let now = Instant::now();
+        let outage = || self.outage.lock().unwrap_or_else(PoisonError::into_inner);
+        match failure {
+            // Of one record, not of the store.
+            Some(error) if error.kind() != StoreErrorKind::Unavailable => {
+                trace::store_failed(error, false);
+            }
+            Some(error) => {
+                let begins = outage().fails(now);
+                trace::store_failed(error, begins);
+            }
+            None => {
+                let over = outage().succeeds(now);
+                if let Some(over) = over {
+                    trace::store_is_back(over);
+                }
+            }
+        }
     }
 
     /// The one deadline covers all waiting for the store: queueing, joining, asking.
@@ -158,7 +208,7 @@ impl<S: SessionStore> Node<S> {
     /// Asks the store, in a task of its own: a request that is gone takes no load along.
     async fn load_aside(self: &Arc<Self>, id: SessionId) -> Answer {
         let node = Arc::clone(self);
-        let load = tokio::spawn(async move { node.load(id).await });
+        let load = tokio::spawn(trace::inherit(async move { node.load(id).await }));
         load.await.unwrap_or_else(|stopped| {
             Answer::Failed(StoreError::new(StoreErrorKind::Unavailable).caused_by(stopped))
         })
@@ -197,8 +247,11 @@ impl<S: SessionStore> Node<S> {
 
     fn check_unknown(&self, token: &Token, id: SessionId, now: Uptime) -> Option<Rejection> {
         match self.keyring.judge(token) {
-            Tag::Forged => Some(RejectionKind::SessionMalformed.into()),
-            Tag::Genuine | Tag::Unknown => self.cache.gone(id, now).map(Rejection::from),
+            Tag::Forged => Some(self.refuse_at_sight(RejectionKind::SessionMalformed)),
+            Tag::Genuine | Tag::Unknown => {
+                let gone = self.cache.gone(id, now).map(Rejection::from);
+                gone.inspect(|gone| self.meter.refused(gone.kind(), AnsweredBy::Cache))
+            }
         }
     }
 

@@ -11,6 +11,8 @@ pub mod golden;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod http;
 pub mod nodes;
+#[cfg(feature = "metrics")]
+pub mod prometheus;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod world;
 
