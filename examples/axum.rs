@@ -1,4 +1,4 @@
-//! A mini program's backend: login, sessions, logout.
+//! A mini program's backend: login, sessions, logout, metrics.
 //!
 //! `cargo run --release --all-features --example axum` needs nothing installed or configured: it
 //! logs users in at a fake WeChat in the same process. The README shows what to send it.
@@ -42,6 +42,7 @@ use tower_wx_session::wechat::WeChat;
 use tower_wx_session::{Rejection, Session, SessionId, SessionLayer, Sessions, TokenSource};
 
 mod settings;
+mod telemetry;
 mod websocket;
 
 use settings::Settings;
@@ -64,6 +65,7 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), String> {
     settings::log()?;
+    let metrics = telemetry::metrics()?;
     let settings = Settings::from_env()?;
     let sessions = Sessions::builder(settings.store)
         .idle_timeout(settings.idle_timeout)
@@ -78,7 +80,7 @@ async fn run() -> Result<(), String> {
         None => at(fake.insert(start_fake().await?))?,
     };
 
-    let app = app(sessions.clone(), wechat, settings.refusal);
+    let app = app(sessions.clone(), wechat, settings.refusal).merge(metrics);
     let listener = TcpListener::bind(&settings.listen)
         .await
         .map_err(|error| format!("LISTEN={}: {error}", settings.listen))?;

@@ -51,7 +51,8 @@
 //! |---|---|---|
 //! | `axum` | Extractors for [`Session`] and `Option<Session>`, `IntoResponse` for [`Rejection`] | no |
 //! | `wechat` | `wechat::WeChat`: `code2Session` over HTTPS | no |
-//! | `tracing` | Events for operators, without secrets | no |
+//! | `tracing` | Events and spans for operators, without secrets | no |
+//! | `metrics` | [Metrics](guide::observability) for operators, for any recorder of the `metrics` crate | no |
 //! | `test-util` | A fake WeChat, a manual clock, sessions for unit tests | no |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -64,6 +65,8 @@ mod identity;
 pub mod layer;
 pub mod login;
 mod memory;
+mod meter;
+mod outage;
 mod rejection;
 pub mod response;
 mod session;

@@ -1,11 +1,20 @@
-//! Events for operators; nothing at all without the feature `tracing`.
+//! Events and spans for operators; nothing at all without the feature `tracing`.
 //!
-//! Errors are written with all their causes, which hold no secret.
+//! Errors are written with all their causes, which hold no secret. Spans are around what waits for
+//! somebody else, never around a hit. All are listed in `guide/observability.md`.
 
 use std::error::Error;
 use std::fmt;
+#[cfg(feature = "tracing")]
+use std::future::Future;
 
+#[cfg(feature = "tracing")]
+use tracing::{Instrument, Span, field::Empty};
+
+#[cfg(feature = "tracing")]
+use crate::Rejection;
 use crate::SessionId;
+use crate::outage::Over;
 
 #[cfg(feature = "tracing")]
 macro_rules! event {
@@ -19,24 +28,57 @@ macro_rules! event {
     };
 }
 
-pub(crate) fn store_failed(error: &(dyn Error + 'static)) {
-    event!(warn, error = %Chain(error), "session store failed");
+/// A warning when something begins, and detail for whoever looks closer while it goes on.
+#[cfg(feature = "tracing")]
+macro_rules! first {
+    ($is_first:expr, $($field:tt)*) => {
+        if $is_first { event!(warn, $($field)*) } else { event!(debug, $($field)*) }
+    };
+}
+
+#[cfg(not(feature = "tracing"))]
+macro_rules! first {
+    ($is_first:expr, $($field:tt)*) => {{ let _ = $is_first; event!(debug, $($field)*) }};
+}
+
+#[cfg(feature = "tracing")]
+macro_rules! span {
+    ($($field:tt)*) => { tracing::debug_span!(target: "tower_wx_session", $($field)*) };
+}
+
+pub(crate) fn store_failed(error: &(dyn Error + 'static), is_first: bool) {
+    first!(is_first, error = %Chain(error), "session store failed");
+}
+
+pub(crate) fn store_is_back(outage: Over) {
+    event!(info, failures = %outage.failures, seconds = %outage.lasted.as_secs_f64(), "session store is back");
 }
 
 pub(crate) fn record_refused(id: SessionId, error: &(dyn Error + 'static)) {
     event!(error, session = %id, error = %Chain(error), "session record refused");
 }
 
-pub(crate) fn link_down(error: &(dyn Error + 'static)) {
-    event!(warn, error = %Chain(error), "no link for revocations");
+pub(crate) fn link_down(error: &(dyn Error + 'static), is_first: bool) {
+    first!(is_first, error = %Chain(error), "no link for revocations");
 }
 
-pub(crate) fn breaker_opened(error: &(dyn Error + 'static)) {
-    event!(error, error = %Chain(error), "session store is down");
+pub(crate) fn link_lost() {
+    event!(warn, "link for revocations lost");
+}
+
+pub(crate) fn link_up() {
+    event!(info, "link for revocations up");
+}
+
+pub(crate) fn breaker_opened() {
+    event!(
+        error,
+        "session store is down: it is not asked until it answers a probe"
+    );
 }
 
 pub(crate) fn breaker_closed() {
-    event!(info, "session store is back");
+    event!(info, "session store answers probes: it is asked again");
 }
 
 pub(crate) fn provider_failed(error: &(dyn Error + 'static)) {
@@ -54,8 +96,92 @@ pub(crate) fn login_too_late() {
     );
 }
 
-pub(crate) fn revocation_pending(error: &(dyn Error + 'static)) {
-    event!(warn, error = %Chain(error), "revocation pending until the session store is back");
+pub(crate) fn revocation_pending(error: &(dyn Error + 'static), is_first: bool) {
+    first!(is_first, error = %Chain(error), "revocation pending until the session store is back");
+}
+
+pub(crate) fn no_revocation_pending() {
+    event!(info, "no revocation is pending any longer");
+}
+
+pub(crate) fn revocation_given_up(error: &(dyn Error + 'static)) {
+    event!(error, error = %Chain(error), "pending revocation refused by the session store");
+}
+
+/// A question to the store.
+#[cfg(feature = "tracing")]
+pub(crate) fn store_span<F: Future>(
+    operation: &'static str,
+    question: F,
+) -> impl Future<Output = F::Output> {
+    let span = span!(
+        "session store",
+        otel.kind = "client",
+        db.operation.name = operation
+    );
+    question.instrument(span)
+}
+
+/// A check that asks the store.
+#[cfg(feature = "tracing")]
+pub(crate) async fn check_span<T>(
+    check: impl Future<Output = Result<T, Rejection>>,
+) -> Result<T, Rejection> {
+    within(span!("session check", error.type = Empty), check).await
+}
+
+/// A login, from its code to its answer.
+#[cfg(feature = "tracing")]
+pub(crate) async fn login_span<T>(
+    login: impl Future<Output = Result<T, Rejection>>,
+) -> Result<T, Rejection> {
+    within(span!("session login", error.type = Empty), login).await
+}
+
+/// A revocation, until it is written or pending.
+#[cfg(feature = "tracing")]
+pub(crate) async fn revocation_span<T>(
+    revocation: impl Future<Output = Result<T, Rejection>>,
+) -> Result<T, Rejection> {
+    within(span!("session revocation", error.type = Empty), revocation).await
+}
+
+#[cfg(feature = "tracing")]
+async fn within<T>(
+    span: Span,
+    work: impl Future<Output = Result<T, Rejection>>,
+) -> Result<T, Rejection> {
+    let result = work.instrument(span.clone()).await;
+    if let Err(rejection) = &result {
+        span.record("error.type", rejection.kind().reason());
+    }
+    result
+}
+
+/// Has a task that is spawned belong to the span that it is spawned in.
+#[cfg(feature = "tracing")]
+pub(crate) fn inherit<F: Future>(task: F) -> impl Future<Output = F::Output> {
+    task.in_current_span()
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) use self::without_spans::{
+    check_span, inherit, login_span, revocation_span, store_span,
+};
+
+#[cfg(not(feature = "tracing"))]
+mod without_spans {
+    pub(crate) fn store_span<F>(_: &'static str, question: F) -> F {
+        question
+    }
+
+    pub(crate) fn inherit<F>(work: F) -> F {
+        work
+    }
+
+    pub(crate) use self::inherit as check_span;
+    pub(crate) use self::inherit as login_span;
+    pub(crate) use self::inherit as revocation_span;
 }
 
 /// An error and its causes in one line.

@@ -49,6 +49,7 @@ static LOG: LazyLock<Log> = LazyLock::new(|| {
     let writer = log.clone();
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
         .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
         .with_writer(move || writer.clone())
         .finish()
@@ -213,16 +214,21 @@ async fn exchange(code: &str) -> Exchanged {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_whole_run_tells_no_secret() {
     let _ = &*LOG;
+    #[cfg(feature = "metrics")]
+    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new()
+        .install_recorder()
+        .unwrap();
     let (mut run, app) = Run::start().await;
 
     // Logins of every kind.
-    let mut tokens = Vec::new();
+    let (mut tokens, mut openids) = (Vec::new(), Vec::new());
     for name in ["alice", "bob", "carol", "dave", "erin", "frank"] {
         let answer = run.log_in(&app, name).await;
         assert_eq!(run.log_in(&app, name).await, answer, "a repeat");
         tokens.push(answer.token());
         let exchanged = exchange(&code(name)).await;
         run.secrets.add(exchanged.session_key().unwrap().expose());
+        openids.push(exchanged.identity().openid().to_owned());
         let keys = run
             .world
             .sessions
@@ -342,6 +348,25 @@ async fn a_whole_run_tells_no_secret() {
         run.secrets.assert_none_in(place, text);
     }
     run.secrets.assert_none_in("the log", &LOG.text());
+    #[cfg(feature = "metrics")]
+    {
+        let metrics = metrics.render();
+        run.secrets.assert_none_in("the metrics", &metrics);
+        assert!(metrics.contains(r#"wx_session_logins_total{outcome="issued"} 6"#));
+        assert!(metrics.contains(r#"wx_session_logins_total{outcome="replayed"} 6"#));
+        assert!(!openids.iter().any(|openid| metrics.contains(openid)));
+    }
+    let is_ours = |line: &&str| line.contains(" tower_wx_session: ");
+    let ours: String = LOG.text().lines().filter(is_ours).collect();
+    assert!(!openids.iter().any(|openid| ours.contains(openid)));
+    for span in [
+        "session check",
+        "session login",
+        "session revocation",
+        "session store",
+    ] {
+        assert!(ours.contains(span), "{span} is not in the log");
+    }
 
     // What operators are to see.
     let log = LOG.text();

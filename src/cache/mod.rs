@@ -92,6 +92,13 @@ impl Cache {
         self.live.entry_count()
     }
 
+    /// Counts the sessions that are held. Never on a request: it works off what moka has put off.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn count(&self) -> u64 {
+        self.live.run_pending_tasks();
+        self.live.entry_count()
+    }
+
     /// Asks the store by `load`, once for all who ask about the same session at the same time.
     ///
     /// # Concurrent calls for the same session

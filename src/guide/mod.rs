@@ -3,3 +3,6 @@
 #[cfg(feature = "axum")]
 #[doc = include_str!("composing.md")]
 pub mod composing {}
+
+#[doc = include_str!("observability.md")]
+pub mod observability {}

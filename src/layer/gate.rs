@@ -49,18 +49,22 @@ impl<S: SessionStore> Gate<S> {
         }
         let token = match Found::find(&self.sources, request) {
             Found::Nothing if self.is_optional => return self.pass_without_session(request),
-            Found::Nothing => return Admission::Refuse(RejectionKind::SessionMissing.into()),
-            Found::Several => return Admission::Refuse(RejectionKind::AmbiguousToken.into()),
+            Found::Nothing => return self.refuse_at_sight(RejectionKind::SessionMissing),
+            Found::Several => return self.refuse_at_sight(RejectionKind::AmbiguousToken),
             Found::One(text) => Token::parse(text),
         };
         let Some(token) = token else {
-            return Admission::Refuse(RejectionKind::SessionMalformed.into());
+            return self.refuse_at_sight(RejectionKind::SessionMalformed);
         };
         match self.sessions.node().check_now(&token) {
             Some(Ok(session)) => self.pass(session, request),
             Some(Err(rejection)) => Admission::Refuse(rejection),
             None => Admission::Ask(token),
         }
+    }
+
+    fn refuse_at_sight(&self, kind: RejectionKind) -> Admission {
+        Admission::Refuse(self.sessions.node().refuse_at_sight(kind))
     }
 
     /// Hands the session to the inner service, without the token.

@@ -10,7 +10,7 @@ use super::provider::Exchanged;
 use crate::memory::memory;
 use crate::sessions::Issued;
 use crate::time::{Clock, Uptime};
-use crate::{Rejection, RejectionKind};
+use crate::{Rejection, RejectionKind, trace};
 
 /// How long a repeat of a code gets the same token.
 const REPLAY_WINDOW: Duration = Duration::from_secs(5);
@@ -75,9 +75,11 @@ impl Attempts {
             sender = Some(new);
             receiver
         });
+        let is_first = sender.is_some();
         if let Some(sender) = sender {
             let recent = self.recent.clone();
-            tokio::spawn(run(code, attempt, clock.clone(), recent, sender));
+            let run = run(code, attempt, clock.clone(), recent, sender);
+            tokio::spawn(trace::inherit(run));
         }
         let mut outcome = entry.into_value();
         let is_repeat = outcome.borrow().is_some();
@@ -99,7 +101,8 @@ impl Attempts {
                     Attempted::LongAgo
                 }
             }
-            Some(outcome) => Attempted::Now(outcome.result),
+            Some(outcome) if is_first => Attempted::Now(outcome.result),
+            Some(outcome) => Attempted::Beside(outcome.result),
         }
     }
 
@@ -136,6 +139,8 @@ impl Attempts {
 pub(super) enum Attempted {
     /// While this request waited for it.
     Now(Result<Issued, Rejection>),
+    /// The same, but it was begun for another request.
+    Beside(Result<Issued, Rejection>),
     /// Well, and recently enough to be repeated.
     Before(Issued),
     LongAgo,

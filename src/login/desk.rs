@@ -17,7 +17,7 @@ use crate::response::{Preset, ResponseForRejection};
 use crate::sessions::{Issued, NewSession, SessionKeyError};
 use crate::store::SessionStore;
 use crate::time::Uptime;
-use crate::{Action, Rejection, RejectionKind, SessionId, Sessions, trace};
+use crate::{Action, Rejection, RejectionKind, SessionId, Sessions, meter, trace};
 
 /// Exchanges at the provider at the same time; one more is refused.
 const EXCHANGES: usize = 64;
@@ -56,6 +56,22 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         credentials: Credentials,
         asked_at: Instant,
     ) -> Result<Issued, Rejection> {
+        let served = trace::login_span(self.attempt_or_repeat(credentials, asked_at)).await;
+        let is_new = matches!(served, Ok(Served::New(_)));
+        let served = served.map(|(Served::New(issued) | Served::Again(issued))| issued);
+        meter::login(match &served {
+            Ok(_) if is_new => "issued",
+            Ok(_) => "replayed",
+            Err(rejection) => rejection.kind().reason(),
+        });
+        served
+    }
+
+    async fn attempt_or_repeat(
+        self,
+        credentials: Credentials,
+        asked_at: Instant,
+    ) -> Result<Served, Rejection> {
         let credentials = credentials.validated()?;
         let resolved = self.provider.resolve(credentials.appid.as_deref());
         let appid = resolved.ok_or(RejectionKind::BadRequest)?.to_owned();
@@ -66,8 +82,9 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
             .join(code, &self.sessions.node().clock, attempt)
             .await
         {
-            Attempted::Now(result) => result,
-            Attempted::Before(issued) => self.repeat(issued).await,
+            Attempted::Now(result) => result.map(Served::New),
+            Attempted::Beside(result) => result.map(Served::Again),
+            Attempted::Before(issued) => self.repeat(issued).await.map(Served::Again),
             Attempted::LongAgo => Err(RejectionKind::CodeRejected.into()),
         }
     }
@@ -178,6 +195,12 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
     fn now(&self) -> Uptime {
         self.sessions.node().clock.uptime()
     }
+}
+
+/// A session for a client, made for its request or for another one with the same code.
+enum Served {
+    New(Issued),
+    Again(Issued),
 }
 
 /// Lets the next request with a code start over, also if the attempt panics.

@@ -22,7 +22,7 @@ use super::provider::IdentityProvider;
 use crate::response::ResponseForRejection;
 use crate::sessions::Issued;
 use crate::store::SessionStore;
-use crate::{Rejection, RejectionKind, Sessions};
+use crate::{Rejection, RejectionKind, Sessions, meter};
 
 /// The login endpoint: a service that turns a login code into a session.
 ///
@@ -205,7 +205,10 @@ where
             let in_time = timeout(desk.deadline, credentials).await;
             let result = match in_time.unwrap_or(Err(RejectionKind::BadRequest)) {
                 Ok(credentials) => desk.serve(credentials, asked_at).await,
-                Err(kind) => Err(Rejection::from(kind)),
+                Err(kind) => {
+                    meter::login(kind.reason());
+                    Err(Rejection::from(kind))
+                }
             };
             answer(&*responder, result).map(Full::new)
         }))

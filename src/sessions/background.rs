@@ -1,4 +1,5 @@
 use std::mem;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::node::Node;
 use super::task::Task;
 use crate::session::{Session, Touch};
 use crate::store::{Feed, FeedEvent, SessionStore, StoreError, StoreErrorKind};
-use crate::{SessionId, trace};
+use crate::{SessionId, meter, trace};
 
 /// Sessions of which the store is being told a use; more are put off to their next use.
 const TOUCHES: u32 = 65_536;
@@ -32,6 +33,8 @@ pub(super) struct Background {
     touches: Arc<Semaphore>,
     revocations: Arc<Semaphore>,
     pending_revocations: u32,
+    /// Revocations that have failed to reach the store at least once.
+    postponed: Arc<AtomicU32>,
     /// Who may be at the store: touches do not hold up revocations.
     touch_turns: Semaphore,
     revocation_turns: Semaphore,
@@ -49,6 +52,7 @@ impl Background {
             touches: Arc::new(Semaphore::new(TOUCHES as usize)),
             revocations: Arc::new(Semaphore::new(pending_revocations as usize)),
             pending_revocations,
+            postponed: Arc::default(),
             touch_turns: Semaphore::new(TURNS),
             revocation_turns: Semaphore::new(TURNS),
             alive: watch::Sender::new(()),
@@ -65,6 +69,18 @@ impl Background {
         self.revocation_turns.acquire().await.ok()
     }
 
+    /// Counts one more revocation that the store is told later, for as long as that is kept.
+    pub(super) fn postpone(&self) -> Postponed {
+        let before = self.postponed.fetch_add(1, Ordering::Relaxed);
+        meter::pending_revocations(before + 1);
+        Postponed(Arc::clone(&self.postponed))
+    }
+
+    /// How many revocations wait for the store.
+    pub(super) fn postponed(&self) -> u32 {
+        self.postponed.load(Ordering::Relaxed)
+    }
+
     /// Waits until nothing is left that the store is to be told.
     pub(super) async fn flush(&self) {
         let _touches = self.touches.acquire_many(TOUCHES).await;
@@ -75,13 +91,28 @@ impl Background {
     }
 }
 
+/// A revocation that is pending.
+pub(super) struct Postponed(Arc<AtomicU32>);
+
+impl Drop for Postponed {
+    fn drop(&mut self) {
+        let before = self.0.fetch_sub(1, Ordering::Relaxed);
+        meter::pending_revocations(before - 1);
+    }
+}
+
 impl<S: SessionStore> Node<S> {
     /// Follows what the store tells of from now on, if nobody does and there is a runtime.
     pub(super) fn start(self: &Arc<Self>) {
         let Background {
             follower, alive, ..
         } = &self.background;
-        follower.start(|| follow_feed(Arc::downgrade(self), alive.subscribe()));
+        follower.start(|| {
+            let follow = follow_feed(Arc::downgrade(self), alive.subscribe());
+            #[cfg(feature = "metrics")]
+            let follow = super::report::reporting(Arc::downgrade(self), follow);
+            follow
+        });
     }
 
     /// Has the store told of a use, as often as it takes.
@@ -109,6 +140,7 @@ impl<S: SessionStore> Node<S> {
         self.clock.follow(store_now);
         (self.cache).link_came_up(self.clock.uptime(), feed.has_heartbeat());
         self.reassert_revocations();
+        meter::link(true);
         Ok(feed)
     }
 
@@ -156,10 +188,18 @@ impl Drop for Untold<'_> {
 
 /// Takes in what the store tells of, over one link after the other.
 async fn follow_feed<S: SessionStore>(node: Weak<Node<S>>, mut alive: watch::Receiver<()>) {
+    let mut is_first_failure = true;
     while let Some(subscribed) = subscribe(&node).await {
         match subscribed {
-            Ok(feed) => follow_link(&node, feed, &mut alive).await,
-            Err(error) => trace::link_down(&error),
+            Ok(feed) => {
+                trace::link_up();
+                follow_link(&node, feed, &mut alive).await;
+                is_first_failure = false;
+                if node.strong_count() > 0 {
+                    trace::link_lost();
+                }
+            }
+            Err(error) => trace::link_down(&error, mem::take(&mut is_first_failure)),
         }
         tokio::select! {
             () = sleep(SUBSCRIBE_AGAIN_AFTER) => {}
@@ -200,6 +240,7 @@ impl<S> Drop for Following<'_, S> {
     fn drop(&mut self) {
         if let Some(node) = self.0.upgrade() {
             node.cache.link_went_down();
+            meter::link(false);
         }
     }
 }

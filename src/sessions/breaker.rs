@@ -2,11 +2,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::node::Node;
+use crate::outage::OutageLog;
 use crate::store::{SessionStore, StoreError, StoreErrorKind, Timestamp};
-use crate::trace;
+use crate::{meter, trace};
 
 /// Failures in a row that open the breaker,
 const IN_A_ROW: u32 = 5;
@@ -24,6 +25,8 @@ const LATE_TOUCHES: Duration = Duration::from_secs(5);
 pub(super) struct Breaker {
     is_open: AtomicBool,
     answers: Mutex<Answers>,
+    /// What operators were told.
+    log: Mutex<OutageLog>,
 }
 
 /// The store's last answers.
@@ -77,6 +80,24 @@ impl Breaker {
         })
     }
 
+    /// Tells operators when the store begins to fail and when that is over.
+    pub(super) fn report<T>(&self, answer: &Result<T, StoreError>) {
+        let now = Instant::now();
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        match answer {
+            Err(error) if error.kind() == StoreErrorKind::Unavailable => {
+                trace::store_failed(error, log.fails(now));
+            }
+            // Of one record, not of the store.
+            Err(error) => trace::store_failed(error, false),
+            Ok(_) => {
+                if let Some(over) = log.succeeds(now) {
+                    trace::store_is_back(over);
+                }
+            }
+        }
+    }
+
     fn answers(&self) -> MutexGuard<'_, Answers> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -119,14 +140,14 @@ impl<S: SessionStore> Node<S> {
     /// Notes what a question to the store came to.
     pub(super) fn note_answer<T>(self: &Arc<Self>, answer: &Result<T, StoreError>) {
         let now = self.clock.now();
-        match answer {
-            Err(error) if error.kind() == StoreErrorKind::Unavailable => {
-                if self.breaker.failed(now) {
-                    trace::breaker_opened(error);
-                    self.probe();
-                }
-            }
-            _ => self.breaker.answered(now),
+        self.breaker.report(answer);
+        let has_failed = |error: &StoreError| error.kind() == StoreErrorKind::Unavailable;
+        if !answer.as_ref().is_err_and(has_failed) {
+            self.breaker.answered(now);
+        } else if self.breaker.failed(now) {
+            trace::breaker_opened();
+            meter::breaker(true);
+            self.probe();
         }
     }
 
@@ -146,6 +167,7 @@ async fn probe<S: SessionStore>(node: Weak<Node<S>>) {
         let answer = timeout(node.config.store_deadline, node.store.now()).await;
         if let Ok(Ok(_)) = answer {
             node.breaker.close(node.clock.now());
+            meter::breaker(false);
             return trace::breaker_closed();
         }
     }

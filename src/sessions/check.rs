@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::keyring::Tag;
 use super::node::Node;
 use crate::cache::{Answer, Gone};
+use crate::meter::AnsweredBy;
 use crate::session::{StoreState, Verdict, decide};
 use crate::store::{SessionStore, StoreError, StoreErrorKind, Timestamp};
 use crate::time::{Moment, Uptime};
@@ -21,7 +22,8 @@ impl<S: SessionStore> Sessions<S> {
     /// Why the token stands for no live session, or
     /// [`StoreUnavailable`](RejectionKind::StoreUnavailable) if the store could not tell.
     pub async fn check(&self, token: &str) -> Result<Session, Rejection> {
-        let token = Token::parse(token.as_bytes()).ok_or(RejectionKind::SessionMalformed)?;
+        let token = Token::parse(token.as_bytes())
+            .ok_or_else(|| self.node.refuse_at_sight(RejectionKind::SessionMalformed))?;
         match self.node.check_now(&token) {
             Some(decided) => decided,
             None => self.node.check_with_store(&token).await,
@@ -50,9 +52,14 @@ impl<S: SessionStore> Node<S> {
         match self.decide_now(&session, now) {
             Verdict::Valid { refresh } => {
                 self.use_session(&session, now.fleet, refresh);
+                self.meter.passed(AnsweredBy::Cache);
                 Some(Ok(session))
             }
-            Verdict::Invalid(reason) => Some(Err(RejectionKind::from(reason).into())),
+            Verdict::Invalid(reason) => {
+                let kind = RejectionKind::from(reason);
+                self.meter.refused(kind, AnsweredBy::Cache);
+                Some(Err(kind.into()))
+            }
             Verdict::Confirm | Verdict::Unknown => None,
         }
     }
@@ -62,6 +69,18 @@ impl<S: SessionStore> Node<S> {
         self: &Arc<Self>,
         token: &Token,
     ) -> Result<Session, Rejection> {
+        let checked = trace::check_span(self.ask_about(token)).await;
+        self.count(&checked, AnsweredBy::Store);
+        checked
+    }
+
+    /// Refuses what is no token, or more than one.
+    pub(crate) fn refuse_at_sight(&self, kind: RejectionKind) -> Rejection {
+        self.meter.refused(kind, AnsweredBy::Request);
+        kind.into()
+    }
+
+    async fn ask_about(self: &Arc<Self>, token: &Token) -> Result<Session, Rejection> {
         self.start();
         let id = token.id();
         let question = async {
@@ -86,33 +105,54 @@ impl<S: SessionStore> Node<S> {
 
     /// Checks a session that was checked before, without its token.
     pub(super) async fn check_again(self: &Arc<Self>, id: SessionId) -> Result<Session, Rejection> {
-        let session = self.look_up(id).await?;
+        let (checked, by) = match self.look_up_now(id) {
+            Some(known) => (known, AnsweredBy::Cache),
+            None => {
+                let answer = trace::check_span(self.look_up_in_store(id));
+                (answer.await, AnsweredBy::Store)
+            }
+        };
+        self.count(&checked, by);
+        let session = checked?;
         self.use_session(&session, self.clock.now(), false);
         Ok(session)
     }
 
     /// Decides about a session without using it; asks the store if that takes it.
     pub(super) async fn look_up(self: &Arc<Self>, id: SessionId) -> Result<Session, Rejection> {
-        self.start();
-        let now = self.clock.read();
-        match self.cache.get(id) {
-            Some(session) => match self.decide_now(&session, now) {
-                Verdict::Valid { .. } => return Ok(session),
-                Verdict::Invalid(reason) => return Err(RejectionKind::from(reason).into()),
-                Verdict::Confirm | Verdict::Unknown => {}
-            },
-            None => {
-                if let Some(gone) = self.cache.gone(id, now.local) {
-                    return Err(gone.into());
-                }
-            }
+        match self.look_up_now(id) {
+            Some(known) => known,
+            None => self.look_up_in_store(id).await,
         }
+    }
+
+    fn look_up_now(&self, id: SessionId) -> Option<Result<Session, Rejection>> {
+        let now = self.clock.read();
+        let Some(session) = self.cache.get(id) else {
+            return self.cache.gone(id, now.local).map(|gone| Err(gone.into()));
+        };
+        match self.decide_now(&session, now) {
+            Verdict::Valid { .. } => Some(Ok(session)),
+            Verdict::Invalid(reason) => Some(Err(RejectionKind::from(reason).into())),
+            Verdict::Confirm | Verdict::Unknown => None,
+        }
+    }
+
+    async fn look_up_in_store(self: &Arc<Self>, id: SessionId) -> Result<Session, Rejection> {
+        self.start();
         let question = async {
             self.learn_clock().await?;
             Ok(self.load_aside(id).await)
         };
         let answer = self.within_deadline(question).await;
         self.conclude(id, answer.unwrap_or_else(Answer::Failed))
+    }
+
+    fn count(&self, checked: &Result<Session, Rejection>, by: AnsweredBy) {
+        match checked {
+            Ok(_) => self.meter.passed(by),
+            Err(rejection) => self.meter.refused(rejection.kind(), by),
+        }
     }
 
     fn decide_now(&self, session: &Session, now: Moment) -> Verdict {
@@ -149,8 +189,11 @@ impl<S: SessionStore> Node<S> {
 
     fn check_unknown(&self, token: &Token, id: SessionId, now: Uptime) -> Option<Rejection> {
         match self.keyring.judge(token) {
-            Tag::Forged => Some(RejectionKind::SessionMalformed.into()),
-            Tag::Genuine | Tag::Unknown => self.cache.gone(id, now).map(Rejection::from),
+            Tag::Forged => Some(self.refuse_at_sight(RejectionKind::SessionMalformed)),
+            Tag::Genuine | Tag::Unknown => {
+                let gone = self.cache.gone(id, now).map(Rejection::from);
+                gone.inspect(|gone| self.meter.refused(gone.kind(), AnsweredBy::Cache))
+            }
         }
     }
 

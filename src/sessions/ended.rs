@@ -47,6 +47,7 @@ impl<S: SessionStore> Node<S> {
     /// Waits for the end of a session: looks when something has happened to it, when it would end
     /// by what is known, and once after revocations may have been missed.
     pub(super) async fn ended(self: Arc<Self>, id: SessionId) -> Rejection {
+        self.start();
         let waiter = self.cache.wait_for(id);
         loop {
             // From before the look, so that nothing gets lost between the two.

@@ -96,7 +96,7 @@ impl Issued {
 impl<S: SessionStore> Node<S> {
     pub(super) async fn issue(self: &Arc<Self>, new: NewSession) -> Result<Issued, Rejection> {
         self.start();
-        Ok(self.tell(self.try_issue(new)).await?)
+        Ok(self.within_deadline(self.try_issue(new)).await?)
     }
 
     pub(super) async fn rotate(
@@ -105,7 +105,7 @@ impl<S: SessionStore> Node<S> {
         data: Option<Arc<str>>,
     ) -> Result<Issued, Rejection> {
         self.start();
-        Ok(self.tell(self.try_rotate(old, data)).await??)
+        Ok(self.within_deadline(self.try_rotate(old, data)).await??)
     }
 
     async fn try_issue(self: &Arc<Self>, new: NewSession) -> Result<Issued, StoreError> {
@@ -123,7 +123,7 @@ impl<S: SessionStore> Node<S> {
             ..Insert::new(id, record.clone())
         };
         let stamp = self.cache.stamp(id, now.local);
-        match self.store.insert(insert).await? {
+        match self.tell(self.store.insert(insert)).await? {
             Inserted::Kept(replaced) => {
                 self.cache.changed(&replaced);
                 self.cache.changed(retired.as_slice());
@@ -146,7 +146,7 @@ impl<S: SessionStore> Node<S> {
             ..Rotate::new(old, id, self.config.rotation_grace)
         };
         let stamp = self.cache.stamp(id, self.clock.uptime());
-        Ok(match self.store.rotate(rotate).await? {
+        Ok(match self.tell(self.store.rotate(rotate)).await? {
             Rotated::Done(record) => {
                 // A revocation of the old session finds the new one from here on; one that was
                 // raised before and has not reached the store is found now.

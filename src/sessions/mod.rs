@@ -16,6 +16,8 @@ mod keyring;
 mod node;
 mod outage_policy;
 mod reassertion;
+#[cfg(feature = "metrics")]
+mod report;
 mod revocation;
 mod session_key;
 mod task;

@@ -11,15 +11,16 @@ use super::builder::Config;
 use super::keyring::Keyring;
 use super::reassertion::Acknowledged;
 use crate::cache::{Answer, Cache};
+use crate::meter::Meter;
 use crate::store::{
-    EndReason, Loaded, SessionStore, StoreError, StoreErrorKind, TagKey, Timestamp,
+    EndReason, Loaded, SessionStore, StoreError, StoreErrorKind, TagKey, Timestamp, Watched,
 };
 use crate::time::Clock;
 use crate::{SessionId, trace};
 
 /// One node of the fleet: the store, and what this process knows of the sessions in it.
 pub(crate) struct Node<S> {
-    pub(super) store: S,
+    pub(super) store: Watched<S>,
     pub(super) config: Config,
     pub(crate) clock: Clock,
     pub(super) cache: Cache,
@@ -30,6 +31,7 @@ pub(crate) struct Node<S> {
     loads: Semaphore,
     /// Set once the store's clock is known; nothing is decided before.
     pub(super) has_store_clock: OnceCell<()>,
+    pub(super) meter: Meter,
 }
 
 impl<S: SessionStore> Node<S> {
@@ -42,7 +44,8 @@ impl<S: SessionStore> Node<S> {
             acknowledged: Acknowledged::default(),
             keyring: Keyring::default(),
             has_store_clock: OnceCell::new(),
-            store,
+            meter: Meter::default(),
+            store: Watched(store),
             config,
             clock,
         }
@@ -56,7 +59,7 @@ impl<S: SessionStore> Node<S> {
         self.unless_down()?;
         let answer = self.in_time(question).await;
         self.note_answer(&answer);
-        answer.inspect_err(|error| trace::store_failed(error))
+        answer
     }
 
     /// Has the store do something within the deadline. A store that can be read only still serves
@@ -66,7 +69,8 @@ impl<S: SessionStore> Node<S> {
         order: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let answer = self.within_deadline(order).await;
-        answer.inspect_err(|error| trace::store_failed(error))
+        self.breaker.report(&answer);
+        answer
     }
 
     /// The one deadline covers all waiting for the store: queueing, joining, asking. There is none
@@ -118,7 +122,7 @@ impl<S: SessionStore> Node<S> {
     /// Asks the store, in a task of its own: a request that is gone takes no load along.
     pub(super) async fn load_aside(self: &Arc<Self>, id: SessionId) -> Answer {
         let node = Arc::clone(self);
-        let load = tokio::spawn(async move { node.load(id).await });
+        let load = tokio::spawn(trace::inherit(async move { node.load(id).await }));
         load.await.unwrap_or_else(|stopped| {
             Answer::Failed(StoreError::new(StoreErrorKind::Unavailable).caused_by(stopped))
         })

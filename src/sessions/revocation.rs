@@ -4,9 +4,10 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
+use super::background::Postponed;
 use super::node::Node;
 use crate::store::{Revoke, RevokeReason, SessionStore, StoreError, StoreErrorKind, Target};
-use crate::{Identity, Rejection, RejectionKind, Session, Sessions, trace};
+use crate::{Identity, Rejection, RejectionKind, Session, Sessions, meter, trace};
 
 /// A revocation that reaches the store late spares sessions issued later than this after it was
 /// asked for: enough for nodes whose clocks differ.
@@ -102,8 +103,28 @@ impl<S: SessionStore> Node<S> {
     }
 
     /// Ends sessions in the store, now or later.
-    pub(super) async fn finish_revoking(
+    pub(super) fn finish_revoking(
         self: Arc<Self>,
+        revoking: Revoking,
+    ) -> impl Future<Output = Result<Revocation, Rejection>> + Send {
+        trace::inherit(self.revoke_and_count(revoking))
+    }
+
+    async fn revoke_and_count(
+        self: Arc<Self>,
+        revoking: Revoking,
+    ) -> Result<Revocation, Rejection> {
+        let revocation = trace::revocation_span(self.tell_or_postpone(revoking)).await;
+        meter::revocation(match &revocation {
+            Ok(Revocation::Done(_)) => "done",
+            Ok(Revocation::Pending) => "pending",
+            Err(_) => "failed",
+        });
+        revocation
+    }
+
+    async fn tell_or_postpone(
+        self: &Arc<Self>,
         revoking: Revoking,
     ) -> Result<Revocation, Rejection> {
         let Revoking { revoke, permit } = revoking;
@@ -113,7 +134,7 @@ impl<S: SessionStore> Node<S> {
                 Ok(Revocation::Done(ended))
             }
             (Err(error), Some(permit)) => {
-                trace::revocation_pending(&error);
+                trace::revocation_pending(&error, self.background.postponed() == 0);
                 self.postpone(&revoke, permit);
                 Ok(Revocation::Pending)
             }
@@ -138,7 +159,8 @@ impl<S: SessionStore> Node<S> {
     /// Has a revocation, and those of the sessions that took its session's place, tried until the
     /// store takes it.
     fn postpone(self: &Arc<Self>, revoke: &Revoke, permit: OwnedSemaphorePermit) {
-        tokio::spawn(write_later(Arc::downgrade(self), revoke.clone(), permit));
+        let place = (permit, self.background.postpone());
+        tokio::spawn(write_later(Arc::downgrade(self), revoke.clone(), place));
         if let Target::Session(id) = revoke.target
             && let Some(successor) = self.cache.successor(id)
             && let Some(permit) = self.background.permit_to_revoke()
@@ -156,7 +178,7 @@ impl<S: SessionStore> Node<S> {
 async fn write_later<S: SessionStore>(
     node: Weak<Node<S>>,
     revoke: Revoke,
-    _permit: OwnedSemaphorePermit,
+    place: (OwnedSemaphorePermit, Postponed),
 ) {
     while let Some(node) = node.upgrade() {
         let turn = node.background.turn_to_revoke().await;
@@ -165,8 +187,15 @@ async fn write_later<S: SessionStore>(
         match written {
             Err(error) if error.kind() == StoreErrorKind::Unavailable => drop(node),
             // This node keeps refusing what the store cannot be told to end.
-            Err(error) => return trace::store_failed(&error),
-            Ok(_) => return node.acknowledged.note(revoke, node.clock.uptime()),
+            Err(error) => return trace::revocation_given_up(&error),
+            Ok(_) => {
+                node.acknowledged.note(revoke, node.clock.uptime());
+                drop(place);
+                if node.background.postponed() == 0 {
+                    trace::no_revocation_pending();
+                }
+                return;
+            }
         }
         sleep(AGAIN_AFTER).await;
     }

@@ -26,6 +26,7 @@ mod feed;
 mod memory;
 mod operation;
 mod session_key;
+mod watched;
 
 pub use self::any::AnyStore;
 pub use self::error::{StoreError, StoreErrorKind};
@@ -35,6 +36,7 @@ pub use self::operation::{
     Insert, Inserted, Loaded, Retire, Revoke, RevokeReason, Rotate, Rotated, Target,
 };
 pub use self::session_key::PutSessionKey;
+pub(crate) use self::watched::Watched;
 pub use crate::session::{EndReason, Record, Touch};
 pub use crate::time::Timestamp;
 pub use crate::token::TagKey;

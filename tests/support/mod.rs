@@ -12,6 +12,8 @@ pub mod golden;
 pub mod http;
 pub mod nodes;
 pub mod process;
+#[cfg(feature = "metrics")]
+pub mod prometheus;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod world;
 

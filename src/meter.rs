@@ -1,0 +1,178 @@
+//! Metrics for operators; nothing at all without the feature `metrics`.
+//!
+//! Every name and label is listed in `guide/observability.md`. What a hit counts with is looked up
+//! once per node; everything else is rare enough to be looked up each time.
+
+#[cfg(feature = "metrics")]
+use std::sync::OnceLock;
+
+#[cfg(feature = "metrics")]
+use metrics::{Counter, Unit};
+
+use crate::RejectionKind;
+
+#[cfg(feature = "metrics")]
+const CHECKS: &str = "wx_session_checks_total";
+#[cfg(feature = "metrics")]
+const STORE_DURATION: &str = "wx_session_store_duration_seconds";
+#[cfg(feature = "metrics")]
+const LINK_UP: &str = "wx_session_link_up";
+#[cfg(feature = "metrics")]
+const BREAKER_OPEN: &str = "wx_session_breaker_open";
+#[cfg(feature = "metrics")]
+const CACHED: &str = "wx_session_cached_sessions";
+#[cfg(feature = "metrics")]
+const LOGINS: &str = "wx_session_logins_total";
+#[cfg(feature = "metrics")]
+const REVOCATIONS: &str = "wx_session_revocations_total";
+#[cfg(feature = "metrics")]
+const PENDING: &str = "wx_session_pending_revocations";
+
+/// Where the answer to a check was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AnsweredBy {
+    /// In the request: nothing had to be looked up.
+    Request,
+    /// In what this node remembers.
+    Cache,
+    /// Not here: the store was asked, whether or not it could tell.
+    Store,
+}
+
+/// Counts the checks of one node.
+#[derive(Default)]
+pub(crate) struct Meter {
+    /// By what a check comes to, then by where it was answered.
+    #[cfg(feature = "metrics")]
+    checks: [[OnceLock<Counter>; 3]; 1 + RejectionKind::ALL.len()],
+}
+
+impl Meter {
+    /// A check let a session pass.
+    #[inline]
+    pub(crate) fn passed(&self, by: AnsweredBy) {
+        self.count(None, by);
+    }
+
+    /// A check ended with a refusal.
+    #[inline]
+    pub(crate) fn refused(&self, kind: RejectionKind, by: AnsweredBy) {
+        self.count(Some(kind), by);
+    }
+
+    #[cfg(feature = "metrics")]
+    fn count(&self, refusal: Option<RejectionKind>, by: AnsweredBy) {
+        let row = refusal.map_or(0, |kind| 1 + kind as usize);
+        let counter = self.checks[row][by as usize].get_or_init(|| checks(refusal, by));
+        counter.increment(1);
+    }
+
+    #[cfg(not(feature = "metrics"))]
+    #[inline]
+    #[allow(clippy::unused_self, reason = "there is nothing to count with")]
+    const fn count(&self, _: Option<RejectionKind>, _: AnsweredBy) {}
+}
+
+#[cfg(feature = "metrics")]
+fn checks(refusal: Option<RejectionKind>, by: AnsweredBy) -> Counter {
+    let verdict = match refusal {
+        None => "valid",
+        Some(RejectionKind::StoreUnavailable) => "unknown",
+        Some(_) => "invalid",
+    };
+    let answered_by = match by {
+        AnsweredBy::Request => "request",
+        AnsweredBy::Cache => "cache",
+        AnsweredBy::Store => "store",
+    };
+    metrics::describe_counter!(CHECKS, "Checks of session tokens.");
+    metrics::counter!(
+        CHECKS,
+        "verdict" => verdict,
+        "reason" => refusal.map_or("none", RejectionKind::reason),
+        "answered_by" => answered_by,
+    )
+}
+
+/// How long the store took.
+#[cfg(feature = "metrics")]
+pub(crate) fn store_answered(
+    operation: &'static str,
+    outcome: &'static str,
+    took: std::time::Duration,
+) {
+    metrics::describe_histogram!(
+        STORE_DURATION,
+        Unit::Seconds,
+        "Time from a question to the session store to its answer."
+    );
+    metrics::histogram!(STORE_DURATION, "operation" => operation, "outcome" => outcome)
+        .record(took.as_secs_f64());
+}
+
+/// Whether revocations reach this node.
+pub(crate) fn link(is_up: bool) {
+    #[cfg(feature = "metrics")]
+    {
+        metrics::describe_gauge!(LINK_UP, "1 while revocations reach this node, otherwise 0.");
+        metrics::gauge!(LINK_UP).set(if is_up { 1.0 } else { 0.0 });
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = is_up;
+}
+
+/// Whether the store is taken for down.
+pub(crate) fn breaker(is_open: bool) {
+    #[cfg(feature = "metrics")]
+    {
+        let about = "1 while this node does not ask the session store, otherwise 0.";
+        metrics::describe_gauge!(BREAKER_OPEN, about);
+        metrics::gauge!(BREAKER_OPEN).set(if is_open { 1.0 } else { 0.0 });
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = is_open;
+}
+
+/// How many sessions this node holds in its cache.
+#[cfg(feature = "metrics")]
+pub(crate) fn cached(sessions: u64) {
+    metrics::describe_gauge!(CACHED, "Sessions in the cache of this node.");
+    #[allow(clippy::cast_precision_loss, reason = "far below 2^53")]
+    metrics::gauge!(CACHED).set(sessions as f64);
+}
+
+/// A login ended: `issued`, `replayed` or the reason of its refusal.
+pub(crate) fn login(outcome: &'static str) {
+    #[cfg(feature = "metrics")]
+    {
+        metrics::describe_counter!(LOGINS, "Requests to log in.");
+        metrics::counter!(LOGINS, "outcome" => outcome).increment(1);
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = outcome;
+}
+
+/// A revocation was answered.
+pub(crate) fn revocation(outcome: &'static str) {
+    #[cfg(feature = "metrics")]
+    {
+        metrics::describe_counter!(REVOCATIONS, "Revocations asked of this node.");
+        metrics::counter!(REVOCATIONS, "outcome" => outcome).increment(1);
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = outcome;
+}
+
+/// How many revocations wait for the store.
+pub(crate) fn pending_revocations(pending: u32) {
+    #[cfg(feature = "metrics")]
+    {
+        metrics::describe_gauge!(
+            PENDING,
+            "Revocations that the session store is still to be told."
+        );
+        metrics::gauge!(PENDING).set(f64::from(pending));
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = pending;
+}

@@ -1,0 +1,79 @@
+use std::future::Future;
+
+#[cfg(feature = "metrics")]
+use std::time::Instant;
+
+use super::{
+    Feed, Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, Rotate, Rotated, SessionStore,
+    StoreError, TagKey, Timestamp, Touch,
+};
+use crate::{Identity, SessionId, trace};
+
+/// A store whose every operation operators see: how long it takes, and as a span.
+pub(crate) struct Watched<S>(pub(crate) S);
+
+/// Says each operation once.
+macro_rules! watch {
+    ($($method:ident($($argument:ident: $type:ty)?) -> $answer:ty;)*) => {
+        impl<S: SessionStore> SessionStore for Watched<S> {
+            $(async fn $method(&self $(, $argument: $type)?) -> Result<$answer, StoreError> {
+                let operation = stringify!($method);
+                let answer = timed(operation, self.0.$method($($argument)?));
+                trace::store_span(operation, answer).await
+            })*
+
+            fn is_shared(&self) -> bool {
+                self.0.is_shared()
+            }
+        }
+    };
+}
+
+watch! {
+    insert(insert: Insert) -> Inserted;
+    load(id: SessionId) -> Loaded;
+    touch(touch: Touch) -> bool;
+    rotate(rotate: Rotate) -> Rotated;
+    revoke(revoke: Revoke) -> Vec<SessionId>;
+    list(user: Identity) -> Vec<(SessionId, Record)>;
+    put_session_key(put: PutSessionKey) -> ();
+    session_keys(user: Identity) -> Vec<Vec<u8>>;
+    tag_keys(offer: TagKey) -> Vec<TagKey>;
+    now() -> Timestamp;
+    subscribe() -> Feed;
+}
+
+#[cfg(not(feature = "metrics"))]
+fn timed<F: Future>(_: &'static str, answer: F) -> F {
+    answer
+}
+
+#[cfg(feature = "metrics")]
+async fn timed<T>(
+    operation: &'static str,
+    answer: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let mut stopwatch = Stopwatch {
+        operation,
+        outcome: "given_up",
+        started: Instant::now(),
+    };
+    let answer = answer.await;
+    stopwatch.outcome = if answer.is_ok() { "ok" } else { "error" };
+    answer
+}
+
+/// Measures a question also when whoever asked it does not wait for the answer any longer.
+#[cfg(feature = "metrics")]
+struct Stopwatch {
+    operation: &'static str,
+    outcome: &'static str,
+    started: Instant,
+}
+
+#[cfg(feature = "metrics")]
+impl Drop for Stopwatch {
+    fn drop(&mut self) {
+        crate::meter::store_answered(self.operation, self.outcome, self.started.elapsed());
+    }
+}

@@ -1,0 +1,198 @@
+//! What the log says of an outage: when it begins and when it is over, and no more at `info`.
+#![cfg(all(feature = "tracing", feature = "test-util"))]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use support::nodes::{alice, log_in, node, refusal, settle, store_on_a_clock};
+use support::{Op, down, switchable};
+use tokio::time::sleep;
+use tower_wx_session::sessions::Revocation;
+use tracing::Level;
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What one thread logs, from a level on.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn from(level: Level) -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_span_events(FmtSpan::CLOSE)
+            .with_ansi(false)
+            .without_time()
+            .with_writer(move || writer.clone());
+        (log, subscriber.finish().set_default())
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// The lines since the last time that are about this, by level and message.
+    fn take(&self, about: &str) -> Vec<String> {
+        let text = self.text();
+        self.0.lock().unwrap().clear();
+        let lines = text.lines().filter(|line| line.contains(about));
+        lines.map(|line| line.trim().to_owned()).collect()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_the_store_is_one_warning_and_one_word_when_it_is_over() {
+    let (log, _guard) = Log::from(Level::INFO);
+    let (clock, store) = store_on_a_clock();
+    let (store, is_down) = switchable(store);
+    let sessions = node(&store, &clock);
+    log_in(&sessions).await;
+    assert_eq!(log.take("session store"), [""; 0]);
+    is_down.store(true, Ordering::SeqCst);
+    for _ in 0..20 {
+        sessions.issue(alice()).await.unwrap_err();
+    }
+    let failed = "WARN tower_wx_session: session store failed \
+                  error=session store unavailable: the test has it down";
+    assert_eq!(log.take("session store"), [failed]);
+    is_down.store(false, Ordering::SeqCst);
+    sleep(3 * SECOND).await;
+    log_in(&sessions).await;
+    log_in(&sessions).await;
+    let back = "INFO tower_wx_session: session store is back failures=20 seconds=3";
+    assert_eq!(log.take("session store"), [back]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_failure_is_there_for_whoever_looks_closer() {
+    let (log, _guard) = Log::from(Level::DEBUG);
+    let (clock, store) = store_on_a_clock();
+    let (store, is_down) = switchable(store);
+    let sessions = node(&store, &clock);
+    is_down.store(true, Ordering::SeqCst);
+    for _ in 0..20 {
+        sessions.issue(alice()).await.unwrap_err();
+    }
+    // After these five the breaker keeps the store from being asked.
+    assert_eq!(log.take("session store failed").len(), 5);
+    let opened = "ERROR tower_wx_session: session store is down: \
+                  it is not asked until it answers a probe";
+    assert_eq!(log.take("session store is down"), [opened]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_cannot_be_had_is_told_once_and_once_more_when_it_is_there() {
+    let (log, _guard) = Log::from(Level::INFO);
+    let (clock, store) = store_on_a_clock();
+    let is_down = Arc::new(AtomicBool::new(true));
+    let switch = Arc::clone(&is_down);
+    let store = store.before(move |op| {
+        let fails = op == Op::Subscribe && is_down.load(Ordering::SeqCst);
+        async move { if fails { Err(down()) } else { Ok(()) } }
+    });
+    let sessions = node(&store, &clock);
+    log_in(&sessions).await;
+    sleep(10 * SECOND).await;
+    let lines = log.take("link");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("WARN tower_wx_session: no link for revocations error="));
+    switch.store(false, Ordering::SeqCst);
+    sleep(10 * SECOND).await;
+    assert_eq!(
+        log.take("link"),
+        ["INFO tower_wx_session: link for revocations up"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_ends_is_told_and_the_end_of_the_node_is_not() {
+    let (log, _guard) = Log::from(Level::INFO);
+    let (clock, store) = store_on_a_clock();
+    let sessions = node(&store.clone().with_dead_links(), &clock);
+    log_in(&sessions).await;
+    settle().await;
+    let up = "INFO tower_wx_session: link for revocations up";
+    let lost = "WARN tower_wx_session: link for revocations lost";
+    assert_eq!(log.take("link"), [up, lost]);
+    drop(sessions);
+    settle().await;
+    let sessions = node(&store, &clock);
+    log_in(&sessions).await;
+    settle().await;
+    drop(sessions);
+    settle().await;
+    assert_eq!(log.take("link"), [up]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pending_revocations_are_told_of_once_until_none_is_left() {
+    let (log, _guard) = Log::from(Level::INFO);
+    let (clock, store) = store_on_a_clock();
+    let (store, is_down) = switchable(store);
+    let sessions = node(&store, &clock);
+    log_in(&sessions).await;
+    is_down.store(true, Ordering::SeqCst);
+    for _ in 0..5 {
+        let answer = sessions.kick_out(alice()).await.unwrap();
+        assert_eq!(answer, Revocation::Pending);
+    }
+    let lines = log.take("revocation");
+    let pending = lines.iter().filter(|line| line.contains("pending until"));
+    assert_eq!(pending.count(), 1, "{lines:?}");
+    is_down.store(false, Ordering::SeqCst);
+    sessions.shutdown().await.unwrap();
+    settle().await;
+    let lines = log.take("revocation is pending");
+    assert_eq!(
+        lines,
+        ["INFO tower_wx_session: no revocation is pending any longer"]
+    );
+}
+
+#[tokio::test]
+async fn what_waits_for_the_store_has_spans_and_a_hit_has_none() {
+    let (log, _guard) = Log::from(Level::TRACE);
+    let (clock, store) = store_on_a_clock();
+    let token = log_in(&node(&store, &clock)).await;
+    let sessions = node(&store, &clock);
+    settle().await;
+    log.take("");
+    assert_eq!(refusal(&sessions, &token).await, None);
+    settle().await;
+    let load = "session check:session store{otel.kind=\"client\" db.operation.name=\"load\"}";
+    assert!(log.text().contains(load), "{}", log.text());
+    log.take("");
+
+    assert_eq!(refusal(&sessions, &token).await, None);
+    assert_eq!(log.text(), "");
+
+    sessions.kick_out(alice()).await.unwrap();
+    let revoke =
+        "session revocation:session store{otel.kind=\"client\" db.operation.name=\"revoke\"}";
+    assert!(log.text().contains(revoke), "{}", log.text());
+    assert!(refusal(&sessions, &token).await.is_some());
+    let check = "session check{error.type=\"session_kicked_out\"}";
+    assert!(log.text().contains(check), "{}", log.text());
+    assert!(!log.text().contains("alice"));
+}
