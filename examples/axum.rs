@@ -21,23 +21,18 @@
     reason = "a program talks to whoever started it"
 )]
 
-use std::io;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
-use tokio::net::TcpListener;
-use tokio::sync::Notify;
 use tower_wx_session::login::Login;
 use tower_wx_session::response::Preset;
 use tower_wx_session::sessions::Revocation;
 use tower_wx_session::store::{AnyStore, RevokeReason};
-use tower_wx_session::test_util::FakeWeChat;
 use tower_wx_session::wechat::WeChat;
 use tower_wx_session::{Rejection, Session, SessionId, SessionLayer, Sessions, TokenSource};
 
@@ -45,87 +40,34 @@ mod settings;
 mod telemetry;
 mod websocket;
 
-use settings::Settings;
+use settings::{Platform, Settings, stop};
 
 type AppState = Sessions<AnyStore>;
 
-/// How long requests in flight may hold up the end.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::from(2)
-        }
-    }
+    settings::exit_code(run().await)
 }
 
 async fn run() -> Result<(), String> {
     settings::log()?;
     let metrics = telemetry::metrics()?;
-    let settings = Settings::from_env()?;
+    let settings = Settings::from_env("127.0.0.1:3000")?;
+    let listener = settings.listener().await?;
     let sessions = Sessions::builder(settings.store)
         .idle_timeout(settings.idle_timeout)
         .lifetime(settings.lifetime)
         .build()
         .map_err(|error| error.to_string())?;
-
-    // The fake ends when it is dropped, so it is kept until the server has.
-    let mut fake = None;
-    let wechat = match settings.wechat {
-        Some(wechat) => wechat,
-        None => at(fake.insert(start_fake().await?))?,
-    };
-
-    let app = app(sessions.clone(), wechat, settings.refusal).merge(metrics);
-    let listener = TcpListener::bind(&settings.listen)
-        .await
-        .map_err(|error| format!("LISTEN={}: {error}", settings.listen))?;
+    let platform = Platform::start(settings.wechat).await?;
+    let app = app(sessions.clone(), platform.wechat.clone(), settings.refusal).merge(metrics);
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let asked_to_stop = asked_to_stop().map_err(|error| error.to_string())?;
+    let asked = stop::asked().map_err(|error| error.to_string())?;
     println!("listening on http://{address}");
 
-    serve(listener, app, asked_to_stop)
-        .await
-        .map_err(|error| error.to_string())?;
+    let serve = |asked| axum::serve(listener, app).with_graceful_shutdown(asked);
+    stop::serve(asked, |asked| serve(asked).into_future()).await?;
     sessions.shutdown().await.map_err(|error| error.to_string())
-}
-
-async fn start_fake() -> Result<FakeWeChat, String> {
-    let fake = FakeWeChat::start().await;
-    fake.map_err(|error| format!("cannot start the fake WeChat: {error}"))
-}
-
-fn at(fake: &FakeWeChat) -> Result<WeChat, String> {
-    WeChat::new(fake.appid(), fake.secret())
-        .with_base_url(fake.base_url())
-        .map_err(|error| error.to_string())
-}
-
-/// Serves until it is asked to stop, and then until the requests in flight are answered; not for
-/// ever, because a client can stall in the middle of one.
-async fn serve(
-    listener: TcpListener,
-    app: Router,
-    asked_to_stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    let stopping = Arc::new(Notify::new());
-    let stop = Arc::clone(&stopping);
-    let served = axum::serve(listener, app).with_graceful_shutdown(async move {
-        asked_to_stop.await;
-        stop.notify_one();
-    });
-    let out_of_patience = async {
-        stopping.notified().await;
-        tokio::time::sleep(PATIENCE).await;
-    };
-    tokio::select! {
-        served = served.into_future() => served,
-        () = out_of_patience => Ok(()),
-    }
 }
 
 fn app(sessions: AppState, wechat: WeChat, refusal: Preset) -> Router {
@@ -211,26 +153,4 @@ fn status_of(revocation: Revocation) -> StatusCode {
 fn unix_seconds(instant: SystemTime) -> u64 {
     let since_epoch = instant.duration_since(UNIX_EPOCH);
     since_epoch.unwrap_or_default().as_secs()
-}
-
-/// Ends with the first SIGTERM or Ctrl-C from now on.
-#[cfg(unix)]
-fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
-/// Ends with the first Ctrl-C.
-#[cfg(not(unix))]
-fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        let _ = tokio::signal::ctrl_c().await;
-    })
 }

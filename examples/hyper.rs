@@ -1,7 +1,7 @@
 //! A mini program's backend on plain hyper: the layer and the login are `tower::Service`s.
 //!
 //! It takes the variables of the axum example, and logs users in at a fake WeChat unless they name
-//! an app. Ctrl-C ends it: requests in flight get 5 s.
+//! an app. SIGTERM or Ctrl-C ends it: requests in flight get 5 s.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
 use std::convert::Infallible;
@@ -19,37 +19,31 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_wx_session::login::Login;
-use tower_wx_session::test_util::FakeWeChat;
-use tower_wx_session::wechat::WeChat;
 use tower_wx_session::{Session, SessionLayer, Sessions, TokenSource};
 
 mod settings;
 
-use settings::Settings;
+use settings::{Platform, Settings, stop};
 
 type Answer = Response<BoxBody<Bytes, Infallible>>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let ended = run().await.inspect_err(|error| eprintln!("{error}"));
-    ended.map_or(ExitCode::from(2), |()| ExitCode::SUCCESS)
+    settings::exit_code(run().await.map_err(|error| error.to_string()))
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
     settings::log()?;
-    let settings = Settings::from_env()?;
+    let settings = Settings::from_env("127.0.0.1:3000")?;
+    let listener = settings.listener().await?;
     let sessions = Sessions::builder(settings.store)
         .idle_timeout(settings.idle_timeout)
         .lifetime(settings.lifetime)
         .build()?;
-    // It ends when it is dropped, and costs nothing where it is not asked.
-    let fake = FakeWeChat::start().await?;
-    let wechat = match settings.wechat {
-        Some(wechat) => wechat,
-        None => WeChat::new(fake.appid(), fake.secret()).with_base_url(fake.base_url())?,
-    };
+    let platform = Platform::start(settings.wechat).await?;
 
-    let login = Login::new(sessions.clone(), wechat).with_rejection_response(settings.refusal);
+    let login = Login::new(sessions.clone(), platform.wechat.clone())
+        .with_rejection_response(settings.refusal);
     let me = SessionLayer::new(sessions.clone())
         .with_sources([TokenSource::bearer(), TokenSource::skey()])
         .with_rejection_response(settings.refusal)
@@ -67,10 +61,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
             }
         }
     });
-    let listener = TcpListener::bind(&settings.listen).await;
-    let listener = listener.map_err(|error| format!("LISTEN={}: {error}", settings.listen))?;
+    let asked = stop::asked()?;
     println!("listening on http://{}", listener.local_addr()?);
-    serve(&listener, app).await;
+    stop::serve(asked, |asked| serve(listener, app, asked)).await?;
     Ok(sessions.shutdown().await?)
 }
 
@@ -90,19 +83,22 @@ async fn me(request: Request<Incoming>) -> Result<Response<String>, Infallible> 
     Ok(Response::new(openid.to_owned()))
 }
 
-/// Serves HTTP/1 and HTTP/2 until Ctrl-C, and then the requests in flight.
-async fn serve<S, F>(listener: &TcpListener, app: S)
+/// Serves HTTP/1 and HTTP/2 until it is asked to stop, and then the requests in flight.
+async fn serve<S, F>(
+    listener: TcpListener,
+    app: S,
+    mut asked_to_stop: stop::Asked,
+) -> Result<(), Infallible>
 where
     S: Service<Request<Incoming>, Response = Answer, Error = Infallible, Future = F>,
     S: Clone + Send + 'static,
     F: Future<Output = Result<Answer, Infallible>> + Send + 'static,
 {
     let connections = GracefulShutdown::new();
-    let mut asked_to_stop = std::pin::pin!(tokio::signal::ctrl_c());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = &mut asked_to_stop => break,
+            () = &mut asked_to_stop => break,
         };
         let Ok((stream, _)) = accepted else {
             // Out of file descriptors, most likely: some will be free again.
@@ -116,5 +112,6 @@ where
             .into_owned();
         tokio::spawn(connections.watch(connection));
     }
-    let _ = tokio::time::timeout(Duration::from_secs(5), connections.shutdown()).await;
+    connections.shutdown().await;
+    Ok(())
 }

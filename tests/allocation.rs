@@ -9,7 +9,7 @@ use std::future::{Ready, ready};
 use std::hint::black_box;
 
 use allocation_counter::{AllocationInfo, measure};
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use support::nodes::{log_in, node, store_on_a_clock};
 use tower::{Layer, Service, service_fn};
 use tower_wx_session::{SessionLayer, TokenSource};
@@ -89,6 +89,65 @@ async fn a_refusal_without_the_store_allocates_for_the_response_only() {
             request("authorization", value),
         ];
         let refusal = allocations_of(&mut service, requests);
+        assert!(
+            refusal.count_total <= response.count_total,
+            "{} allocations, {} of a response",
+            refusal.count_total,
+            response.count_total,
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_grpc_hit_allocates_what_an_http_hit_does() {
+    let (clock, store) = store_on_a_clock();
+    let sessions = node(&store, &clock);
+    let token = log_in(&sessions).await;
+    let mut service = SessionLayer::new(sessions).layer(service_fn(answer));
+    let mut allocations_with = |content_type: &str| {
+        let value = format!("Bearer {token}");
+        let request = || {
+            let mut request = request("authorization", &value);
+            let content_type = content_type.parse().unwrap();
+            request.headers_mut().insert("content-type", content_type);
+            request
+        };
+        let hit = allocations_of(&mut service, [request(), request()]);
+        (hit.count_total, hit.bytes_total)
+    };
+    let http = allocations_with("application/json");
+    assert!(http.0 > 0, "the counter does not count");
+    assert_eq!(allocations_with("application/grpc"), http);
+    assert_eq!(allocations_with("application/grpc-web-text+proto"), http);
+}
+
+#[tokio::test]
+async fn a_grpc_refusal_without_the_store_allocates_for_the_response_only() {
+    let (clock, store) = store_on_a_clock();
+    let sessions = node(&store, &clock);
+    let good = log_in(&sessions).await;
+    let forged = format!("{}A{}", &good[..20], &good[21..]);
+    let mut service = SessionLayer::new(sessions).layer(service_fn(answer));
+    // The map of headers, and the box of the extensions with their first entry.
+    let response = measure(|| {
+        let mut response = Response::new(());
+        let headers = response.headers_mut();
+        headers.reserve(4);
+        let details = "grpc-status-details-bin";
+        for name in ["content-type", "grpc-status", "grpc-message", details] {
+            headers.insert(name, HeaderValue::from_static("any"));
+        }
+        response.extensions_mut().insert([0_u64; 5]);
+        black_box(response);
+    });
+    for value in ["", "Bearer nonsense", &format!("Bearer {forged}")] {
+        let request = || {
+            let mut request = request("authorization", value);
+            let content_type = HeaderValue::from_static("application/grpc");
+            request.headers_mut().insert("content-type", content_type);
+            request
+        };
+        let refusal = allocations_of(&mut service, [request(), request()]);
         assert!(
             refusal.count_total <= response.count_total,
             "{} allocations, {} of a response",

@@ -20,14 +20,14 @@ use axum::routing::{any, get, post};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, Version};
 use http_body::Frame;
+use support::case::{Headers, bring_about};
 use support::golden::{Golden, LAYER, LOGIN, golden};
 use support::http::{Answer, Server, client};
-use support::world::{HOUR, SECOND, World, within_ten_seconds};
+use support::world::{HOUR, World, within_ten_seconds};
 use support::{HookedStore, Op};
 use tokio::sync::Semaphore;
 use tower_wx_session::login::Login;
 use tower_wx_session::response::Preset;
-use tower_wx_session::store::{MemoryStore, RevokeReason, SessionStore, TagKey};
 use tower_wx_session::wechat::WeChat;
 use tower_wx_session::{Identity, Rejection, Session, SessionLayer, Sessions, TokenSource};
 
@@ -114,69 +114,6 @@ fn expected_of_login(row: &Golden, form: Form) -> Answer {
     }
     answer.headers.sort();
     answer
-}
-
-type Headers = Vec<(&'static str, String)>;
-
-fn bearer(token: &str) -> Headers {
-    vec![("authorization", format!("Bearer {token}"))]
-}
-
-/// A token with a genuine tag that was issued by a store that has the same key and is lost.
-async fn unknown_token(world: &World) -> String {
-    let lost = MemoryStore::with_clock(world.clock.clone());
-    let keys = world.store.tag_keys(TagKey::new(0, [0; 16])).await.unwrap();
-    lost.tag_keys(keys[0].clone()).await.unwrap();
-    let lost = Sessions::builder(lost)
-        .clock(world.clock.clone())
-        .build()
-        .unwrap();
-    let issued = lost.issue(Identity::new("wxa", "alice")).await.unwrap();
-    issued.token().expose().to_owned()
-}
-
-/// Brings about a case; gives the headers to send to it.
-async fn bring_about(case: &str, world: &World) -> Headers {
-    let alice = Identity::new("wxa", "alice");
-    let issued = world.sessions.issue(alice.clone()).await.unwrap();
-    let token = issued.token();
-    match case {
-        "missing" => return Vec::new(),
-        "malformed" => return bearer("rubbish"),
-        "never seen" => return bearer(&unknown_token(world).await),
-        "idle" => world.clock.advance(2 * HOUR),
-        "expired" => {
-            world.clock.advance(2 * HOUR - SECOND);
-            world.sessions.check(token.expose()).await.unwrap();
-            world.clock.advance(HOUR + SECOND);
-        }
-        "logged out" => {
-            let reason = RevokeReason::LoggedOut;
-            world.sessions.revoke(token, reason).await.unwrap();
-        }
-        "kicked out" => {
-            world.sessions.kick_out(token).await.unwrap();
-        }
-        "replaced" => {
-            world.sessions.issue(alice).await.unwrap();
-        }
-        "several" => {
-            let other = world
-                .sessions
-                .issue(Identity::new("wxa", "bob"))
-                .await
-                .unwrap();
-            let mut headers = bearer(token.expose());
-            headers.push(("x-wx-skey", other.token().expose().to_owned()));
-            return headers;
-        }
-        "store down" => {
-            world.clock.advance(61 * SECOND);
-            world.outage.of_all();
-        }
-        _ => panic!("no such case: {case}"),
-    }
-    bearer(token.expose())
 }
 
 #[tokio::test]

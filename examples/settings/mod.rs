@@ -2,12 +2,19 @@
 #![allow(unreachable_pub, reason = "a module of a program")]
 
 use std::io::{self, IsTerminal};
+use std::process::ExitCode;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tower_wx_session::response::Preset;
 use tower_wx_session::store::{AnyStore, MemoryStore};
 use tower_wx_session::wechat::WeChat;
 use tracing_subscriber::EnvFilter;
+
+mod platform;
+pub mod stop;
+
+pub use platform::Platform;
 
 /// What the environment says.
 pub struct Settings {
@@ -21,15 +28,20 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub fn from_env() -> Result<Self, String> {
+    pub fn from_env(listen: &str) -> Result<Self, String> {
         Ok(Self {
-            listen: variable("LISTEN")?.unwrap_or_else(|| "127.0.0.1:3000".to_owned()),
+            listen: variable("LISTEN")?.unwrap_or_else(|| listen.to_owned()),
             store: store()?,
             wechat: wechat()?,
             idle_timeout: seconds("IDLE_SECONDS", 2 * 60 * 60)?,
             lifetime: seconds("LIFETIME_SECONDS", 30 * 24 * 60 * 60)?,
             refusal: refusal()?,
         })
+    }
+
+    pub async fn listener(&self) -> Result<TcpListener, String> {
+        let bound = TcpListener::bind(&self.listen).await;
+        bound.map_err(|error| format!("LISTEN={}: {error}", self.listen))
     }
 }
 
@@ -87,6 +99,17 @@ fn variable(name: &str) -> Result<Option<String>, String> {
         Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
         Err(std::env::VarError::NotPresent) => Ok(None),
         Err(std::env::VarError::NotUnicode(_)) => Err(format!("{name}: not valid UTF-8")),
+    }
+}
+
+/// The end of the process; an error is told in one line.
+pub fn exit_code(result: Result<(), String>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
     }
 }
 

@@ -96,7 +96,8 @@ impl Issued {
 impl<S: SessionStore> Node<S> {
     pub(super) async fn issue(self: &Arc<Self>, new: NewSession) -> Result<Issued, Rejection> {
         self.start();
-        Ok(self.within_deadline(self.try_issue(new)).await?)
+        let issued = Box::pin(self.try_issue(new));
+        Ok(self.within_deadline(issued).await?)
     }
 
     pub(super) async fn rotate(
@@ -105,7 +106,8 @@ impl<S: SessionStore> Node<S> {
         data: Option<Arc<str>>,
     ) -> Result<Issued, Rejection> {
         self.start();
-        Ok(self.within_deadline(self.try_rotate(old, data)).await??)
+        let rotated = Box::pin(self.try_rotate(old, data));
+        Ok(self.within_deadline(rotated).await??)
     }
 
     async fn try_issue(self: &Arc<Self>, new: NewSession) -> Result<Issued, StoreError> {

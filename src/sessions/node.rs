@@ -105,7 +105,12 @@ impl<S: SessionStore> Node<S> {
             self.clock.follow(store_now);
             Ok(())
         };
-        self.has_store_clock.get_or_try_init(learn).await.copied()
+        if self.has_store_clock.initialized() {
+            return Ok(());
+        }
+        // Boxed, like all that is rare, so that no future is large for its sake.
+        let learnt = Box::pin(self.has_store_clock.get_or_try_init(learn));
+        learnt.await.copied()
     }
 
     pub(super) async fn fetch_keys(
@@ -116,7 +121,8 @@ impl<S: SessionStore> Node<S> {
         fill_random(&mut secret)?;
         let offer = TagKey::new(key_id(self.clock.now()), secret);
         let fetch = self.keyring.fetch(&self.store, offer, shared_for);
-        self.ask(fetch).await.map_err(about_no_session)
+        let fetched = Box::pin(self.ask(fetch));
+        fetched.await.map_err(about_no_session)
     }
 
     /// Asks the store, in a task of its own: a request that is gone takes no load along.

@@ -1,5 +1,7 @@
 //! A real server and a real client.
 
+use std::fmt::Debug;
+use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
 
 use axum::Router;
@@ -21,10 +23,20 @@ pub struct Server {
 impl Server {
     /// Serves `app`, and tells of the `Rejection` in a response's extensions by `X-Rejection`.
     pub async fn start(app: Router) -> Self {
+        let app = app.layer(from_fn(tell_rejection));
+        Self::serving(|listener| axum::serve(listener, app).into_future()).await
+    }
+
+    /// Has something else than axum serve.
+    pub async fn serving<F, E>(serve: impl FnOnce(TcpListener) -> F) -> Self
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Debug,
+    {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let app = app.layer(from_fn(tell_rejection));
-        let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        let serving = serve(listener);
+        let task = tokio::spawn(async move { serving.await.unwrap() });
         Self { addr, task }
     }
 

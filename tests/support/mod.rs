@@ -7,7 +7,13 @@
 )]
 
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
+pub mod case;
+#[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod golden;
+#[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
+pub mod grpc;
+#[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
+pub mod grpc_golden;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod http;
 pub mod nodes;

@@ -88,8 +88,7 @@ impl World {
     }
 
     pub fn layer(&self) -> SessionLayer<HookedStore> {
-        let sources = [TokenSource::bearer(), TokenSource::skey()];
-        SessionLayer::new(self.sessions.clone()).with_sources(sources)
+        layer_of(&self.sessions)
     }
 
     pub fn wechat(&self) -> WeChat {
@@ -136,6 +135,12 @@ impl World {
     pub fn handler_calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }
+}
+
+/// The layer on a node, with both headers as sources.
+pub fn layer_of(node: &Sessions<HookedStore>) -> SessionLayer<HookedStore> {
+    let sources = [TokenSource::bearer(), TokenSource::skey()];
+    SessionLayer::new(node.clone()).with_sources(sources)
 }
 
 /// The deadline is longer than the default, because tests share a machine.
