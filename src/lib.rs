@@ -50,6 +50,7 @@
 //! |---|---|---|
 //! | `axum` | Extractors for [`Session`] and `Option<Session>`, `IntoResponse` for [`Rejection`] | no |
 //! | `wechat` | `wechat::WeChat`: `code2Session` over HTTPS | no |
+//! | `redis` | `store::RedisStore`: Redis or Valkey, alone, behind Sentinel or as a Cluster | no |
 //! | `tracing` | Events for operators, without secrets | no |
 //! | `test-util` | A fake WeChat, a manual clock, sessions for unit tests | no |
 

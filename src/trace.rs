@@ -31,6 +31,15 @@ pub(crate) fn link_down(error: &(dyn Error + 'static)) {
     event!(warn, error = %Chain(error), "no link for revocations");
 }
 
+#[cfg(feature = "redis")]
+pub(crate) fn store_may_evict(policy: &str) {
+    event!(
+        warn,
+        policy = %policy,
+        "the session store may evict sessions: set its maxmemory-policy to noeviction"
+    );
+}
+
 pub(crate) fn provider_failed(error: &(dyn Error + 'static)) {
     event!(error, error = %Chain(error), "login provider failed");
 }

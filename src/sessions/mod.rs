@@ -12,6 +12,7 @@ mod issue;
 mod keyring;
 mod node;
 mod revocation;
+mod seal;
 mod session_key;
 
 pub use self::builder::{ConfigError, SessionsBuilder};

@@ -11,6 +11,8 @@ pub mod golden;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod http;
 pub mod nodes;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod world;
 
