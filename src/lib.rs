@@ -51,6 +51,7 @@
 //! |---|---|---|
 //! | `axum` | Extractors for [`Session`] and `Option<Session>`, `IntoResponse` for [`Rejection`] | no |
 //! | `wechat` | `wechat::WeChat`: `code2Session` over HTTPS | no |
+//! | `redis` | `store::RedisStore`: Redis or Valkey, alone, behind Sentinel or as a Cluster | no |
 //! | `tracing` | Events and spans for operators, without secrets | no |
 //! | `metrics` | [Metrics](guide::observability) for operators, for any recorder of the `metrics` crate | no |
 //! | `test-util` | A fake WeChat, a manual clock, sessions for unit tests | no |

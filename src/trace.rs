@@ -81,6 +81,15 @@ pub(crate) fn breaker_closed() {
     event!(info, "session store answers probes: it is asked again");
 }
 
+#[cfg(feature = "redis")]
+pub(crate) fn store_may_evict(policy: &str) {
+    event!(
+        warn,
+        policy = %policy,
+        "the session store may evict sessions: set its maxmemory-policy to noeviction"
+    );
+}
+
 pub(crate) fn provider_failed(error: &(dyn Error + 'static)) {
     event!(error, error = %Chain(error), "login provider failed");
 }

@@ -37,6 +37,14 @@ fn public_types_are_send_and_sync() {
     assert_send_sync::<(Insert, Loaded, Record, Revoke, Rotate, Feed, FeedSender)>();
 }
 
+#[cfg(feature = "redis")]
+#[test]
+fn the_types_of_redis_are_send_and_sync() {
+    use tower_wx_session::store::{RedisConfigError, RedisStore, RedisStoreBuilder};
+
+    assert_send_sync::<(RedisStore, RedisStoreBuilder, RedisConfigError)>();
+}
+
 #[test]
 fn futures_are_send_although_the_inner_ones_need_not_be_sync() {
     assert_send::<ResponseFuture<Inner, (), MemoryStore>>();

@@ -2,6 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use super::seal::Seal;
 use super::{OutagePolicy, Sessions};
 use crate::session::Freshness;
 use crate::store::SessionStore;
@@ -23,6 +24,8 @@ pub(super) struct Config {
     pub(super) store_deadline: Duration,
     pub(super) loads_in_flight: usize,
     pub(super) pending_revocations: usize,
+    /// Without it a store that is shared keeps no session_keys.
+    pub(super) seal: Option<Seal>,
 }
 
 impl Default for Config {
@@ -41,6 +44,7 @@ impl Default for Config {
             store_deadline: Duration::from_millis(250),
             loads_in_flight: 256,
             pending_revocations: 10_000,
+            seal: None,
         }
     }
 }
@@ -142,6 +146,15 @@ impl<S> SessionsBuilder<S> {
     /// Revocations that wait for a store that is down; one more fails. Default: 10 000.
     pub fn pending_revocations(self, most: usize) -> Self {
         self.with(|config| config.pending_revocations = most)
+    }
+
+    /// Seals the users' session_keys in the store with this key. Default: none; a store that
+    /// other processes can read keeps no session_keys then.
+    ///
+    /// All nodes need the same key: 32 random bytes, kept like a password. With another key, what
+    /// was sealed before reads as not kept until the user's next login.
+    pub fn seal_key(self, key: [u8; 32]) -> Self {
+        self.with(|config| config.seal = Some(Seal::new(key)))
     }
 
     /// Tells the time by a clock that a test moves; give the store the same one.

@@ -19,6 +19,7 @@ mod reassertion;
 #[cfg(feature = "metrics")]
 mod report;
 mod revocation;
+mod seal;
 mod session_key;
 mod task;
 

@@ -41,10 +41,13 @@ impl<S: SessionStore> Node<S> {
         user: &Identity,
         key: &SessionKey,
     ) -> Result<(), SessionKeyError> {
-        self.require_unshared()?;
+        let bytes = match &self.config.seal {
+            Some(seal) => seal.seal(user, key)?,
+            None => self.unless_shared(|| key.expose().as_bytes().to_vec())?,
+        };
         let put = PutSessionKey::new(
             user.clone(),
-            key.expose().as_bytes().to_vec(),
+            bytes,
             fingerprint(key),
             self.config.lifetime,
             PREVIOUS_KEPT,
@@ -56,24 +59,26 @@ impl<S: SessionStore> Node<S> {
         self: &Arc<Self>,
         user: &Identity,
     ) -> Result<SessionKeys, SessionKeyError> {
-        self.require_unshared()?;
+        if self.config.seal.is_none() {
+            self.unless_shared(|| ())?;
+        }
         let keys = self.store.session_keys(user.clone());
         let keys = self.ask(keys).await?;
-        let mut keys = keys
-            .into_iter()
-            .filter_map(|key| String::from_utf8(key).ok())
-            .map(SessionKey::new);
+        let mut keys = keys.into_iter().filter_map(|key| match &self.config.seal {
+            Some(seal) => seal.open(user, &key),
+            None => String::from_utf8(key).ok().map(SessionKey::new),
+        });
         Ok(SessionKeys {
             newest: keys.next(),
             previous: keys.next(),
         })
     }
 
-    fn require_unshared(&self) -> Result<(), SessionKeyError> {
+    fn unless_shared<T>(&self, then: impl FnOnce() -> T) -> Result<T, SessionKeyError> {
         if self.store.is_shared() {
             Err(SessionKeyError::NotKept)
         } else {
-            Ok(())
+            Ok(then())
         }
     }
 }
@@ -103,8 +108,10 @@ impl From<StoreError> for SessionKeyError {
 impl fmt::Display for SessionKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotKept => "session_keys are not kept: other processes can read the store, and there is no key to \
-                 seal them with",
+            Self::NotKept => {
+                "session_keys are not kept: other processes can read the store, and there is no \
+                 seal_key to seal them with"
+            }
             Self::Unavailable(_) => "session_key not available",
         })
     }

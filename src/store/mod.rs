@@ -1,8 +1,8 @@
 //! Where sessions are kept.
 //!
 //! [`MemoryStore`] serves one process and is the default of the examples. A fleet needs a store
-//! that all nodes share: any type that implements [`SessionStore`]. [`AnyStore`] chooses one at
-//! run time.
+//! that all nodes share: `RedisStore` (feature `redis`), or any other type that implements
+//! [`SessionStore`]. [`AnyStore`] chooses one at run time.
 //!
 //! A store keeps records by [`SessionId`], which is derived from a token's digest; it never sees
 //! a token. It decides nothing that a node could decide from a record, but whatever two nodes
@@ -25,6 +25,8 @@ mod error;
 mod feed;
 mod memory;
 mod operation;
+#[cfg(feature = "redis")]
+mod redis;
 mod session_key;
 mod watched;
 
@@ -35,6 +37,8 @@ pub use self::memory::MemoryStore;
 pub use self::operation::{
     Insert, Inserted, Loaded, Retire, Revoke, RevokeReason, Rotate, Rotated, Target,
 };
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisConfigError, RedisStore, RedisStoreBuilder};
 pub use self::session_key::PutSessionKey;
 pub(crate) use self::watched::Watched;
 pub use crate::session::{EndReason, Record, Touch};

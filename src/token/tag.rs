@@ -57,6 +57,16 @@ impl TagKey {
         self.usable_from <= now
     }
 
+    #[cfg(feature = "redis")]
+    pub(crate) const fn secret(&self) -> &[u8; 16] {
+        &self.secret
+    }
+
+    #[cfg(feature = "redis")]
+    pub(crate) const fn usable_since(&self) -> Timestamp {
+        self.usable_from
+    }
+
     pub(super) fn tag(&self, tagged: &[u8]) -> [u8; 8] {
         let mut hasher = SipHasher24::new_with_key(&self.secret);
         hasher.write(tagged);

@@ -20,6 +20,8 @@ pub mod nodes;
 pub mod process;
 #[cfg(feature = "metrics")]
 pub mod prometheus;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod world;
 

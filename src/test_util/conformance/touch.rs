@@ -28,6 +28,8 @@ pub(super) async fn an_older_touch_changes_nothing<F: Fixture>(suite: &Suite<'_,
     let start = session.record.issued_at;
     let later = Touch::new(session.id, start.after(suite.ticks(5)), suite.ticks(1));
     let earlier = Touch::new(session.id, start.after(suite.ticks(2)), suite.ticks(1));
+    // Both are in the past: a store takes in no use before it has happened.
+    suite.wait_until(later.used_at).await?;
     suite.touch(later).await?;
     let record = suite.live(session.id).await?;
     ensure!(suite.touch(earlier).await?, "an older touch is refused");

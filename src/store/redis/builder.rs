@@ -1,0 +1,122 @@
+use std::error::Error;
+use std::fmt;
+
+use super::RedisStore;
+use super::address::{Credentials, Location};
+use super::connection::Settings;
+use super::keys::Keys;
+use super::tls::Tls;
+
+const LONGEST_PREFIX: usize = 64;
+
+/// Configures a [`RedisStore`].
+///
+/// ```
+/// use tower_wx_session::store::RedisStore;
+///
+/// let store = RedisStore::builder("redis://localhost:6379/1").prefix("shop").build()?;
+/// # Ok::<_, tower_wx_session::store::RedisConfigError>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct RedisStoreBuilder {
+    url: String,
+    prefix: String,
+    authorities: Vec<u8>,
+    sentinel: Credentials,
+}
+
+impl RedisStoreBuilder {
+    pub(super) fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            prefix: "wxs".to_owned(),
+            authorities: Vec::new(),
+            sentinel: Credentials::default(),
+        }
+    }
+
+    /// What the names of all keys and channels begin with: 1 to 64 letters, digits or `:._-`.
+    /// Default: `wxs`. Applications that share a database need one each.
+    pub fn prefix(self, prefix: impl Into<String>) -> Self {
+        let prefix = prefix.into();
+        Self { prefix, ..self }
+    }
+
+    /// Certificates of authorities to trust beside the system's, as PEM. For `rediss` only.
+    pub fn tls_authorities(self, pem: impl Into<Vec<u8>>) -> Self {
+        let authorities = pem.into();
+        Self {
+            authorities,
+            ..self
+        }
+    }
+
+    /// The password of the Sentinels, which do not take that of the servers. Default: none.
+    pub fn sentinel_password(mut self, password: impl Into<String>) -> Self {
+        self.sentinel.password = Some(password.into());
+        self
+    }
+
+    /// The ACL user at the Sentinels. Default: none.
+    pub fn sentinel_user(mut self, user: impl Into<String>) -> Self {
+        self.sentinel.user = Some(user.into());
+        self
+    }
+
+    /// Makes the store. It connects with the first operation, and needs no runtime before.
+    ///
+    /// # Errors
+    ///
+    /// If the URL, the prefix or a certificate is malformed. A server that is down is no error.
+    pub fn build(self) -> Result<RedisStore, RedisConfigError> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || ":._-".contains(c);
+        if self.prefix.is_empty()
+            || self.prefix.len() > LONGEST_PREFIX
+            || !self.prefix.chars().all(is_plain)
+        {
+            return Err(RedisConfigError::new(
+                "the prefix is not 1 to 64 letters, digits or :._-",
+            ));
+        }
+        let location = Location::parse(&self.url)?;
+        let tls = location.is_encrypted.then(|| Tls::new(&self.authorities));
+        Ok(RedisStore::on(
+            Settings {
+                location,
+                sentinel: self.sentinel,
+                tls: tls.transpose()?,
+            },
+            Keys::new(self.prefix),
+        ))
+    }
+}
+
+/// The URL may hold a password.
+impl fmt::Debug for RedisStoreBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStoreBuilder")
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A setting of a [`RedisStoreBuilder`] is malformed. Its text repeats nothing of the URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedisConfigError {
+    message: &'static str,
+}
+
+impl RedisConfigError {
+    pub(super) const fn new(message: &'static str) -> Self {
+        Self { message }
+    }
+}
+
+impl fmt::Display for RedisConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message)
+    }
+}
+
+impl Error for RedisConfigError {}

@@ -1,0 +1,74 @@
+//! How numbers and text are written in a record.
+
+use std::str;
+
+use crate::store::Timestamp;
+
+/// The end of time, in the 48 bits that a Lua number holds exactly.
+pub(super) const LATEST: u64 = (1 << 48) - 1;
+
+pub(super) fn put_length(bytes: &mut Vec<u8>, mut length: usize) {
+    while length >= 0x80 {
+        bytes.push((length & 0x7F) as u8 | 0x80);
+        length >>= 7;
+    }
+    bytes.push(length as u8);
+}
+
+pub(super) fn put_time(bytes: &mut Vec<u8>, time: Timestamp) {
+    put_u48(bytes, time.as_millis());
+}
+
+pub(super) fn put_u48(bytes: &mut Vec<u8>, number: u64) {
+    bytes.extend(&number.min(LATEST).to_be_bytes()[2..]);
+}
+
+/// Takes a record apart.
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(super) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    pub(super) fn byte(&mut self) -> Option<u8> {
+        self.take(1).map(|byte| byte[0])
+    }
+
+    pub(super) fn u48(&mut self) -> Option<u64> {
+        let taken = self.take(6)?;
+        Some(
+            taken
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+        )
+    }
+
+    pub(super) fn time(&mut self) -> Option<Timestamp> {
+        self.u48().map(Timestamp::from_millis)
+    }
+
+    pub(super) fn time_or_none(&mut self) -> Option<Option<Timestamp>> {
+        let time = self.u48()?;
+        Some((time != 0).then(|| Timestamp::from_millis(time)))
+    }
+
+    fn length(&mut self) -> Option<usize> {
+        let mut length = 0;
+        for shift in [0, 7, 14, 21, 28] {
+            let byte = self.byte()?;
+            length |= usize::from(byte & 0x7F) << shift;
+            if byte & 0x80 == 0 {
+                return Some(length);
+            }
+        }
+        None
+    }
+
+    pub(super) fn text(&mut self) -> Option<&'a str> {
+        let length = self.length()?;
+        str::from_utf8(self.take(length)?).ok()
+    }
+}

@@ -1,0 +1,189 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use redis::Value;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::address::Address;
+use super::clock::ServerClock;
+use super::connection::{Connection, Settings};
+use super::fault::unavailable;
+use super::reply::{bytes, unintelligible};
+use super::routes::Routes;
+use crate::store::StoreError;
+use crate::trace;
+
+/// Pause between two searches for the servers; questions in between share the last outcome.
+const SEARCH_PAUSE: Duration = Duration::from_millis(50);
+/// The longest that a server takes to say how it makes room.
+const LOOKED_WITHIN: Duration = Duration::from_secs(1);
+/// Knows the servers, and finds them again when they are lost.
+pub(super) struct Finder {
+    pub(super) settings: Settings,
+    pub(super) clock: ServerClock,
+    /// What was found last; every question reads it.
+    routes: RwLock<Option<Arc<Routes>>>,
+    state: Mutex<State>,
+    has_looked_at_memory: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    /// The search that is going on: one for all who need it.
+    search: Option<watch::Receiver<Option<Found>>>,
+    last_search: Option<(Instant, Found)>,
+}
+
+pub(super) type Found = Result<Arc<Routes>, StoreError>;
+
+impl Finder {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            clock: ServerClock::new(),
+            routes: RwLock::default(),
+            state: Mutex::default(),
+            has_looked_at_memory: AtomicBool::new(false),
+        }
+    }
+
+    /// The routes to all masters; an error if one of them cannot be reached.
+    pub(super) async fn all(self: &Arc<Self>) -> Result<Arc<Routes>, StoreError> {
+        let known = self.routes().filter(|routes| routes.has_all());
+        let routes = match known {
+            Some(routes) => routes,
+            None => self.search().await?,
+        };
+        if routes.has_all() {
+            Ok(routes)
+        } else {
+            Err(unavailable("a master cannot be reached"))
+        }
+    }
+
+    /// Has the next question to this server look for the masters first.
+    pub(super) fn give_up(&self, address: &Address) {
+        if let Some(connection) = self.routes().and_then(|routes| routes.to(address)) {
+            connection.give_up();
+        }
+    }
+
+    pub(super) async fn connection(
+        self: &Arc<Self>,
+        slot: u16,
+    ) -> Result<Arc<Connection>, StoreError> {
+        let known = {
+            let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+            routes.as_ref().map(|routes| routes.connection(slot))
+        };
+        match known {
+            Some(Ok(connection)) if connection.is_usable() => Ok(connection),
+            _ => match self.search().await?.connection(slot) {
+                // It was found a moment ago, and lost since.
+                Ok(lost) if !lost.is_usable() => self.search_anew().await?.connection(slot),
+                found => found,
+            },
+        }
+    }
+
+    pub(super) fn routes(&self) -> Option<Arc<Routes>> {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        routes.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Finds the servers. All who need it wait for the same search, which nobody's end ends.
+    pub(super) async fn search(self: &Arc<Self>) -> Found {
+        let mut search = match self.start_search() {
+            Ok(search) => search,
+            Err(last) => return last,
+        };
+        let found = search.wait_for(Option::is_some).await;
+        match found.as_deref() {
+            Ok(Some(found)) => found.clone(),
+            // The runtime of the search has ended.
+            _ => Err(unavailable("the search for the servers has ended")),
+        }
+    }
+
+    /// Finds the servers, after a pause if they were found just now.
+    pub(super) async fn search_anew(self: &Arc<Self>) -> Found {
+        let last = self.state().last_search.as_ref().map(|(at, _)| *at);
+        if let Some(last) = last {
+            sleep(SEARCH_PAUSE.saturating_sub(last.elapsed())).await;
+        }
+        self.search().await
+    }
+
+    pub(super) fn start_search(self: &Arc<Self>) -> Result<watch::Receiver<Option<Found>>, Found> {
+        let mut state = self.state();
+        if let Some(search) = &state.search
+            && search.has_changed().is_ok()
+        {
+            return Ok(search.clone());
+        }
+        if let Some((at, found)) = &state.last_search
+            && at.elapsed() < SEARCH_PAUSE
+        {
+            return Err(found.clone());
+        }
+        let (outcome, search) = watch::channel(None);
+        state.search = Some(search.clone());
+        tokio::spawn(Arc::clone(self).find(outcome));
+        Ok(search)
+    }
+
+    async fn find(self: Arc<Self>, outcome: watch::Sender<Option<Found>>) {
+        let known = self.routes();
+        let found = Routes::find(&self.settings, known.as_deref()).await;
+        let found = found.map(|(routes, greetings)| {
+            for greeting in greetings {
+                self.clock.learn(greeting.now);
+            }
+            Arc::new(routes)
+        });
+        {
+            if let Ok(routes) = &found {
+                let mut known = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+                *known = Some(Arc::clone(routes));
+            }
+            let mut state = self.state();
+            state.last_search = Some((Instant::now(), found.clone()));
+            state.search = None;
+        }
+        let connection = found.as_ref().ok().and_then(|routes| routes.any());
+        outcome.send_replace(Some(found));
+        if let Some(connection) = connection {
+            self.look_at_memory(&connection).await;
+        }
+    }
+
+    /// Warns once if the server may throw sessions away to make room.
+    async fn look_at_memory(&self, connection: &Connection) {
+        if self.has_looked_at_memory.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let mut question = redis::cmd("INFO");
+        question.arg("memory");
+        // A user who may not ask is not told.
+        if let Ok(Ok(answer)) = timeout(LOOKED_WITHIN, connection.ask(&question)).await
+            && let Ok(policy) = eviction_policy(&answer)
+            && (policy.starts_with("allkeys-") || policy.starts_with("volatile-"))
+        {
+            trace::store_may_evict(policy);
+        }
+    }
+}
+
+fn eviction_policy(info: &Value) -> Result<&str, StoreError> {
+    let text = bytes(info).and_then(|text| std::str::from_utf8(text).ok());
+    text.ok_or_else(unintelligible)?
+        .lines()
+        .find_map(|line| line.strip_prefix("maxmemory_policy:"))
+        .ok_or_else(unintelligible)
+}

@@ -1,0 +1,138 @@
+use std::fmt::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+use crate::{Identity, SessionId};
+
+/// Characters of [`user_name`].
+pub(super) const USER_LEN: usize = 22;
+/// Slots of a Cluster.
+pub(super) const SLOTS: u16 = 16_384;
+
+/// The names of keys. All keys of one user have the user's bucket as their hash tag, so that one
+/// slot of a Cluster has them all.
+///
+/// | key | holds |
+/// |---|---|
+/// | `{prefix}:{bucket}:s:{session}` | a session's record |
+/// | `{prefix}:{bucket}:u:{user}` | the sessions of a user that were not revoked, by time of issue |
+/// | `{prefix}:{bucket}:k:{user}` | a user's session_keys |
+/// | `{prefix}:tag-key` | the keys of the tokens' tags; it never expires |
+#[derive(Clone, Debug)]
+pub(super) struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    pub(super) const fn new(prefix: String) -> Self {
+        Self { prefix }
+    }
+
+    /// What the names of all keys in a bucket begin with.
+    pub(super) fn base(&self, bucket: [u8; 2]) -> String {
+        let mut base = String::with_capacity(self.prefix.len() + 8 + 26);
+        let bucket = u16::from_be_bytes(bucket);
+        let _ = write!(base, "{}:{{{bucket:04x}}}:", self.prefix);
+        base
+    }
+
+    pub(super) fn session(&self, id: SessionId) -> String {
+        let mut key = self.base(id.bucket());
+        let _ = write!(key, "s:{id}");
+        key
+    }
+
+    pub(super) fn index(&self, user: &Identity) -> String {
+        self.base(user.bucket()) + "u:" + &user_name(user)
+    }
+
+    pub(super) fn session_keys(&self, user: &Identity) -> String {
+        self.base(user.bucket()) + "k:" + &user_name(user)
+    }
+
+    pub(super) fn tag_keys(&self) -> String {
+        format!("{}:tag-key", self.prefix)
+    }
+
+    /// Where changes are published. Channels are common to all databases of a server.
+    pub(super) fn channel(&self, database: u32) -> String {
+        format!("{}:changed:{database}", self.prefix)
+    }
+}
+
+/// A name for a user that does not say who it is: base64url of 16 bytes of a digest.
+pub(super) fn user_name(user: &Identity) -> String {
+    String::from_utf8_lossy(&user_name_bytes(user)).into_owned()
+}
+
+/// The same without an allocation.
+pub(super) fn user_name_bytes(user: &Identity) -> [u8; USER_LEN] {
+    let digest = Sha256::new()
+        .chain_update(b"tower-wx-session user\0")
+        .chain_update(user.appid().as_bytes())
+        .chain_update([0])
+        .chain_update(user.openid().as_bytes())
+        .finalize();
+    let mut name = [0; USER_LEN];
+    // 16 bytes are 22 characters.
+    let _ = URL_SAFE_NO_PAD.encode_slice(&digest[..16], &mut name);
+    name
+}
+
+/// The slot of a Cluster that a key is in: CRC-16/XMODEM of its hash tag, if it has one.
+pub(super) fn slot(key: &str) -> u16 {
+    let tag = key
+        .split_once('{')
+        .and_then(|(_, rest)| rest.split_once('}'))
+        .map_or(key, |(tag, _)| if tag.is_empty() { key } else { tag });
+    crc16(tag.as_bytes()) % SLOTS
+}
+
+fn crc16(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |mut crc, byte| {
+        crc ^= u16::from(*byte) << 8;
+        for _ in 0..8 {
+            let carry = crc & 0x8000 != 0;
+            crc <<= 1;
+            if carry {
+                crc ^= 0x1021;
+            }
+        }
+        crc
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_those_of_the_cluster_specification() {
+        assert_eq!(crc16(b"123456789"), 0x31C3);
+        // From the documentation of CLUSTER KEYSLOT.
+        assert_eq!(slot("somekey"), 11_058);
+        assert_eq!(slot("foo{hash_tag}"), 2515);
+        assert_eq!(slot("bar{hash_tag}"), 2515);
+    }
+
+    #[test]
+    fn all_keys_of_a_user_are_in_one_slot() {
+        let keys = Keys::new("wxs".to_owned());
+        let user = Identity::new("appid", "openid");
+        let mut id = [7; 18];
+        id[..2].copy_from_slice(&user.bucket());
+        let session = keys.session(SessionId::from_bytes(id));
+        assert_eq!(slot(&session), slot(&keys.index(&user)));
+        assert_eq!(slot(&session), slot(&keys.session_keys(&user)));
+    }
+
+    #[test]
+    fn where_one_name_ends_and_the_other_begins_matters() {
+        let one = user_name(&Identity::new("ab", "c"));
+        let other = user_name(&Identity::new("a", "bc"));
+        assert_ne!(one, other);
+        assert_eq!(one.len(), USER_LEN);
+    }
+}

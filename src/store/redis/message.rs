@@ -1,0 +1,44 @@
+//! What nodes are told over the link: the version, then the sessions' names as text.
+
+use super::record::session_id;
+use crate::SessionId;
+
+const VERSION: u8 = 1;
+const ID_LEN: usize = 24;
+
+/// The sessions that a message names; `None` if it cannot be understood.
+pub(super) fn decode(message: &[u8]) -> Option<Vec<SessionId>> {
+    let (version, ids) = message.split_first()?;
+    let ids = ids.chunks(ID_LEN).map(session_id);
+    ids.collect::<Option<Vec<_>>>()
+        .filter(|ids| *version == VERSION && !ids.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_sessions() {
+        let id = SessionId::from_bytes([7; 18]);
+        let one = format!("\u{1}{id}");
+        assert_eq!(decode(one.as_bytes()), Some(vec![id]));
+        let two = format!("{one}{id}");
+        assert_eq!(decode(two.as_bytes()), Some(vec![id, id]));
+    }
+
+    #[test]
+    fn nothing_is_taken_from_a_message_that_is_not_understood() {
+        let id = SessionId::from_bytes([7; 18]);
+        let wrong = [
+            String::new(),
+            "\u{1}".to_owned(),
+            format!("\u{2}{id}"),
+            format!("\u{1}{id}A"),
+            format!("\u{1}{}", "!".repeat(ID_LEN)),
+        ];
+        for message in wrong {
+            assert_eq!(decode(message.as_bytes()), None, "{message:?}");
+        }
+    }
+}

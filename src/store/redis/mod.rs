@@ -1,0 +1,213 @@
+use std::fmt;
+
+use redis::Value;
+
+use super::{
+    Feed, Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, Rotate, Rotated, SessionStore,
+    StoreError, TagKey, Timestamp, Touch,
+};
+use crate::{Identity, SessionId};
+
+mod address;
+mod answer;
+mod builder;
+mod bytes;
+mod calls;
+mod clock;
+mod connection;
+mod fault;
+mod finder;
+mod keys;
+mod link;
+mod message;
+mod record;
+mod reply;
+mod router;
+mod routes;
+mod script;
+mod secret;
+mod tls;
+
+use self::answer::{ids, listed, rotated, verdict};
+pub use self::builder::{RedisConfigError, RedisStoreBuilder};
+use self::connection::Settings;
+use self::keys::Keys;
+use self::record::{Stored, millis};
+use self::reply::{bytes, items, unintelligible};
+use self::router::Router;
+
+/// Keeps sessions in Redis (6.2 or later) or Valkey, for any number of processes.
+///
+/// | URL | servers |
+/// |---|---|
+/// | `redis://[user:password@]host[:port][/database]` | one |
+/// | `redis+sentinel://host[:port],host[:port]/service[/database]` | whichever the Sentinels name |
+/// | `redis+cluster://host[:port],host[:port]` | a Cluster, found through any of its servers |
+///
+/// User and password go before the hosts, percent-encoded, in each form; with `rediss` instead of
+/// `redis` all connections are encrypted.
+///
+/// 1. A load is one `GET`; everything else is one script in one slot of a Cluster.
+/// 2. Names of keys hold digests, never a token or an openid. The records name the user.
+/// 3. Every key expires by itself but `{prefix}:tag-key`.
+/// 4. Nothing connects before the first operation. While the servers are down operations fail;
+///    they work again by themselves. No operation is sent twice unless it was refused.
+/// 5. A link has a connection of its own to every master, and asks every 500 ms whether it still
+///    is one.
+///
+/// The server must not evict (`maxmemory-policy noeviction`); there is a warning where it may.
+/// Redis may lose the last writes in a failover, revocations among them. The clocks of a Cluster's
+/// servers have to agree. An ACL user needs
+/// `~{prefix}:* &{prefix}:* +@read +@write +@scripting +@connection +@pubsub +time`, in a Cluster
+/// also `+cluster|slots +cluster|info`, and `+info` for the warning.
+///
+/// ```
+/// use tower_wx_session::{Sessions, store::RedisStore};
+///
+/// let store = RedisStore::builder("redis://localhost:6379").build()?;
+/// let sessions = Sessions::builder(store).build()?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Clones are handles to the same connections.
+#[derive(Clone)]
+pub struct RedisStore {
+    keys: Keys,
+    router: Router,
+}
+
+impl RedisStore {
+    /// Configures a store at a URL; see the type for its forms.
+    pub fn builder(url: &str) -> RedisStoreBuilder {
+        RedisStoreBuilder::new(url)
+    }
+
+    fn on(settings: Settings, keys: Keys) -> Self {
+        Self {
+            keys,
+            router: Router::new(settings),
+        }
+    }
+}
+
+impl SessionStore for RedisStore {
+    async fn insert(&self, insert: Insert) -> Result<Inserted, StoreError> {
+        let Insert {
+            id,
+            record,
+            cap,
+            retire,
+        } = insert;
+        let keys = [self.keys.session(id), self.keys.index(&record.identity)];
+        let cap = cap.map_or(-1, |cap| i64::try_from(cap).unwrap_or(i64::MAX));
+        let call = self
+            .call(&script::INSERT, id.bucket(), keys)
+            .arg(record::encode(&record))
+            .arg(id.to_string())
+            .number(cap)
+            .arg(retire.map_or_else(String::new, |retire| retire.id.to_string()))
+            .number(retire.map_or(0, |retire| millis(retire.grace)));
+        let answer = self.router.run(&call).await?;
+        match verdict(&answer)? {
+            (b"taken", _) => Ok(Inserted::Taken),
+            (b"kept", replaced) => Ok(Inserted::Kept(ids(replaced)?)),
+            _ => Err(unintelligible()),
+        }
+    }
+
+    async fn load(&self, id: SessionId) -> Result<Loaded, StoreError> {
+        let key = self.keys.session(id);
+        let mut question = redis::cmd("GET");
+        question.arg(&key);
+        match self.router.look(&key, &question).await? {
+            Value::Nil => Ok(Loaded::NeverSeen),
+            kept => {
+                let stored = Stored::decode(bytes(&kept).ok_or_else(unintelligible)?)?;
+                Ok(stored.loaded(self.router.finder().clock.now()))
+            }
+        }
+    }
+
+    async fn touch(&self, touch: Touch) -> Result<bool, StoreError> {
+        let id = touch.id;
+        let call = self
+            .call(&script::TOUCH, id.bucket(), [self.keys.session(id)])
+            .number(touch.used_at.as_millis())
+            .number(millis(touch.slack));
+        let answer = self.router.run(&call).await?;
+        Ok(verdict(&answer)?.0 == b"accepted")
+    }
+
+    async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
+        let (old, new) = (rotate.old, rotate.new);
+        let keys = [self.keys.session(old), self.keys.session(new)];
+        let call = self
+            .call(&script::ROTATE, old.bucket(), keys)
+            .arg(old.to_string())
+            .arg(new.to_string())
+            .number(millis(rotate.grace))
+            .number(u8::from(rotate.data.is_some()))
+            .arg(record::encode_data(rotate.data.as_deref()));
+        rotated(&self.router.run(&call).await?)
+    }
+
+    async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
+        let answer = self.router.run(&self.revocation(&revoke)).await?;
+        ids(items(&answer)?)
+    }
+
+    async fn list(&self, user: Identity) -> Result<Vec<(SessionId, Record)>, StoreError> {
+        let call = self.call_on_index(&script::LIST, &user);
+        let answer = self.router.run(&call).await?;
+        let found = items(&answer)?.iter().filter_map(listed);
+        Ok(found.collect())
+    }
+
+    async fn put_session_key(&self, put: PutSessionKey) -> Result<(), StoreError> {
+        let keys = [self.keys.session_keys(&put.user)];
+        let call = self
+            .call(&script::PUT_SESSION_KEY, put.user.bucket(), keys)
+            .arg(put.fingerprint)
+            .arg(put.key)
+            .number(millis(put.keep))
+            .number(millis(put.keep_previous));
+        self.router.run(&call).await.map(drop)
+    }
+
+    async fn session_keys(&self, user: Identity) -> Result<Vec<Vec<u8>>, StoreError> {
+        let key = self.keys.session_keys(&user);
+        let mut question = redis::cmd("HMGET");
+        question.arg(&key).arg(&["n", "p"]);
+        let answer = self.router.look(&key, &question).await?;
+        let now = self.router.finder().clock.now();
+        let keys = items(&answer)?.iter().filter_map(bytes);
+        keys.filter_map(|kept| secret::session_key(kept, now).transpose())
+            .collect()
+    }
+
+    async fn tag_keys(&self, offer: TagKey) -> Result<Vec<TagKey>, StoreError> {
+        let call = self
+            .call(&script::TAG_KEYS, [0, 0], [self.keys.tag_keys()])
+            .number(offer.usable_since().as_millis())
+            .arg(secret::encode_tag_key(&offer));
+        let answer = self.router.run(&call).await?;
+        let keys = items(&answer)?.iter().filter_map(bytes);
+        keys.map(secret::decode_tag_key).collect()
+    }
+
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        self.router.time().await
+    }
+
+    async fn subscribe(&self) -> Result<Feed, StoreError> {
+        link::open(self.router.finder(), &self.keys).await
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,98 @@
+//! What servers answer.
+
+use redis::{RedisResult, Value, from_redis_value_ref};
+
+use super::address::Address;
+use super::fault::unavailable;
+use crate::store::{StoreError, Timestamp};
+
+/// Who a server is, and its time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Greeting {
+    pub(super) is_master: bool,
+    pub(super) now: Timestamp,
+}
+
+impl Greeting {
+    /// Reads the answers to HELLO and TIME.
+    pub(super) fn read(answers: &[Value]) -> Result<Self, StoreError> {
+        let (Some(hello), Some(time)) = (answers.first(), answers.get(1)) else {
+            return Err(unintelligible());
+        };
+        let role = hello
+            .as_map_iter()
+            .into_iter()
+            .flatten()
+            .find(|(name, _)| bytes(name) == Some(b"role"))
+            .and_then(|(_, role)| bytes(role))
+            .ok_or_else(unintelligible)?;
+        Ok(Self {
+            is_master: role == b"master",
+            now: time_of(time)?,
+        })
+    }
+
+    pub(super) fn expect_master(self) -> Result<Self, StoreError> {
+        if self.is_master {
+            Ok(self)
+        } else {
+            Err(unavailable("the server is not a master"))
+        }
+    }
+}
+
+/// An answer that makes no sense says nothing of a session.
+pub(super) fn unintelligible() -> StoreError {
+    unavailable("unintelligible answer of the server")
+}
+
+pub(super) fn bytes(value: &Value) -> Option<&[u8]> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text.as_bytes()),
+        _ => None,
+    }
+}
+
+pub(super) fn items(value: &Value) -> Result<&[Value], StoreError> {
+    match value {
+        Value::Array(items) => Ok(items),
+        _ => Err(unintelligible()),
+    }
+}
+
+/// Reads the answer to TIME.
+pub(super) fn time_of(value: &Value) -> Result<Timestamp, StoreError> {
+    let (seconds, micros): (u64, u64) =
+        from_redis_value_ref(value).map_err(|_| unintelligible())?;
+    Ok(Timestamp::from_millis(seconds * 1000 + micros / 1000))
+}
+
+/// The last slot of each range, and who has it: the answer to CLUSTER SLOTS.
+pub(super) fn slots(value: &Value, asked: &Address) -> RedisResult<Vec<(u16, u16, Address)>> {
+    let ranges: Vec<Vec<Value>> = from_redis_value_ref(value)?;
+    let mut slots = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        let [first, last, master, ..] = range.as_slice() else {
+            continue;
+        };
+        let master: Vec<Value> = from_redis_value_ref(master)?;
+        let [host, port, ..] = master.as_slice() else {
+            continue;
+        };
+        // No name means the one that we know the server by.
+        let host = bytes(host)
+            .map(String::from_utf8_lossy)
+            .filter(|host| !host.is_empty() && host != "?");
+        let address = Address {
+            host: host.map_or_else(|| asked.host.clone(), |host| host.into_owned()),
+            port: from_redis_value_ref(port)?,
+        };
+        slots.push((
+            from_redis_value_ref(first)?,
+            from_redis_value_ref(last)?,
+            address,
+        ));
+    }
+    Ok(slots)
+}

@@ -1,0 +1,119 @@
+use std::sync::Arc;
+
+use redis::{Cmd, RedisError, Value};
+
+use super::address::Address;
+use super::connection::{Connection, Settings};
+use super::fault::{Remedy, look_failed, remedy, unavailable};
+use super::finder::Finder;
+use super::keys::slot;
+use super::reply::time_of;
+use super::script::Call;
+use crate::store::{StoreError, Timestamp};
+
+/// Times that a question is sent: anew after another server or a script was named.
+const SENT_AT_MOST: usize = 4;
+
+/// Brings each question to the server that can answer it.
+#[derive(Clone)]
+pub(super) struct Router(Arc<Finder>);
+
+impl Router {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self(Arc::new(Finder::new(settings)))
+    }
+
+    pub(super) const fn finder(&self) -> &Arc<Finder> {
+        &self.0
+    }
+
+    /// Runs a script where its first key is.
+    pub(super) async fn run(&self, call: &Call) -> Result<Value, StoreError> {
+        let answer = self.send(call.key(), &call.by_hash(), Some(call)).await?;
+        answer.map_err(unavailable)
+    }
+
+    /// Looks at what is under the key.
+    pub(super) async fn look(&self, key: &str, question: &Cmd) -> Result<Value, StoreError> {
+        self.send(key, question, None).await?.map_err(look_failed)
+    }
+
+    /// Sends a command again only if it was refused, so that it happens once at most.
+    async fn send(
+        &self,
+        key: &str,
+        command: &Cmd,
+        script: Option<&Call>,
+    ) -> Result<Result<Value, RedisError>, StoreError> {
+        let slot = slot(key);
+        let mut connection = self.0.connection(slot).await?;
+        let mut answer = connection.ask(command).await;
+        for _ in 1..SENT_AT_MOST {
+            answer = match (answer, script) {
+                (Ok(answer), _) => return Ok(Ok(answer)),
+                (Err(error), script) => match (remedy(&error), script) {
+                    (Remedy::SendScript, Some(script)) => connection.ask(&script.by_code()).await,
+                    (Remedy::Moved(address), _) => {
+                        connection = self.moved_to(address, slot).await?;
+                        connection.ask(command).await
+                    }
+                    (Remedy::Ask(address), script) => {
+                        let script = script.map(Call::by_code);
+                        let command = script.as_ref().unwrap_or(command);
+                        self.ask_importer(&address, command, error).await
+                    }
+                    _ => return Ok(Err(error)),
+                },
+            };
+        }
+        Ok(answer)
+    }
+
+    /// The connection to the new owner of a slot. Who owns what is found out anew for everybody.
+    async fn moved_to(
+        &self,
+        address: Option<Address>,
+        slot: u16,
+    ) -> Result<Arc<Connection>, StoreError> {
+        let named = address.and_then(|address| self.0.routes()?.to(&address));
+        match named.filter(|connection| connection.is_usable()) {
+            Some(connection) => {
+                let _ = self.0.start_search();
+                Ok(connection)
+            }
+            None => self.0.search_anew().await?.connection(slot),
+        }
+    }
+
+    /// Asks the server that takes over a slot for a key that it has already.
+    async fn ask_importer(
+        &self,
+        address: &Address,
+        command: &Cmd,
+        otherwise: RedisError,
+    ) -> Result<Value, RedisError> {
+        let routes = self.0.routes();
+        let Some(connection) = routes.and_then(|routes| routes.to(address)) else {
+            return Err(otherwise);
+        };
+        let mut asking = redis::pipe();
+        asking.cmd("ASKING").ignore().add_command(command.clone());
+        let answers = connection.ask_all(&asking).await?;
+        answers.into_iter().next().ok_or(otherwise)
+    }
+
+    /// The time of any server.
+    pub(super) async fn time(&self) -> Result<Timestamp, StoreError> {
+        let connection = match self.0.routes().and_then(|routes| routes.any()) {
+            Some(connection) => connection,
+            None => {
+                let routes = self.0.search().await?;
+                routes.any().map_or_else(|| routes.connection(0), Ok)?
+            }
+        };
+        let answer = connection.ask(&redis::cmd("TIME")).await;
+        let now = time_of(&answer.map_err(unavailable)?)?;
+        self.0.clock.learn(now);
+        Ok(now)
+    }
+}

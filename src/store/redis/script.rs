@@ -1,0 +1,84 @@
+use std::sync::LazyLock;
+
+use redis::{Cmd, cmd};
+
+/// A script, and the name by which a server that has it knows it.
+pub(super) struct Script {
+    code: &'static str,
+    hash: LazyLock<String>,
+}
+
+macro_rules! scripts {
+    ($($name:ident = $file:literal;)*) => {
+        $(pub(super) static $name: Script = Script {
+            code: concat!(include_str!("scripts/common.lua"), "\n", include_str!($file)),
+            hash: LazyLock::new(|| redis::Script::new($name.code).get_hash().to_owned()),
+        };)*
+    };
+}
+
+scripts! {
+    INSERT = "scripts/insert.lua";
+    TOUCH = "scripts/touch.lua";
+    ROTATE = "scripts/rotate.lua";
+    REVOKE_SESSION = "scripts/revoke_session.lua";
+    REVOKE_USER = "scripts/revoke_user.lua";
+    LIST = "scripts/list.lua";
+    PUT_SESSION_KEY = "scripts/put_session_key.lua";
+    TAG_KEYS = "scripts/tag_keys.lua";
+}
+
+/// A run of a script.
+pub(super) struct Call {
+    script: &'static Script,
+    keys: Vec<String>,
+    arguments: Vec<Vec<u8>>,
+}
+
+impl Script {
+    /// Runs on `keys`, of which the first decides where.
+    pub(super) fn on<const N: usize>(&'static self, keys: [String; N]) -> Call {
+        Call {
+            script: self,
+            keys: keys.into(),
+            arguments: Vec::new(),
+        }
+    }
+}
+
+impl Call {
+    pub(super) fn arg(mut self, argument: impl Into<Vec<u8>>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    pub(super) fn number(self, number: impl Into<i128>) -> Self {
+        self.arg(number.into().to_string())
+    }
+
+    pub(super) fn key(&self) -> &str {
+        self.keys.first().map_or("", String::as_str)
+    }
+
+    /// For a server that has the script.
+    pub(super) fn by_hash(&self) -> Cmd {
+        self.command("EVALSHA", &self.script.hash)
+    }
+
+    /// For a server that has not: it keeps the script.
+    pub(super) fn by_code(&self) -> Cmd {
+        self.command("EVAL", self.script.code)
+    }
+
+    fn command(&self, name: &str, script: &str) -> Cmd {
+        let mut command = cmd(name);
+        command.arg(script).arg(self.keys.len());
+        for key in &self.keys {
+            command.arg(key);
+        }
+        for argument in &self.arguments {
+            command.arg(argument.as_slice());
+        }
+        command
+    }
+}

@@ -1,0 +1,17 @@
+-- KEYS: session. ARGV: 3 time of use, 4 slack.
+local r = look(KEYS[1])
+if is_forgotten(r) then return 'refused' end
+if r.fault then return r.fault end
+
+-- A node whose clock is ahead must not prolong a session beyond what is measured here.
+local used = math.min(tonumber(ARGV[3]), now)
+local accepted = now < kept_until(r) and used <= r.deadline
+  and used < math.min(r.retires or LATEST, r.absolute)
+if not accepted then return 'refused' end
+
+r.deadline = math.max(r.deadline, math.min(used + r.idle + tonumber(ARGV[4]), LATEST))
+r.used = math.max(r.used, used)
+redis.call('SETRANGE', KEYS[1], 21, struct.pack('>I6I6', r.deadline, r.used))
+redis.call('PEXPIREAT', KEYS[1], kept_until(r))
+keep_index(index_key(r.user), kept_until(r))
+return 'accepted'

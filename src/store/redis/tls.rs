@@ -1,0 +1,44 @@
+use std::sync::Arc;
+
+use rustls_platform_verifier::Verifier;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+
+use super::RedisConfigError;
+
+/// Encrypts connections, and trusts what the system trusts.
+#[derive(Clone)]
+pub(super) struct Tls(TlsConnector);
+
+impl Tls {
+    /// Also trusts the authorities whose certificates are given as PEM.
+    pub(super) fn new(authorities: &[u8]) -> Result<Self, RedisConfigError> {
+        let roots = CertificateDer::pem_slice_iter(authorities)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|_| RedisConfigError::new("the certificate of an authority is not PEM"))?;
+        // Named, because the process may have another one, or several to choose from.
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let verifier = Verifier::new_with_extra_roots(roots, Arc::clone(&provider))
+            .map_err(|_| RedisConfigError::new("no certificates of authorities to trust"))?;
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|_| RedisConfigError::new("no version of TLS to speak"))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        Ok(Self(TlsConnector::from(Arc::new(config))))
+    }
+
+    pub(super) async fn connect<S>(&self, host: &str, stream: S) -> std::io::Result<TlsStream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let name = ServerName::try_from(host.to_owned()).map_err(std::io::Error::other)?;
+        self.0.connect(name, stream).await
+    }
+}

@@ -1,0 +1,345 @@
+//! Real Redis servers: processes of their own on free ports, which end with the test.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+use tower_wx_session::store::RedisStore;
+
+/// The longest that a server takes to do what it is asked for.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One server.
+pub struct RedisServer {
+    pub port: u16,
+    program: String,
+    directory: PathBuf,
+    arguments: Vec<String>,
+    child: Mutex<Option<Child>>,
+}
+
+/// The program to start: `REDIS_SERVER`, or the first of its names in the path.
+fn program() -> String {
+    if let Ok(program) = std::env::var("REDIS_SERVER") {
+        return program;
+    }
+    let known = ["redis-server", "valkey-server"];
+    let found = known.into_iter().find(|name| {
+        let asked = Command::new(name).arg("--version").output();
+        asked.is_ok_and(|answer| answer.status.success())
+    });
+    found
+        .expect("these tests need redis-server or valkey-server: install it, or name it in REDIS_SERVER")
+        .to_owned()
+}
+
+/// A port that is free, and whose neighbour 10 000 further is too: a Cluster's bus takes that.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let own = (std::process::id() % 400) as u16 * 40;
+    loop {
+        let port = 12_000 + (own + NEXT.fetch_add(1, Ordering::Relaxed)) % 16_000;
+        let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if is_free(port) && is_free(port + 10_000) {
+            return port;
+        }
+    }
+}
+
+/// A directory of this test's own.
+pub fn directory() -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("tower-wx-session-redis-{}-{number}", std::process::id());
+    let directory = std::env::temp_dir().join(name);
+    fs::create_dir_all(&directory).expect("a directory to work in");
+    directory
+}
+
+impl RedisServer {
+    /// A server with nothing but defaults.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// A server with arguments as on the command line.
+    pub async fn start_with(arguments: &[&str]) -> Self {
+        Self::start_in(directory(), free_port(), arguments).await
+    }
+
+    /// The same on a port that the arguments speak of.
+    pub async fn start_on(port: u16, arguments: &[&str]) -> Self {
+        Self::start_in(directory(), port, arguments).await
+    }
+
+    async fn start_in(directory: PathBuf, port: u16, arguments: &[&str]) -> Self {
+        let server = Self {
+            port,
+            program: program(),
+            directory,
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            child: Mutex::new(None),
+        };
+        server.restart().await;
+        server
+    }
+
+    /// Starts it on the same port, with nothing in it unless it saves.
+    pub async fn restart(&self) {
+        self.kill();
+        let log = File::create(self.directory.join("log")).expect("a log");
+        let port = self.port.to_string();
+        let mut command = Command::new(&self.program);
+        // A Sentinel takes its settings from the file that it is named first.
+        let files = self
+            .arguments
+            .iter()
+            .take_while(|argument| !argument.starts_with("--"));
+        command.args(files);
+        if !self
+            .arguments
+            .iter()
+            .any(|argument| argument == "--tls-port")
+        {
+            command.args(["--port", port.as_str()]);
+        }
+        command
+            .args([
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--daemonize",
+                "no",
+                "--dir",
+            ])
+            .arg(&self.directory)
+            .args(
+                self.arguments
+                    .iter()
+                    .skip_while(|argument| !argument.starts_with("--")),
+            )
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(Stdio::null());
+        let child = command.spawn().expect("redis-server starts");
+        *self.child.lock().unwrap() = Some(child);
+        self.answers().await;
+    }
+
+    async fn answers(&self) {
+        let start = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(start.elapsed() < PATIENCE, "{}", self.log());
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.join("log")).unwrap_or_default()
+    }
+
+    /// `kill -9`.
+    pub fn kill(&self) {
+        if let Some(mut child) = self.child.lock().unwrap().take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Has it accept and never answer.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let child = self.child.lock().unwrap();
+        let pid = child.as_ref().expect("it runs").id().to_string();
+        let status = Command::new("kill").args([signal, &pid]).status();
+        assert!(status.expect("kill").success());
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub fn store(&self) -> RedisStore {
+        store(&self.url())
+    }
+
+    /// A connection of the test's own.
+    pub async fn client(&self) -> Client {
+        client(&self.url()).await
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+pub fn store(url: &str) -> RedisStore {
+    RedisStore::builder(url).build().unwrap()
+}
+
+/// Asks a server whatever the test wants to know.
+#[derive(Clone)]
+pub struct Client(redis::aio::MultiplexedConnection);
+
+pub async fn client(url: &str) -> Client {
+    let client = redis::Client::open(url).unwrap();
+    let patient = redis::AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE));
+    let connected = client.get_multiplexed_async_connection_with_config(&patient);
+    Client(connected.await.unwrap())
+}
+
+impl Client {
+    /// Sends the words of a command.
+    pub async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        self.try_ask(words).await.unwrap()
+    }
+
+    pub async fn try_ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        command.query_async(&mut self.0.clone()).await
+    }
+
+    pub async fn set(&self, key: &str, value: &[u8]) {
+        let mut command = redis::cmd("SET");
+        command.arg(key).arg(value).arg("KEEPTTL");
+        let () = command.query_async(&mut self.0.clone()).await.unwrap();
+    }
+
+    pub async fn keys(&self) -> Vec<String> {
+        self.ask(&["KEYS", "*"]).await
+    }
+}
+
+/// A Cluster of three masters.
+pub struct RedisCluster {
+    pub servers: Vec<RedisServer>,
+}
+
+impl RedisCluster {
+    pub async fn start() -> Self {
+        let mut servers = Vec::new();
+        for _ in 0..3 {
+            let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
+            servers.push(RedisServer::start_with(&arguments).await);
+        }
+        let cluster = Self { servers };
+        cluster.join().await;
+        cluster
+    }
+
+    async fn join(&self) {
+        let bounds = [0, 5461, 10_923, 16_384];
+        for (number, server) in self.servers.iter().enumerate() {
+            let client = server.client().await;
+            let first = self.servers[0].port.to_string();
+            let () = client.ask(&["CLUSTER", "MEET", "127.0.0.1", &first]).await;
+            let slots: Vec<_> = (bounds[number]..bounds[number + 1])
+                .map(|slot: u16| slot.to_string())
+                .collect();
+            let words = ["CLUSTER", "ADDSLOTS"].into_iter();
+            let words: Vec<_> = words.chain(slots.iter().map(String::as_str)).collect();
+            let () = client.ask(&words).await;
+        }
+        for server in &self.servers {
+            let client = server.client().await;
+            eventually("the Cluster to be whole", async || {
+                let info: String = client.ask(&["CLUSTER", "INFO"]).await;
+                info.contains("cluster_state:ok") && info.contains("cluster_size:3")
+            })
+            .await;
+        }
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis+cluster://127.0.0.1:{}", self.servers[0].port)
+    }
+
+    pub fn store(&self) -> RedisStore {
+        store(&self.url())
+    }
+}
+
+/// A master, a replica, and a Sentinel that makes the one of the other.
+pub struct RedisSentinel {
+    pub master: RedisServer,
+    pub replica: RedisServer,
+    pub sentinel: RedisServer,
+}
+
+impl RedisSentinel {
+    pub async fn start() -> Self {
+        let master = RedisServer::start().await;
+        let port = master.port.to_string();
+        let replica = RedisServer::start_with(&["--replicaof", "127.0.0.1", &port]).await;
+        let link = replica.client().await;
+        eventually("the replica to be in step", async || {
+            let info: String = link.ask(&["INFO", "replication"]).await;
+            info.contains("master_link_status:up")
+        })
+        .await;
+        let directory = directory();
+        let file = directory.join("sentinel.conf");
+        fs::write(&file, sentinel_settings(master.port)).unwrap();
+        let arguments = [path(&file), "--sentinel"];
+        let sentinel = RedisServer::start_in(directory, free_port(), &arguments).await;
+        let watched = sentinel.client().await;
+        eventually("the Sentinel to know the replica", async || {
+            let info: String = watched.ask(&["INFO", "sentinel"]).await;
+            info.contains("slaves=1")
+        })
+        .await;
+        Self {
+            master,
+            replica,
+            sentinel,
+        }
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis+sentinel://127.0.0.1:{}/sessions", self.sentinel.port)
+    }
+
+    pub fn store(&self) -> RedisStore {
+        store(&self.url())
+    }
+}
+
+fn sentinel_settings(master: u16) -> String {
+    format!(
+        "sentinel monitor sessions 127.0.0.1 {master} 1\n\
+         sentinel down-after-milliseconds sessions 500\n\
+         sentinel failover-timeout sessions 2000\n"
+    )
+}
+
+pub fn path(path: &Path) -> &str {
+    path.to_str().expect("a path of UTF-8")
+}
+
+/// Waits until something is so.
+pub async fn eventually(what: &str, is_so: impl AsyncFn() -> bool) {
+    let start = Instant::now();
+    while !is_so().await {
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
