@@ -6,7 +6,7 @@
 //! | Variable | Meaning | Default |
 //! |---|---|---|
 //! | `LISTEN` | address and port | `127.0.0.1:3000` |
-//! | `STORE` | where sessions are kept: `memory` | `memory` |
+//! | `STORE` | where sessions are kept: `memory`, or `redis://…`, `rediss://…`, `redis+sentinel://…`, `redis+cluster://…` as `RedisStore` has it | `memory` |
 //! | `WX_APPID`, `WX_SECRET` | the app at the real WeChat | the fake WeChat |
 //! | `WX_API_BASE` | another WeChat than the real one | `https://api.weixin.qq.com` |
 //! | `IDLE_SECONDS` | how long a session may go unused | `7200` |

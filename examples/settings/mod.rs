@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tower_wx_session::response::Preset;
-use tower_wx_session::store::{AnyStore, MemoryStore};
+use tower_wx_session::store::{AnyStore, MemoryStore, RedisStore};
 use tower_wx_session::wechat::WeChat;
 use tracing_subscriber::EnvFilter;
 
@@ -48,7 +48,11 @@ impl Settings {
 fn store() -> Result<AnyStore, String> {
     match variable("STORE")?.as_deref() {
         None | Some("memory") => Ok(AnyStore::new(MemoryStore::new())),
-        Some(other) => Err(format!("STORE: expected memory, not {other:?}")),
+        // What it is stays out of the error: it may hold a password.
+        Some(url) => match RedisStore::builder(url).build() {
+            Ok(store) => Ok(AnyStore::new(store)),
+            Err(error) => Err(format!("STORE: neither memory nor the URL of a Redis: {error}")),
+        },
     }
 }
 
