@@ -37,8 +37,8 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 use tonic_web::GrpcWebLayer;
-use tower_wx_session::login::Login;
-use tower_wx_session::store::AnyStore;
+use tower_wx_session::login::{Credentials, Login};
+use tower_wx_session::store::{AnyStore, RevokeReason};
 use tower_wx_session::wechat::WeChat;
 use tower_wx_session::{Rejection, Session, SessionLayer, Sessions};
 
@@ -46,11 +46,13 @@ mod settings;
 
 use settings::{Platform, Settings, stop};
 
-/// What can be called without a session, as the beginning of a path.
+/// The method that can be called without a session,
+const LOGIN: &str = "/account.v1.Account/Login";
+/// and the services.
 const OPEN: [&str; 3] = [
-    "/account.v1.Account/Login",
     "/grpc.health.v1.Health/",
-    "/grpc.reflection.",
+    "/grpc.reflection.v1.ServerReflection/",
+    "/grpc.reflection.v1alpha.ServerReflection/",
 ];
 
 /// Pause between two signs of life of a stream.
@@ -77,7 +79,7 @@ async fn run() -> Result<(), String> {
 
     let layer = SessionLayer::new(sessions.clone())
         .with_rejection_response(settings.refusal)
-        .with_unchecked(|_, uri| OPEN.iter().any(|open| uri.path().starts_with(open)));
+        .with_unchecked(|_, uri| is_open(uri.path()));
     let accounts = Accounts {
         login: Login::new(sessions.clone(), platform.wechat.clone()),
         sessions: sessions.clone(),
@@ -122,7 +124,13 @@ struct Accounts {
 #[tonic::async_trait]
 impl Account for Accounts {
     async fn login(&self, request: Request<LoginRequest>) -> Result<Response<LoginReply>, Status> {
-        let issued = self.login.log_in(request.into_inner().code).await;
+        let token = bearer(&request).map(str::to_owned);
+        let mut credentials = Credentials::new(request.into_inner().code);
+        if let Some(token) = token {
+            // The session that the client still has is retired.
+            credentials = credentials.presenting(&token);
+        }
+        let issued = self.login.log_in(credentials).await;
         let issued = issued.map_err(|rejection| status(&rejection))?;
         Ok(Response::new(LoginReply {
             token: issued.token().expose().to_owned(),
@@ -133,6 +141,15 @@ impl Account for Accounts {
     async fn who_am_i(&self, request: Request<Empty>) -> Result<Response<WhoAmIReply>, Status> {
         let session = session_of(&request)?;
         Ok(Response::new(about(&session)))
+    }
+
+    async fn logout(&self, request: Request<Empty>) -> Result<Response<Empty>, Status> {
+        let session = session_of(&request)?;
+        let reason = RevokeReason::LoggedOut;
+        // Where the store is down it is pending, and holds on this node already.
+        let revoked = self.sessions.revoke(&session, reason).await;
+        revoked.map_err(|rejection| status(&rejection))?;
+        Ok(Response::new(Empty {}))
     }
 
     type WatchStream = ReceiverStream<Result<WhoAmIReply, Status>>;
@@ -173,6 +190,16 @@ async fn show_life(sender: &mpsc::Sender<Result<WhoAmIReply, Status>>, reply: Wh
             return;
         }
     }
+}
+
+fn is_open(path: &str) -> bool {
+    path == LOGIN || OPEN.iter().any(|service| path.starts_with(service))
+}
+
+/// The token that a request carries although it needs none.
+fn bearer<T>(request: &Request<T>) -> Option<&str> {
+    let value = request.metadata().get("authorization")?.to_str().ok()?;
+    value.strip_prefix("Bearer ")
 }
 
 /// The session that the layer has put there.

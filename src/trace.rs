@@ -94,6 +94,14 @@ pub(crate) fn provider_failed(error: &(dyn Error + 'static)) {
     event!(error, error = %Chain(error), "login provider failed");
 }
 
+pub(crate) fn provider_unavailable(error: &(dyn Error + 'static), is_first: bool) {
+    first!(is_first, error = %Chain(error), "login provider failed");
+}
+
+pub(crate) fn provider_is_back(outage: Over) {
+    event!(info, failures = %outage.failures, seconds = %outage.lasted.as_secs_f64(), "login provider is back");
+}
+
 pub(crate) fn on_login_failed(error: &(dyn Error + 'static)) {
     event!(error, error = %Chain(error), "on_login failed");
 }

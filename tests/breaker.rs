@@ -9,15 +9,16 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use support::nodes::{alice, log_in, node, refusal, settle, store_on_a_clock};
+use support::nodes::{alice, log_in, node, node_with, refusal, settle, store_on_a_clock};
 use support::{HookedStore, Op, down, switchable};
 use tokio::time::{Instant, sleep};
-use tower_wx_session::RejectionKind::StoreUnavailable;
-use tower_wx_session::Sessions;
+use tower_wx_session::RejectionKind::{SessionKickedOut, StoreUnavailable};
 use tower_wx_session::store::{MemoryStore, Revoke, RevokeReason, SessionStore};
+use tower_wx_session::test_util::{Chaos, ChaosStore, ManualClock};
+use tower_wx_session::{Identity, Sessions};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DEADLINE: Duration = Duration::from_millis(250);
@@ -139,8 +140,9 @@ async fn a_store_that_takes_no_writes_still_serves_checks() {
 /// Has the node lose its link: more events than the link holds, while it cannot take them in.
 async fn cut_link(store: &MemoryStore, sessions: &Sessions<HookedStore>) {
     let mut ids = Vec::new();
+    let bob = Identity::new("appid", "bob");
     for _ in 0..1100 {
-        ids.push(sessions.issue(alice()).await.unwrap().session().id());
+        ids.push(sessions.issue(bob.clone()).await.unwrap().session().id());
     }
     settle().await;
     for id in ids {
@@ -163,4 +165,141 @@ async fn revocations_of_the_last_ten_minutes_are_repeated_over_a_new_link() {
     cut_link(&store.inner, &sessions).await;
     sleep(3 * SECOND).await;
     assert_eq!(store.calls(Op::Revoke), calls + 1);
+}
+
+/// Fails so many of the next operations of one kind.
+fn failing(store: HookedStore, failing: Op) -> (HookedStore, Arc<AtomicUsize>) {
+    let left = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&left);
+    let store = store.before(move |op| {
+        let count_down = |left: usize| left.checked_sub(1);
+        let fails = op == failing
+            && (count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count_down)).is_ok();
+        async move { if fails { Err(down()) } else { Ok(()) } }
+    });
+    (store, left)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_after_a_revocation_survives_its_repetition() {
+    let (clock, store) = store_on_a_clock();
+    let (admin, sessions) = (node(&store, &clock), node(&store, &clock));
+    for revoking in [&sessions, &admin] {
+        log_in(&sessions).await;
+        settle().await;
+        revoking.revoke_user(&alice()).await.unwrap();
+        let new = log_in(&sessions).await;
+        clock.advance(60 * SECOND);
+        assert_eq!(refusal(&sessions, &new).await, None);
+        cut_link(&store.inner, &sessions).await;
+        sleep(3 * SECOND).await;
+        assert_eq!(refusal(&sessions, &new).await, None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repetition_spares_what_took_the_place_of_the_session_that_stays() {
+    let (clock, store) = store_on_a_clock();
+    let sessions = node_with(&store, &clock, |builder| builder.idle_timeout(60 * SECOND));
+    let first = sessions.issue(alice()).await.unwrap();
+    sessions.revoke_others(first.session()).await.unwrap();
+    let kept = sessions.rotate(first.session().id()).await.unwrap();
+    for _ in 0..10 {
+        clock.advance(30 * SECOND);
+        assert_eq!(refusal(&sessions, kept.token().expose()).await, None);
+        settle().await;
+    }
+    cut_link(&store.inner, &sessions).await;
+    sleep(3 * SECOND).await;
+    assert_eq!(refusal(&sessions, kept.token().expose()).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_revocation_holds_again() {
+    let clock = ManualClock::new();
+    let chaos = Chaos::seeded(1);
+    let store = ChaosStore::new(MemoryStore::with_clock(clock.clone()), chaos.clone());
+    let [here, there] = [node(&store, &clock), node(&store, &clock)];
+    let issued = here.issue(alice()).await.unwrap();
+    let token = issued.token().expose();
+    settle().await;
+    chaos.lose_writes();
+    here.kick_out(issued.session()).await.unwrap();
+    assert_eq!(refusal(&there, token).await, None, "it was lost");
+    chaos.cut_links();
+    settle().await;
+    chaos.calm();
+    sleep(3 * SECOND).await;
+    assert_eq!(refusal(&there, token).await, Some(SessionKickedOut));
+}
+
+#[tokio::test(start_paused = true)]
+async fn writes_that_hang_hold_up_no_check() {
+    let (clock, store) = store_on_a_clock();
+    let hangs = Arc::new(AtomicBool::new(false));
+    let switch = Arc::clone(&hangs);
+    let store = store.before(move |op| {
+        let hangs = switch.load(Ordering::SeqCst) && op == Op::Touch;
+        async move {
+            if hangs {
+                std::future::pending::<()>().await;
+            }
+            Ok(())
+        }
+    });
+    let sessions = node(&store, &clock);
+    let tokens = unseen(&sessions, 10).await;
+    hangs.store(true, Ordering::SeqCst);
+    for token in &tokens {
+        assert_eq!(refusal(&sessions, token).await, None);
+    }
+    clock.advance(61 * SECOND);
+    let asked = Instant::now();
+    for token in &tokens {
+        assert_eq!(refusal(&sessions, token).await, None);
+    }
+    assert_eq!(asked.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_failure_is_one_however_many_share_it() {
+    let (clock, store) = store_on_a_clock();
+    let (store, failures) = failing(store, Op::TagKeys);
+    let token = log_in(&node(&store, &clock)).await;
+    let sessions = node(&store, &clock);
+    let id = sessions.list(&alice()).await.unwrap()[0].id();
+    failures.store(1, Ordering::SeqCst);
+    for _ in 0..5 {
+        assert_eq!(refusal(&sessions, &token).await, Some(StoreUnavailable));
+    }
+    sessions.check_again(id).await.unwrap();
+}
+
+#[test]
+fn a_prober_whose_runtime_nobody_drives_is_replaced() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().start_paused(true).build().unwrap()
+    };
+    let (clock, store) = store_on_a_clock();
+    let (store, is_down) = switchable(store);
+    let idle = runtime();
+    let (sessions, tokens) = idle.block_on(async {
+        let tokens = unseen(&node(&store, &clock), 6).await;
+        let sessions = node(&store, &clock);
+        log_in(&sessions).await;
+        is_down.store(true, Ordering::SeqCst);
+        for token in &tokens {
+            assert_eq!(refusal(&sessions, token).await, Some(StoreUnavailable));
+        }
+        (sessions, tokens)
+    });
+    is_down.store(false, Ordering::SeqCst);
+    runtime().block_on(async {
+        for _ in 0..4 {
+            refusal(&sessions, &tokens[0]).await;
+            sleep(SECOND).await;
+        }
+        assert_eq!(refusal(&sessions, &tokens[0]).await, None);
+    });
 }

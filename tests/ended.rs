@@ -8,11 +8,12 @@
 
 mod support;
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use support::nodes::{alice, log_in, node, node_with, refusal, settle, store_on_a_clock};
-use support::{HookedStore, Op, switchable};
+use support::{HookedStore, Op, down, switchable};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tower_wx_session::store::{Revoke, RevokeReason, SessionStore};
@@ -140,8 +141,27 @@ async fn an_outage_ends_nothing_and_a_pending_revocation_does() {
     tokio::time::sleep(60 * SECOND).await;
     assert_waits(&waiting_idle);
     is_down.store(false, Ordering::SeqCst);
+    tokio::time::sleep(5 * SECOND).await;
+    assert_waits(&waiting_idle);
     clock.advance(5 * SECOND);
     assert_eq!(told(waiting_idle).await, RejectionKind::SessionIdleExpired);
+}
+
+/// More than a link holds.
+async fn more_sessions(sessions: &Sessions<HookedStore>) -> Vec<SessionId> {
+    let mut ids = Vec::new();
+    for _ in 0..1100 {
+        ids.push(sessions.issue(alice()).await.unwrap().session().id());
+    }
+    ids
+}
+
+/// Revokes on another node, while this thread does not let the node take anything in.
+async fn revoke_unheard(store: &HookedStore, ids: impl Iterator<Item = SessionId>) {
+    for id in ids {
+        let revoke = Revoke::new(id, RevokeReason::LoggedOut);
+        store.inner.revoke(revoke).await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,17 +169,55 @@ async fn a_revocation_that_the_link_lost_is_found_when_it_is_back() {
     let (clock, store) = store_on_a_clock();
     let sessions = node(&store, &clock);
     let id = id_of(&sessions, &log_in(&sessions).await).await;
-    let mut others = Vec::new();
-    for _ in 0..1100 {
-        others.push(sessions.issue(alice()).await.unwrap().session().id());
-    }
+    let others = more_sessions(&sessions).await;
     let waiting = wait_for(&sessions, id).await;
-    // More than the link holds, and this thread does not let the node take anything in.
-    for id in others.into_iter().chain([id]) {
+    revoke_unheard(&store, others.into_iter().chain([id])).await;
+    assert_eq!(told(waiting).await, RejectionKind::SessionRevoked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_found_even_if_the_first_look_at_the_store_fails() {
+    let (clock, store) = store_on_a_clock();
+    let failures = Arc::new(AtomicUsize::new(0));
+    let left = Arc::clone(&failures);
+    let store = store.before(move |op| {
+        let count_down = |left: usize| left.checked_sub(1);
+        let fails = op == Op::Load
+            && (left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count_down)).is_ok();
+        async move { if fails { Err(down()) } else { Ok(()) } }
+    });
+    let sessions = node(&store, &clock);
+    let id = id_of(&sessions, &log_in(&sessions).await).await;
+    let others = more_sessions(&sessions).await;
+    let waiting = wait_for(&sessions, id).await;
+    failures.store(1, Ordering::SeqCst);
+    revoke_unheard(&store, others.into_iter().chain([id])).await;
+    assert_eq!(told(waiting).await, RejectionKind::SessionRevoked);
+    assert_eq!(failures.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_link_that_ends_with_its_runtime_is_replaced() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().start_paused(true).build().unwrap()
+    };
+    let (clock, store) = store_on_a_clock();
+    let first = runtime();
+    let (sessions, id) = first.block_on(async {
+        let sessions = node(&store, &clock);
+        let id = id_of(&sessions, &log_in(&sessions).await).await;
+        settle().await;
+        (sessions, id)
+    });
+    runtime().block_on(async {
+        let waiting = wait_for(&sessions, id).await;
+        first.shutdown_background();
+        tokio::time::sleep(5 * SECOND).await;
         let revoke = Revoke::new(id, RevokeReason::LoggedOut);
         store.inner.revoke(revoke).await.unwrap();
-    }
-    assert_eq!(told(waiting).await, RejectionKind::SessionRevoked);
+        assert_eq!(told(waiting).await, RejectionKind::SessionRevoked);
+    });
 }
 
 #[tokio::test(start_paused = true)]

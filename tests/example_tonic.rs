@@ -158,6 +158,29 @@ async fn a_stream_shows_life_until_the_session_is_over() {
 }
 
 #[tokio::test]
+async fn a_logout_ends_the_session_and_its_streams() {
+    let server = Program::start("tonic", &[]);
+    let mut client = client_of(&server).await;
+    let headers = log_in(&mut client, "alice:1").await.unwrap();
+    let mut stream = client
+        .watch(request(Empty {}, &headers))
+        .await
+        .unwrap()
+        .into_inner();
+    stream.message().await.unwrap().unwrap();
+    client.logout(request(Empty {}, &headers)).await.unwrap();
+    let over = loop {
+        match stream.message().await {
+            Ok(message) => message.expect("ends with a status"),
+            Err(status) => break status,
+        };
+    };
+    assert_refused(&over, golden(LAYER, "logged out"), "the end of a stream");
+    let refused = who_am_i(&mut client, &headers).await.unwrap_err();
+    assert_refused(&refused, golden(LAYER, "logged out"), "afterwards");
+}
+
+#[tokio::test]
 async fn health_and_reflection_need_no_session() {
     let server = Program::start("tonic", &[]);
     let mut health = HealthClient::new(connect(&server).await);

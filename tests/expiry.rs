@@ -7,7 +7,7 @@ mod support;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use support::nodes::{log_in, node, node_with, refusal, settle, store_on_a_clock};
+use support::nodes::{alice, log_in, node, node_with, refusal, settle, store_on_a_clock};
 use support::{Op, switchable};
 use tower_wx_session::Identity;
 use tower_wx_session::RejectionKind::{
@@ -162,6 +162,7 @@ async fn an_idle_session_is_not_refused_without_the_store_s_word() {
     let sessions = node(&store, &clock);
     let token = log_in(&sessions).await;
     clock.advance(IDLE + MS);
+    sessions.list(&alice()).await.unwrap();
     is_down.store(true, Ordering::SeqCst);
     assert_eq!(refusal(&sessions, &token).await, Some(StoreUnavailable));
     is_down.store(false, Ordering::SeqCst);
@@ -194,6 +195,26 @@ async fn a_session_in_use_during_an_outage_is_not_found_idle_after_it() {
     assert_eq!(refusal(&there, &unused).await, Some(StoreUnavailable));
     clock.advance(MS);
     assert_eq!(refusal(&there, &unused).await, Some(SessionIdleExpired));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_straggling_failure_takes_nobody_s_time_for_late_uses() {
+    let (clock, store) = store_on_a_clock();
+    let (store, is_down) = switchable(store);
+    let [here, there] = [node(&store, &clock), node(&store, &clock)];
+    let [idle, first, second] = [
+        log_in(&here).await,
+        log_in(&here).await,
+        log_in(&here).await,
+    ];
+    clock.advance(IDLE - SECOND);
+    for (token, down) in [(&first, true), (&first, false), (&second, true)] {
+        is_down.store(down, Ordering::SeqCst);
+        refusal(&there, token).await;
+        clock.advance(SECOND);
+    }
+    is_down.store(false, Ordering::SeqCst);
+    assert_eq!(refusal(&there, &idle).await, Some(StoreUnavailable));
 }
 
 #[tokio::test]

@@ -51,7 +51,9 @@ fn store() -> Result<AnyStore, String> {
         // What it is stays out of the error: it may hold a password.
         Some(url) => match RedisStore::builder(url).build() {
             Ok(store) => Ok(AnyStore::new(store)),
-            Err(error) => Err(format!("STORE: neither memory nor the URL of a Redis: {error}")),
+            Err(error) => Err(format!(
+                "STORE: neither memory nor the URL of a Redis: {error}"
+            )),
         },
     }
 }

@@ -222,6 +222,7 @@ impl Cache {
 
     pub(crate) fn link_went_down(&self) {
         self.link.went_down();
+        self.waiters.relinked();
     }
 
     /// Notes a sign of life of the link.

@@ -28,6 +28,13 @@ struct Bell {
     waiters: usize,
 }
 
+impl Bell {
+    /// To be rung without the lock: whoever is woken may leave at once.
+    fn handle(&self) -> Arc<Notify> {
+        Arc::clone(&self.notify)
+    }
+}
+
 /// One who waits, until it is dropped.
 pub(crate) struct Waiter {
     all: Arc<Waiters>,
@@ -69,21 +76,21 @@ impl Waiters {
 
     /// Something happened to this session.
     pub(super) fn wake(&self, id: SessionId) {
-        if let Some(bell) = self.shard(id.bucket()).get(&id) {
-            bell.notify.notify_waiters();
-        }
+        let bell = self.shard(id.bucket()).get(&id).map(Bell::handle);
+        bell.iter().for_each(|bell| bell.notify_waiters());
     }
 
     /// Something happened to the sessions of a user in this bucket.
     pub(super) fn wake_bucket(&self, bucket: [u8; 2]) {
         let shard = self.shard(bucket);
         let sessions = shard.range(first_of(bucket)..);
-        sessions
-            .take_while(|(id, _)| id.bucket() == bucket)
-            .for_each(|(_, bell)| bell.notify.notify_waiters());
+        let sessions = sessions.take_while(|(id, _)| id.bucket() == bucket);
+        let bells: Vec<_> = sessions.map(|(_, bell)| bell.handle()).collect();
+        drop(shard);
+        bells.iter().for_each(|bell| bell.notify_waiters());
     }
 
-    /// The link is new: what happened while there was none is not known.
+    /// The link is gone or new: what happens while there is none is not known.
     pub(super) fn relinked(&self) {
         self.relinked.notify_waiters();
     }
@@ -107,7 +114,7 @@ impl Waiter {
         self.notify.notified()
     }
 
-    /// Ends when the link has become a new one since this was called.
+    /// Ends when the link was lost or replaced since this was called.
     pub(crate) fn relinked(&self) -> Notified<'_> {
         self.all.relinked.notified()
     }

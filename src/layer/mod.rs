@@ -22,6 +22,10 @@
 //! A layer or proxy outside of this one has seen the request with its token. Keep `Authorization`
 //! and `X-WX-Skey` out of its logs, and the query too if a [`TokenSource::query`] is in use.
 //!
+//! A refusal does not wait for the body of the request. Over HTTP/1.1 a server such as hyper then
+//! closes the connection, and a client that is still sending may see that instead of the refusal;
+//! a proxy in front, or HTTP/2, avoids it.
+//!
 //! # Example
 //!
 //! ```

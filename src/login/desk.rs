@@ -9,10 +9,11 @@ use tokio::time::{Instant, timeout};
 
 use super::attempts::{Attempted, Attempts, CodeDigest};
 use super::credentials::Credentials;
-use super::on_login::{Hook, Refusal};
+use super::on_login::Hook;
 use super::provider::{
     ExchangeError, ExchangeErrorKind, Exchanged, IdentityProvider, LoginRequest,
 };
+use super::report::{ProviderLog, report_refusal};
 use crate::response::{Preset, ResponseForRejection};
 use crate::sessions::{Issued, NewSession, SessionKeyError};
 use crate::store::SessionStore;
@@ -34,6 +35,7 @@ pub(super) struct Desk<S, P> {
     pub(super) deadline: Duration,
     attempts: Arc<Attempts>,
     exchanges: Arc<Semaphore>,
+    log: Arc<ProviderLog>,
 }
 
 impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
@@ -47,6 +49,7 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
             deadline: DEADLINE,
             attempts: Arc::new(Attempts::new()),
             exchanges: Arc::new(Semaphore::new(EXCHANGES)),
+            log: Arc::default(),
         }
     }
 
@@ -153,10 +156,8 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
             return Err(RejectionKind::CodeRejected.into());
         }
         let exchanged = self.provider.exchange(request).await;
-        exchanged.map_err(|error| {
-            report(&error);
-            Rejection::from(error)
-        })
+        self.log.note(&exchanged);
+        exchanged.map_err(Rejection::from)
     }
 
     async fn issue(
@@ -218,21 +219,6 @@ fn too_late(elapsed: Elapsed) -> Rejection {
     Rejection::from(RejectionKind::ProviderUnavailable).caused_by(elapsed)
 }
 
-/// Tells the operator, unless it is about one user only.
-fn report(error: &ExchangeError) {
-    use ExchangeErrorKind::{CodeRejected, UserBlocked};
-    if !matches!(error.kind(), CodeRejected | UserBlocked) {
-        trace::provider_failed(error);
-    }
-}
-
-/// A user that the application blocks is the application's business.
-fn report_refusal(refusal: &Refusal) {
-    if !refusal.is_blocked() {
-        trace::on_login_failed(refusal);
-    }
-}
-
 impl From<ExchangeError> for Rejection {
     fn from(error: ExchangeError) -> Self {
         let rejection = Self::from(error.kind().rejection());
@@ -255,6 +241,7 @@ impl<S, P> Clone for Desk<S, P> {
             deadline: self.deadline,
             attempts: Arc::clone(&self.attempts),
             exchanges: Arc::clone(&self.exchanges),
+            log: Arc::clone(&self.log),
         }
     }
 }

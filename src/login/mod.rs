@@ -80,6 +80,7 @@ mod desk;
 mod form;
 mod on_login;
 mod provider;
+mod report;
 mod service;
 
 pub use self::credentials::Credentials;

@@ -42,8 +42,9 @@ impl GrpcStatus {
         }
     }
 
-    /// The status code: 16 `UNAUTHENTICATED` wherever the client should log in, otherwise the one
-    /// that stands for the HTTP status.
+    /// The status code. The layer answers 16 `UNAUTHENTICATED` wherever the client should log in,
+    /// 14 `UNAVAILABLE` where the store cannot tell, 3 `INVALID_ARGUMENT` for several tokens. Of a
+    /// login also 8 `RESOURCE_EXHAUSTED` (429), 7 `PERMISSION_DENIED` (403), 13 `INTERNAL` (500).
     #[must_use]
     pub const fn code(&self) -> i32 {
         self.kind.grpc_code()

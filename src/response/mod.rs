@@ -26,7 +26,7 @@
 //! ```
 
 //! gRPC clients do not look at bodies. A request with `content-type: application/grpc*`, grpc-web
-//! among them, gets a trailers-only answer whatever else is configured: `grpc-status` 16, 14 or 3,
+//! among them, gets a trailers-only answer whatever else is configured: `grpc-status`,
 //! `grpc-message` and, for clients that act on it, `grpc-status-details-bin`; see [`GrpcStatus`].
 
 use bytes::Bytes;

@@ -30,6 +30,8 @@ pub(super) struct Background {
     follower: Task,
     /// Tries a store that is down.
     pub(super) prober: Task,
+    /// Repeats revocations.
+    pub(super) reasserter: Task,
     touches: Arc<Semaphore>,
     revocations: Arc<Semaphore>,
     pending_revocations: u32,
@@ -49,6 +51,7 @@ impl Background {
         Self {
             follower: Task::default(),
             prober: Task::default(),
+            reasserter: Task::default(),
             touches: Arc::new(Semaphore::new(TOUCHES as usize)),
             revocations: Arc::new(Semaphore::new(pending_revocations as usize)),
             pending_revocations,
@@ -120,7 +123,7 @@ impl<S: SessionStore> Node<S> {
         let permit = Arc::clone(&self.background.touches).try_acquire_owned();
         if let (Ok(runtime), Ok(permit)) = (Handle::try_current(), permit) {
             let node = Arc::downgrade(self);
-            runtime.spawn(tell(node, session.clone(), touch, permit));
+            runtime.spawn(tell_of_use(node, session.clone(), touch, permit));
         } else {
             session.forget_touch();
         }
@@ -135,9 +138,10 @@ impl<S: SessionStore> Node<S> {
     }
 
     async fn subscribe(self: &Arc<Self>) -> Result<Feed, StoreError> {
-        let feed = self.within_deadline(self.store.subscribe()).await?;
+        let feed = self.tell(self.store.subscribe()).await?;
         let store_now = self.within_deadline(self.store.now()).await?;
         self.clock.follow(store_now);
+        self.has_store_clock.set(()).ok();
         (self.cache).link_came_up(self.clock.uptime(), feed.has_heartbeat());
         self.reassert_revocations();
         meter::link(true);
@@ -154,7 +158,7 @@ impl<S: SessionStore> Node<S> {
 }
 
 /// Tells the store of a use, and of later ones that are owed by then.
-async fn tell<S: SessionStore>(
+async fn tell_of_use<S: SessionStore>(
     node: Weak<Node<S>>,
     session: Session,
     mut touch: Touch,
@@ -163,7 +167,7 @@ async fn tell<S: SessionStore>(
     let unless_told = Untold(&session);
     while let Some(node) = node.upgrade() {
         let turn = node.background.touch_turns.acquire().await;
-        let told = node.within_deadline(node.store.touch(touch)).await;
+        let told = node.tell(node.store.touch(touch)).await;
         drop(turn);
         if told.is_err_and(|error| error.kind() == StoreErrorKind::Unavailable) {
             drop(node);

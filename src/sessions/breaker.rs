@@ -2,6 +2,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::node::Node;
@@ -16,7 +17,9 @@ const IN_ALL: u32 = 10;
 const REMEMBERED: u32 = 20;
 /// Between two probes at an open breaker, evenly spread so that the nodes of a fleet take turns.
 const PROBE_AFTER: Duration = Duration::from_millis(200);
-const PROBE_SPREAD: Duration = Duration::from_millis(800);
+const PROBE_SPREAD: Duration = Duration::from_millis(400);
+/// After this long without a probe the next request has another task see to it.
+const PROBE_OVERDUE: Duration = Duration::from_secs(3);
 /// For how long after an outage uses from within it may still be on their way to the store.
 const LATE_TOUCHES: Duration = Duration::from_secs(5);
 
@@ -27,14 +30,18 @@ pub(super) struct Breaker {
     answers: Mutex<Answers>,
     /// What operators were told.
     log: Mutex<OutageLog>,
+    /// Rung when it closes.
+    closed: Notify,
 }
 
 /// The store's last answers.
 #[derive(Default)]
 struct Answers {
-    /// One bit each, the newest is the lowest; set where the store failed.
+    /// One bit for each answer to a question, the newest is the lowest; set where it failed.
     failures: u32,
+    last_success: Timestamp,
     outage: Option<Outage>,
+    last_probe: Option<Instant>,
 }
 
 /// The last time span in which the store could not tell, on the fleet's clock.
@@ -50,25 +57,44 @@ impl Breaker {
         self.is_open.load(Ordering::Acquire)
     }
 
-    /// Notes that the store has answered; an open breaker is closed by a probe only.
-    pub(super) fn answered(&self, now: Timestamp) {
+    /// Notes what a question came to; `true` if that opens the breaker. A probe alone closes it.
+    fn asked(&self, has_failed: bool, now: Timestamp) -> bool {
+        let mut answers = self.answers();
+        if self.is_open() {
+            return false;
+        }
+        answers.note(has_failed, now);
+        answers.failures = answers.failures << 1 | u32::from(has_failed);
+        let opens = answers.are_too_bad();
+        self.is_open.store(opens, Ordering::Release);
+        opens
+    }
+
+    /// Notes what an order came to. A store that can only be read still serves checks, so this
+    /// opens nothing; but uses do not reach it.
+    fn told(&self, has_failed: bool, now: Timestamp) {
         if !self.is_open() {
-            self.answers().answered(now);
+            self.answers().note(has_failed, now);
         }
     }
 
-    /// Notes that the store has failed; `true` if that opens the breaker.
-    pub(super) fn failed(&self, now: Timestamp) -> bool {
-        let mut answers = self.answers();
-        answers.failed(now);
-        answers.are_too_bad() && !self.is_open.swap(true, Ordering::AcqRel)
-    }
-
-    pub(super) fn close(&self, now: Timestamp) {
+    fn close(&self, now: Timestamp) {
         let mut answers = self.answers();
         answers.failures = 0;
-        answers.answered(now);
+        answers.note(false, now);
         self.is_open.store(false, Ordering::Release);
+        self.closed.notify_waiters();
+    }
+
+    /// Ends when the breaker closes.
+    pub(super) async fn closed(&self) {
+        self.closed.notified().await;
+    }
+
+    /// Whether nobody has tried the store for longer than a task that runs takes.
+    fn is_probe_overdue(&self) -> bool {
+        let last_probe = self.answers().last_probe;
+        last_probe.is_some_and(|at| at.elapsed() > PROBE_OVERDUE)
     }
 
     /// Whether a session that the store takes for idle since `idle_at` may have been used in an
@@ -104,20 +130,25 @@ impl Breaker {
 }
 
 impl Answers {
-    fn answered(&mut self, now: Timestamp) {
-        self.failures <<= 1;
-        if let Some(outage) = &mut self.outage {
-            outage.until.get_or_insert(now);
+    fn note(&mut self, has_failed: bool, now: Timestamp) {
+        match &mut self.outage {
+            Some(outage) if !has_failed => {
+                outage.until.get_or_insert(now);
+            }
+            // A straggler: touches that wait for the end of the outage still do.
+            Some(outage) if outage.until.is_none_or(|end| now < end.after(LATE_TOUCHES)) => {
+                outage.until = None;
+            }
+            _ if has_failed => {
+                self.outage = Some(Outage {
+                    from: self.last_success,
+                    until: None,
+                });
+            }
+            _ => {}
         }
-    }
-
-    fn failed(&mut self, now: Timestamp) {
-        self.failures = self.failures << 1 | 1;
-        if self.outage.is_none_or(|outage| outage.until.is_some()) {
-            self.outage = Some(Outage {
-                from: now,
-                until: None,
-            });
+        if !has_failed {
+            self.last_success = now;
         }
     }
 
@@ -138,28 +169,38 @@ impl<S: SessionStore> Node<S> {
     }
 
     /// Notes what a question to the store came to.
-    pub(super) fn note_answer<T>(self: &Arc<Self>, answer: &Result<T, StoreError>) {
-        let now = self.clock.now();
+    pub(super) fn note_question<T>(self: &Arc<Self>, answer: &Result<T, StoreError>) {
         self.breaker.report(answer);
-        let has_failed = |error: &StoreError| error.kind() == StoreErrorKind::Unavailable;
-        if !answer.as_ref().is_err_and(has_failed) {
-            self.breaker.answered(now);
-        } else if self.breaker.failed(now) {
+        if self.breaker.asked(has_failed(answer), self.clock.now()) {
             trace::breaker_opened();
             meter::breaker(true);
             self.probe();
         }
     }
 
+    /// Notes what an order to the store came to.
+    pub(super) fn note_order<T>(&self, answer: &Result<T, StoreError>) {
+        self.breaker.report(answer);
+        self.breaker.told(has_failed(answer), self.clock.now());
+    }
+
     /// Tries the store until it answers, unless somebody does.
     fn probe(self: &Arc<Self>) {
         let node = Arc::downgrade(self);
-        self.background.prober.start(|| probe(node));
+        let prober = &self.background.prober;
+        // Its runtime may be one that nobody drives any more.
+        if self.breaker.is_probe_overdue() {
+            prober.restart(|| probe(node));
+        } else {
+            prober.start(|| probe(node));
+        }
     }
 }
 
 async fn probe<S: SessionStore>(node: Weak<Node<S>>) {
-    loop {
+    while let Some(alive) = node.upgrade() {
+        alive.breaker.answers().last_probe = Some(Instant::now());
+        drop(alive);
         sleep(pause()).await;
         let Some(node) = node.upgrade() else {
             return;
@@ -167,10 +208,15 @@ async fn probe<S: SessionStore>(node: Weak<Node<S>>) {
         let answer = timeout(node.config.store_deadline, node.store.now()).await;
         if let Ok(Ok(_)) = answer {
             node.breaker.close(node.clock.now());
-            meter::breaker(false);
+            meter::breaker(node.breaker.is_open());
             return trace::breaker_closed();
         }
     }
+}
+
+fn has_failed<T>(answer: &Result<T, StoreError>) -> bool {
+    let error = answer.as_ref().err();
+    error.is_some_and(|error| error.kind() == StoreErrorKind::Unavailable)
 }
 
 fn pause() -> Duration {
@@ -194,10 +240,7 @@ mod tests {
         let mut opened = false;
         for answer in answers.chars() {
             assert!(!opened, "opened before the last of {answers}");
-            match answer {
-                'x' => opened = breaker.failed(at(0)),
-                _ => breaker.answered(at(0)),
-            }
+            opened = breaker.asked(answer == 'x', at(0));
         }
         assert_eq!(breaker.is_open(), opened);
         opened
@@ -219,30 +262,57 @@ mod tests {
     #[test]
     fn only_a_probe_closes_it_and_all_is_forgotten() {
         let breaker = Breaker::default();
-        while !breaker.failed(at(0)) {}
-        assert!(!breaker.failed(at(0)), "it opens once");
-        breaker.answered(at(0));
+        while !breaker.asked(true, at(0)) {}
+        assert!(!breaker.asked(true, at(0)), "it opens once");
+        breaker.asked(false, at(0));
         assert!(breaker.is_open());
         breaker.close(at(0));
         for _ in 1..IN_A_ROW {
-            assert!(!breaker.failed(at(0)));
+            assert!(!breaker.asked(true, at(0)));
         }
     }
 
     #[test]
-    fn who_got_idle_in_an_outage_is_given_five_seconds_after_it() {
+    fn orders_that_fail_open_nothing() {
         let breaker = Breaker::default();
-        assert!(!breaker.may_be_touched(at(100), at(100)));
-        breaker.failed(at(100));
-        breaker.failed(at(110));
-        assert!(breaker.may_be_touched(at(100), at(200)));
-        breaker.answered(at(200));
-        breaker.answered(at(202));
-        assert!(!breaker.may_be_touched(at(99), at(204)), "idle before it");
-        assert!(breaker.may_be_touched(at(100), at(204)));
-        assert!(
-            !breaker.may_be_touched(at(100), at(205)),
-            "that was long enough"
-        );
+        for _ in 0..100 {
+            breaker.told(true, at(0));
+        }
+        assert!(!breaker.is_open());
+    }
+
+    #[test]
+    fn who_got_idle_since_the_last_success_is_given_five_seconds_after_the_outage() {
+        let question = |breaker: &Breaker, now| {
+            breaker.asked(true, now);
+        };
+        let order = |breaker: &Breaker, now| breaker.told(true, now);
+        for fails in [question, order] {
+            let breaker = Breaker::default();
+            breaker.asked(false, at(100));
+            assert!(!breaker.may_be_touched(at(100), at(100)));
+            fails(&breaker, at(110));
+            fails(&breaker, at(120));
+            assert!(breaker.may_be_touched(at(100), at(200)));
+            breaker.asked(false, at(200));
+            breaker.asked(false, at(202));
+            assert!(!breaker.may_be_touched(at(99), at(204)), "idle before it");
+            assert!(breaker.may_be_touched(at(100), at(204)));
+            assert!(
+                !breaker.may_be_touched(at(100), at(205)),
+                "that was long enough"
+            );
+        }
+    }
+
+    #[test]
+    fn a_straggler_belongs_to_the_outage_that_seemed_over() {
+        let breaker = Breaker::default();
+        breaker.asked(true, at(100));
+        breaker.asked(false, at(200));
+        breaker.asked(true, at(201));
+        breaker.asked(false, at(202));
+        assert!(breaker.may_be_touched(at(150), at(206)));
+        assert!(!breaker.may_be_touched(at(150), at(207)));
     }
 }

@@ -155,7 +155,7 @@ impl<S: SessionStore> Node<S> {
         }
     }
 
-    fn decide_now(&self, session: &Session, now: Moment) -> Verdict {
+    pub(super) fn decide_now(&self, session: &Session, now: Moment) -> Verdict {
         let link = self.cache.link(now.local);
         decide(&session.facts(), now, link, &self.config.freshness)
     }

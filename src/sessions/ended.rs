@@ -5,11 +5,14 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::node::Node;
+use crate::session::Verdict;
 use crate::store::SessionStore;
 use crate::{Rejection, RejectionKind, Session, SessionId, Sessions};
 
 /// Pause after the store could not tell.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// Against clocks that step back when a session is due.
+const SHORTEST: Duration = Duration::from_millis(100);
 /// Over how long those who wait spread their questions when the store is back.
 const SPREAD: Duration = Duration::from_secs(2);
 
@@ -47,30 +50,36 @@ impl<S: SessionStore> Node<S> {
     /// Waits for the end of a session: looks when something has happened to it, when it would end
     /// by what is known, and once after revocations may have been missed.
     pub(super) async fn ended(self: Arc<Self>, id: SessionId) -> Rejection {
-        self.start();
         let waiter = self.cache.wait_for(id);
         loop {
+            self.start();
             // From before the look, so that nothing gets lost between the two.
             let (woken, relinked) = (waiter.woken(), waiter.relinked());
-            let pause = match self.look_up(id).await {
+            let left = match self.look_up(id).await {
                 Ok(session) => self.time_left(&session),
-                Err(unknown) if unknown.kind() == RejectionKind::StoreUnavailable => {
-                    ASK_AGAIN_AFTER + spread(id)
-                }
+                Err(unknown) if unknown.kind() == RejectionKind::StoreUnavailable => None,
                 Err(ended) => return ended,
+            };
+            let looked_long_ago = async {
+                match left {
+                    Some(left) => self.clock.sleep(left).await,
+                    None => sleep(ASK_AGAIN_AFTER + spread(id)).await,
+                }
             };
             tokio::select! {
                 () = woken => {}
-                () = self.clock.sleep(pause) => {}
+                () = looked_long_ago => {}
                 () = async { relinked.await; sleep(spread(id)).await } => {}
             }
         }
     }
 
-    /// How long the session lasts if nothing more happens to it; never zero.
-    fn time_left(&self, session: &Session) -> Duration {
-        let left = session.end().since(self.clock.now());
-        left.max(Duration::from_millis(1))
+    /// How long the session lasts if nothing happens to it; `None` if it passed only because the
+    /// store could not tell, or is due just now.
+    fn time_left(&self, session: &Session) -> Option<Duration> {
+        let now = self.clock.read();
+        let is_confirmed = matches!(self.decide_now(session, now), Verdict::Valid { .. });
+        is_confirmed.then(|| session.end().since(now.fleet).max(SHORTEST))
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::store::{SessionStore, StoreError, TagKey, Timestamp};
+use crate::store::{StoreError, TagKey, Timestamp};
 use crate::token::Token;
 
 /// The keys of the tags that this node knows.
@@ -49,17 +49,16 @@ impl Keyring {
     }
 
     /// Fetches the keys, once for all who want them; the outcome is shared for so long.
-    pub(super) async fn fetch<S: SessionStore>(
+    pub(super) async fn fetch(
         &self,
-        store: &S,
-        offer: TagKey,
+        ask: impl AsyncFnOnce() -> Result<Vec<TagKey>, StoreError>,
         shared_for: Duration,
     ) -> Result<(), StoreError> {
         let mut last_fetch = self.last_fetch.lock().await;
         match &*last_fetch {
             Some((at, outcome)) if at.elapsed() < shared_for => outcome.clone(),
             _ => {
-                let fetched = store.tag_keys(offer).await;
+                let fetched = ask().await;
                 let outcome = fetched.map(|keys| self.add(keys));
                 *last_fetch = Some((Instant::now(), outcome.clone()));
                 outcome

@@ -9,7 +9,7 @@ use super::background::Background;
 use super::breaker::Breaker;
 use super::builder::Config;
 use super::keyring::Keyring;
-use super::reassertion::Acknowledged;
+use super::reassertion::Reassertions;
 use crate::cache::{Answer, Cache};
 use crate::meter::Meter;
 use crate::store::{
@@ -27,7 +27,7 @@ pub(crate) struct Node<S> {
     pub(super) keyring: Keyring,
     pub(super) background: Background,
     pub(super) breaker: Breaker,
-    pub(super) acknowledged: Acknowledged,
+    pub(super) reassertions: Reassertions,
     loads: Semaphore,
     /// Set once the store's clock is known; nothing is decided before.
     pub(super) has_store_clock: OnceCell<()>,
@@ -41,7 +41,7 @@ impl<S: SessionStore> Node<S> {
             loads: Semaphore::new(config.loads_in_flight.min(Semaphore::MAX_PERMITS)),
             background: Background::new(config.pending_revocations),
             breaker: Breaker::default(),
-            acknowledged: Acknowledged::default(),
+            reassertions: Reassertions::default(),
             keyring: Keyring::default(),
             has_store_clock: OnceCell::new(),
             meter: Meter::default(),
@@ -58,7 +58,7 @@ impl<S: SessionStore> Node<S> {
     ) -> Result<T, StoreError> {
         self.unless_down()?;
         let answer = self.in_time(question).await;
-        self.note_answer(&answer);
+        self.note_question(&answer);
         answer
     }
 
@@ -69,7 +69,7 @@ impl<S: SessionStore> Node<S> {
         order: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let answer = self.within_deadline(order).await;
-        self.breaker.report(&answer);
+        self.note_order(&answer);
         answer
     }
 
@@ -120,8 +120,9 @@ impl<S: SessionStore> Node<S> {
         let mut secret = [0; 16];
         fill_random(&mut secret)?;
         let offer = TagKey::new(key_id(self.clock.now()), secret);
-        let fetch = self.keyring.fetch(&self.store, offer, shared_for);
-        let fetched = Box::pin(self.ask(fetch));
+        // One answer, however many share it.
+        let ask = || self.ask(self.store.tag_keys(offer));
+        let fetched = Box::pin(self.keyring.fetch(ask, shared_for));
         fetched.await.map_err(about_no_session)
     }
 
@@ -138,42 +139,45 @@ impl<S: SessionStore> Node<S> {
         let load = async || {
             let queue = async { Ok(self.loads.acquire().await) };
             let _turn = self.within_deadline(queue).await?;
-            let question = async {
-                let told = self.tell_before_load(id).await;
-                Ok((self.store.load(id).await?, told))
-            };
-            let (loaded, told) = self.ask(question).await?;
-            if let Loaded::Ended {
-                reason: EndReason::Idle,
-                at,
-            } = loaded
-            {
-                // It would know better, could it be told.
-                told?;
-                self.unless_touched_late(at)?;
+            let loaded = self.ask(self.store.load(id)).await?;
+            match idle_since(&loaded) {
+                Some(at) => self.unless_used_since(id, at, loaded).await,
+                None => Ok(loaded),
             }
-            Ok(loaded)
         };
         self.cache.load(id, load, || self.clock.uptime()).await
     }
 
-    /// Uses during an outage reach the store when it is over, not all at once.
-    fn unless_touched_late(&self, idle_at: Timestamp) -> Result<(), StoreError> {
+    /// A session is not idle because the store was not told of a use: it is told, and asked again.
+    async fn unless_used_since(
+        self: &Arc<Self>,
+        id: SessionId,
+        idle_at: Timestamp,
+        loaded: Loaded,
+    ) -> Result<Loaded, StoreError> {
+        let held = self.cache.held(id);
+        if let Some(touch) = held.and_then(|session| session.untold()) {
+            let told = self.tell(self.store.touch(touch)).await;
+            if told.map_err(about_no_session)? {
+                return self.ask(self.store.load(id)).await;
+            }
+        }
+        // Uses during an outage reach the store when it is over, not all at once.
         if self.breaker.may_be_touched(idle_at, self.clock.now()) {
             let error = StoreError::new(StoreErrorKind::Unavailable);
             return Err(error.caused_by("it may have been used in the outage that just ended"));
         }
-        Ok(())
+        Ok(loaded)
     }
+}
 
-    /// Has the store know of a use before it is asked, so that it does not call the session idle.
-    async fn tell_before_load(&self, id: SessionId) -> Result<(), StoreError> {
-        let held = self.cache.held(id);
-        if let Some(touch) = held.and_then(|session| session.untold()) {
-            let told = self.store.touch(touch).await;
-            told.map_err(about_no_session)?;
-        }
-        Ok(())
+const fn idle_since(loaded: &Loaded) -> Option<Timestamp> {
+    match loaded {
+        Loaded::Ended {
+            reason: EndReason::Idle,
+            at,
+        } => Some(*at),
+        _ => None,
     }
 }
 

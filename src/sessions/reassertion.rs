@@ -3,63 +3,75 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use super::node::Node;
-use crate::store::{Revoke, SessionStore};
+use crate::SessionId;
+use crate::store::{Revoke, RevokeReason, SessionStore, StoreErrorKind, Target};
 use crate::time::Uptime;
 
-/// For how long a revocation is repeated to a store that may have lost it.
+/// For how long an end is repeated to a store that may have lost it.
 const REPEATED_FOR: Duration = Duration::from_secs(10 * 60);
-/// Revocations that are remembered for that, oldest out.
+/// Ends that are remembered for that, oldest out.
 const REMEMBERED: usize = 10_000;
 
-/// The revocations that the store has acknowledged not long ago.
+/// The sessions that the store has ended not long ago on this node's word.
 ///
-/// A failover may lose what the old master has acknowledged last, and tells nobody.
+/// A failover may lose what the old master has acknowledged last, and tells nobody. They are
+/// remembered by name: a user may have logged in again meanwhile.
 #[derive(Default)]
-pub(super) struct Acknowledged(Mutex<VecDeque<(Uptime, Revoke)>>);
+pub(super) struct Reassertions(Mutex<VecDeque<(Uptime, SessionId, RevokeReason)>>);
 
-impl Acknowledged {
-    pub(super) fn note(&self, revoke: Revoke, now: Uptime) {
-        let mut revocations = self.lock();
-        if revocations.len() == REMEMBERED {
-            revocations.pop_front();
+impl Reassertions {
+    pub(super) fn note(&self, revoke: &Revoke, ended: &[SessionId], now: Uptime) {
+        let itself = match revoke.target {
+            Target::Session(id) => Some(id),
+            _ => None,
+        };
+        let itself = itself.filter(|id| !ended.contains(id));
+        let mut remembered = self.lock();
+        for id in ended.iter().copied().chain(itself) {
+            if remembered.len() == REMEMBERED {
+                remembered.pop_front();
+            }
+            remembered.push_back((now, id, revoke.reason));
         }
-        revocations.push_back((now, revoke));
     }
 
     /// What is to be repeated now, oldest first.
     fn recent(&self, now: Uptime) -> Vec<Revoke> {
-        let mut revocations = self.lock();
-        revocations.retain(|(at, _)| now.since(*at) < REPEATED_FOR);
-        revocations
-            .iter()
-            .map(|(_, revoke)| revoke.clone())
+        let mut remembered = self.lock();
+        remembered.retain(|(at, ..)| now.since(*at) < REPEATED_FOR);
+        let recent = remembered.iter();
+        recent
+            .map(|(_, id, reason)| Revoke::new(*id, *reason))
             .collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<(Uptime, Revoke)>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(Uptime, SessionId, RevokeReason)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<S: SessionStore> Node<S> {
-    /// Repeats the revocations of the last minutes, to a store that may be another one by now.
+    /// Repeats the ends of the last minutes, to a store that may be another one by now.
     pub(super) fn reassert_revocations(self: &Arc<Self>) {
-        let revocations = self.acknowledged.recent(self.clock.uptime());
+        let revocations = self.reassertions.recent(self.clock.uptime());
         if !revocations.is_empty() {
-            tokio::spawn(repeat(Arc::downgrade(self), revocations));
+            let repeat = repeat(Arc::downgrade(self), revocations);
+            self.background.reasserter.restart(|| repeat);
         }
     }
 }
 
-/// Ends where the store fails: the next link starts over.
+/// Ends where the store is down: the next link starts over.
 async fn repeat<S: SessionStore>(node: Weak<Node<S>>, revocations: Vec<Revoke>) {
     for revoke in revocations {
         let Some(node) = node.upgrade() else {
             return;
         };
         let _turn = node.background.turn_to_revoke().await;
-        if node.write_revocation(&revoke).await.is_err() {
-            return;
+        match node.within_deadline(node.store.revoke(revoke)).await {
+            Ok(ended) => node.cache.changed(&ended),
+            Err(error) if error.kind() == StoreErrorKind::Unavailable => return,
+            Err(_) => {}
         }
     }
 }
@@ -67,34 +79,36 @@ async fn repeat<S: SessionStore>(node: Weak<Node<S>>, revocations: Vec<Revoke>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Identity, store::RevokeReason};
+
+    const fn id(number: u16) -> SessionId {
+        let [a, b] = number.to_be_bytes();
+        SessionId::from_bytes([a, b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+    }
+
+    fn revoke(id: SessionId) -> Revoke {
+        Revoke::new(id, RevokeReason::LoggedOut)
+    }
 
     #[test]
-    fn a_revocation_is_repeated_for_ten_minutes() {
-        let acknowledged = Acknowledged::default();
-        let revoke = Revoke::new(Identity::new("appid", "openid"), RevokeReason::LoggedOut);
-        acknowledged.note(revoke.clone(), Uptime::from_millis(0));
+    fn an_end_is_repeated_for_ten_minutes() {
+        let reassertions = Reassertions::default();
+        reassertions.note(&revoke(id(1)), &[id(2)], Uptime::from_millis(0));
         let last = Uptime::from_millis(10 * 60 * 1000 - 1);
-        assert_eq!(acknowledged.recent(last), [revoke]);
+        assert_eq!(reassertions.recent(last), [revoke(id(2)), revoke(id(1))]);
         assert_eq!(
-            acknowledged.recent(last.after(Duration::from_millis(1))),
+            reassertions.recent(last.after(Duration::from_millis(1))),
             []
         );
     }
 
     #[test]
     fn the_oldest_are_forgotten_first() {
-        let acknowledged = Acknowledged::default();
-        for user in 0..=REMEMBERED {
-            let user = Identity::new("appid", user.to_string());
-            acknowledged.note(
-                Revoke::new(user, RevokeReason::LoggedOut),
-                Uptime::default(),
-            );
+        let reassertions = Reassertions::default();
+        for number in 0..=10_000 {
+            reassertions.note(&revoke(id(number)), &[id(number)], Uptime::default());
         }
-        let recent = acknowledged.recent(Uptime::default());
+        let recent = reassertions.recent(Uptime::default());
         assert_eq!(recent.len(), REMEMBERED);
-        let second = Revoke::new(Identity::new("appid", "1"), RevokeReason::LoggedOut);
-        assert_eq!(recent[0], second);
+        assert_eq!(recent[0], revoke(id(1)));
     }
 }

@@ -17,8 +17,8 @@ pub(super) async fn reporting<S: SessionStore>(
 ) {
     let report = async {
         meter::link(false);
-        meter::breaker(false);
         while let Some(node) = node.upgrade() {
+            meter::breaker(node.breaker.is_open());
             meter::cached(node.cache.count());
             meter::pending_revocations(node.background.postponed());
             drop(node);

@@ -2,7 +2,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::sleep;
+use tokio::time::{Instant, timeout};
 
 use super::background::Postponed;
 use super::node::Node;
@@ -128,11 +128,8 @@ impl<S: SessionStore> Node<S> {
         revoking: Revoking,
     ) -> Result<Revocation, Rejection> {
         let Revoking { revoke, permit } = revoking;
-        match (self.write_revocation(&revoke).await, permit) {
-            (Ok(ended), _) => {
-                self.acknowledged.note(revoke, self.clock.uptime());
-                Ok(Revocation::Done(ended))
-            }
+        match (self.write_revocation(&revoke, &revoke).await, permit) {
+            (Ok(ended), _) => Ok(Revocation::Done(ended)),
             (Err(error), Some(permit)) => {
                 trace::revocation_pending(&error, self.background.postponed() == 0);
                 self.postpone(&revoke, permit);
@@ -145,15 +142,35 @@ impl<S: SessionStore> Node<S> {
         }
     }
 
-    pub(super) async fn write_revocation(
+    /// Writes a revocation, and what this node has `raised` for it is settled.
+    async fn write_revocation(
         self: &Arc<Self>,
         revoke: &Revoke,
+        raised: &Revoke,
     ) -> Result<usize, StoreError> {
         let written = self.within_deadline(self.store.revoke(revoke.clone()));
         let ended = written.await?;
         let memory = self.config.store_deadline.max(self.config.freshness.grace);
-        (self.cache).revoked(revoke, &ended, self.clock.uptime(), memory);
+        let now = self.clock.uptime();
+        self.cache.revoked(raised, &ended, now, memory);
+        self.reassertions.note(revoke, &ended, now);
         Ok(ended.len())
+    }
+
+    /// A revocation that was asked for before the time was known spares later sessions, too.
+    async fn dated(
+        self: &Arc<Self>,
+        revoke: &Revoke,
+        waited: Duration,
+    ) -> Result<Revoke, StoreError> {
+        self.learn_clock().await?;
+        let asked_at = self.clock.now().before(waited);
+        Ok(Revoke {
+            issued_by: revoke
+                .issued_by
+                .or_else(|| Some(asked_at.after(CLOCK_SKEW))),
+            ..revoke.clone()
+        })
     }
 
     /// Has a revocation, and those of the sessions that took its session's place, tried until the
@@ -180,16 +197,22 @@ async fn write_later<S: SessionStore>(
     revoke: Revoke,
     place: (OwnedSemaphorePermit, Postponed),
 ) {
+    let asked = Instant::now();
     while let Some(node) = node.upgrade() {
         let turn = node.background.turn_to_revoke().await;
-        let written = node.write_revocation(&revoke).await;
+        let written = match node.dated(&revoke, asked.elapsed()).await {
+            Ok(dated) => node.write_revocation(&dated, &revoke).await,
+            Err(error) => Err(error),
+        };
         drop(turn);
         match written {
-            Err(error) if error.kind() == StoreErrorKind::Unavailable => drop(node),
+            Err(error) if error.kind() == StoreErrorKind::Unavailable => {
+                // A store that is back is told at once.
+                let _ = timeout(AGAIN_AFTER, node.breaker.closed()).await;
+            }
             // This node keeps refusing what the store cannot be told to end.
             Err(error) => return trace::revocation_given_up(&error),
             Ok(_) => {
-                node.acknowledged.note(revoke, node.clock.uptime());
                 drop(place);
                 if node.background.postponed() == 0 {
                     trace::no_revocation_pending();
@@ -197,7 +220,6 @@ async fn write_later<S: SessionStore>(
                 return;
             }
         }
-        sleep(AGAIN_AFTER).await;
     }
 }
 

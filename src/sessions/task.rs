@@ -15,11 +15,27 @@ impl Task {
         F: Future<Output = ()> + Send + 'static,
     {
         let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if running.as_ref().is_some_and(|task| !task.is_finished()) {
-            return;
+        if running.as_ref().is_none_or(JoinHandle::is_finished) {
+            replace(&mut running, task);
         }
-        if let Ok(runtime) = Handle::try_current() {
-            *running = Some(runtime.spawn(task()));
-        }
+    }
+
+    /// Starts it, in the place of the one that runs.
+    pub(super) fn restart<F>(&self, task: impl FnOnce() -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        replace(&mut running, task);
+    }
+}
+
+fn replace<F>(running: &mut Option<JoinHandle<()>>, task: impl FnOnce() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    if let Ok(runtime) = Handle::try_current() {
+        let earlier = running.replace(runtime.spawn(task()));
+        earlier.inspect(JoinHandle::abort);
     }
 }

@@ -1,0 +1,41 @@
+use std::sync::{Mutex, PoisonError};
+
+use tokio::time::Instant;
+
+use super::on_login::Refusal;
+use super::provider::{ExchangeError, ExchangeErrorKind};
+use crate::outage::OutageLog;
+use crate::trace;
+
+/// Tells operators what goes wrong at the provider, and one outage of it once.
+#[derive(Default)]
+pub(super) struct ProviderLog(Mutex<OutageLog>);
+
+impl ProviderLog {
+    pub(super) fn note<T>(&self, answer: &Result<T, ExchangeError>) {
+        use ExchangeErrorKind::{CodeRejected, Unavailable, UserBlocked};
+        let now = Instant::now();
+        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match answer {
+            Err(error) if error.kind() == Unavailable => {
+                trace::provider_unavailable(error, log.fails(now));
+            }
+            // About one user only.
+            Err(error) if !matches!(error.kind(), CodeRejected | UserBlocked) => {
+                trace::provider_failed(error);
+            }
+            _ => {
+                if let Some(over) = log.succeeds(now) {
+                    trace::provider_is_back(over);
+                }
+            }
+        }
+    }
+}
+
+/// A user that the application blocks is the application's business.
+pub(super) fn report_refusal(refusal: &Refusal) {
+    if !refusal.is_blocked() {
+        trace::on_login_failed(refusal);
+    }
+}
