@@ -159,7 +159,11 @@ fn a_bad_setting_ends_the_start_with_one_clear_line() {
     for (name, value) in rows {
         let line = refused_start(name, OsStr::new(value));
         let echoes = line.contains(value);
-        assert_eq!(echoes, !name.starts_with("WX_"), "{line}");
+        assert_eq!(
+            echoes,
+            !name.starts_with("WX_") && name != "STORE",
+            "{line}"
+        );
     }
 }
 

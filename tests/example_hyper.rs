@@ -54,6 +54,8 @@ fn a_bad_setting_ends_the_start_with_one_clear_line() {
         let line = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{line}");
         assert_eq!(line.lines().count(), 1, "{line}");
-        assert!(line.contains(name) && line.contains(value), "{line}");
+        assert!(line.contains(name), "{line}");
+        // The URL of a store may hold a password.
+        assert_eq!(line.contains(value), name != "STORE", "{line}");
     }
 }

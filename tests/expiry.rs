@@ -211,7 +211,7 @@ async fn a_straggling_failure_takes_nobody_s_time_for_late_uses() {
     for (token, down) in [(&first, true), (&first, false), (&second, true)] {
         is_down.store(down, Ordering::SeqCst);
         refusal(&there, token).await;
-        clock.advance(SECOND);
+        clock.advance(2 * SECOND);
     }
     is_down.store(false, Ordering::SeqCst);
     assert_eq!(refusal(&there, &idle).await, Some(StoreUnavailable));

@@ -11,8 +11,7 @@ use crate::{Identity, SessionId};
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// Says each operation once: for the trait that can be a trait object, for every store, and for
-/// [`AnyStore`].
+/// For the trait that can be a trait object, for every store, and for [`AnyStore`].
 macro_rules! forward_to_dyn {
     ($($method:ident($($argument:ident: $type:ty)?) -> $answer:ty;)*) => {
         /// [`SessionStore`] with boxed futures.
@@ -43,19 +42,7 @@ macro_rules! forward_to_dyn {
     };
 }
 
-forward_to_dyn! {
-    insert(insert: Insert) -> Inserted;
-    load(id: SessionId) -> Loaded;
-    touch(touch: Touch) -> bool;
-    rotate(rotate: Rotate) -> Rotated;
-    revoke(revoke: Revoke) -> Vec<SessionId>;
-    list(user: Identity) -> Vec<(SessionId, Record)>;
-    put_session_key(put: PutSessionKey) -> ();
-    session_keys(user: Identity) -> Vec<Vec<u8>>;
-    tag_keys(offer: TagKey) -> Vec<TagKey>;
-    now() -> Timestamp;
-    subscribe() -> Feed;
-}
+for_each_operation!(forward_to_dyn);
 
 /// Any store, chosen at run time. Costs one allocation per question to the store, none per hit.
 #[derive(Clone)]

@@ -20,6 +20,25 @@
 
 use std::future::Future;
 
+/// Has a macro write something for each operation of [`SessionStore`].
+macro_rules! for_each_operation {
+    ($write:ident) => {
+        $write! {
+            insert(insert: Insert) -> Inserted;
+            load(id: SessionId) -> Loaded;
+            touch(touch: Touch) -> bool;
+            rotate(rotate: Rotate) -> Rotated;
+            revoke(revoke: Revoke) -> Vec<SessionId>;
+            list(user: Identity) -> Vec<(SessionId, Record)>;
+            put_session_key(put: PutSessionKey) -> ();
+            session_keys(user: Identity) -> Vec<Vec<u8>>;
+            tag_keys(offer: TagKey) -> Vec<TagKey>;
+            now() -> Timestamp;
+            subscribe() -> Feed;
+        }
+    };
+}
+
 mod any;
 mod error;
 mod feed;

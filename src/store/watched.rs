@@ -12,7 +12,6 @@ use crate::{Identity, SessionId, trace};
 /// A store whose every operation operators see: how long it takes, and as a span.
 pub(crate) struct Watched<S>(pub(crate) S);
 
-/// Says each operation once.
 macro_rules! watch {
     ($($method:ident($($argument:ident: $type:ty)?) -> $answer:ty;)*) => {
         impl<S: SessionStore> SessionStore for Watched<S> {
@@ -29,19 +28,7 @@ macro_rules! watch {
     };
 }
 
-watch! {
-    insert(insert: Insert) -> Inserted;
-    load(id: SessionId) -> Loaded;
-    touch(touch: Touch) -> bool;
-    rotate(rotate: Rotate) -> Rotated;
-    revoke(revoke: Revoke) -> Vec<SessionId>;
-    list(user: Identity) -> Vec<(SessionId, Record)>;
-    put_session_key(put: PutSessionKey) -> ();
-    session_keys(user: Identity) -> Vec<Vec<u8>>;
-    tag_keys(offer: TagKey) -> Vec<TagKey>;
-    now() -> Timestamp;
-    subscribe() -> Feed;
-}
+for_each_operation!(watch);
 
 #[cfg(not(feature = "metrics"))]
 fn timed<F: Future>(_: &'static str, answer: F) -> F {
