@@ -154,7 +154,10 @@ impl<S: SessionStore> Node<S> {
             }
             Ok(loaded)
         };
-        self.cache.load(id, load, || self.clock.uptime()).await
+        let known = || self.known_without_asking(id);
+        self.cache
+            .load(id, known, load, || self.clock.uptime())
+            .await
     }
 
     /// Uses during an outage reach the store when it is over, not all at once.
