@@ -39,6 +39,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let sessions = Sessions::builder(settings.store)
         .idle_timeout(settings.idle_timeout)
         .lifetime(settings.lifetime)
+        .outage_policy(settings.outage_policy)
         .build()?;
     let platform = Platform::start(settings.wechat).await?;
 

@@ -14,6 +14,7 @@
 //! | `WX_API_BASE` | another WeChat than the real one | `https://api.weixin.qq.com` |
 //! | `IDLE_SECONDS` | how long a session may go unused | `7200` |
 //! | `LIFETIME_SECONDS` | how long a session lasts in any case | `2592000` |
+//! | `GRACE_SECONDS` | how long known sessions pass after their last confirmation while the store is down | `60` |
 //! | `REFUSAL` | what refusals look like where the client speaks no gRPC | `json` |
 //! | `RUST_LOG` | what is logged | `info` |
 //!
@@ -70,6 +71,7 @@ async fn run() -> Result<(), String> {
     let sessions = Sessions::builder(settings.store)
         .idle_timeout(settings.idle_timeout)
         .lifetime(settings.lifetime)
+        .outage_policy(settings.outage_policy)
         .build()
         .map_err(|error| error.to_string())?;
     let platform = Platform::start(settings.wechat).await?;

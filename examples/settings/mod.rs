@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tower_wx_session::response::Preset;
+use tower_wx_session::sessions::OutagePolicy;
 use tower_wx_session::store::{AnyStore, MemoryStore, RedisStore};
 use tower_wx_session::wechat::WeChat;
 use tracing_subscriber::EnvFilter;
@@ -24,6 +25,7 @@ pub struct Settings {
     pub wechat: Option<WeChat>,
     pub idle_timeout: Duration,
     pub lifetime: Duration,
+    pub outage_policy: OutagePolicy,
     pub refusal: Preset,
 }
 
@@ -35,6 +37,7 @@ impl Settings {
             wechat: wechat()?,
             idle_timeout: seconds("IDLE_SECONDS", 2 * 60 * 60)?,
             lifetime: seconds("LIFETIME_SECONDS", 30 * 24 * 60 * 60)?,
+            outage_policy: OutagePolicy::ServeKnown(seconds("GRACE_SECONDS", 60)?),
             refusal: refusal()?,
         })
     }

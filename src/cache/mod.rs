@@ -105,14 +105,28 @@ impl Cache {
     ///
     /// One of them runs its `load`; the others wait for its answer. If it is dropped, another one
     /// takes over with its own.
-    pub(crate) async fn load<F, L, N>(&self, id: SessionId, mut load: L, now: N) -> Answer
+    ///
+    /// Whoever comes to ask after the last one has got its answer takes what is `known` by then.
+    pub(crate) async fn load<K, F, L, N>(
+        &self,
+        id: SessionId,
+        known: K,
+        mut load: L,
+        now: N,
+    ) -> Answer
     where
+        K: Fn() -> Option<Answer>,
         L: FnMut() -> F,
         F: Future<Output = Result<Loaded, StoreError>>,
         N: Fn() -> Uptime,
     {
         loop {
-            let flight = async { Err(self.ask(id, load(), now()).await) };
+            let flight = async {
+                Err(match known() {
+                    Some(answer) => answer,
+                    None => self.ask(id, load(), now()).await,
+                })
+            };
             let answer = match self.loads.try_get_with(id, flight).await {
                 Ok(never) => match never {},
                 Err(answer) => Arc::unwrap_or_clone(answer),

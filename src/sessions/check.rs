@@ -148,6 +148,16 @@ impl<S: SessionStore> Node<S> {
         self.conclude(id, answer.unwrap_or_else(Answer::Failed))
     }
 
+    /// What the store need not be asked: it has just answered somebody else.
+    pub(super) fn known_without_asking(&self, id: SessionId) -> Option<Answer> {
+        let now = self.clock.read();
+        let Some(session) = self.cache.get(id) else {
+            return self.cache.gone(id, now.local).map(Answer::Gone);
+        };
+        let verdict = self.decide_now(&session, now);
+        (verdict == Verdict::Valid { refresh: false }).then_some(Answer::Live(session))
+    }
+
     fn count(&self, checked: &Result<Session, Rejection>, by: AnsweredBy) {
         match checked {
             Ok(_) => self.meter.passed(by),

@@ -145,7 +145,10 @@ impl<S: SessionStore> Node<S> {
                 None => Ok(loaded),
             }
         };
-        self.cache.load(id, load, || self.clock.uptime()).await
+        let known = || self.known_without_asking(id);
+        self.cache
+            .load(id, known, load, || self.clock.uptime())
+            .await
     }
 
     /// A session is not idle because the store was not told of a use: it is told, and asked again.

@@ -1,0 +1,36 @@
+//! Faults made for real: Redis killed, stopped, slow, unreachable or wrong, while clients go on.
+//!
+//! The nodes are example servers in processes of their own, unless a scenario needs settings that
+//! these do not have. `./test faults` runs all of it; `cargo test` a short form. `FAULT_SEED`
+//! repeats a run's choices, `FAULT_ROUNDS` says how many races are run.
+#![cfg(all(
+    unix,
+    feature = "axum",
+    feature = "metrics",
+    feature = "redis",
+    feature = "test-util",
+    feature = "tracing",
+    feature = "wechat"
+))]
+#![allow(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and says what it has measured"
+)]
+#![allow(unreachable_pub, reason = "modules of a test")]
+
+mod answers;
+mod clients;
+mod fleet;
+mod history;
+mod load;
+mod network;
+mod outage;
+mod proxy;
+mod races;
+mod revocation;
+mod scenario;
+
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,181 @@
+//! Revocations: how fast they are known, and that neither outages nor failovers lose them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tower_wx_session::store::RevokeReason;
+use tower_wx_session::{Identity, RejectionKind, Sessions};
+
+use super::fleet::Fleet;
+use super::history::{Bounds, quantile};
+use super::load::Load;
+use super::scenario::{LINKED, Scenario, durable_redis, scaled};
+use crate::support::redis::{RedisSentinel, RedisServer, eventually};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_node_hears_of_a_revocation() {
+    let scenario = Scenario::begin("F7 revocations").await;
+    let redis = durable_redis().await;
+    let url = redis.url();
+    let mut fleet = Fleet::start(&[&url, &url, &url]).await;
+    let sessions = fleet.log_in(0, scaled(200, 1000)).await;
+    fleet.get_known(&[0, 1, 2], sessions.clone()).await;
+    let fleet = Arc::new(fleet);
+    for session in sessions {
+        // Somebody asks all the time, at each of the other nodes.
+        let askers = [1, 2].map(|node| {
+            let fleet = Arc::clone(&fleet);
+            tokio::spawn(async move { while fleet.ask(node, session).await == 200 {} })
+        });
+        assert_eq!(fleet.log_out(0, session).await, 204);
+        assert_eq!(fleet.ask(0, session).await, 401);
+        for asker in askers {
+            asker.await.unwrap();
+        }
+    }
+    let missed = fleet.history.missed_for();
+    let most = quantile(missed.clone(), 0.99);
+    scenario.measured(&format!(
+        "{} times, missed by another node for p50 {:.1?}, p99 {most:.1?}, at most {:.1?}",
+        missed.len(),
+        quantile(missed.clone(), 0.5),
+        quantile(missed, 1.0)
+    ));
+    assert!(most <= Duration::from_millis(50), "{most:?}");
+    scenario.end(&fleet, &Bounds::others_within(LINKED));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failover_that_loses_a_revocation() {
+    let scenario = Scenario::begin("F9 failover").await;
+    let redis = RedisSentinel::start().await;
+    let url = redis.url();
+    let mut fleet = Fleet::start(&[&url, &url, &url]).await;
+    let sessions = fleet.log_in(0, 40).await;
+    fleet.get_known(&[0, 1], sessions.clone()).await;
+    let link = redis.replica.client().await;
+    let key_count: u64 = redis.master.client().await.ask(&["DBSIZE"]).await;
+    eventually("the replica to be in step", async || {
+        link.ask::<u64>(&["DBSIZE"]).await == key_count
+    })
+    .await;
+    redis.replica.pause();
+    // Or the system would keep for the replica what it is sent.
+    let master = redis.master.client().await;
+    let _: i64 = master.ask(&["CLIENT", "KILL", "TYPE", "replica"]).await;
+    for session in 0..20 {
+        assert_eq!(fleet.log_out(0, session).await, 204);
+    }
+    redis.master.kill();
+    redis.replica.resume();
+    // A Sentinel ends the connections of whom it promotes.
+    eventually("the replica to be made the master", async || {
+        let asked = redis.replica.client().await;
+        let info = asked.try_ask::<String>(&["INFO", "replication"]).await;
+        info.is_ok_and(|info| info.contains("role:master"))
+    })
+    .await;
+    let healed = fleet.history.now();
+    let fleet = Arc::new(fleet);
+    let load = Load::on(&fleet, &[0, 1, 2], sessions, 3, scenario.dice);
+    sleep(Duration::from_secs(scaled(4, 10))).await;
+    load.stop().await;
+    let passed = fleet
+        .history
+        .select(|asked| asked.session < 20 && asked.start > healed && asked.status == 200);
+    let last = passed.iter().map(|asked| asked.start - healed).max();
+    assert!(!passed.is_empty(), "nothing was lost");
+    scenario.measured(&format!(
+        "{} passes of lost revocations, the last one {:.1?} after the promotion",
+        passed.len(),
+        last.unwrap_or_default()
+    ));
+    for node in 0..3 {
+        for session in 0..20 {
+            assert_eq!(fleet.ask(node, session).await, 401, "node {node}");
+        }
+        assert_eq!(fleet.ask(node, 30).await, 200);
+    }
+    // Until the node that revoked has a link to the new master, all nodes believe that one.
+    let bounds = (0..3).fold(Bounds::others_within(LINKED), |bounds, node| {
+        bounds.excuse(node, healed + FOUND_WITHIN)
+    });
+    scenario.end(&fleet, &bounds);
+}
+
+/// Within this a node has a link to a new master: the longest pause between two probes, that
+/// between two links, and the search.
+const FOUND_WITHIN: Duration = Duration::from_secs(3);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn revocations_while_the_store_is_down() {
+    let scenario = Scenario::begin("F17 pending").await;
+    let redis = durable_redis().await;
+    let url = redis.url();
+    let mut fleet = Fleet::start(&[&url, &url, &url]).await;
+    let sessions = fleet.log_in(0, 60).await;
+    fleet.get_known(&[0, 1], sessions.clone()).await;
+    let fleet = Arc::new(fleet);
+    redis.kill();
+    sleep(Duration::from_secs(scaled(1, 10))).await;
+    let mut bounds = Bounds::others_within(LINKED);
+    for session in 0..40 {
+        assert_eq!(fleet.log_out(0, session).await, 202);
+        assert_eq!(fleet.ask(0, session).await, 401);
+    }
+    let load = Load::on(&fleet, &[0, 1, 2], sessions, 3, scenario.dice);
+    sleep(Duration::from_secs(1)).await;
+    redis.restart().await;
+    // The node has recovered when it finds that out, at its next probe.
+    fleet.until(0, 59, 200).await;
+    while fleet.try_login(0, "a-probe:1").await != 200 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    let recovered = fleet.history.now();
+    for node in [1, 2] {
+        bounds = bounds.excuse(node, recovered + LINKED);
+    }
+    sleep(Duration::from_secs(scaled(2, 4))).await;
+    load.stop().await;
+    let passed = fleet
+        .history
+        .select(|asked| asked.session < 40 && asked.start > recovered && asked.status == 200);
+    let last = passed.iter().map(|asked| asked.start - recovered).max();
+    scenario.measured(&format!(
+        "the last pass of a revoked session {:.1?} after the recovery",
+        last.unwrap_or_default()
+    ));
+    for node in 0..3 {
+        for session in 0..40 {
+            assert_eq!(fleet.ask(node, session).await, 401, "node {node}");
+        }
+    }
+    scenario.end(&fleet, &bounds);
+}
+
+/// In this process, because the example server does not have so short a queue.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_queue_of_revocations_says_so() {
+    let _scenario = Scenario::begin("F17 full queue").await;
+    let redis = RedisServer::start_with(&["--appendonly", "yes"]).await;
+    let sessions = Sessions::builder(redis.store()).pending_revocations(2);
+    let sessions = sessions.build().unwrap();
+    let mut issued = Vec::new();
+    for number in 0..3 {
+        let user = Identity::new("appid", number.to_string());
+        issued.push(sessions.issue(user).await.unwrap());
+    }
+    redis.kill();
+    let start = Instant::now();
+    let mut answers = Vec::new();
+    for issued in &issued {
+        let id = issued.session().id();
+        let answer = sessions.revoke(id, RevokeReason::LoggedOut).await;
+        answers.push(answer.map_err(|rejection| rejection.kind()).is_ok());
+    }
+    assert_eq!(answers, [true, true, false]);
+    assert!(start.elapsed() < Duration::from_secs(1));
+    let refusal = sessions.check(issued[0].token().expose()).await;
+    assert_eq!(refusal.unwrap_err().kind(), RejectionKind::SessionRevoked);
+}
