@@ -228,9 +228,14 @@ async fn a_lost_revocation_holds_again() {
     assert_eq!(refusal(&there, token).await, None, "it was lost");
     chaos.cut_links();
     settle().await;
+    clock.advance(10 * SECOND);
+    assert_eq!(refusal(&here, token).await, Some(SessionKickedOut));
+    assert_eq!(refusal(&there, token).await, None, "nobody told it");
     chaos.calm();
     sleep(3 * SECOND).await;
+    clock.advance(10 * SECOND);
     assert_eq!(refusal(&there, token).await, Some(SessionKickedOut));
+    assert_eq!(refusal(&here, token).await, Some(SessionKickedOut));
 }
 
 #[tokio::test(start_paused = true)]

@@ -244,6 +244,7 @@ impl<S> Drop for Following<'_, S> {
     fn drop(&mut self) {
         if let Some(node) = self.0.upgrade() {
             node.cache.link_went_down();
+            node.distrust_store();
             meter::link(false);
         }
     }

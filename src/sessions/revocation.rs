@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 use super::background::Postponed;
 use super::node::Node;
 use crate::store::{Revoke, RevokeReason, SessionStore, StoreError, StoreErrorKind, Target};
-use crate::{Identity, Rejection, RejectionKind, Session, Sessions, meter, trace};
+use crate::{Identity, Rejection, RejectionKind, Session, SessionId, Sessions, meter, trace};
 
 /// A revocation that reaches the store late spares sessions issued later than this after it was
 /// asked for: enough for nodes whose clocks differ.
@@ -150,11 +150,16 @@ impl<S: SessionStore> Node<S> {
     ) -> Result<usize, StoreError> {
         let written = self.within_deadline(self.store.revoke(revoke.clone()));
         let ended = written.await?;
-        let memory = self.config.store_deadline.max(self.config.freshness.grace);
-        let now = self.clock.uptime();
-        self.cache.revoked(raised, &ended, now, memory);
-        self.reassertions.note(revoke, &ended, now);
+        self.settle_revocation(raised, &ended);
+        self.reassertions.note(revoke, &ended, self.clock.uptime());
         Ok(ended.len())
+    }
+
+    /// The store has taken a revocation that this node has raised.
+    pub(super) fn settle_revocation(&self, raised: &Revoke, ended: &[SessionId]) {
+        let memory = self.config.store_deadline.max(self.config.freshness.grace);
+        self.cache
+            .revoked(raised, ended, self.clock.uptime(), memory);
     }
 
     /// A revocation that was asked for before the time was known spares later sessions, too.
