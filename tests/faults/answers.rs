@@ -139,6 +139,7 @@ async fn row(scenario: &Scenario, row: (Wrong, u16, &str, u16, u16)) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes its time: ./test runs it"]
 async fn each_answer_of_redis_is_401_or_503() {
     let scenario = Scenario::begin("F10 answers").await;
     for wrong in TABLE {

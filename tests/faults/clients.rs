@@ -49,6 +49,7 @@ async fn log_in(node: &Sessions<RedisStore>, users: usize) -> Vec<String> {
 
 /// In this process: so many clients need no sockets.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes its time: ./test runs it"]
 async fn a_crowd_on_cold_sessions() {
     let scenario = Scenario::begin("F13 crowd").await;
     let redis = RedisServer::start().await;
@@ -97,6 +98,7 @@ async fn a_crowd_on_cold_sessions() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes its time: ./test runs it"]
 async fn clients_that_hang_up() {
     let scenario = Scenario::begin("F15 hang-ups").await;
     let redis = durable_redis().await;

@@ -1,7 +1,8 @@
 //! Faults made for real: Redis killed, stopped, slow, unreachable or wrong, while clients go on.
 //!
 //! The nodes are example servers in processes of their own, unless a scenario needs settings that
-//! these do not have. `./test faults` runs all of it; `cargo test` a short form. `FAULT_SEED`
+//! these do not have. `./test faults` runs all of it, `./test` a short form, `cargo test` only
+//! the tests of the checker. `FAULT_SEED`
 //! repeats a run's choices, `FAULT_ROUNDS` says how many races are run.
 #![cfg(all(
     unix,

@@ -27,6 +27,7 @@ async fn fleet(redis: &RedisServer, unknown: usize, environment: &[(&str, &str)]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes its time: ./test runs it"]
 async fn kill_9_under_load() {
     let scenario = Scenario::begin("F1 kill -9").await;
     let redis = durable_redis().await;
@@ -62,6 +63,7 @@ async fn kill_9_under_load() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes its time: ./test runs it"]
 async fn the_grace_ends_a_session_at_a_time() {
     let scenario = Scenario::begin("F1 grace").await;
     let redis = durable_redis().await;
@@ -89,6 +91,7 @@ async fn the_grace_ends_a_session_at_a_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes its time: ./test runs it"]
 async fn restart_after_kill_9() {
     let scenario = Scenario::begin("F2 restart").await;
     let redis = durable_redis().await;
@@ -122,6 +125,7 @@ async fn restart_after_kill_9() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes its time: ./test runs it"]
 async fn a_server_that_hangs() {
     let scenario = Scenario::begin("F3 SIGSTOP").await;
     let redis = durable_redis().await;
@@ -162,6 +166,7 @@ async fn a_server_that_hangs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes its time: ./test runs it"]
 async fn cold_start_without_the_store() {
     let scenario = Scenario::begin("F16 cold start").await;
     let redis = durable_redis().await;

@@ -66,6 +66,7 @@ async fn race(nodes: [Node; 2], round: usize, mut dice: Dice) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes its time: ./test runs it"]
 async fn nothing_brings_a_revoked_session_back() {
     let scenario = Scenario::begin("F8 races").await;
     let redis = RedisServer::start().await;

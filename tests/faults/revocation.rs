@@ -14,6 +14,7 @@ use super::scenario::{LINKED, Scenario, durable_redis, scaled};
 use crate::support::redis::{RedisSentinel, RedisServer, eventually};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes its time: ./test runs it"]
 async fn every_node_hears_of_a_revocation() {
     let scenario = Scenario::begin("F7 revocations").await;
     let redis = durable_redis().await;
@@ -47,6 +48,7 @@ async fn every_node_hears_of_a_revocation() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes its time: ./test runs it"]
 async fn a_failover_that_loses_a_revocation() {
     let scenario = Scenario::begin("F9 failover").await;
     let redis = RedisSentinel::start().await;
@@ -109,6 +111,7 @@ async fn a_failover_that_loses_a_revocation() {
 const FOUND_WITHIN: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes its time: ./test runs it"]
 async fn revocations_while_the_store_is_down() {
     let scenario = Scenario::begin("F17 pending").await;
     let redis = durable_redis().await;
@@ -156,6 +159,7 @@ async fn revocations_while_the_store_is_down() {
 
 /// In this process, because the example server does not have so short a queue.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes its time: ./test runs it"]
 async fn a_full_queue_of_revocations_says_so() {
     let _scenario = Scenario::begin("F17 full queue").await;
     let redis = RedisServer::start_with(&["--appendonly", "yes"]).await;
