@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::fleet::{Fleet, Node};
 use super::history::Bounds;
-use super::scenario::{LINKED, Scenario};
+use super::scenario::{Scenario, linked};
 use crate::support::redis::{Client, RedisServer};
 
 /// Something is wrong with the server, or with what it holds of session 0.
@@ -134,7 +134,7 @@ async fn row(scenario: &Scenario, row: (Wrong, u16, &str, u16, u16)) {
         "{wrong:?}: {status} {reason}, the session beside it {beside}, login {login}"
     ));
     if !matches!(wrong, Wrong::FlushAll) {
-        scenario.end(&fleet, &Bounds::others_within(LINKED));
+        scenario.end(&fleet, &Bounds::others_within(linked()));
     }
 }
 

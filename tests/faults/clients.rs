@@ -12,7 +12,7 @@ use tower_wx_session::{Identity, RejectionKind, Sessions};
 
 use super::fleet::Fleet;
 use super::history::{Bounds, quantile};
-use super::scenario::{DEADLINE, LINKED, Scenario, durable_redis, scaled};
+use super::scenario::{DEADLINE, Scenario, durable_redis, linked, scaled, within};
 use crate::support::redis::{Client, RedisServer};
 
 const CROWD: usize = 10_000;
@@ -140,11 +140,11 @@ async fn clients_that_hang_up() {
     assert!(after < before + 30 * 1024, "{before} KiB, then {after} KiB");
     let slow = fleet
         .history
-        .select(|asked| asked.took() > DEADLINE + DEADLINE);
+        .select(|asked| asked.took() > within(DEADLINE + DEADLINE));
     assert!(
         slow.is_empty(),
         "{:?}",
         quantile(super::history::times(&slow), 1.0)
     );
-    scenario.end(&fleet, &Bounds::others_within(LINKED));
+    scenario.end(&fleet, &Bounds::others_within(linked()));
 }

@@ -9,7 +9,9 @@ use super::fleet::Fleet;
 use super::history::{Bounds, quantile, times};
 use super::load::Load;
 use super::proxy::Proxy;
-use super::scenario::{DEADLINE, LINKED, Scenario, all_are, durable_redis, scaled, with_status};
+use super::scenario::{
+    DEADLINE, Scenario, all_are, durable_redis, linked, scaled, with_status, within,
+};
 
 const KNOWN: usize = 60;
 const SCHEDULING: Duration = Duration::from_millis(50);
@@ -48,18 +50,21 @@ async fn latency_costs_hits_nothing_and_misses_the_deadline() {
             with_status(&misses, 503).len(),
         ));
         let noise = quantile(times(&hits), 0.999);
-        assert!(slowest <= DEADLINE + SCHEDULING + noise, "{slowest:?}");
+        assert!(
+            slowest <= within(DEADLINE + SCHEDULING) + noise,
+            "{slowest:?}"
+        );
         medians.push(median);
     }
     // The load of the misses differs from phase to phase, and all share two cores.
     let slowest = medians[1..].iter().max().unwrap();
     assert!(
-        *slowest < 3 * medians[0] + Duration::from_millis(2),
+        *slowest < within(3 * medians[0] + Duration::from_millis(2)),
         "{medians:?}"
     );
     proxy.heal();
     fleet.until(0, KNOWN, 200).await;
-    scenario.end(&fleet, &Bounds::others_within(LINKED));
+    scenario.end(&fleet, &Bounds::others_within(linked()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -89,9 +94,9 @@ async fn resets_are_no_end_of_a_session() {
     scenario.measured(&format!(
         "slowest miss {slowest:.1?}, well again after {back:.1?}"
     ));
-    assert!(back <= Duration::from_secs(2), "{back:?}");
-    assert!(slowest <= DEADLINE + 2 * SCHEDULING, "{slowest:?}");
-    scenario.end(&fleet, &Bounds::others_within(LINKED));
+    assert!(back <= within(Duration::from_secs(2)), "{back:?}");
+    assert!(slowest <= within(DEADLINE + 2 * SCHEDULING), "{slowest:?}");
+    scenario.end(&fleet, &Bounds::others_within(linked()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -124,7 +129,10 @@ async fn a_link_that_dies_alone() {
         quantile(missed.clone(), 0.5),
         quantile(missed, 1.0)
     ));
-    scenario.end(&fleet, &Bounds::others_within(Duration::from_secs(3)));
+    scenario.end(
+        &fleet,
+        &Bounds::others_within(within(Duration::from_secs(3))),
+    );
 }
 
 /// Three nodes, the last one behind a proxy, and all of them know all sessions.
@@ -143,7 +151,7 @@ async fn one_node_cut_off_hears_of_everything_when_it_is_back() {
     let redis = durable_redis().await;
     let proxy = Proxy::start(redis.port).await;
     let fleet = Arc::new(three_nodes(&proxy, &redis.url(), 60).await);
-    let mut bounds = Bounds::others_within(LINKED);
+    let mut bounds = Bounds::others_within(linked());
     let load = Load::on(&fleet, &[0, 1, 2], 0..KNOWN, 3, scenario.dice);
     for round in 0..scaled(2, 3) {
         proxy.change(|weather| weather.is_cut = true);
@@ -155,7 +163,7 @@ async fn one_node_cut_off_hears_of_everything_when_it_is_back() {
         sleep(Duration::from_millis(200)).await;
         proxy.heal();
         let healed = fleet.history.now();
-        bounds = bounds.excuse(2, healed + LINKED);
+        bounds = bounds.excuse(2, healed + linked());
         sleep(Duration::from_secs(scaled(2, 4))).await;
         let late = fleet.history.select(|asked| {
             let is_revoked = (round * 20..round * 20 + 15).contains(&asked.session);
@@ -166,7 +174,7 @@ async fn one_node_cut_off_hears_of_everything_when_it_is_back() {
             "last pass of a revoked session {:.1?} after healing",
             last.unwrap_or_default()
         ));
-        assert!(last.unwrap_or_default() <= LINKED, "{last:?}");
+        assert!(last.unwrap_or_default() <= linked(), "{last:?}");
     }
     load.stop().await;
     let untouched = fleet.history.select(|asked| asked.session % 20 >= 15);
@@ -201,6 +209,6 @@ async fn a_node_that_stays_cut_off_stops_when_its_grace_ends() {
     all_are(200, &others);
     scenario.end(
         &fleet,
-        &Bounds::others_within(LINKED).excuse(2, cut + grace),
+        &Bounds::others_within(linked()).excuse(2, cut + grace),
     );
 }

@@ -9,7 +9,7 @@ use super::fleet::{Fleet, Node};
 use super::history::{Bounds, quantile, times};
 use super::load::Load;
 use super::scenario::{
-    DEADLINE, LINKED, Scenario, all_are, durable_redis, is_full, scaled, with_status,
+    DEADLINE, Scenario, all_are, durable_redis, is_full, linked, scaled, with_status, within,
 };
 use crate::support::redis::RedisServer;
 
@@ -48,7 +48,10 @@ async fn kill_9_under_load() {
     all_are(503, &others);
     let noise = quantile(times(&known), 0.99);
     let slowest = quantile(times(&others), 1.0);
-    assert!(slowest <= DEADLINE + SCHEDULING + noise, "{slowest:?}");
+    assert!(
+        slowest <= within(DEADLINE + SCHEDULING) + noise,
+        "{slowest:?}"
+    );
     let open = fleet
         .history
         .select(|asked| asked.session >= KNOWN && asked.start > killed + 2 * DEADLINE);
@@ -58,8 +61,8 @@ async fn kill_9_under_load() {
     scenario.measured(&format!(
         "breaker open: 503 in p50 {median:.1?}, p99 {most:.1?}; hits meanwhile p99 {noise:.1?}"
     ));
-    assert!(most <= Duration::from_millis(5) + noise, "{most:?}");
-    scenario.end(&fleet, &Bounds::others_within(LINKED));
+    assert!(most <= within(Duration::from_millis(5)) + noise, "{most:?}");
+    scenario.end(&fleet, &Bounds::others_within(linked()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -87,7 +90,7 @@ async fn the_grace_ends_a_session_at_a_time() {
         503,
         &history.select(|asked| asked.start > confirmed + grace),
     );
-    scenario.end(&fleet, &Bounds::others_within(LINKED));
+    scenario.end(&fleet, &Bounds::others_within(linked()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -119,9 +122,9 @@ async fn restart_after_kill_9() {
     scenario.measured(&format!(
         "first pass after {first:.1?}, last 503 after {last:.1?}"
     ));
-    assert!(first <= Duration::from_secs(2), "{first:?}");
-    assert!(last <= Duration::from_secs(5), "{last:?}");
-    scenario.end(&fleet, &Bounds::others_within(LINKED));
+    assert!(first <= within(Duration::from_secs(2)), "{first:?}");
+    assert!(last <= within(Duration::from_secs(5)), "{last:?}");
+    scenario.end(&fleet, &Bounds::others_within(linked()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -160,9 +163,12 @@ async fn a_server_that_hangs() {
         "slowest {slowest:.1?} (hits {noise:.1?}), {before} KiB before, {after} KiB after, \
          back after {back:.1?}"
     ));
-    assert!(slowest <= DEADLINE + SCHEDULING + noise, "{slowest:?}");
+    assert!(
+        slowest <= within(DEADLINE + SCHEDULING) + noise,
+        "{slowest:?}"
+    );
     assert!(after < before + 10 * 1024, "{before} KiB, then {after} KiB");
-    scenario.end(&fleet, &Bounds::others_within(LINKED));
+    scenario.end(&fleet, &Bounds::others_within(linked()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -183,8 +189,8 @@ async fn cold_start_without_the_store() {
     redis.restart().await;
     let ready = fleet.until(1, 0, 200).await;
     scenario.measured(&format!("ready after {ready:.1?}"));
-    assert!(ready <= Duration::from_secs(2), "{ready:?}");
+    assert!(ready <= within(Duration::from_secs(2)), "{ready:?}");
     fleet.get_known(&[1], sessions).await;
     assert_eq!(fleet.try_login(1, "somebody:1").await, 200);
-    scenario.end(&fleet, &Bounds::others_within(LINKED));
+    scenario.end(&fleet, &Bounds::others_within(linked()));
 }

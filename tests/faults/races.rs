@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 use tower_wx_session::store::{RedisStore, RevokeReason};
 use tower_wx_session::{Identity, Sessions};
 
-use super::scenario::{Dice, LINKED, Scenario, scaled};
+use super::scenario::{Dice, Scenario, linked, scaled};
 use crate::support::redis::RedisServer;
 
 type Node = Sessions<RedisStore>;
@@ -95,7 +95,7 @@ async fn nothing_brings_a_revoked_session_back() {
                 "on the node that has revoked it"
             );
             let gone = async { while is_live(&nodes[1], token).await {} };
-            timeout(LINKED, gone)
+            timeout(linked(), gone)
                 .await
                 .expect("dead on the other node, too");
         }

@@ -10,7 +10,7 @@ use tower_wx_session::{Identity, RejectionKind, Sessions};
 use super::fleet::Fleet;
 use super::history::{Bounds, quantile};
 use super::load::Load;
-use super::scenario::{LINKED, Scenario, durable_redis, scaled};
+use super::scenario::{Scenario, durable_redis, linked, scaled, within};
 use crate::support::redis::{RedisSentinel, RedisServer, eventually};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -43,8 +43,8 @@ async fn every_node_hears_of_a_revocation() {
         quantile(missed.clone(), 0.5),
         quantile(missed, 1.0)
     ));
-    assert!(most <= Duration::from_millis(50), "{most:?}");
-    scenario.end(&fleet, &Bounds::others_within(LINKED));
+    assert!(most <= within(Duration::from_millis(50)), "{most:?}");
+    scenario.end(&fleet, &Bounds::others_within(linked()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -100,8 +100,8 @@ async fn a_failover_that_loses_a_revocation() {
         assert_eq!(fleet.ask(node, 30).await, 200);
     }
     // Until the node that revoked has a link to the new master, the others believe that one.
-    let bounds = (1..3).fold(Bounds::others_within(LINKED), |bounds, node| {
-        bounds.excuse(node, healed + FOUND_WITHIN)
+    let bounds = (1..3).fold(Bounds::others_within(linked()), |bounds, node| {
+        bounds.excuse(node, healed + within(FOUND_WITHIN))
     });
     scenario.end(&fleet, &bounds);
 }
@@ -122,7 +122,7 @@ async fn revocations_while_the_store_is_down() {
     let fleet = Arc::new(fleet);
     redis.kill();
     sleep(Duration::from_secs(scaled(1, 10))).await;
-    let mut bounds = Bounds::others_within(LINKED);
+    let mut bounds = Bounds::others_within(linked());
     for session in 0..40 {
         assert_eq!(fleet.log_out(0, session).await, 202);
         assert_eq!(fleet.ask(0, session).await, 401);
@@ -137,7 +137,7 @@ async fn revocations_while_the_store_is_down() {
     }
     let recovered = fleet.history.now();
     for node in [1, 2] {
-        bounds = bounds.excuse(node, recovered + LINKED);
+        bounds = bounds.excuse(node, recovered + linked());
     }
     sleep(Duration::from_secs(scaled(2, 4))).await;
     load.stop().await;
