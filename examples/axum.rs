@@ -55,12 +55,7 @@ async fn run() -> Result<(), String> {
     let metrics = telemetry::metrics()?;
     let settings = Settings::from_env("127.0.0.1:3000")?;
     let listener = settings.listener().await?;
-    let sessions = Sessions::builder(settings.store)
-        .idle_timeout(settings.idle_timeout)
-        .lifetime(settings.lifetime)
-        .outage_policy(settings.outage_policy)
-        .build()
-        .map_err(|error| error.to_string())?;
+    let sessions = settings.sessions()?;
     let platform = Platform::start(settings.wechat).await?;
     let app = app(sessions.clone(), platform.wechat.clone(), settings.refusal).merge(metrics);
     let address = listener.local_addr().map_err(|error| error.to_string())?;

@@ -19,7 +19,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_wx_session::login::Login;
-use tower_wx_session::{Session, SessionLayer, Sessions, TokenSource};
+use tower_wx_session::{Session, SessionLayer, TokenSource};
 
 mod settings;
 
@@ -36,11 +36,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     settings::log()?;
     let settings = Settings::from_env("127.0.0.1:3000")?;
     let listener = settings.listener().await?;
-    let sessions = Sessions::builder(settings.store)
-        .idle_timeout(settings.idle_timeout)
-        .lifetime(settings.lifetime)
-        .outage_policy(settings.outage_policy)
-        .build()?;
+    let sessions = settings.sessions()?;
     let platform = Platform::start(settings.wechat).await?;
 
     let login = Login::new(sessions.clone(), platform.wechat.clone())

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tower_wx_session::Sessions;
 use tower_wx_session::response::Preset;
 use tower_wx_session::sessions::OutagePolicy;
 use tower_wx_session::store::{AnyStore, MemoryStore, RedisStore};
@@ -20,12 +21,12 @@ pub use platform::Platform;
 /// What the environment says.
 pub struct Settings {
     pub listen: String,
-    pub store: AnyStore,
+    store: AnyStore,
     /// The fake WeChat stands in for none.
     pub wechat: Option<WeChat>,
-    pub idle_timeout: Duration,
-    pub lifetime: Duration,
-    pub outage_policy: OutagePolicy,
+    idle_timeout: Duration,
+    lifetime: Duration,
+    outage_policy: OutagePolicy,
     pub refusal: Preset,
 }
 
@@ -40,6 +41,15 @@ impl Settings {
             outage_policy: OutagePolicy::ServeKnown(seconds("GRACE_SECONDS", 60)?),
             refusal: refusal()?,
         })
+    }
+
+    pub fn sessions(&self) -> Result<Sessions<AnyStore>, String> {
+        Sessions::builder(self.store.clone())
+            .idle_timeout(self.idle_timeout)
+            .lifetime(self.lifetime)
+            .outage_policy(self.outage_policy)
+            .build()
+            .map_err(|error| error.to_string())
     }
 
     pub async fn listener(&self) -> Result<TcpListener, String> {

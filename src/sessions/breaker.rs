@@ -73,8 +73,9 @@ impl Breaker {
     /// Notes what an order came to. A store that can only be read still serves checks, so this
     /// opens nothing; but uses do not reach it.
     fn told(&self, has_failed: bool, now: Timestamp) {
+        let mut answers = self.answers();
         if !self.is_open() {
-            self.answers().note(has_failed, now);
+            answers.note(has_failed, now);
         }
     }
 
