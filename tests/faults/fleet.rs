@@ -106,10 +106,16 @@ impl Fleet {
             let body = json!({ "code": format!("user-{number}:1") });
             let request = client.post(format!("{base}/login")).json(&body);
             async move {
-                let answer = request.send().await.unwrap();
-                let body: Value = answer.json().await.unwrap();
-                let token = body["token"].as_str();
-                token.unwrap_or_else(|| panic!("{body}")).to_owned()
+                let patience = Patience::begin();
+                loop {
+                    let answer = request.try_clone().unwrap().send().await.unwrap();
+                    let status = answer.status().as_u16();
+                    let body: Value = answer.json().await.unwrap();
+                    match body["token"].as_str() {
+                        Some(token) => break token.to_owned(),
+                        None => assert!(patience.covers(status).await, "{body}"),
+                    }
+                }
             }
         });
         let logins: Vec<String> = futures_util::stream::iter(logins)
@@ -120,17 +126,33 @@ impl Fleet {
         first..self.tokens.len()
     }
 
-    /// Asks each of these nodes for each of these sessions, which have to be live.
+    /// Has each of these nodes know each of these sessions, which have to be live. A node that has
+    /// to ask the store may say "retry" on a busy machine; nothing of that goes down in history.
     pub async fn get_known(&self, nodes: &[usize], sessions: std::ops::Range<usize>) {
         for node in nodes {
             for session in sessions.clone() {
-                assert_eq!(self.ask(*node, session).await, 200);
+                let patience = Patience::begin();
+                let asked = loop {
+                    let asked = self.request(*node, session).await;
+                    if asked.status == 200 || !patience.covers(asked.status).await {
+                        break asked;
+                    }
+                };
+                assert_eq!(asked.status, 200, "node {node}, session {session}");
+                self.history.asked(asked);
             }
         }
     }
 
     /// One request, which goes down in history; the status.
     pub async fn ask(&self, node: usize, session: usize) -> u16 {
+        let asked = self.request(node, session).await;
+        let status = asked.status;
+        self.history.asked(asked);
+        status
+    }
+
+    async fn request(&self, node: usize, session: usize) -> Asked {
         let url = format!("{}/me", self.nodes[node].base);
         let request = self.client.get(url).bearer_auth(&self.tokens[session]);
         let start = self.history.now();
@@ -139,14 +161,13 @@ impl Fleet {
             Err(_) => 0,
         };
         let end = self.history.now();
-        self.history.asked(Asked {
+        Asked {
             node,
             session,
             start,
             end,
             status,
-        });
-        status
+        }
     }
 
     /// What a refusal says.
@@ -197,5 +218,20 @@ impl Fleet {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         start.elapsed()
+    }
+}
+
+/// What a client does that is told to retry.
+struct Patience(Instant);
+
+impl Patience {
+    fn begin() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Whether to send the request once more after this status; waits before it says so.
+    async fn covers(&self, status: u16) -> bool {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        status == 503 && self.0.elapsed() < Duration::from_secs(5)
     }
 }
