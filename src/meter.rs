@@ -33,7 +33,9 @@ const PENDING: &str = "wx_session_pending_revocations";
 pub(crate) enum AnsweredBy {
     /// In the request: nothing had to be looked up.
     Request,
-    /// In what this node remembers.
+    /// In the hit table.
+    Table,
+    /// In what else this node remembers.
     Cache,
     /// Not here: the store was asked, whether or not it could tell.
     Store,
@@ -44,7 +46,7 @@ pub(crate) enum AnsweredBy {
 pub(crate) struct Meter {
     /// By what a check comes to, then by where it was answered.
     #[cfg(feature = "metrics")]
-    checks: [[OnceLock<Counter>; 3]; 1 + RejectionKind::ALL.len()],
+    checks: [[OnceLock<Counter>; 4]; 1 + RejectionKind::ALL.len()],
 }
 
 impl Meter {
@@ -82,6 +84,7 @@ fn checks(refusal: Option<RejectionKind>, by: AnsweredBy) -> Counter {
     };
     let answered_by = match by {
         AnsweredBy::Request => "request",
+        AnsweredBy::Table => "table",
         AnsweredBy::Cache => "cache",
         AnsweredBy::Store => "store",
     };

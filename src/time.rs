@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use coarsetime::Instant;
 use serde::{Deserialize, Serialize};
 
 /// An instant on the store's clock: milliseconds since the Unix epoch.
@@ -122,11 +123,12 @@ impl Clock {
     pub(crate) fn monotonic() -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
         Self::from(Source::Monotonic {
-            started: Instant::now(),
+            started: Instant::now_without_cache_update(),
             started_at: Timestamp(millis(since_epoch.unwrap_or_default())),
         })
     }
 
+    #[inline]
     pub(crate) fn read(&self) -> Moment {
         let ours = self.source.now().0;
         let offset = self.offset.load(Ordering::Relaxed);
@@ -162,12 +164,16 @@ impl Clock {
 }
 
 impl Source {
+    #[inline]
     fn now(&self) -> Timestamp {
         match self {
             Self::Monotonic {
                 started,
                 started_at,
-            } => started_at.after(started.elapsed()),
+            } => {
+                let now = Instant::now_without_cache_update();
+                Timestamp(started_at.0 + now.duration_since(*started).as_millis())
+            }
             #[cfg(any(test, feature = "test-util"))]
             Self::Manual(clock) => clock.now(),
         }

@@ -51,7 +51,7 @@ async fn a_hit_that_is_counted_allocates_as_much_as_one_that_is_not() {
     let text = prometheus.render();
     let hits: f64 = samples(&text)
         .filter(|(name, labels, _)| {
-            *name == "wx_session_checks_total" && labels.contains(r#"answered_by="cache""#)
+            *name == "wx_session_checks_total" && labels.contains(r#"answered_by="table""#)
         })
         .map(|(_, _, value)| value)
         .sum();

@@ -110,12 +110,12 @@ async fn every_check_is_counted_once_by_verdict_reason_and_where_it_was_answered
     let ambiguous = ["invalid", "ambiguous_token", "request"];
     counts!(metrics, 400, send(&here, &both), ambiguous);
 
-    // In the cache: a hit, and what is remembered as over.
+    // On this node: a hit, and what is remembered as over.
     counts!(
         metrics,
         200,
         send(&here, &auth(&good)),
-        ["valid", "none", "cache"]
+        ["valid", "none", "table"]
     );
     let ended = here.issue(alice()).await.unwrap();
     let over = auth(&bearer(ended.token().expose()));

@@ -24,6 +24,7 @@ impl Generations {
     }
 
     /// Both counters only grow, so their sum changes whenever one of them does.
+    #[inline]
     pub(super) fn of(&self, id: SessionId) -> u64 {
         let session = self.sessions[session_stripe(id)].load(Ordering::Acquire);
         let user = self.users[user_stripe(id.bucket())].load(Ordering::Acquire);

@@ -20,6 +20,7 @@ pub(super) struct Link {
 
 impl Link {
     /// How far the store stands behind what this node holds.
+    #[inline]
     pub(super) fn state(&self, now: Uptime) -> StoreState {
         // In this order: a link that comes back sets its start before its sign of life.
         let is_silent = self.is_silent(now);
@@ -59,6 +60,7 @@ impl Link {
         was_silent
     }
 
+    #[inline]
     fn is_silent(&self, now: Uptime) -> bool {
         let alive_at = Uptime::from_millis(self.alive_at.load(Ordering::Acquire));
         now.since(alive_at) > DEAD_AFTER

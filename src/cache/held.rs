@@ -1,0 +1,149 @@
+use std::sync::Arc;
+
+use moka::notification::RemovalCause;
+use moka::sync::Cache;
+
+use super::table::{Table, any_number};
+use crate::SessionId;
+use crate::session::Session;
+
+/// One hit in so many is told to moka, so that it keeps what is in use.
+const HITS_PER_SAMPLE: usize = 64;
+
+/// The sessions that this node holds.
+///
+/// moka is the cache of record and says what is held; the table in front of it answers hits.
+pub(super) struct Held {
+    table: Arc<Table>,
+    of_record: Cache<SessionId, Session>,
+}
+
+impl Held {
+    pub(super) fn new(capacity: u64) -> Self {
+        let table = Arc::new(Table::new(capacity));
+        let forgetful = Arc::clone(&table);
+        let of_record = Cache::builder()
+            .max_capacity(capacity)
+            .eviction_listener(move |_, session: Session, cause| {
+                if cause != RemovalCause::Replaced {
+                    forgetful.remove(&session);
+                }
+            })
+            .build();
+        Self { table, of_record }
+    }
+
+    /// What the table has of a session: the fast way, for requests.
+    #[inline]
+    pub(super) fn hit(&self, id: SessionId) -> Option<Session> {
+        let hit = self.table.get(id)?;
+        if any_number().is_multiple_of(HITS_PER_SAMPLE) {
+            self.of_record.get(&id);
+        }
+        Some(hit)
+    }
+
+    /// What is held of a session; from now on the table has it too.
+    pub(super) fn get(&self, id: SessionId) -> Option<Session> {
+        self.table.get(id).or_else(|| {
+            let session = self.of_record.get(&id)?;
+            self.table.put(&session);
+            Some(session)
+        })
+    }
+
+    pub(super) fn insert(&self, session: &Session) {
+        self.of_record.insert(session.id(), session.clone());
+        self.table.put(session);
+    }
+
+    pub(super) fn remove(&self, id: SessionId) {
+        if let Some(session) = self.table.get(id) {
+            self.table.remove(&session);
+        }
+        self.of_record.invalidate(&id);
+    }
+
+    /// How many, to within what moka has not counted yet.
+    pub(super) fn len(&self) -> u64 {
+        self.of_record.entry_count()
+    }
+
+    /// Counts them. Never on a request: it works off what moka has put off.
+    #[cfg(feature = "metrics")]
+    pub(super) fn count(&self) -> u64 {
+        self.of_record.run_pending_tasks();
+        self.of_record.entry_count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Identity;
+    use crate::session::{Record, Stamp};
+    use crate::time::Timestamp;
+
+    fn session(number: u16) -> Session {
+        let mut id = [0; 18];
+        // As spread as a digest is.
+        for (i, byte) in id.iter_mut().enumerate() {
+            *byte = (u32::from(number) * 40_503 >> (i % 9)) as u8;
+        }
+        id[16..].copy_from_slice(&number.to_be_bytes());
+        let long = Duration::from_secs(1000);
+        let identity = Identity::new("appid", "openid");
+        let record = Record::issued(identity, Timestamp::default(), long, long, None);
+        Session::new(SessionId::from_bytes(id), record, Stamp::default())
+    }
+
+    #[test]
+    fn what_moka_gives_up_is_held_no_longer() {
+        let held = Held::new(100);
+        let sessions: Vec<_> = (0..1000).map(session).collect();
+        for session in &sessions {
+            held.insert(session);
+            assert!(held.hit(session.id()).is_some());
+            held.of_record.run_pending_tasks();
+        }
+        let in_table = sessions.iter().filter(|s| held.hit(s.id()).is_some());
+        assert!(in_table.count() <= 100);
+        assert_eq!(held.len(), 100);
+    }
+
+    #[test]
+    fn what_is_hit_is_kept() {
+        let held = Held::new(100);
+        let hot = session(0);
+        held.insert(&hot);
+        // moka counts uses once it is half full.
+        (1..100).for_each(|number| held.insert(&session(number)));
+        for number in 100..1000 {
+            for _ in 0..10 * HITS_PER_SAMPLE {
+                assert!(held.hit(hot.id()).is_some());
+            }
+            let other = session(number);
+            held.insert(&other);
+            for _ in 0..5 {
+                held.of_record.get(&other.id());
+            }
+            held.of_record.run_pending_tasks();
+        }
+        assert!(held.of_record.contains_key(&hot.id()));
+    }
+
+    #[test]
+    fn what_the_table_has_no_room_for_is_held_still() {
+        let held = Held::new(1000);
+        let sessions: Vec<_> = (0..1000).map(session).collect();
+        sessions.iter().for_each(|session| held.insert(session));
+        held.table.remove(&sessions[7]);
+        assert!(held.hit(sessions[7].id()).is_none());
+        assert!(held.get(sessions[7].id()).is_some());
+        assert!(held.hit(sessions[7].id()).is_some());
+        held.remove(sessions[7].id());
+        assert!(held.get(sessions[7].id()).is_none());
+    }
+}

@@ -1,0 +1,189 @@
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use arc_swap::ArcSwapOption;
+
+use crate::SessionId;
+use crate::session::{Known, Session};
+
+/// Sessions that may be in each other's way: as many slots as fit into a line of the processor's
+/// cache.
+const WAYS: usize = 4;
+/// Slots per session of the cache's capacity: two, so that few sessions find no place.
+const SLOTS_PER_SESSION: u64 = 2;
+/// The most sets: 64 bytes each, 1 GiB in all.
+const MAX_SETS: u64 = 1 << 24;
+
+/// Answers hits without a lock and without a queue: sessions by id, in a table of fixed size.
+///
+/// It forgets whatever is in the way of something newer, and what it answers may be out of date,
+/// as with any cache: the generation tells.
+pub(super) struct Table {
+    /// A power of two.
+    sets: Box<[Set]>,
+}
+
+#[derive(Default)]
+#[repr(align(64))]
+struct Set([Slot; WAYS]);
+
+#[derive(Default)]
+struct Slot {
+    /// A part of the id, so that a session is looked at only where it is likely the right one.
+    hint: AtomicU32,
+    session: ArcSwapOption<Known>,
+}
+
+impl Table {
+    /// For a cache of so many sessions.
+    pub(super) fn new(capacity: u64) -> Self {
+        let sets = capacity.saturating_mul(SLOTS_PER_SESSION) / WAYS as u64;
+        let sets = sets.clamp(1, MAX_SETS).next_power_of_two();
+        Self {
+            sets: (0..sets).map(|_| Set::default()).collect(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn get(&self, id: SessionId) -> Option<Session> {
+        let (slots, hint) = self.place(id);
+        slots.iter().find_map(|slot| slot.get(id, hint))
+    }
+
+    /// Puts a session in the place of an older answer about it, or in a free one, or in that of
+    /// any other.
+    pub(super) fn put(&self, session: &Session) {
+        let (slots, hint) = self.place(session.id());
+        let same = slots
+            .iter()
+            .find(|slot| slot.get(session.id(), hint).is_some());
+        let free = || slots.iter().find(|slot| slot.session.load().is_none());
+        let slot = same.or_else(free).unwrap_or(&slots[any_number() % WAYS]);
+        slot.session.store(Some(Arc::clone(session.known())));
+        slot.hint.store(hint, Ordering::Release);
+    }
+
+    /// Forgets this very answer about a session, not a newer one.
+    pub(super) fn remove(&self, session: &Session) {
+        let (slots, _) = self.place(session.id());
+        for slot in slots {
+            slot.remove(session);
+        }
+    }
+
+    #[inline]
+    fn place(&self, id: SessionId) -> (&[Slot; WAYS], u32) {
+        // The first two bytes are the user's; the rest is a digest, as good as random.
+        let [_, _, a, b, c, d, e, f, g, h, ..] = *id.as_bytes();
+        let set = u32::from_le_bytes([a, b, c, d]) as usize & (self.sets.len() - 1);
+        (&self.sets[set].0, u32::from_le_bytes([e, f, g, h]))
+    }
+}
+
+impl Slot {
+    #[inline]
+    fn get(&self, id: SessionId, hint: u32) -> Option<Session> {
+        if self.hint.load(Ordering::Acquire) != hint {
+            return None;
+        }
+        let known = self.session.load();
+        let is_meant = known.as_ref().is_some_and(|known| known.is(id));
+        is_meant.then(|| known.clone().map(Session::from))?
+    }
+
+    fn remove(&self, session: &Session) {
+        let known = self.session.load();
+        if known
+            .as_ref()
+            .is_some_and(|known| Arc::ptr_eq(known, session.known()))
+        {
+            self.session.compare_and_swap(&known, None);
+        }
+    }
+}
+
+/// A number that is random enough to choose by, and that no other thread has a part in.
+#[inline]
+pub(super) fn any_number() -> usize {
+    thread_local!(static NUMBER: Cell<u32> = const { Cell::new(0x9e37_79b9) });
+    NUMBER.with(|number| {
+        let mut next = number.get();
+        next ^= next << 13;
+        next ^= next >> 17;
+        next ^= next << 5;
+        number.set(next);
+        next as usize
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Identity;
+    use crate::session::{Record, Stamp};
+    use crate::time::Timestamp;
+
+    /// Sessions of one set differ in nothing but the rest of the id.
+    fn session(set: u8, hint: u8, rest: u8) -> Session {
+        let mut id = [rest; 18];
+        id[2..6].fill(set);
+        id[6..10].fill(hint);
+        let long = std::time::Duration::from_secs(1000);
+        let identity = Identity::new("appid", "openid");
+        let record = Record::issued(identity, Timestamp::default(), long, long, None);
+        Session::new(SessionId::from_bytes(id), record, Stamp::default())
+    }
+
+    fn holds(table: &Table, session: &Session) -> bool {
+        let found = table.get(session.id());
+        found.is_some_and(|found| Arc::ptr_eq(found.known(), session.known()))
+    }
+
+    #[test]
+    fn a_session_is_found_by_its_whole_id() {
+        let table = Table::new(100);
+        let sessions = [session(1, 2, 3), session(1, 2, 4), session(1, 3, 3)];
+        assert!(!holds(&table, &sessions[0]));
+        sessions.iter().for_each(|session| table.put(session));
+        assert!(sessions.iter().all(|session| holds(&table, session)));
+        assert!(table.get(session(1, 2, 5).id()).is_none());
+        assert!(table.get(session(2, 2, 3).id()).is_none());
+    }
+
+    #[test]
+    fn a_newer_answer_takes_the_place_of_an_older_one() {
+        let table = Table::new(2);
+        let (older, newer) = (session(1, 2, 3), session(1, 2, 3));
+        let others: Vec<_> = (4..7).map(|rest| session(1, 2, rest)).collect();
+        table.put(&older);
+        others.iter().for_each(|other| table.put(other));
+        table.put(&newer);
+        assert!(holds(&table, &newer));
+        assert!(others.iter().all(|other| holds(&table, other)));
+        table.remove(&older);
+        assert!(holds(&table, &newer));
+        table.remove(&newer);
+        assert!(table.get(newer.id()).is_none());
+    }
+
+    #[test]
+    fn a_full_set_makes_room_for_what_is_new() {
+        let table = Table::new(1);
+        let sessions: Vec<_> = (0..100).map(|rest| session(1, rest, rest)).collect();
+        for session in &sessions {
+            table.put(session);
+            assert!(holds(&table, session));
+        }
+        let held = sessions.iter().filter(|session| holds(&table, session));
+        assert_eq!(held.count(), WAYS);
+    }
+
+    #[test]
+    fn the_size_follows_the_capacity() {
+        for (capacity, slots) in [(0, 4), (1, 4), (100, 256), (200_000, 524_288)] {
+            assert_eq!(Table::new(capacity).sets.len() * WAYS, slots);
+        }
+        assert_eq!(size_of::<Set>(), 64);
+    }
+}
