@@ -3,71 +3,42 @@
 //! `cargo bench --all-features --bench hit`
 #![allow(missing_docs, reason = "made by the macros of criterion")]
 
-use std::convert::Infallible;
-use std::future::{Ready, ready};
-use std::hint::black_box;
+mod support;
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use http::{HeaderValue, Request, Response};
+use criterion::{Criterion, criterion_group, criterion_main};
+use http::StatusCode;
+use http::header::AUTHORIZATION;
+use support::client::{log_in, node};
+use support::request::{SKEY, presenting};
+use support::scaled;
+use support::service::{bare, behind, bench, layered};
 use tokio::runtime::Runtime;
-use tower::{Layer, Service, service_fn};
 use tower_wx_session::store::MemoryStore;
-use tower_wx_session::{Identity, SessionLayer, Sessions};
+use tower_wx_session::{SessionLayer, TokenSource};
 
-#[allow(clippy::needless_pass_by_value, reason = "the shape of a service")]
-fn inner(request: Request<()>) -> Ready<Result<Response<()>, Infallible>> {
-    black_box(&request);
-    ready(Ok(Response::new(())))
-}
-
-/// Live sessions, as the header values that present them.
-fn log_in(runtime: &Runtime, sessions: &Sessions<MemoryStore>, many: usize) -> Vec<HeaderValue> {
-    let issue = async |user| {
-        let issued = sessions
-            .issue(Identity::new("appid", format!("user{user}")))
-            .await;
-        let issued = issued.expect("the memory store is up");
-        let credentials = format!("Bearer {}", issued.token().expose());
-        HeaderValue::try_from(credentials).expect("a token is a header value")
-    };
-    runtime.block_on(async {
-        let mut headers = Vec::new();
-        for user in 0..many {
-            headers.push(issue(user).await);
-        }
-        headers
-    })
-}
-
-/// Requests of the users in turn, in an order that no cache line foresees.
-fn requests(headers: &[HeaderValue]) -> impl FnMut() -> Request<()> {
-    let mut next = 0_usize;
-    move || {
-        next = (next + 7919) % headers.len();
-        let mut request = Request::new(());
-        let credentials = headers[next].clone();
-        request.headers_mut().insert("authorization", credentials);
-        request
-    }
-}
+const OK: StatusCode = StatusCode::OK;
 
 fn hit(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let _entered = runtime.enter();
     let mut group = criterion.benchmark_group("hit");
-    for many in [1, 100_000] {
-        let sessions = Sessions::new(MemoryStore::new());
-        let headers = log_in(&runtime, &sessions, many);
-        let mut bare = service_fn(inner);
-        let mut layered = SessionLayer::new(sessions).layer(service_fn(inner));
-        group.bench_function(format!("bare/{many}"), |bencher| {
-            let call = |request| bare.call(request);
-            bencher.iter_batched(requests(&headers), call, BatchSize::SmallInput);
-        });
-        group.bench_function(format!("layered/{many}"), |bencher| {
-            let call = |request| layered.call(request);
-            bencher.iter_batched(requests(&headers), call, BatchSize::SmallInput);
-        });
+    for many in [1, 1000, 100_000] {
+        let sessions = node(MemoryStore::new(), 200_000);
+        let tokens = runtime.block_on(log_in(&sessions, scaled(many)));
+        let bearer = || presenting(AUTHORIZATION, &tokens);
+        let skey = || presenting(SKEY, &tokens);
+        let layer = |sources: &[TokenSource]| {
+            behind(&SessionLayer::new(sessions.clone()).with_sources(sources.to_vec()))
+        };
+        let mut one = layered(&sessions);
+        let mut other = layer(&[TokenSource::skey()]);
+        let mut both = layer(&[TokenSource::bearer(), TokenSource::skey()]);
+
+        let row = |name: &str| format!("{name}/{many}");
+        bench(&mut group, &row("bare"), (&mut bare(), OK), bearer());
+        bench(&mut group, &row("layered"), (&mut one, OK), bearer());
+        bench(&mut group, &row("skey"), (&mut other, OK), skey());
+        bench(&mut group, &row("two_sources"), (&mut both, OK), bearer());
     }
     group.finish();
 }

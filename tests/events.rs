@@ -178,6 +178,8 @@ async fn what_waits_for_the_store_has_spans_and_a_hit_has_none() {
     let (clock, store) = store_on_a_clock();
     let token = log_in(&node(&store, &clock)).await;
     let sessions = node(&store, &clock);
+    // What is asked before the link is up is asked once more.
+    log_in(&sessions).await;
     settle().await;
     log.take("");
     assert_eq!(refusal(&sessions, &token).await, None);

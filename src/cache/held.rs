@@ -90,7 +90,7 @@ mod tests {
         let mut id = [0; 18];
         // As spread as a digest is.
         for (i, byte) in id.iter_mut().enumerate() {
-            *byte = (u32::from(number) * 40_503 >> (i % 9)) as u8;
+            *byte = ((u32::from(number) * 40_503) >> (i % 9)) as u8;
         }
         id[16..].copy_from_slice(&number.to_be_bytes());
         let long = Duration::from_secs(1000);

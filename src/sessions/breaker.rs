@@ -41,6 +41,7 @@ struct Answers {
     failures: u32,
     last_success: Timestamp,
     outage: Option<Outage>,
+    /// When the store was tried last, or when it was left to a task to do so.
     last_probe: Option<Instant>,
 }
 
@@ -66,6 +67,9 @@ impl Breaker {
         answers.note(has_failed, now);
         answers.failures = answers.failures << 1 | u32::from(has_failed);
         let opens = answers.are_too_bad();
+        if opens {
+            answers.last_probe = Some(Instant::now());
+        }
         self.is_open.store(opens, Ordering::Release);
         opens
     }
@@ -92,10 +96,15 @@ impl Breaker {
         self.closed.notified().await;
     }
 
-    /// Whether nobody has tried the store for longer than a task that runs takes.
+    /// Whether nobody has tried the store for longer than a task that runs takes. Says so to one
+    /// who asks, and to the next only when that one is overdue too.
     fn is_probe_overdue(&self) -> bool {
-        let last_probe = self.answers().last_probe;
-        last_probe.is_some_and(|at| at.elapsed() > PROBE_OVERDUE)
+        let last_probe = &mut self.answers().last_probe;
+        let is_overdue = last_probe.is_some_and(|at| at.elapsed() > PROBE_OVERDUE);
+        if is_overdue {
+            *last_probe = Some(Instant::now());
+        }
+        is_overdue
     }
 
     /// Whether a session that the store takes for idle since `idle_at` may have been used in an

@@ -113,8 +113,8 @@ impl<S: SessionStore> Node<S> {
         let id = token.id();
         let question = async {
             self.learn_clock().await?;
-            if self.cache.get(id).is_none() && self.keyring.judge(token) == Tag::Unknown {
-                self.fetch_keys(UNKNOWN_KEYS_SHARED).await?;
+            if self.keyring.judge(token) == Tag::Unknown && self.cache.get(id).is_none() {
+                Box::pin(self.fetch_keys(UNKNOWN_KEYS_SHARED)).await?;
                 if self.keyring.judge(token) == Tag::Forged {
                     return Ok(None);
                 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio::time::timeout;
 
+mod aside;
 mod background;
 mod breaker;
 mod builder;

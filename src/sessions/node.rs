@@ -2,21 +2,22 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
+use super::aside::Aside;
 use super::background::Background;
 use super::breaker::Breaker;
 use super::builder::Config;
 use super::keyring::Keyring;
 use super::reassertion::Reassertions;
+use crate::SessionId;
 use crate::cache::{Answer, Cache};
 use crate::meter::Meter;
 use crate::store::{
     EndReason, Loaded, SessionStore, StoreError, StoreErrorKind, TagKey, Timestamp, Watched,
 };
 use crate::time::Clock;
-use crate::{SessionId, trace};
 
 /// One node of the fleet: the store, and what this process knows of the sessions in it.
 pub(crate) struct Node<S> {
@@ -126,22 +127,22 @@ impl<S: SessionStore> Node<S> {
         fetched.await.map_err(about_no_session)
     }
 
-    /// Asks the store, in a task of its own: a request that is gone takes no load along.
-    pub(super) async fn load_aside(self: &Arc<Self>, id: SessionId) -> Answer {
+    /// Asks the store: a request that is gone takes no load along.
+    pub(super) fn load_aside(self: &Arc<Self>, id: SessionId) -> Aside<Answer> {
         let node = Arc::clone(self);
-        let load = tokio::spawn(trace::inherit(async move { node.load(id).await }));
-        load.await.unwrap_or_else(|stopped| {
-            Answer::Failed(StoreError::new(StoreErrorKind::Unavailable).caused_by(stopped))
-        })
+        Aside::new(async move { node.load(id).await })
     }
 
     pub(super) async fn load(self: &Arc<Self>, id: SessionId) -> Answer {
         let load = async || {
-            let queue = async { Ok(self.loads.acquire().await) };
-            let _turn = self.within_deadline(queue).await?;
-            let loaded = self.ask(self.store.load(id)).await?;
+            let _turn = match self.loads.try_acquire() {
+                Ok(turn) => turn,
+                Err(_) => Box::pin(self.queue()).await?,
+            };
+            // Boxed, because each of the layers around it would hold it twice.
+            let loaded = self.ask(Box::pin(self.store.load(id))).await?;
             match idle_since(&loaded) {
-                Some(at) => self.unless_used_since(id, at, loaded).await,
+                Some(at) => Box::pin(self.unless_used_since(id, at, loaded)).await,
                 None => Ok(loaded),
             }
         };
@@ -149,6 +150,14 @@ impl<S: SessionStore> Node<S> {
         self.cache
             .load(id, known, load, || self.clock.uptime())
             .await
+    }
+
+    /// Waits for its turn among those who load.
+    async fn queue(self: &Arc<Self>) -> Result<SemaphorePermit<'_>, StoreError> {
+        let turn = async { Ok(self.loads.acquire().await) };
+        self.within_deadline(turn)
+            .await?
+            .map_err(|closed| StoreError::new(StoreErrorKind::Unavailable).caused_by(closed))
     }
 
     /// A session is not idle because the store was not told of a use: it is told, and asked again.

@@ -70,21 +70,22 @@ impl Finder {
         }
     }
 
-    pub(super) async fn connection(
+    /// The connection for a slot, if it is known.
+    pub(super) fn known_connection(&self, slot: u16) -> Option<Arc<Connection>> {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let known = routes.as_ref()?.connection(slot).ok()?;
+        known.is_usable().then_some(known)
+    }
+
+    /// The connection for a slot, which has to be looked for.
+    pub(super) async fn find_connection(
         self: &Arc<Self>,
         slot: u16,
     ) -> Result<Arc<Connection>, StoreError> {
-        let known = {
-            let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
-            routes.as_ref().map(|routes| routes.connection(slot))
-        };
-        match known {
-            Some(Ok(connection)) if connection.is_usable() => Ok(connection),
-            _ => match self.search().await?.connection(slot) {
-                // It was found a moment ago, and lost since.
-                Ok(lost) if !lost.is_usable() => self.search_anew().await?.connection(slot),
-                found => found,
-            },
+        match self.search().await?.connection(slot) {
+            // It was found a moment ago, and lost since.
+            Ok(lost) if !lost.is_usable() => self.search_anew().await?.connection(slot),
+            found => found,
         }
     }
 

@@ -38,7 +38,6 @@ impl Router {
         self.send(key, question, None).await?.map_err(look_failed)
     }
 
-    /// Sends a command again only if it was refused, so that it happens once at most.
     async fn send(
         &self,
         key: &str,
@@ -46,8 +45,27 @@ impl Router {
         script: Option<&Call>,
     ) -> Result<Result<Value, RedisError>, StoreError> {
         let slot = slot(key);
-        let mut connection = self.0.connection(slot).await?;
-        let mut answer = connection.ask(command).await;
+        // What is rare is boxed, so that no question is large for its sake.
+        let connection = match self.0.known_connection(slot) {
+            Some(known) => known,
+            None => Box::pin(self.0.find_connection(slot)).await?,
+        };
+        match connection.ask(command).await {
+            Ok(answer) => Ok(Ok(answer)),
+            Err(error) => Box::pin(self.send_again(slot, connection, command, script, error)).await,
+        }
+    }
+
+    /// Sends a command again only if it was refused, so that it happens once at most.
+    async fn send_again(
+        &self,
+        slot: u16,
+        mut connection: Arc<Connection>,
+        command: &Cmd,
+        script: Option<&Call>,
+        error: RedisError,
+    ) -> Result<Result<Value, RedisError>, StoreError> {
+        let mut answer = Err(error);
         for _ in 1..SENT_AT_MOST {
             answer = match (answer, script) {
                 (Ok(answer), _) => return Ok(Ok(answer)),

@@ -1,0 +1,15 @@
+//! Everything but memory, which is measured by the program next to this one.
+//!
+//! `cargo bench -p peers`, or a part of it: `cargo bench -p peers -- table`
+
+use std::env;
+
+use peers::{Outcome, Part};
+
+fn main() -> Outcome {
+    let parts = Part::wanted(env::args().skip(1))?;
+    if parts != [Part::Memory] {
+        Part::introduce();
+    }
+    parts.into_iter().try_for_each(Part::run)
+}

@@ -1,0 +1,34 @@
+//! What a check of a session costs, next to the other ways to know a user.
+//!
+//! `cargo bench -p peers` runs every [`Part`]; what each row does is in the README next to this.
+
+use std::error::Error;
+
+mod contender;
+mod csv;
+mod draw;
+mod expiry;
+mod forgetful;
+mod latency;
+mod lookup;
+mod machine;
+pub mod memory;
+mod outage;
+mod part;
+mod plot;
+mod redis_server;
+mod requests;
+mod rounds;
+mod runtime;
+mod scale;
+mod stopwatch;
+mod table;
+mod text_table;
+mod threads;
+mod user;
+mod versions;
+
+pub use self::part::Part;
+
+/// What a part ends with.
+pub type Outcome = Result<(), Box<dyn Error>>;

@@ -1,0 +1,60 @@
+//! A store that counts what it is asked for.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tower_wx_session::store::{
+    Feed, Insert, Inserted, Loaded, MemoryStore, PutSessionKey, Record, Revoke, Rotate, Rotated,
+    SessionStore, StoreError, TagKey, Timestamp, Touch,
+};
+use tower_wx_session::{Identity, SessionId};
+
+use super::store::as_inner;
+
+/// A memory store that counts loads and touches.
+#[derive(Clone)]
+pub struct CountedStore {
+    inner: MemoryStore,
+    loads: Arc<AtomicUsize>,
+    touches: Arc<AtomicUsize>,
+}
+
+impl CountedStore {
+    pub fn new(inner: MemoryStore) -> Self {
+        Self {
+            inner,
+            loads: Arc::default(),
+            touches: Arc::default(),
+        }
+    }
+
+    /// Loads and touches since the last time that this was asked.
+    pub fn take_counts(&self) -> (usize, usize) {
+        let take = |count: &AtomicUsize| count.swap(0, Ordering::Relaxed);
+        (take(&self.loads), take(&self.touches))
+    }
+}
+
+impl SessionStore for CountedStore {
+    async fn load(&self, id: SessionId) -> Result<Loaded, StoreError> {
+        self.loads.fetch_add(1, Ordering::Relaxed);
+        self.inner.load(id).await
+    }
+
+    async fn touch(&self, touch: Touch) -> Result<bool, StoreError> {
+        self.touches.fetch_add(1, Ordering::Relaxed);
+        self.inner.touch(touch).await
+    }
+
+    as_inner! {
+        insert(insert: Insert) -> Inserted;
+        rotate(rotate: Rotate) -> Rotated;
+        revoke(revoke: Revoke) -> Vec<SessionId>;
+        list(user: Identity) -> Vec<(SessionId, Record)>;
+        put_session_key(put: PutSessionKey) -> ();
+        session_keys(user: Identity) -> Vec<Vec<u8>>;
+        tag_keys(offer: TagKey) -> Vec<TagKey>;
+        now() -> Timestamp;
+        subscribe() -> Feed;
+    }
+}

@@ -1,0 +1,40 @@
+//! A store that keeps nothing, so that what a process holds of sessions is the cache's alone.
+
+use tower_wx_session::store::{
+    Feed, Insert, Inserted, Loaded, MemoryStore, PutSessionKey, Record, Revoke, Rotate, Rotated,
+    SessionStore, StoreError, StoreErrorKind, TagKey, Timestamp, Touch,
+};
+use tower_wx_session::{Identity, SessionId};
+
+use super::store::as_inner;
+
+/// Says of everything that it was done, and keeps the tag keys only. A load fails.
+#[derive(Clone, Default)]
+pub struct ForgetfulStore {
+    inner: MemoryStore,
+}
+
+impl SessionStore for ForgetfulStore {
+    async fn insert(&self, _: Insert) -> Result<Inserted, StoreError> {
+        Ok(Inserted::Kept(Vec::new()))
+    }
+
+    async fn load(&self, _: SessionId) -> Result<Loaded, StoreError> {
+        Err(StoreError::new(StoreErrorKind::Unavailable).caused_by("nothing is kept"))
+    }
+
+    async fn touch(&self, _: Touch) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    as_inner! {
+        rotate(rotate: Rotate) -> Rotated;
+        revoke(revoke: Revoke) -> Vec<SessionId>;
+        list(user: Identity) -> Vec<(SessionId, Record)>;
+        put_session_key(put: PutSessionKey) -> ();
+        session_keys(user: Identity) -> Vec<Vec<u8>>;
+        tag_keys(offer: TagKey) -> Vec<TagKey>;
+        now() -> Timestamp;
+        subscribe() -> Feed;
+    }
+}
