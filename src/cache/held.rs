@@ -8,7 +8,7 @@ use crate::SessionId;
 use crate::session::Session;
 
 /// One hit in so many is told to moka, so that it keeps what is in use.
-const HITS_PER_SAMPLE: usize = 64;
+const HITS_PER_SAMPLE: usize = 128;
 
 /// The sessions that this node holds.
 ///

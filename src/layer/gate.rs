@@ -47,13 +47,13 @@ impl<S: SessionStore> Gate<S> {
         if self.is_unchecked(request) {
             return self.pass_without_session(request);
         }
-        let token = match Found::find(&self.sources, request) {
+        let text = match Found::find(&self.sources, request) {
             Found::Nothing if self.is_optional => return self.pass_without_session(request),
             Found::Nothing => return self.refuse_at_sight(RejectionKind::SessionMissing),
             Found::Several => return self.refuse_at_sight(RejectionKind::AmbiguousToken),
-            Found::One(text) => Token::parse(text),
+            Found::One(text) => text,
         };
-        let Some(token) = token else {
+        let Some(token) = Token::parse(text) else {
             return self.refuse_at_sight(RejectionKind::SessionMalformed);
         };
         match self.sessions.node().check_now(&token) {

@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -66,15 +67,25 @@ impl Preset {
     }
 }
 
+/// Those of the kind are made once: a copy costs less than making them.
 fn headers(rejection: &Rejection) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(4);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(challenge) = challenge(rejection.kind()) {
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-    }
+    static OF_KIND: [OnceLock<HeaderMap>; RejectionKind::ALL.len()] =
+        [const { OnceLock::new() }; RejectionKind::ALL.len()];
+    let kind = rejection.kind();
+    let of_kind = OF_KIND[kind as usize].get_or_init(|| headers_of(kind));
+    let mut headers = of_kind.clone();
     if let Some(wait) = rejection.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
+    }
+    headers
+}
+
+fn headers_of(kind: RejectionKind) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(3);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(challenge) = challenge(kind) {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     headers
 }

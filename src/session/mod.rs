@@ -36,15 +36,15 @@ pub struct Session(Arc<Known>);
 #[repr(C)]
 pub(crate) struct Known {
     id: SessionId,
+    /// Whether the store is being told of a use.
+    telling: AtomicBool,
+    /// Whether a confirmation in the background was started; if it fails, requests wait for one.
+    refreshing: AtomicBool,
     stamp: Stamp,
     /// The last use seen on this node, exact to [`USE_RESOLUTION`].
     last_used: AtomicU64,
     /// The last use that the store was told of, or is being told of.
     touched: AtomicU64,
-    /// Whether the store is being told of a use.
-    telling: AtomicBool,
-    /// Whether a confirmation in the background was started; if it fails, requests wait for one.
-    refreshing: AtomicBool,
     record: Record,
 }
 

@@ -1,6 +1,6 @@
-use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -10,7 +10,7 @@ use crate::token::Token;
 /// The keys of the tags that this node knows.
 #[derive(Default)]
 pub(super) struct Keyring {
-    keys: RwLock<Vec<TagKey>>,
+    keys: ArcSwap<Vec<TagKey>>,
     last_fetch: Mutex<Option<(Instant, Result<(), StoreError>)>>,
 }
 
@@ -25,7 +25,7 @@ pub(super) enum Tag {
 
 impl Keyring {
     pub(super) fn judge(&self, token: &Token) -> Tag {
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.keys.load();
         let mut named = keys
             .iter()
             .filter(|key| key.id() == token.key_id())
@@ -41,7 +41,7 @@ impl Keyring {
 
     /// The newest key that tokens may be tagged with.
     pub(super) fn newest(&self, now: Timestamp) -> Option<TagKey> {
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.keys.load();
         let usable = keys.iter().filter(|key| key.is_usable(now));
         usable
             .reduce(|a, b| if a.is_older_than(b) { b } else { a })
@@ -59,7 +59,7 @@ impl Keyring {
             Some((at, outcome)) if at.elapsed() < shared_for => outcome.clone(),
             _ => {
                 let fetched = ask().await;
-                let outcome = fetched.map(|keys| self.add(keys));
+                let outcome = fetched.map(|keys| self.add(&keys));
                 *last_fetch = Some((Instant::now(), outcome.clone()));
                 outcome
             }
@@ -67,9 +67,10 @@ impl Keyring {
     }
 
     /// Keys that the store has lost stay: tokens tagged with them are still about.
-    fn add(&self, fetched: Vec<TagKey>) {
-        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        keys.retain(|known| !fetched.contains(known));
-        keys.extend(fetched);
+    fn add(&self, fetched: &[TagKey]) {
+        self.keys.rcu(|known| {
+            let lost = known.iter().filter(|known| !fetched.contains(known));
+            lost.chain(fetched).cloned().collect::<Vec<_>>()
+        });
     }
 }
