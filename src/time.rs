@@ -38,6 +38,7 @@ impl Timestamp {
 
     /// The instant `span` later, or the end of time.
     #[must_use]
+    #[inline]
     pub fn after(self, span: Duration) -> Self {
         Self(self.0.saturating_add(millis(span)))
     }
@@ -64,8 +65,10 @@ impl From<Timestamp> for SystemTime {
 }
 
 /// Whole milliseconds of a span; at most `u64::MAX`.
+#[inline]
 fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+    let of_seconds = span.as_secs().saturating_mul(1000);
+    of_seconds.saturating_add(span.subsec_millis().into())
 }
 
 /// How long this node's clock has run: measures spans on this node, whatever the fleet's clock does.
@@ -81,6 +84,7 @@ impl Uptime {
         self.0
     }
 
+    #[inline]
     pub(crate) fn after(self, span: Duration) -> Self {
         Self(self.0.saturating_add(millis(span)))
     }

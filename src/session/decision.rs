@@ -75,17 +75,17 @@ pub(crate) fn decide(
         return Verdict::Invalid(EndReason::Expired);
     }
     let idle = now.fleet >= facts.idle_deadline;
-    let age = now.local.since(facts.confirmed_at);
+    let is_within = |span| now.local < facts.confirmed_at.after(span);
     match store {
-        StoreState::Silent if idle || age >= freshness.grace => Verdict::Unknown,
+        StoreState::Silent if idle || !is_within(freshness.grace) => Verdict::Unknown,
         StoreState::Silent | StoreState::Answered => Verdict::Valid { refresh: false },
         StoreState::Linked { .. } | StoreState::Unlinked if idle => Verdict::Confirm,
-        StoreState::Linked { since } if facts.asked >= since && age < freshness.linked => {
+        StoreState::Linked { since } if facts.asked >= since && is_within(freshness.linked) => {
             Verdict::Valid {
-                refresh: age >= freshness.linked - freshness.linked / 5,
+                refresh: !is_within(freshness.linked - freshness.linked / 5),
             }
         }
-        StoreState::Unlinked if age < freshness.unlinked => Verdict::Valid { refresh: false },
+        StoreState::Unlinked if is_within(freshness.unlinked) => Verdict::Valid { refresh: false },
         StoreState::Linked { .. } | StoreState::Unlinked => Verdict::Confirm,
     }
 }

@@ -197,7 +197,7 @@ impl Session {
     #[inline]
     pub(crate) fn note_use(&self, now: Timestamp) -> Option<Touch> {
         let last_used = Timestamp::from_millis(self.0.last_used.load(Ordering::Relaxed));
-        if now.since(last_used) >= USE_RESOLUTION {
+        if now >= last_used.after(USE_RESOLUTION) {
             self.0
                 .last_used
                 .fetch_max(now.as_millis(), Ordering::Relaxed);
@@ -233,7 +233,7 @@ impl Session {
     #[inline]
     fn owes_touch(&self, now: Timestamp) -> bool {
         let touched = Timestamp::from_millis(self.0.touched.load(Ordering::Relaxed));
-        now.since(touched) >= self.slack()
+        now >= touched.after(self.slack())
     }
 
     fn touch_at(&self, used_at: Timestamp) -> Touch {
