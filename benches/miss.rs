@@ -38,6 +38,8 @@ struct Cold {
     spare: String,
     tokens: Arc<[String]>,
     keys: Arc<[String]>,
+    /// What the server needs for a session, its place in the user's index included.
+    bytes_per_session: f64,
 }
 
 impl Cold {
@@ -45,7 +47,9 @@ impl Cold {
     async fn new(sessions: usize) -> Self {
         let server = RedisServer::start().await;
         let (store, connection) = (server.store(), connect(&server.url()).await);
+        let memory = info(&server, "memory", "used_memory").await;
         let mut tokens = log_in(&node(&store), sessions + 1).await;
+        let memory = info(&server, "memory", "used_memory").await - memory;
         let keys: Vec<String> = server.client().await.ask(&["KEYS", "wxs:*:s:*"]).await;
         assert!(keys.len() > sessions, "{} keys", keys.len());
         Self {
@@ -55,6 +59,7 @@ impl Cold {
             spare: tokens.pop().expect("one more than are asked about"),
             tokens: tokens.into(),
             keys: keys.into(),
+            bytes_per_session: memory as f64 / sessions as f64,
         }
     }
 
@@ -99,18 +104,21 @@ impl Cold {
 
     /// Commands that a cold check sends, those of the node's own affairs included.
     async fn commands_per_check(&self) -> f64 {
-        let client = self.server.client().await;
-        let processed = async || -> u64 {
-            let info: String = client.ask(&["INFO", "stats"]).await;
-            let mut lines = info.lines();
-            let line = lines.find_map(|line| line.strip_prefix("total_commands_processed:"));
-            line.and_then(|number| number.parse().ok())
-                .expect("a number")
-        };
+        let processed = async || info(&self.server, "stats", "total_commands_processed").await;
         let before = processed().await;
         self.check(64, self.tokens.len()).await;
         (processed().await - before) as f64 / self.tokens.len() as f64
     }
+}
+
+/// A number that the server tells of itself.
+async fn info(server: &RedisServer, section: &str, name: &str) -> u64 {
+    let info: String = server.client().await.ask(&["INFO", section]).await;
+    let mut values = info.lines().filter_map(|line| line.split_once(':'));
+    let value = values.find_map(|(found, value)| (found == name).then_some(value));
+    value
+        .and_then(|value| value.trim().parse().ok())
+        .expect("a number")
 }
 
 async fn connect(url: &str) -> MultiplexedConnection {
@@ -197,6 +205,11 @@ fn print_ratios(runtime: &Runtime, cold: &Cold) {
     }
     let commands = runtime.block_on(cold.commands_per_check());
     print_count("commands per cold check", commands, "1");
+    print_count(
+        "bytes of the server's memory per session",
+        cold.bytes_per_session,
+        "none",
+    );
 }
 
 criterion_group!(benches, miss);

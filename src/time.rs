@@ -176,7 +176,11 @@ impl Source {
                 started_at,
             } => {
                 let now = Instant::now_without_cache_update();
-                Timestamp(started_at.0 + now.duration_since(*started).as_millis())
+                Timestamp(
+                    started_at
+                        .0
+                        .saturating_add(now.duration_since(*started).as_millis()),
+                )
             }
             #[cfg(any(test, feature = "test-util"))]
             Self::Manual(clock) => clock.now(),

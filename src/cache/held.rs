@@ -1,6 +1,5 @@
 use std::sync::Arc;
 
-use moka::notification::RemovalCause;
 use moka::sync::Cache;
 
 use super::table::{Table, any_number};
@@ -24,11 +23,7 @@ impl Held {
         let forgetful = Arc::clone(&table);
         let of_record = Cache::builder()
             .max_capacity(capacity)
-            .eviction_listener(move |_, session: Session, cause| {
-                if cause != RemovalCause::Replaced {
-                    forgetful.remove(&session);
-                }
-            })
+            .eviction_listener(move |_, session: Session, _| forgetful.remove(&session))
             .build();
         Self { table, of_record }
     }
@@ -46,22 +41,30 @@ impl Held {
     /// What is held of a session; from now on the table has it too.
     pub(super) fn get(&self, id: SessionId) -> Option<Session> {
         self.table.get(id).or_else(|| {
-            let session = self.of_record.get(&id)?;
+            let session = self.of_record(id)?;
             self.table.put(&session);
+            // It may have been given up in between, and then nobody would take it out again.
+            if !self.of_record.contains_key(&id) {
+                self.table.remove(&session);
+            }
             Some(session)
         })
     }
 
+    /// What is held of a session, whatever the table has.
+    pub(super) fn of_record(&self, id: SessionId) -> Option<Session> {
+        self.of_record.get(&id)
+    }
+
+    /// First into the table: what moka gives up again at once is taken out of it.
     pub(super) fn insert(&self, session: &Session) {
-        self.of_record.insert(session.id(), session.clone());
         self.table.put(session);
+        self.of_record.insert(session.id(), session.clone());
     }
 
     pub(super) fn remove(&self, id: SessionId) {
-        if let Some(session) = self.table.get(id) {
-            self.table.remove(&session);
-        }
         self.of_record.invalidate(&id);
+        self.table.remove_all(id);
     }
 
     /// How many, to within what moka has not counted yet.
@@ -111,6 +114,20 @@ mod tests {
         let in_table = sessions.iter().filter(|s| held.hit(s.id()).is_some());
         assert!(in_table.count() <= 100);
         assert_eq!(held.len(), 100);
+    }
+
+    #[test]
+    fn what_is_given_up_while_it_is_looked_up_is_not_held() {
+        let held = Held::new(100);
+        let late = session(7);
+        held.insert(&late);
+        held.remove(late.id());
+        // Whoever had it from moka before that puts it into the table after it.
+        held.table.put(&late);
+        assert!(held.of_record(late.id()).is_none());
+        held.insert(&late);
+        held.remove(late.id());
+        assert!(held.hit(late.id()).is_none());
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl Cache {
 
     /// What is known of a session while the store cannot tell, whatever was revoked near it.
     pub(crate) fn known(&self, id: SessionId) -> Option<Answer> {
-        let session = self.live.get(id)?;
+        let session = self.live.of_record(id)?;
         let buried = self.buried(id, session.record(), session.asked());
         Some(buried.unwrap_or(Answer::Live(session)))
     }
@@ -218,7 +218,7 @@ impl Cache {
     /// The session that took the place of this one, as far as this node knows.
     pub(crate) fn successor(&self, id: SessionId) -> Option<SessionId> {
         let rotated_here = self.successors.get(&id);
-        rotated_here.or_else(|| self.live.get(id)?.record().successor)
+        rotated_here.or_else(|| self.live.of_record(id)?.record().successor)
     }
 
     /// What the revocations on this node say of a session that the store called live when it was
@@ -230,7 +230,7 @@ impl Cache {
 
     /// What is held of a session, however old.
     pub(crate) fn held(&self, id: SessionId) -> Option<Session> {
-        self.live.get(id)
+        self.live.of_record(id)
     }
 
     /// How far the store stands behind what is held.
@@ -297,7 +297,7 @@ impl Cache {
         let gone = match loaded {
             Ok(Loaded::Live(record)) => {
                 let session = Session::new(id, record, stamp);
-                let session = match self.live.get(id) {
+                let session = match self.live.of_record(id) {
                     Some(earlier) => session.continuing(&earlier),
                     None => session,
                 };

@@ -66,9 +66,22 @@ impl Table {
 
     /// Forgets this very answer about a session, not a newer one.
     pub(super) fn remove(&self, session: &Session) {
-        let (slots, _) = self.place(session.id());
-        for slot in slots {
-            slot.remove(session);
+        let is_meant = |known: &Arc<Known>| Arc::ptr_eq(known, session.known());
+        self.remove_where(session.id(), is_meant);
+    }
+
+    /// Forgets every answer about a session.
+    pub(super) fn remove_all(&self, id: SessionId) {
+        self.remove_where(id, |known| known.is(id));
+    }
+
+    fn remove_where(&self, id: SessionId, is_meant: impl Fn(&Arc<Known>) -> bool) {
+        // Whatever the hints say: they are written a moment later.
+        for slot in self.place(id).0 {
+            let known = slot.session.load();
+            if known.as_ref().is_some_and(&is_meant) {
+                slot.session.compare_and_swap(&known, None);
+            }
         }
     }
 
@@ -90,16 +103,6 @@ impl Slot {
         let known = self.session.load();
         let is_meant = known.as_ref().is_some_and(|known| known.is(id));
         is_meant.then(|| known.clone().map(Session::from))?
-    }
-
-    fn remove(&self, session: &Session) {
-        let known = self.session.load();
-        if known
-            .as_ref()
-            .is_some_and(|known| Arc::ptr_eq(known, session.known()))
-        {
-            self.session.compare_and_swap(&known, None);
-        }
     }
 }
 
@@ -165,6 +168,22 @@ mod tests {
         assert!(holds(&table, &newer));
         table.remove(&newer);
         assert!(table.get(newer.id()).is_none());
+    }
+
+    #[test]
+    fn every_answer_about_a_session_can_be_forgotten() {
+        // Two threads that put at the same time may take two slots.
+        let table = Table::new(1);
+        let (one, other) = (session(1, 2, 3), session(1, 2, 3));
+        table.put(&one);
+        let slot = &table.sets[0].0[3];
+        slot.session.store(Some(Arc::clone(other.known())));
+        slot.hint.store(table.place(one.id()).1, Ordering::Release);
+        table.remove(&one);
+        assert!(holds(&table, &other));
+        table.put(&one);
+        table.remove_all(one.id());
+        assert!(table.get(one.id()).is_none());
     }
 
     #[test]

@@ -6,3 +6,6 @@ pub mod composing {}
 
 #[doc = include_str!("observability.md")]
 pub mod observability {}
+
+#[doc = include_str!("performance.md")]
+pub mod performance {}

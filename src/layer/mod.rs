@@ -77,6 +77,8 @@ pub(crate) use self::gate::NoSession;
 pub use self::service::SessionService;
 pub(crate) use self::source::Found;
 pub use self::source::TokenSource;
+#[cfg(feature = "test-util")]
+pub(crate) use self::source::hide;
 use crate::Sessions;
 use crate::response::ResponseForRejection;
 use crate::store::SessionStore;

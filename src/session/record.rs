@@ -12,6 +12,7 @@ use crate::{Identity, SessionId};
 /// The fields are public for stores; handlers see a [`Session`](crate::Session).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
+// What a hit reads comes first. The order is no promise.
 #[repr(C)]
 pub struct Record {
     /// When the session ends however much it is used; a rotation keeps it.

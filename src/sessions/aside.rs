@@ -1,8 +1,10 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use crate::trace;
 
@@ -10,13 +12,20 @@ use crate::trace;
 ///
 /// Until then it is no task: most are waited for to the end, and a task for each would cost a
 /// switch there and back.
-pub(super) struct Aside<T: Send + 'static>(Option<Work<T>>);
+pub(super) struct Aside<T: Send + 'static> {
+    work: Option<Work<T>>,
+    /// How long it may go on.
+    at_most: Duration,
+}
 
 type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 impl<T: Send + 'static> Aside<T> {
-    pub(super) fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
-        Self(Some(Box::pin(work)))
+    pub(super) fn new(work: impl Future<Output = T> + Send + 'static, at_most: Duration) -> Self {
+        Self {
+            work: Some(Box::pin(work)),
+            at_most,
+        }
     }
 }
 
@@ -24,10 +33,11 @@ impl<T: Send + 'static> Future for Aside<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let work = self.0.as_mut().expect("polled after completion");
+        // Taken out, so that what has panicked does not go on.
+        let mut work = self.work.take().expect("polled after completion");
         let polled = work.as_mut().poll(cx);
-        if polled.is_ready() {
-            self.0 = None;
+        if polled.is_pending() {
+            self.work = Some(work);
         }
         polled
     }
@@ -35,8 +45,11 @@ impl<T: Send + 'static> Future for Aside<T> {
 
 impl<T: Send + 'static> Drop for Aside<T> {
     fn drop(&mut self) {
-        if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
-            runtime.spawn(trace::inherit(work));
+        if let (Some(work), Ok(runtime)) = (self.work.take(), Handle::try_current()) {
+            let at_most = self.at_most;
+            runtime.spawn(trace::inherit(
+                async move { drop(timeout(at_most, work).await) },
+            ));
         }
     }
 }
@@ -49,14 +62,19 @@ mod tests {
 
     use super::*;
 
+    const LONG: Duration = Duration::from_secs(60);
+
     #[tokio::test]
     async fn what_nobody_waits_for_any_longer_is_done_all_the_same() {
         let (begin, begun) = oneshot::channel::<()>();
         let (done, is_done) = oneshot::channel();
-        let mut aside = Aside::new(async move {
-            begun.await.unwrap();
-            done.send("done").unwrap();
-        });
+        let mut aside = Aside::new(
+            async move {
+                begun.await.unwrap();
+                done.send("done").unwrap();
+            },
+            LONG,
+        );
         let mut context = Context::from_waker(Waker::noop());
         assert!(Pin::new(&mut aside).poll(&mut context).is_pending());
         drop(aside);
@@ -67,13 +85,31 @@ mod tests {
     #[tokio::test]
     async fn what_is_waited_for_is_done_once() {
         let (done, mut dones) = tokio::sync::mpsc::unbounded_channel();
-        assert!(Aside::new(async move { done.send(1).is_ok() }).await);
+        assert!(Aside::new(async move { done.send(1).is_ok() }, LONG).await);
         assert_eq!(dones.recv().await, Some(1));
         assert_eq!(dones.recv().await, None);
     }
 
     #[test]
     fn without_a_runtime_it_ends_with_whoever_waits() {
-        drop(Aside::new(std::future::pending::<()>()));
+        drop(Aside::new(std::future::pending::<()>(), LONG));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_waits_for_ends_some_time() {
+        let (held, mut is_dropped) = oneshot::channel::<()>();
+        let work = async move {
+            std::future::pending::<()>().await;
+            drop(held);
+        };
+        drop(Aside::new(work, LONG));
+        tokio::time::sleep(LONG / 2).await;
+        assert!(
+            is_dropped
+                .try_recv()
+                .is_err_and(|e| e == oneshot::error::TryRecvError::Empty)
+        );
+        tokio::time::sleep(LONG).await;
+        assert!(is_dropped.await.is_err());
     }
 }

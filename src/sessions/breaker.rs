@@ -98,9 +98,10 @@ impl Breaker {
 
     /// Whether nobody has tried the store for longer than a task that runs takes. Says so to one
     /// who asks, and to the next only when that one is overdue too.
-    fn is_probe_overdue(&self) -> bool {
+    fn is_probe_overdue(&self, store_deadline: Duration) -> bool {
         let last_probe = &mut self.answers().last_probe;
-        let is_overdue = last_probe.is_some_and(|at| at.elapsed() > PROBE_OVERDUE);
+        let overdue = PROBE_OVERDUE.saturating_add(store_deadline);
+        let is_overdue = last_probe.is_some_and(|at| at.elapsed() > overdue);
         if is_overdue {
             *last_probe = Some(Instant::now());
         }
@@ -199,7 +200,7 @@ impl<S: SessionStore> Node<S> {
         let node = Arc::downgrade(self);
         let prober = &self.background.prober;
         // Its runtime may be one that nobody drives any more.
-        if self.breaker.is_probe_overdue() {
+        if self.breaker.is_probe_overdue(self.config.store_deadline) {
             prober.restart(|| probe(node));
         } else {
             prober.start(|| probe(node));

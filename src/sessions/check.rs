@@ -17,6 +17,9 @@ const UNKNOWN_KEYS_SHARED: Duration = Duration::from_secs(1);
 impl<S: SessionStore> Sessions<S> {
     /// Checks a token as the layer does, and counts as a use of the session.
     ///
+    /// Drop the future or poll it to its end: while it asks the store, others who ask about the
+    /// same session wait for its answer.
+    ///
     /// # Errors
     ///
     /// Why the token stands for no live session, or
@@ -51,6 +54,12 @@ impl<S: SessionStore> Node<S> {
             Some(session) => self.check_known(session, now, AnsweredBy::Table),
             None => self.check_behind_table(token, id, now),
         }
+    }
+
+    /// What the hit table has of a session: for the benchmark of it.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn hit(&self, id: SessionId) -> Option<Session> {
+        self.cache.hit(id)
     }
 
     fn check_known(
@@ -193,7 +202,7 @@ impl<S: SessionStore> Node<S> {
         }
     }
 
-    pub(super) fn decide_now(&self, session: &Session, now: Moment) -> Verdict {
+    pub(crate) fn decide_now(&self, session: &Session, now: Moment) -> Verdict {
         let link = self.cache.link(now.local);
         decide(&session.facts(), now, link, &self.config.freshness)
     }

@@ -19,6 +19,9 @@ use crate::store::{
 };
 use crate::time::Clock;
 
+/// Waits of a load, each of a deadline: its turn, the answer, a use to be told, the answer after it.
+const LOAD_STEPS: u32 = 4;
+
 /// One node of the fleet: the store, and what this process knows of the sessions in it.
 pub(crate) struct Node<S> {
     pub(super) store: Watched<S>,
@@ -130,7 +133,8 @@ impl<S: SessionStore> Node<S> {
     /// Asks the store: a request that is gone takes no load along.
     pub(super) fn load_aside(self: &Arc<Self>, id: SessionId) -> Aside<Answer> {
         let node = Arc::clone(self);
-        Aside::new(async move { node.load(id).await })
+        let work = async move { node.load(id).await };
+        Aside::new(work, self.config.store_deadline.saturating_mul(LOAD_STEPS))
     }
 
     pub(super) async fn load(self: &Arc<Self>, id: SessionId) -> Answer {

@@ -3,9 +3,11 @@
 mod chaos;
 pub mod conformance;
 mod fake_wechat;
+mod hit_steps;
 mod session;
 
 pub use self::chaos::{Chaos, ChaosStore};
 pub use self::fake_wechat::{FakeWeChat, Fault};
+pub use self::hit_steps::HitSteps;
 pub use self::session::session;
 pub use crate::time::ManualClock;

@@ -35,6 +35,11 @@ impl Curve {
         let name = name.into();
         Self { name, points }
     }
+
+    fn without(mut self, end: &str) -> Self {
+        self.name = self.name.trim_end_matches(end).trim_end().to_owned();
+        self
+    }
 }
 
 /// What is around the curves.
@@ -63,8 +68,9 @@ fn to_powers_of_ten(curve: &Curve) -> Curve {
 }
 
 fn power_of_ten(exponent: &f64) -> String {
+    let superscripts = ["⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷"];
     match exponent.fract().abs() < 1e-9 {
-        true => format!("{:.0}", 10_f64.powf(*exponent)),
+        true => format!("10{}", superscripts[*exponent as usize]),
         false => String::new(),
     }
 }
@@ -77,7 +83,7 @@ pub(crate) fn threads(curves: &[Curve]) -> Outcome {
     };
     for (name, visits) in [("threads.svg", "uniform"), ("threads-hot.svg", "one hot")] {
         let curves = curves.iter().filter(|curve| curve.name.ends_with(visits));
-        let curves: Vec<_> = curves.map(millions).collect();
+        let curves: Vec<_> = curves.map(millions).map(|c| c.without(visits)).collect();
         let axes = Axes {
             title: &format!("Throughput, {visits}"),
             x: "threads",
@@ -155,10 +161,12 @@ fn lines(
     let points = || curves.iter().flat_map(|curve| &curve.points);
     let left = points().map(|point| point.0).fold(f64::MAX, f64::min);
     let right = points().map(|point| point.0).fold(0.0, f64::max);
-    let top = points().map(|point| point.1).fold(0.0, f64::max) * 1.05;
+    // The names of the curves are above them.
+    let top = points().map(|point| point.1).fold(0.0, f64::max) * 1.4;
     let mut chart = ChartBuilder::on(area)
         .caption(axes.title, (FONT, 20))
         .margin(12)
+        .margin_right(24)
         .x_label_area_size(40)
         .y_label_area_size(60)
         .build_cartesian_2d(left..right, 0.0..top)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use self::structure::{FutureMoka, Papaya, QuickCache, Structure, SyncMoka};
+use self::structure::{FutureMoka, HitTable, Papaya, QuickCache, Structure, SyncMoka};
 use self::timed::Lookups;
 use crate::Outcome;
 use crate::csv::Csv;
@@ -15,7 +15,13 @@ mod structure;
 mod timed;
 
 const ENTRIES: [usize; 4] = [1, 1_000, 100_000, 1_000_000];
-const NAMES: [&str; 4] = ["moka::sync", "moka::future", "quick_cache::sync", "papaya"];
+const NAMES: [&str; 5] = [
+    "hit table",
+    "moka::sync",
+    "moka::future",
+    "quick_cache::sync",
+    "papaya",
+];
 
 const THREADS_PLAN: Plan = Plan {
     rounds: 5,
@@ -37,6 +43,7 @@ pub(crate) fn run() -> Outcome {
 
 fn all(entries: usize) -> Vec<Box<dyn Timed>> {
     vec![
+        timed::<HitTable>(entries),
         timed::<SyncMoka>(entries),
         timed::<FutureMoka>(entries),
         timed::<QuickCache>(entries),

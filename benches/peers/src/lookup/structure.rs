@@ -1,9 +1,16 @@
+use std::hint::black_box;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use tower_wx_session::SessionId;
+use tower_wx_session::test_util::HitSteps;
+
+use crate::contender::ours;
 use crate::draw::Draw;
+use crate::forgetful::Forgetful;
 use crate::runtime::runtime;
+use crate::user::identity;
 
 /// As long as the names of sessions.
 pub(super) type Key = [u8; 18];
@@ -14,11 +21,17 @@ pub(super) type Value = Arc<[u8; 300]>;
 pub(super) trait Structure: Clone + Send + 'static {
     fn filled(entries: usize) -> Self;
 
-    fn get(&self, key: &Key) -> Option<Value>;
+    /// The key of an entry.
+    fn key(&self, entry: usize) -> Key {
+        key(entry)
+    }
+
+    /// Takes a handle to the entry, looks at it and lets it go; whether it is there.
+    fn finds(&self, key: &Key) -> bool;
 }
 
-/// The key of an entry: as random as a digest.
-pub(super) fn key(entry: usize) -> Key {
+/// As random as a digest.
+fn key(entry: usize) -> Key {
     let mut draw = Draw::new(entry as u64);
     let mut key = [0; 18];
     key[..8].copy_from_slice(&draw.next().to_le_bytes());
@@ -28,6 +41,43 @@ pub(super) fn key(entry: usize) -> Key {
 
 fn entries(entries: usize) -> impl Iterator<Item = (Key, Value)> {
     (0..entries).map(|entry| (key(entry), Arc::new([1; 300])))
+}
+
+fn has_looked_at(value: Option<Value>) -> bool {
+    black_box(value.map(|value| value[0])).is_some()
+}
+
+/// The table that answers hits, with moka behind it.
+#[derive(Clone)]
+pub(super) struct HitTable {
+    steps: Arc<HitSteps<Forgetful>>,
+    keys: Arc<[Key]>,
+}
+
+impl Structure for HitTable {
+    fn filled(many: usize) -> Self {
+        let sessions = ours::sessions(Forgetful::default(), many);
+        let keys = runtime().block_on(async {
+            let mut keys = Vec::with_capacity(many);
+            for user in (0..many).map(identity) {
+                let issued = sessions.issue(user).await.expect("the store takes all");
+                keys.push(*issued.token().id().as_bytes());
+            }
+            keys
+        });
+        let steps = Arc::new(HitSteps::new(sessions));
+        let keys = Arc::from(keys);
+        Self { steps, keys }
+    }
+
+    fn key(&self, entry: usize) -> Key {
+        self.keys.get(entry).copied().unwrap_or_else(|| key(entry))
+    }
+
+    fn finds(&self, key: &Key) -> bool {
+        let found = self.steps.probe(SessionId::from_bytes(*key));
+        black_box(found.map(|session| session.id())).is_some()
+    }
 }
 
 #[derive(Clone)]
@@ -41,8 +91,8 @@ impl Structure for SyncMoka {
         Self(cache)
     }
 
-    fn get(&self, key: &Key) -> Option<Value> {
-        self.0.get(key)
+    fn finds(&self, key: &Key) -> bool {
+        has_looked_at(self.0.get(key))
     }
 }
 
@@ -62,11 +112,11 @@ impl Structure for FutureMoka {
     }
 
     /// What is not there at once counts as missing.
-    fn get(&self, key: &Key) -> Option<Value> {
+    fn finds(&self, key: &Key) -> bool {
         let mut context = Context::from_waker(Waker::noop());
         match pin!(self.0.get(key)).poll(&mut context) {
-            Poll::Ready(value) => value,
-            Poll::Pending => None,
+            Poll::Ready(value) => has_looked_at(value),
+            Poll::Pending => false,
         }
     }
 }
@@ -82,8 +132,8 @@ impl Structure for QuickCache {
         Self(Arc::new(cache))
     }
 
-    fn get(&self, key: &Key) -> Option<Value> {
-        self.0.get(key)
+    fn finds(&self, key: &Key) -> bool {
+        has_looked_at(self.0.get(key))
     }
 }
 
@@ -99,8 +149,8 @@ impl Structure for Papaya {
         Self(Arc::new(map))
     }
 
-    fn get(&self, key: &Key) -> Option<Value> {
-        self.0.pin().get(key).cloned()
+    fn finds(&self, key: &Key) -> bool {
+        has_looked_at(self.0.pin().get(key).cloned())
     }
 }
 
@@ -110,12 +160,13 @@ mod tests {
 
     fn finds_what_is_in_it_and_nothing_else<S: Structure>() {
         let structure = S::filled(1000);
-        assert!((0..1000).all(|entry| structure.get(&key(entry)).is_some()));
-        assert!(structure.get(&key(1000)).is_none());
+        assert!((0..1000).all(|entry| structure.finds(&structure.key(entry))));
+        assert!(!structure.finds(&structure.key(1000)));
     }
 
     #[test]
     fn every_structure_finds_what_is_in_it_and_nothing_else() {
+        finds_what_is_in_it_and_nothing_else::<HitTable>();
         finds_what_is_in_it_and_nothing_else::<SyncMoka>();
         finds_what_is_in_it_and_nothing_else::<FutureMoka>();
         finds_what_is_in_it_and_nothing_else::<QuickCache>();

@@ -1,7 +1,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use super::structure::{Key, Structure, key};
+use super::structure::{Key, Structure};
 use crate::draw::Draw;
 use crate::stopwatch::{BATCH, Spent, Timed};
 
@@ -12,7 +12,7 @@ pub(super) struct Lookups<S> {
     draw: Draw,
 }
 
-impl<S> Lookups<S> {
+impl<S: Structure> Lookups<S> {
     pub(super) const fn new(structure: S, entries: usize) -> Self {
         let draw = Draw::new(1);
         Self {
@@ -23,7 +23,7 @@ impl<S> Lookups<S> {
     }
 
     fn keys(&mut self) -> [Key; BATCH] {
-        std::array::from_fn(|_| key(self.draw.below(self.entries)))
+        std::array::from_fn(|_| self.structure.key(self.draw.below(self.entries)))
     }
 }
 
@@ -32,8 +32,7 @@ impl<S: Structure> Timed for Lookups<S> {
         let keys = self.keys();
         let start = Instant::now();
         for key in &keys {
-            let value = self.structure.get(key);
-            black_box(value.map(|value| value[0]));
+            black_box(self.structure.finds(key));
         }
         Spent::on_batch(start.elapsed())
     }

@@ -1,0 +1,88 @@
+use std::fmt;
+use std::hint::black_box;
+
+use http::Request;
+
+use crate::layer::{Found, hide};
+use crate::session::Verdict;
+use crate::store::SessionStore;
+use crate::token::Token;
+use crate::{Session, SessionId, Sessions, TokenSource};
+
+/// The steps of a hit, one at a time: for the benchmark that says what each of them costs.
+///
+/// Each method does what the layer does for a request, and gives what keeps a compiler from
+/// leaving it out.
+pub struct HitSteps<S> {
+    sessions: Sessions<S>,
+    sources: [TokenSource; 1],
+}
+
+impl<S: SessionStore> HitSteps<S> {
+    /// The steps of a layer on these sessions, which looks for `Authorization: Bearer`.
+    #[must_use]
+    pub fn new(sessions: Sessions<S>) -> Self {
+        Self {
+            sessions,
+            sources: [TokenSource::bearer()],
+        }
+    }
+
+    /// Finds the token in a request; how long it is.
+    #[must_use]
+    pub fn find(&self, request: &Request<()>) -> usize {
+        match Found::find(&self.sources, request) {
+            Found::One(text) => black_box(text).len(),
+            Found::Nothing | Found::Several => 0,
+        }
+    }
+
+    /// Decodes the text of a token; whether it is one.
+    #[must_use]
+    pub fn decode(&self, text: &[u8]) -> bool {
+        black_box(Token::parse(text)).is_some()
+    }
+
+    /// Decodes the text of a token and makes the name of the session from it.
+    #[must_use]
+    pub fn decode_and_digest(&self, text: &[u8]) -> Option<SessionId> {
+        Token::parse(text).map(|token| token.id())
+    }
+
+    /// Reads the clock; milliseconds.
+    #[must_use]
+    pub fn clock(&self) -> u64 {
+        self.sessions.node().clock.read().fleet.as_millis()
+    }
+
+    /// Looks into the hit table, and compares the generation.
+    #[must_use]
+    pub fn probe(&self, id: SessionId) -> Option<Session> {
+        self.sessions.node().hit(id)
+    }
+
+    /// Reads the clock and decides about a session; whether it is valid.
+    #[must_use]
+    pub fn clock_and_decide(&self, session: &Session) -> bool {
+        let node = self.sessions.node();
+        let verdict = node.decide_now(session, node.clock.read());
+        matches!(verdict, Verdict::Valid { .. })
+    }
+
+    /// Reads the clock and notes a use; whether the store is owed a touch.
+    pub fn clock_and_use(&self, session: &Session) -> bool {
+        let now = self.sessions.node().clock.now();
+        session.note_use(now).is_some()
+    }
+
+    /// Marks the token of a request as sensitive.
+    pub fn hide(&self, request: &mut Request<()>) {
+        hide(&self.sources, request);
+    }
+}
+
+impl<S> fmt::Debug for HitSteps<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HitSteps").finish_non_exhaustive()
+    }
+}
