@@ -221,10 +221,14 @@ async fn a_client_that_stalls_does_not_keep_it_from_ending() {
     assert_eq!(server.send("GET", "/me", &token).await.0, 200);
     let address = server.base.strip_prefix("http://").unwrap();
     let mut stalled = TcpStream::connect(address).unwrap();
-    let half = b"POST /login HTTP/1.1\r\nhost: h\r\ncontent-length: 50\r\n\r\n{";
-    stalled.write_all(half).unwrap();
-    // Until the server has begun to read it: it answers a later request on another connection.
-    server.send("GET", "/me", &token).await;
+    let head =
+        b"POST /login HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\ncontent-length: 50\r\n\r\n";
+    stalled.write_all(head).unwrap();
+    // The server says so when it has begun to wait for the body.
+    let mut go_on = [0; 25];
+    stalled.read_exact(&mut go_on).unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stalled.write_all(b"{").unwrap();
     let started = Instant::now();
     assert_eq!(server.terminate(), Some(0));
     let took = started.elapsed();
