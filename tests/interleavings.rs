@@ -13,7 +13,7 @@ use std::mem;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use support::nodes::{alice, node, refusal, settle, store_on_a_clock};
+use support::nodes::{alice, node_with, refusal, settle, store_on_a_clock};
 use support::{HookedStore, Op};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -94,7 +94,9 @@ impl World {
         let (clock, store) = store_on_a_clock();
         let gates = Gates::default();
         let store = gates.on(store);
-        let nodes = [node(&store, &clock), node(&store, &clock)];
+        // A world for each order of things: small ones.
+        let node = || node_with(&store, &clock, |builder| builder.cache_capacity(16));
+        let nodes = [node(), node()];
         let issued = nodes[0].issue(alice()).await.unwrap();
         nodes[1].list(&alice()).await.unwrap();
         settle().await;
