@@ -82,12 +82,8 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
+    use super::super::table::tests::session_of;
     use super::*;
-    use crate::Identity;
-    use crate::session::{Record, Stamp};
-    use crate::time::Timestamp;
 
     fn session(number: u16) -> Session {
         let mut id = [0; 18];
@@ -96,10 +92,7 @@ mod tests {
             *byte = ((u32::from(number) * 40_503) >> (i % 9)) as u8;
         }
         id[16..].copy_from_slice(&number.to_be_bytes());
-        let long = Duration::from_secs(1000);
-        let identity = Identity::new("appid", "openid");
-        let record = Record::issued(identity, Timestamp::default(), long, long, None);
-        Session::new(SessionId::from_bytes(id), record, Stamp::default())
+        session_of(id)
     }
 
     #[test]
@@ -117,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_up_while_it_is_looked_up_is_not_held() {
+    fn what_the_table_alone_has_is_not_of_record_and_can_be_removed() {
         let held = Held::new(100);
         let late = session(7);
         held.insert(&late);

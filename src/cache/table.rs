@@ -121,7 +121,7 @@ pub(super) fn any_number() -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::Identity;
     use crate::session::{Record, Stamp};
@@ -132,6 +132,10 @@ mod tests {
         let mut id = [rest; 18];
         id[2..6].fill(set);
         id[6..10].fill(hint);
+        session_of(id)
+    }
+
+    pub(in crate::cache) fn session_of(id: [u8; 18]) -> Session {
         let long = std::time::Duration::from_secs(1000);
         let identity = Identity::new("appid", "openid");
         let record = Record::issued(identity, Timestamp::default(), long, long, None);
