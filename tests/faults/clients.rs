@@ -13,7 +13,7 @@ use tower_wx_session::{Identity, RejectionKind, Sessions};
 use super::fleet::Fleet;
 use super::history::{Bounds, quantile};
 use super::scenario::{DEADLINE, Scenario, durable_redis, linked, scaled, within};
-use crate::support::redis::{Client, RedisServer};
+use crate::support::redis::{Client, RedisServer, eventually};
 
 const CROWD: usize = 10_000;
 
@@ -54,10 +54,13 @@ async fn a_crowd_on_cold_sessions() {
     let scenario = Scenario::begin("F13 crowd").await;
     let redis = RedisServer::start().await;
     let client = redis.client().await;
-    let tokens = log_in(&Sessions::new(redis.store()), CROWD).await;
     // Ten thousand tasks and the test share two cores: the deadline is no part of this.
-    let node = Sessions::builder(redis.store()).store_deadline(Duration::from_secs(20));
-    let node = node.build().unwrap();
+    let patient = || {
+        let node = Sessions::builder(redis.store()).store_deadline(Duration::from_secs(20));
+        node.build().unwrap()
+    };
+    let tokens = log_in(&patient(), CROWD).await;
+    let node = patient();
     assert_eq!(node.check(&tokens[0]).await.err().map(|no| no.kind()), None);
     // What was loaded before the link was up would be asked about again.
     sleep(Duration::from_secs(2)).await;
@@ -68,7 +71,10 @@ async fn a_crowd_on_cold_sessions() {
     assert_eq!(of_one, 1);
 
     let node = Sessions::new(redis.store());
-    assert!(node.check(&tokens[0]).await.is_ok());
+    eventually("one session to be known", async || {
+        node.check(&tokens[0]).await.is_ok()
+    })
+    .await;
     let before = loads(&client).await;
     redis.pause();
     let start = Instant::now();
@@ -90,11 +96,11 @@ async fn a_crowd_on_cold_sessions() {
     assert_eq!(failed, CROWD);
     // 256 at the same time; a few more until the breaker opens take the places of the late ones.
     assert!(at_once <= 2 * 256, "{at_once}");
-    let answers = check_all(&node, &tokens[1..100]).await;
-    assert!(
-        answers.iter().all(Option::is_none),
-        "nothing is left behind"
-    );
+    eventually("all to pass", async || {
+        let answers = check_all(&node, &tokens[1..100]).await;
+        answers.iter().all(Option::is_none)
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -136,7 +142,7 @@ async fn clients_that_hang_up() {
     scenario.measured(&format!(
         "{hung_up} requests dropped; {before} KiB before, {after} KiB after"
     ));
-    assert!(hung_up > 1000, "{hung_up}");
+    assert!(hung_up > scaled(100, 1000), "{hung_up}");
     assert!(after < before + 30 * 1024, "{before} KiB, then {after} KiB");
     let slow = fleet
         .history

@@ -10,6 +10,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 use super::history::{Asked, History, Revoked};
+use super::scenario::scaled;
 use crate::support::{process, redis};
 
 /// One node.
@@ -205,6 +206,13 @@ impl Fleet {
             self.history.revoked(revoked);
         }
         status
+    }
+
+    /// Ends a session while the store is well. A busy machine may need longer than the deadline:
+    /// then it is done a moment later.
+    pub async fn end(&self, node: usize, session: usize) {
+        let status = self.log_out(node, session).await;
+        assert!(status == scaled(202, 204) || status == 204, "{status}");
     }
 
     /// How long it takes until a node answers a session like this.

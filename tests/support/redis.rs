@@ -202,8 +202,18 @@ pub async fn client(url: &str) -> Client {
     let patient = redis::AsyncConnectionConfig::new()
         .set_connection_timeout(Some(PATIENCE))
         .set_response_timeout(Some(PATIENCE));
-    let connected = client.get_multiplexed_async_connection_with_config(&patient);
-    Client(connected.await.unwrap())
+    let start = Instant::now();
+    loop {
+        // A Sentinel ends the connections of whom it promotes, also those that are being made.
+        match client
+            .get_multiplexed_async_connection_with_config(&patient)
+            .await
+        {
+            Ok(connection) => return Client(connection),
+            Err(error) => assert!(start.elapsed() < PATIENCE, "{error}"),
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
 }
 
 impl Client {
