@@ -8,7 +8,7 @@ mod support;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use support::counted::CountedStore;
+use support::counted::{CountedStore, Counts};
 use support::is_measured;
 use tokio::task::yield_now;
 use tower_wx_session::store::{Feed, FeedEvent, MemoryStore, SessionStore};
@@ -29,10 +29,10 @@ const TENTH: f64 = 720.0;
 const LEGEND: &str = "\
 An hour of 1000 sessions, each used every 4 s, on one node in turn or on every node; default settings.
 reads: per session and node, in the hour and per 30 s that a confirmation is good for;
-touches: per session, in the hour, per tenth of the idle timeout (720 s), and that per node;
+touches: per session and tenth of the idle timeout (720 s), that per node, and those that are written;
 messages to each node: in the hour of use, and per revocation of a user with one session.
 
-used       nodes │     reads  per window │   touches   per tenth    per node │ messages per revocation";
+used       nodes │     reads  per window │   touches    per node     written │ messages per revocation";
 
 /// Where sessions are used.
 #[derive(Clone, Copy, Debug)]
@@ -66,13 +66,6 @@ struct Fleet {
     feed: Feed,
 }
 
-/// What a store was asked for.
-struct Counts {
-    reads: usize,
-    touches: usize,
-    messages: usize,
-}
-
 impl Fleet {
     /// A fleet in the middle of its day, over links that are up.
     async fn new(nodes: usize, used: Use) -> Self {
@@ -96,8 +89,8 @@ impl Fleet {
         fleet
     }
 
-    /// Lets time pass while the sessions are used.
-    async fn run_for(&mut self, seconds: usize) -> Counts {
+    /// Lets time pass while the sessions are used; what it asked of the store, and the messages.
+    async fn run_for(&mut self, seconds: usize) -> (Counts, usize) {
         self.store.take_counts();
         let mut messages = 0;
         for second in 0..seconds {
@@ -106,12 +99,7 @@ impl Fleet {
             settle().await;
             messages += self.messages();
         }
-        let (reads, touches) = self.store.take_counts();
-        Counts {
-            reads,
-            touches,
-            messages,
-        }
+        (self.store.take_counts(), messages)
     }
 
     async fn use_sessions(&self, second: usize) {
@@ -168,22 +156,21 @@ async fn settle() {
 
 async fn count(nodes: usize, used: Use) {
     let mut fleet = Fleet::new(nodes, used).await;
-    let counts = fleet.run_for(HOUR_IN_SECONDS).await;
+    let (counts, messages) = fleet.run_for(HOUR_IN_SECONDS).await;
     let per_session = |count: usize| count as f64 / SESSIONS as f64;
-    let (reads, touches) = (per_session(counts.reads), per_session(counts.touches));
+    let per_node = |count: f64| count / nodes as f64;
+    let reads = per_node(per_session(counts.loads));
     let windows = HOUR_IN_SECONDS as f64 / WINDOW;
     let tenths = HOUR_IN_SECONDS as f64 / TENTH;
-    let per_node = |count: f64| count / nodes as f64;
+    let touches = per_session(counts.touches) / tenths;
     let revocations = fleet.revoke_some().await as f64 / REVOKED as f64;
     println!(
-        "{:<10} {nodes:>5} │ {:>9.1} {:>11.3} │ {:>9.1} {:>11.3} {:>11.3} │ {:>8} {:>14.2}",
+        "{:<10} {nodes:>5} │ {reads:>9.1} {:>11.3} │ {touches:>9.3} {:>11.3} {:>11.3} │ {:>8} {:>14.2}",
         format!("{used:?}"),
-        per_node(reads),
-        per_node(reads) / windows,
-        touches,
-        touches / tenths,
-        per_node(touches) / tenths,
-        counts.messages,
+        reads / windows,
+        per_node(touches),
+        per_session(counts.writes) / tenths,
+        messages,
         revocations,
     );
 }

@@ -141,6 +141,10 @@ const FAULTS: &[(Fault, &[&str])] = &[
     ),
     (Fault::TouchGoesByTheClock, &["touch::a_late_touch_counts"]),
     (
+        Fault::TouchAnswersForItself,
+        &["touch::a_touch_that_is_covered_changes_nothing"],
+    ),
+    (
         Fault::RotateProlongs,
         &["rotate::a_rotation_keeps_the_login"],
     ),
@@ -236,6 +240,7 @@ enum Fault {
     TouchCreates,
     TouchRevives,
     TouchGoesByTheClock,
+    TouchAnswersForItself,
     RotateProlongs,
     RotateIsNotAtomic,
     RevokeForgetsTheSuccessor,
@@ -404,18 +409,26 @@ impl SessionStore for WrongStore {
         })
     }
 
-    async fn touch(&self, touch: Touch) -> Result<bool, StoreError> {
+    async fn touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
         if self.has(Fault::TouchGoesByTheClock) {
             let live = matches!(self.good.load(touch.id).await?, Loaded::Live(_));
-            return Ok(live && self.good.touch(touch).await?);
+            return match live {
+                true => self.good.touch(touch).await,
+                false => Ok(None),
+            };
         }
         let told = self.good.touch(touch).await?;
         let record = self.with(|state| state.records.get(&touch.id).cloned());
         match (self.fault, record) {
-            (Fault::TouchCreates, None) => return Ok(true),
-            (Fault::TouchRevives, Some(record)) if !told => {
+            (Fault::TouchCreates, None) => return Ok(Some(touch.used_at.after(touch.slack))),
+            (Fault::TouchRevives, Some(record)) if told.is_none() => {
+                let deadline = record.idle_deadline;
                 self.make_up(touch.id, record);
-                return Ok(true);
+                return Ok(Some(deadline));
+            }
+            (Fault::TouchAnswersForItself, Some(record)) if told.is_some() => {
+                let deadline = touch.used_at.after(record.idle_timeout);
+                return Ok(Some(deadline.after(touch.slack)));
             }
             (Fault::FeedTellsOfTouches, _) => {
                 let event = FeedEvent::Changed(vec![touch.id]);

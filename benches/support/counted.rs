@@ -11,12 +11,22 @@ use tower_wx_session::{Identity, SessionId};
 
 use super::store::as_inner;
 
+/// What a store was asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Counts {
+    pub loads: usize,
+    pub touches: usize,
+    /// Touches that changed something.
+    pub writes: usize,
+}
+
 /// A memory store that counts loads and touches.
 #[derive(Clone)]
 pub struct CountedStore {
     inner: MemoryStore,
     loads: Arc<AtomicUsize>,
     touches: Arc<AtomicUsize>,
+    writes: Arc<AtomicUsize>,
 }
 
 impl CountedStore {
@@ -25,13 +35,18 @@ impl CountedStore {
             inner,
             loads: Arc::default(),
             touches: Arc::default(),
+            writes: Arc::default(),
         }
     }
 
-    /// Loads and touches since the last time that this was asked.
-    pub fn take_counts(&self) -> (usize, usize) {
+    /// What came since the last time that this was asked.
+    pub fn take_counts(&self) -> Counts {
         let take = |count: &AtomicUsize| count.swap(0, Ordering::Relaxed);
-        (take(&self.loads), take(&self.touches))
+        Counts {
+            loads: take(&self.loads),
+            touches: take(&self.touches),
+            writes: take(&self.writes),
+        }
     }
 }
 
@@ -41,9 +56,14 @@ impl SessionStore for CountedStore {
         self.inner.load(id).await
     }
 
-    async fn touch(&self, touch: Touch) -> Result<bool, StoreError> {
+    async fn touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
         self.touches.fetch_add(1, Ordering::Relaxed);
-        self.inner.touch(touch).await
+        let deadline = self.inner.touch(touch).await?;
+        // The slack is a tenth of the idle timeout. Of a use that is covered, it is an earlier one.
+        let is_written = deadline == Some(touch.used_at.after(11 * touch.slack));
+        self.writes
+            .fetch_add(usize::from(is_written), Ordering::Relaxed);
+        Ok(deadline)
     }
 
     as_inner! {

@@ -43,8 +43,8 @@ pub(crate) struct Known {
     stamp: Stamp,
     /// The last use seen on this node, exact to [`USE_RESOLUTION`].
     last_used: AtomicU64,
-    /// The last use that the store was told of, or is being told of.
-    touched: AtomicU64,
+    /// The store's idle deadline covers all uses before this, or will once it has been told.
+    covered: AtomicU64,
     record: Record,
 }
 
@@ -67,8 +67,7 @@ impl Session {
         let last_used = record.last_used.unwrap_or(record.issued_at).as_millis();
         Self(Arc::new(Known {
             id,
-            // A session never used is told to the store at its first use.
-            touched: AtomicU64::new(record.last_used.map_or(0, Timestamp::as_millis)),
+            covered: AtomicU64::new(covered_by(&record, record.idle_deadline)),
             last_used: AtomicU64::new(last_used),
             telling: AtomicBool::new(false),
             refreshing: AtomicBool::new(false),
@@ -206,18 +205,23 @@ impl Session {
             .then(|| self.touch_at(now))
     }
 
-    /// The store was told of `touch`; returns the next one if a later use is owed already.
-    pub(crate) fn told(&self, touch: &Touch) -> Option<Touch> {
+    /// The store was told of `touch`, and has this idle deadline now unless it refused; returns the
+    /// next touch if a later use is owed already.
+    pub(crate) fn told(&self, touch: &Touch, idle_deadline: Option<Timestamp>) -> Option<Touch> {
+        if let Some(deadline) = idle_deadline {
+            let covered = covered_by(self.record(), deadline);
+            self.0.covered.store(covered, Ordering::SeqCst);
+        }
         self.0.telling.store(false, Ordering::SeqCst);
         // Read afterwards: a use that came before found the store being told, and left it at that.
         let last_used = Timestamp::from_millis(self.0.last_used.load(Ordering::SeqCst));
-        let is_owed = last_used.since(touch.used_at) >= touch.slack;
+        let is_owed = last_used > touch.used_at && self.owes_touch(last_used);
         (is_owed && !self.0.telling.swap(true, Ordering::SeqCst)).then(|| self.touch_at(last_used))
     }
 
     /// Nobody can tell the store: the next use tries again.
     pub(crate) fn forget_touch(&self) {
-        self.0.touched.store(0, Ordering::Relaxed);
+        self.0.covered.store(0, Ordering::Relaxed);
         self.0.telling.store(false, Ordering::Release);
     }
 
@@ -225,20 +229,22 @@ impl Session {
     pub(crate) fn untold(&self) -> Option<Touch> {
         let is_telling = self.0.telling.load(Ordering::Acquire);
         is_telling.then(|| {
-            let used_at = Timestamp::from_millis(self.0.touched.load(Ordering::Relaxed));
-            Touch::new(self.id(), used_at, self.slack())
+            let covered = Timestamp::from_millis(self.0.covered.load(Ordering::Relaxed));
+            Touch::new(self.id(), covered.before(self.slack()), self.slack())
         })
     }
 
     #[inline]
     fn owes_touch(&self, now: Timestamp) -> bool {
-        let touched = Timestamp::from_millis(self.0.touched.load(Ordering::Relaxed));
-        now >= touched.after(self.slack())
+        now.as_millis() >= self.0.covered.load(Ordering::Relaxed)
     }
 
     fn touch_at(&self, used_at: Timestamp) -> Touch {
-        self.0.touched.store(used_at.as_millis(), Ordering::Relaxed);
-        Touch::new(self.id(), used_at, self.slack())
+        let slack = self.slack();
+        // What it will be, so that nobody else tells the store in the meantime.
+        let covered = used_at.after(slack).as_millis();
+        self.0.covered.store(covered, Ordering::Relaxed);
+        Touch::new(self.id(), used_at, slack)
     }
 
     fn slack(&self) -> Duration {
@@ -249,6 +255,11 @@ impl Session {
     pub(crate) fn start_refresh(&self) -> bool {
         !self.0.refreshing.swap(true, Ordering::Relaxed)
     }
+}
+
+/// This idle deadline covers all uses before this, in milliseconds.
+fn covered_by(record: &Record, idle_deadline: Timestamp) -> u64 {
+    idle_deadline.before(record.idle_timeout).as_millis()
 }
 
 impl From<Arc<Known>> for Session {

@@ -117,18 +117,20 @@ impl Record {
         self.idle_timeout.saturating_sub(beyond_the_end)
     }
 
-    /// Takes in a use at the store's `now`; `false` if the session had ended by then.
-    pub fn touch(&mut self, touch: &Touch, now: Timestamp) -> bool {
+    /// Takes in a use at the store's `now`; the idle deadline then, `None` if the session had ended.
+    ///
+    /// A use that the recorded deadline covers changes nothing: another node's touch was enough.
+    pub fn touch(&mut self, touch: &Touch, now: Timestamp) -> Option<Timestamp> {
         // A node whose clock is ahead must not prolong a session beyond what the store measures.
         let used_at = touch.used_at.min(now);
         let accepted =
             now < self.kept_until() && used_at <= self.idle_deadline && used_at < self.hard_end();
-        if accepted {
-            let deadline = used_at.after(self.idle_timeout).after(touch.slack);
-            self.idle_deadline = self.idle_deadline.max(deadline);
-            self.last_used = self.last_used.max(Some(used_at));
+        let needed = used_at.after(self.idle_timeout);
+        if accepted && self.idle_deadline <= needed {
+            self.idle_deadline = needed.after(touch.slack);
+            self.last_used = Some(used_at);
         }
-        accepted
+        accepted.then_some(self.idle_deadline)
     }
 
     /// Leaves the session a grace until `end`, after which `successor` stands in its place.

@@ -169,12 +169,12 @@ async fn tell_of_use<S: SessionStore>(
         let turn = node.background.touch_turns.acquire().await;
         let told = node.tell(node.store.touch(touch)).await;
         drop(turn);
-        if told.is_err_and(|error| error.kind() == StoreErrorKind::Unavailable) {
+        if matches!(&told, Err(error) if error.kind() == StoreErrorKind::Unavailable) {
             drop(node);
             sleep(TOUCH_AGAIN_AFTER).await;
             continue;
         }
-        match session.told(&touch) {
+        match session.told(&touch, told.ok().flatten()) {
             Some(next) => touch = next,
             None => return mem::forget(unless_told),
         }

@@ -174,7 +174,7 @@ impl<S: SessionStore> Node<S> {
         let held = self.cache.held(id);
         if let Some(touch) = held.and_then(|session| session.untold()) {
             let told = self.tell(self.store.touch(touch)).await;
-            if told.map_err(about_no_session)? {
+            if told.map_err(about_no_session)?.is_some() {
                 return self.ask(self.store.load(id)).await;
             }
         }

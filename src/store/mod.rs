@@ -26,7 +26,7 @@ macro_rules! for_each_operation {
         $write! {
             insert(insert: Insert) -> Inserted;
             load(id: SessionId) -> Loaded;
-            touch(touch: Touch) -> bool;
+            touch(touch: Touch) -> Option<Timestamp>;
             rotate(rotate: Rotate) -> Rotated;
             revoke(revoke: Revoke) -> Vec<SessionId>;
             list(user: Identity) -> Vec<(SessionId, Record)>;
@@ -91,10 +91,14 @@ pub trait SessionStore: Send + Sync + 'static {
     /// What is known of a session.
     fn load(&self, id: SessionId) -> impl Future<Output = Result<Loaded, StoreError>> + Send;
 
-    /// Takes in a use, by [`Record::touch`]; `false` if the session had ended or is not known.
+    /// Takes in a use, by [`Record::touch`]: the idle deadline that is recorded then, or `None` if
+    /// the session had ended or is not known.
     ///
     /// It never creates or revives a session, and nodes are not told of it.
-    fn touch(&self, touch: Touch) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    fn touch(
+        &self,
+        touch: Touch,
+    ) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
 
     /// Puts a new session in the place of a live one, which keeps a grace.
     fn rotate(&self, rotate: Rotate) -> impl Future<Output = Result<Rotated, StoreError>> + Send;

@@ -194,7 +194,7 @@ impl SessionStore for HookedStore {
         self.step(Op::Load, self.inner.load(id)).await
     }
 
-    async fn touch(&self, touch: Touch) -> Result<bool, StoreError> {
+    async fn touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
         self.step(Op::Touch, self.inner.touch(touch)).await
     }
 

@@ -107,7 +107,7 @@ impl SessionStore for MemoryStore {
         Ok(self.with_shard(id.bucket(), |shard, now| shard.load(id, now)))
     }
 
-    async fn touch(&self, touch: Touch) -> Result<bool, StoreError> {
+    async fn touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
         Ok(self.with_shard(touch.id.bucket(), |shard, now| shard.touch(&touch, now)))
     }
 

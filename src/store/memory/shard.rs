@@ -84,10 +84,10 @@ impl Shard {
         }
     }
 
-    pub(super) fn touch(&mut self, touch: &Touch, now: Timestamp) -> bool {
+    pub(super) fn touch(&mut self, touch: &Touch, now: Timestamp) -> Option<Timestamp> {
         match self.sessions.get_mut(&touch.id) {
             Some(Slot::Kept(record)) => record.touch(touch, now),
-            _ => false,
+            _ => None,
         }
     }
 

@@ -5,7 +5,7 @@ use redis::Value;
 use super::record::{self, Stored, corrupt, session_id};
 use super::reply::{bytes, items, unintelligible};
 use crate::SessionId;
-use crate::store::{EndReason, Record, Rotated, StoreError, StoreErrorKind};
+use crate::store::{EndReason, Record, Rotated, StoreError, StoreErrorKind, Timestamp};
 
 /// Reads how a script begins its answer: a word, and what follows.
 pub(super) fn verdict(value: &Value) -> Result<(&[u8], &[Value]), StoreError> {
@@ -23,6 +23,17 @@ pub(super) fn verdict(value: &Value) -> Result<(&[u8], &[Value]), StoreError> {
 pub(super) fn ids(values: &[Value]) -> Result<Vec<SessionId>, StoreError> {
     let ids = values.iter().map(|value| session_id(bytes(value)?));
     ids.collect::<Option<_>>().ok_or_else(unintelligible)
+}
+
+pub(super) fn touched(answer: &Value) -> Result<Option<Timestamp>, StoreError> {
+    match verdict(answer)? {
+        (b"accepted", [Value::Int(deadline)]) => {
+            let deadline = u64::try_from(*deadline).map_err(|_| unintelligible())?;
+            Ok(Some(Timestamp::from_millis(deadline)))
+        }
+        (b"refused", []) => Ok(None),
+        _ => Err(unintelligible()),
+    }
 }
 
 pub(super) fn rotated(answer: &Value) -> Result<Rotated, StoreError> {

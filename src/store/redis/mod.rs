@@ -28,7 +28,7 @@ mod script;
 mod secret;
 mod tls;
 
-use self::answer::{ids, listed, rotated, verdict};
+use self::answer::{ids, listed, rotated, touched, verdict};
 pub use self::builder::{RedisConfigError, RedisStoreBuilder};
 use self::connection::Settings;
 use self::keys::Keys;
@@ -128,14 +128,14 @@ impl SessionStore for RedisStore {
         }
     }
 
-    async fn touch(&self, touch: Touch) -> Result<bool, StoreError> {
+    async fn touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
         let id = touch.id;
         let call = self
             .call(&script::TOUCH, id.bucket(), [self.keys.session(id)])
             .number(touch.used_at.as_millis())
             .number(millis(touch.slack));
         let answer = self.router.run(&call).await?;
-        Ok(verdict(&answer)?.0 == b"accepted")
+        touched(&answer)
     }
 
     async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {

@@ -56,6 +56,15 @@ impl<S: SessionStore> ChaosStore<S> {
         }
     }
 
+    /// The idle deadline that a touch would have left.
+    async fn pretend_to_touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
+        let now = self.inner.now().await?;
+        Ok(match self.inner.load(touch.id).await? {
+            Loaded::Live(mut record) => record.touch(&touch, now),
+            Loaded::Ended { .. } | Loaded::NeverSeen => None,
+        })
+    }
+
     /// What a rotation would have come to that is not done.
     async fn pretend_to_rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
         let now = self.inner.now().await?;
@@ -77,8 +86,11 @@ impl<S: SessionStore> SessionStore for ChaosStore<S> {
         self.chaos.disturb(self.inner.load(id)).await
     }
 
-    async fn touch(&self, touch: Touch) -> Result<bool, StoreError> {
-        self.write(Ok(true), self.inner.touch(touch)).await
+    async fn touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
+        match self.chaos.loses_writes() {
+            true => self.chaos.disturb(self.pretend_to_touch(touch)).await,
+            false => self.chaos.disturb(self.inner.touch(touch)).await,
+        }
     }
 
     async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {

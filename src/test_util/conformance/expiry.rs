@@ -95,7 +95,7 @@ pub(super) async fn what_is_forgotten_stays_forgotten<F: Fixture>(suite: &Suite<
     suite.wait_until(session.record.kept_until()).await?;
     // In this order: what looks at the session first must not depend on a look before.
     let touch = Touch::new(session.id, session.record.issued_at, LONG);
-    ensure_eq!(suite.touch(touch).await?, false, "a touch");
+    ensure_eq!(suite.touch(touch).await?, None, "a touch");
     let revoked = suite.revoke(Revoke::new(session.id, RevokeReason::LoggedOut));
     ensure_eq!(revoked.await?, [], "what a revocation ends");
     let new = id_of(&session.user())?;

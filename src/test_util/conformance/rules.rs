@@ -59,6 +59,7 @@ pub(super) fn rules<'a, F: Fixture>(suite: &'a Suite<'_, F>) -> Vec<Check<'a>> {
         touch {
             a_touch_moves_the_idle_deadline
             an_older_touch_changes_nothing
+            a_touch_that_is_covered_changes_nothing
             a_late_touch_counts
             a_use_after_the_deadline_does_not_count
             a_touch_never_creates

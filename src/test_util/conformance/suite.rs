@@ -157,7 +157,7 @@ impl<'a, F: Fixture> Suite<'a, F> {
         Ok(sorted(self.store.revoke(revoke).await?))
     }
 
-    pub(super) async fn touch(&self, touch: Touch) -> Outcome<bool> {
+    pub(super) async fn touch(&self, touch: Touch) -> Outcome<Option<Timestamp>> {
         Ok(self.store.touch(touch).await?)
     }
 

@@ -11,10 +11,10 @@ pub(super) async fn a_touch_moves_the_idle_deadline<F: Fixture>(suite: &Suite<'_
     suite.wait_until(used_at).await?;
     let slack = suite.ticks(2);
     let told = suite.touch(Touch::new(session.id, used_at, slack)).await?;
-    ensure!(told, "a touch of a live session is refused");
+    let deadline = used_at.after(idle_timeout).after(slack);
+    ensure_eq!(told, Some(deadline), "the answer to a touch");
 
     let record = suite.live(session.id).await?;
-    let deadline = used_at.after(idle_timeout).after(slack);
     ensure_eq!(record.idle_deadline, deadline, "the deadline");
     ensure_eq!(record.last_used, Some(used_at), "the last use");
     ensure_eq!(record.absolute_end, session.record.absolute_end, "the end");
@@ -32,8 +32,29 @@ pub(super) async fn an_older_touch_changes_nothing<F: Fixture>(suite: &Suite<'_,
     suite.wait_until(later.used_at).await?;
     suite.touch(later).await?;
     let record = suite.live(session.id).await?;
-    ensure!(suite.touch(earlier).await?, "an older touch is refused");
+    let told = suite.touch(earlier).await?;
+    ensure_eq!(told, Some(record.idle_deadline), "an older touch");
     ensure_eq!(suite.live(session.id).await?, record, "the record");
+    Ok(())
+}
+
+/// Every node that serves a session tells of its uses: one of them is enough for the slack.
+pub(super) async fn a_touch_that_is_covered_changes_nothing<F: Fixture>(
+    suite: &Suite<'_, F>,
+) -> Outcome {
+    let session = suite.long_session().await?;
+    let start = session.record.issued_at;
+    let (first, slack) = (start.after(suite.ticks(1)), suite.ticks(4));
+    let (covered, later) = (first.after(suite.ticks(2)), first.after(slack));
+    suite.wait_until(later).await?;
+    let deadline = suite.touch(Touch::new(session.id, first, slack)).await?;
+    let record = suite.live(session.id).await?;
+    let told = suite.touch(Touch::new(session.id, covered, slack)).await?;
+    ensure_eq!(told, deadline, "the deadline after a touch that is covered");
+    ensure_eq!(suite.live(session.id).await?, record, "the record");
+
+    let told = suite.touch(Touch::new(session.id, later, slack)).await?;
+    ensure!(told > deadline, "a touch that is not covered moves nothing");
     Ok(())
 }
 
@@ -45,9 +66,9 @@ pub(super) async fn a_late_touch_counts<F: Fixture>(suite: &Suite<'_, F>) -> Out
     suite.ended(session.id, EndReason::Idle).await?;
 
     let told = suite.touch(Touch::new(session.id, deadline, LONG)).await?;
-    ensure!(told, "a touch from the deadline itself is refused");
-    let record = suite.live(session.id).await?;
     let moved = deadline.after(idle_timeout).after(LONG);
+    ensure_eq!(told, Some(moved), "a touch from the deadline itself");
+    let record = suite.live(session.id).await?;
     ensure_eq!(record.idle_deadline, moved, "the deadline");
     ensure_eq!(
         suite.listed(&session.user()).await?,
@@ -65,7 +86,7 @@ pub(super) async fn a_use_after_the_deadline_does_not_count<F: Fixture>(
     suite.wait_until(deadline.after(suite.ticks(2))).await?;
     let used_at = Timestamp::from_millis(deadline.as_millis() + 1);
     let told = suite.touch(Touch::new(session.id, used_at, LONG)).await?;
-    ensure!(!told, "a touch from after the deadline is accepted");
+    ensure_eq!(told, None, "a touch from after the deadline");
     suite.ended(session.id, EndReason::Idle).await
 }
 
@@ -73,7 +94,7 @@ pub(super) async fn a_touch_never_creates<F: Fixture>(suite: &Suite<'_, F>) -> O
     let user = user()?;
     let id = id_of(&user)?;
     let touch = Touch::new(id, suite.now().await?, LONG);
-    ensure!(!suite.touch(touch).await?, "an unknown session is touched");
+    ensure_eq!(suite.touch(touch).await?, None, "a touch of nothing");
     suite.never_seen(id).await?;
     ensure_eq!(suite.listed(&user).await?, [], "the list");
     Ok(())
@@ -86,7 +107,7 @@ pub(super) async fn a_touch_never_revives_what_was_revoked<F: Fixture>(
     let touch = Touch::new(session.id, session.record.issued_at, LONG);
     let revoke = Revoke::new(session.id, RevokeReason::LoggedOut);
     suite.revoke(revoke).await?;
-    ensure!(!suite.touch(touch).await?, "a revoked session is touched");
+    ensure_eq!(suite.touch(touch).await?, None, "a touch after the end");
     suite.ended(session.id, EndReason::LoggedOut).await?;
     ensure_eq!(suite.listed(&session.user()).await?, [], "the list");
     Ok(())

@@ -27,7 +27,7 @@ impl SessionStore for Aligned {
         self.store.load(id).await
     }
 
-    async fn touch(&self, touch: Touch) -> Result<bool, StoreError> {
+    async fn touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
         self.store.touch(touch).await
     }
 

@@ -9,9 +9,12 @@ local accepted = now < kept_until(r) and used <= r.deadline
   and used < math.min(r.retires or LATEST, r.absolute)
 if not accepted then return 'refused' end
 
-r.deadline = math.max(r.deadline, math.min(used + r.idle + tonumber(ARGV[4]), LATEST))
-r.used = math.max(r.used, used)
+-- A use that the deadline covers writes nothing: a touch from another node was enough.
+local needed = used + r.idle
+if needed < r.deadline then return { 'accepted', r.deadline } end
+
+r.deadline, r.used = math.min(needed + tonumber(ARGV[4]), LATEST), used
 redis.call('SETRANGE', KEYS[1], 21, struct.pack('>I6I6', r.deadline, r.used))
 redis.call('PEXPIREAT', KEYS[1], kept_until(r))
 keep_index(index_key(r.user), kept_until(r))
-return 'accepted'
+return { 'accepted', r.deadline }
