@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use http::header::AUTHORIZATION;
+use tokio::time::sleep;
 use tower::{Layer, service_fn};
 use tower_wx_session::store::{MemoryStore, SessionStore};
 use tower_wx_session::{Session, SessionLayer, Sessions};
@@ -19,6 +20,8 @@ use crate::user::identity;
 const CREDENTIALS: usize = 70;
 /// Uses that the store is told of together.
 const USES_AT_ONCE: usize = 128;
+/// More than it takes a node to have its link to a store in this process.
+const LINK_UP_WITHIN: Duration = Duration::from_millis(200);
 /// No session is confirmed with the store while it is measured, as the peers' never are.
 const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -44,9 +47,9 @@ pub(crate) async fn handler(request: Request<Bytes>) -> Answer {
     handle(session.map(Session::openid))
 }
 
-/// Sessions with room for all of them in the cache.
+/// Sessions with room in the cache for all of them, and for the first one.
 pub(crate) fn sessions<S: SessionStore>(store: S, users: usize) -> Sessions<S> {
-    let capacity = users.max(200_000) as u64;
+    let capacity = users.max(200_000) as u64 + 1;
     let builder = Sessions::builder(store).cache_capacity(capacity);
     builder
         .fresh_for(FRESH)
@@ -58,6 +61,9 @@ pub(crate) fn sessions<S: SessionStore>(store: S, users: usize) -> Sessions<S> {
 /// Issues sessions and uses each of them once. The store is told of a first use, and of the next
 /// one a tenth of the idle timeout later: what is measured lies between the two.
 pub(crate) async fn log_in<S: SessionStore>(sessions: &Sessions<S>, users: usize) -> Credentials {
+    issue(sessions, 1).await;
+    // What was issued before the link to the store is up is confirmed once it is.
+    sleep(LINK_UP_WITHIN).await;
     let credentials = issue(sessions, users).await;
     use_once(sessions, &credentials).await;
     credentials
