@@ -95,13 +95,13 @@ impl Fleet {
         let mut messages = 0;
         for second in 0..seconds {
             self.use_sessions(second).await;
-            self.clock.advance(SECOND);
             settle().await;
             messages += self.messages();
         }
         (self.store.take_counts(), messages)
     }
 
+    /// What happens within a second, on no two nodes at the same instant.
     async fn use_sessions(&self, second: usize) {
         let nodes = self.nodes.len();
         for (number, node) in self.nodes.iter().enumerate() {
@@ -110,6 +110,7 @@ impl Fleet {
                     node.check(token).await.expect("a live session");
                 }
             }
+            self.clock.advance(SECOND / nodes as u32);
         }
     }
 
