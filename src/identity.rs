@@ -17,9 +17,11 @@ use sha2::{Digest, Sha256};
 /// assert_eq!(identity.unionid(), None);
 /// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
+// What a handler reads comes first.
+#[repr(C)]
 pub struct Identity {
-    appid: Arc<str>,
     openid: Arc<str>,
+    appid: Arc<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unionid: Option<Arc<str>>,
 }

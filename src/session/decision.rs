@@ -1,14 +1,16 @@
 use std::time::Duration;
 
-use super::EndReason;
+use super::{EndReason, Record};
 use crate::time::{Moment, Timestamp, Uptime};
 
 /// What is known of a session on this node, as far as a decision needs it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Facts {
-    pub(crate) absolute_end: Timestamp,
+pub(crate) struct Facts<'a> {
+    /// Says why it is over.
+    pub(crate) record: &'a Record,
+    /// Retirement or the absolute end, whichever comes first.
+    pub(crate) hard_end: Timestamp,
     pub(crate) idle_deadline: Timestamp,
-    pub(crate) retires_at: Option<Timestamp>,
     /// When the store was asked for what is known, by this node's clock
     pub(crate) confirmed_at: Uptime,
     /// and in the order of what happened on this node.
@@ -60,7 +62,7 @@ pub(crate) enum Verdict {
 /// that this one does not know of.
 #[inline]
 pub(crate) fn decide(
-    facts: &Facts,
+    facts: &Facts<'_>,
     now: Moment,
     store: StoreState,
     freshness: &Freshness,
@@ -68,11 +70,8 @@ pub(crate) fn decide(
     if store == StoreState::Answered {
         return Verdict::Valid { refresh: false };
     }
-    if facts.retires_at.is_some_and(|end| now.fleet >= end) {
-        return Verdict::Invalid(EndReason::Replaced);
-    }
-    if now.fleet >= facts.absolute_end {
-        return Verdict::Invalid(EndReason::Expired);
+    if now.fleet >= facts.hard_end {
+        return Verdict::Invalid(facts.record.hard_end_reason(now.fleet));
     }
     let idle = now.fleet >= facts.idle_deadline;
     let is_within = |span| now.local < facts.confirmed_at.after(span);
@@ -95,6 +94,7 @@ mod tests {
     use super::StoreState::{Answered, Linked, Silent, Unlinked};
     use super::Verdict::{Confirm, Invalid, Unknown};
     use super::*;
+    use crate::Identity;
 
     const FRESHNESS: Freshness = Freshness {
         linked: Duration::from_secs(30),
@@ -118,24 +118,31 @@ mod tests {
     }
 
     /// Far from every end; confirmed at 100 s.
-    fn live() -> Facts {
+    fn live() -> Record {
+        let (lifetime, idle_timeout) =
+            (Duration::from_secs(1_000_000), Duration::from_secs(500_000));
+        let alice = Identity::new("appid", "alice");
+        Record::issued(alice, at(0), lifetime, idle_timeout, None)
+    }
+
+    fn facts(record: &Record) -> Facts<'_> {
         Facts {
-            absolute_end: at(1_000_000_000),
-            idle_deadline: at(500_000_000),
-            retires_at: None,
+            record,
+            hard_end: record.hard_end(),
+            idle_deadline: record.idle_deadline,
             confirmed_at: Uptime::from_millis(100_000),
             asked: 1,
         }
     }
 
     #[track_caller]
-    fn table(facts: &Facts, rows: &[(u64, [Verdict; 4])]) {
+    fn table(record: &Record, rows: &[(u64, [Verdict; 4])]) {
         for (now, verdicts) in rows {
             for (store, verdict) in [LINKED, Unlinked, Answered, Silent]
                 .into_iter()
                 .zip(verdicts)
             {
-                let decided = decide(facts, moment(*now), store, &FRESHNESS);
+                let decided = decide(&facts(record), moment(*now), store, &FRESHNESS);
                 assert_eq!(decided, *verdict, "at {now} with the store {store:?}");
             }
         }
@@ -163,12 +170,12 @@ mod tests {
 
     #[test]
     fn an_idle_session_is_live_if_the_store_says_so_and_never_refused_without_its_word() {
-        let facts = Facts {
+        let record = Record {
             idle_deadline: at(101_000),
             ..live()
         };
         table(
-            &facts,
+            &record,
             &[
                 (100_999, [VALID, VALID, VALID, VALID]),
                 (101_000, [Confirm, Confirm, VALID, Unknown]),
@@ -185,13 +192,13 @@ mod tests {
 
     #[test]
     fn the_absolute_end_needs_no_store() {
-        let facts = Facts {
+        let record = Record {
             absolute_end: at(101_000),
             idle_deadline: at(101_000),
             ..live()
         };
         table(
-            &facts,
+            &record,
             &[
                 (100_999, [VALID; 4]),
                 (101_000, final_end(EndReason::Expired)),
@@ -201,14 +208,14 @@ mod tests {
 
     #[test]
     fn a_retired_session_is_replaced_when_its_grace_is_over() {
-        let facts = Facts {
+        let record = Record {
             absolute_end: at(101_000),
             idle_deadline: at(101_000),
             retires_at: Some(at(100_500)),
             ..live()
         };
         table(
-            &facts,
+            &record,
             &[
                 (100_499, [VALID; 4]),
                 (100_500, final_end(EndReason::Replaced)),
@@ -219,7 +226,14 @@ mod tests {
 
     #[test]
     fn nothing_from_before_the_link_is_trusted_unconfirmed() {
-        let decided = |since| decide(&live(), moment(100_001), Linked { since }, &FRESHNESS);
+        let decided = |since| {
+            decide(
+                &facts(&live()),
+                moment(100_001),
+                Linked { since },
+                &FRESHNESS,
+            )
+        };
         assert_eq!(decided(1), VALID);
         assert_eq!(decided(2), Confirm);
     }
@@ -231,9 +245,18 @@ mod tests {
                 fleet,
                 local: Uptime::from_millis(local),
             };
-            assert_eq!(decide(&live(), now(100_001), LINKED, &FRESHNESS), VALID);
-            assert_eq!(decide(&live(), now(130_000), LINKED, &FRESHNESS), Confirm);
-            assert_eq!(decide(&live(), now(160_000), Silent, &FRESHNESS), Unknown);
+            assert_eq!(
+                decide(&facts(&live()), now(100_001), LINKED, &FRESHNESS),
+                VALID
+            );
+            assert_eq!(
+                decide(&facts(&live()), now(130_000), LINKED, &FRESHNESS),
+                Confirm
+            );
+            assert_eq!(
+                decide(&facts(&live()), now(160_000), Silent, &FRESHNESS),
+                Unknown
+            );
         }
     }
 
@@ -243,6 +266,9 @@ mod tests {
             grace: Duration::ZERO,
             ..FRESHNESS
         };
-        assert_eq!(decide(&live(), moment(100_000), Silent, &strict), Unknown);
+        assert_eq!(
+            decide(&facts(&live()), moment(100_000), Silent, &strict),
+            Unknown
+        );
     }
 }

@@ -32,7 +32,8 @@ pub struct Session(Arc<Known>);
 
 /// What this node knows of a session, in one place however many hold it.
 ///
-/// What a hit looks at comes first: two or three lines of the processor's cache.
+/// What a hit looks at comes first, and then what a handler does: two lines of the processor's
+/// cache, or three. Times are in milliseconds.
 #[repr(C)]
 pub(crate) struct Known {
     id: SessionId,
@@ -41,10 +42,13 @@ pub(crate) struct Known {
     /// Whether a confirmation in the background was started; if it fails, requests wait for one.
     refreshing: AtomicBool,
     stamp: Stamp,
-    /// The last use seen on this node, exact to [`USE_RESOLUTION`].
-    last_used: AtomicU64,
-    /// The store's idle deadline covers all uses before this, or will once it has been told.
-    covered: AtomicU64,
+    /// The record's: a hit looks no further.
+    hard_end: Timestamp,
+    idle_timeout: u64,
+    /// What the store has said, or the last use on this node makes of it, to [`USE_RESOLUTION`].
+    idle_deadline: AtomicU64,
+    /// What the store has, or will have once it has been told.
+    told_deadline: AtomicU64,
     record: Record,
 }
 
@@ -59,20 +63,23 @@ pub(crate) struct Stamp {
     pub(crate) generation: u64,
 }
 
-/// How exactly a node knows the last use: one shared write per second is the most a hit may cost.
-const USE_RESOLUTION: Duration = Duration::from_secs(1);
+/// How exactly a node knows the last use, in milliseconds: one shared write per second is the most
+/// that a hit may cost.
+const USE_RESOLUTION: u64 = 1000;
 
 impl Session {
     pub(crate) fn new(id: SessionId, record: Record, stamp: Stamp) -> Self {
-        let last_used = record.last_used.unwrap_or(record.issued_at).as_millis();
+        let idle_deadline = record.idle_deadline.as_millis();
         Self(Arc::new(Known {
             id,
-            covered: AtomicU64::new(covered_by(&record, record.idle_deadline)),
-            last_used: AtomicU64::new(last_used),
             telling: AtomicBool::new(false),
             refreshing: AtomicBool::new(false),
-            record,
             stamp,
+            hard_end: record.hard_end(),
+            idle_timeout: idle_timeout(&record),
+            idle_deadline: AtomicU64::new(idle_deadline),
+            told_deadline: AtomicU64::new(idle_deadline),
+            record,
         }))
     }
 
@@ -80,8 +87,8 @@ impl Session {
     ///
     /// What the store was told is not taken over: it has just said what it knows.
     pub(crate) fn continuing(self, earlier: &Self) -> Self {
-        let last_used = earlier.0.last_used.load(Ordering::Relaxed);
-        self.0.last_used.fetch_max(last_used, Ordering::Relaxed);
+        let deadline = earlier.0.idle_deadline.load(Ordering::Relaxed);
+        self.0.idle_deadline.fetch_max(deadline, Ordering::Relaxed);
         self
     }
 
@@ -165,12 +172,11 @@ impl Session {
     }
 
     #[inline]
-    pub(crate) fn facts(&self) -> Facts {
-        let record = &self.0.record;
+    pub(crate) fn facts(&self) -> Facts<'_> {
         Facts {
-            absolute_end: record.absolute_end,
+            record: &self.0.record,
+            hard_end: self.0.hard_end,
             idle_deadline: self.idle_deadline(),
-            retires_at: record.retires_at,
             confirmed_at: self.0.stamp.confirmed_at,
             asked: self.0.stamp.asked,
         }
@@ -178,50 +184,47 @@ impl Session {
 
     /// When the session is over, as far as this node knows, if nothing more happens to it.
     pub(crate) fn end(&self) -> Timestamp {
-        self.0.record.hard_end().min(self.idle_deadline())
+        self.0.hard_end.min(self.idle_deadline())
     }
 
-    /// The store's deadline, or what the last use on this node makes of it.
     #[inline]
     fn idle_deadline(&self) -> Timestamp {
-        let record = &self.0.record;
-        let last_used = Timestamp::from_millis(self.0.last_used.load(Ordering::Relaxed));
-        record
-            .idle_deadline
-            .max(last_used.after(record.idle_timeout))
+        Timestamp::from_millis(self.0.idle_deadline.load(Ordering::Relaxed))
     }
 
     /// Notes a use; returns the touch that the store is owed, at most one per tenth of the idle
     /// timeout and one at a time.
     #[inline]
     pub(crate) fn note_use(&self, now: Timestamp) -> Option<Touch> {
-        let last_used = Timestamp::from_millis(self.0.last_used.load(Ordering::Relaxed));
-        if now >= last_used.after(USE_RESOLUTION) {
-            self.0
-                .last_used
-                .fetch_max(now.as_millis(), Ordering::Relaxed);
+        let known = &self.0;
+        let deadline = now.as_millis().saturating_add(known.idle_timeout);
+        let seen = known.idle_deadline.load(Ordering::Relaxed);
+        if deadline >= seen.saturating_add(USE_RESOLUTION) {
+            known.idle_deadline.fetch_max(deadline, Ordering::Relaxed);
         }
-        (self.owes_touch(now) && !self.0.telling.swap(true, Ordering::SeqCst))
-            .then(|| self.touch_at(now))
+        let is_owed = deadline >= known.told_deadline.load(Ordering::Relaxed);
+        (is_owed && self.start_telling()).then(|| self.touch_for(deadline))
     }
 
     /// The store was told of `touch`, and has this idle deadline now unless it refused; returns the
     /// next touch if a later use is owed already.
     pub(crate) fn told(&self, touch: &Touch, idle_deadline: Option<Timestamp>) -> Option<Touch> {
+        let known = &self.0;
         if let Some(deadline) = idle_deadline {
-            let covered = covered_by(self.record(), deadline);
-            self.0.covered.store(covered, Ordering::SeqCst);
+            let deadline = deadline.as_millis();
+            known.told_deadline.store(deadline, Ordering::SeqCst);
         }
-        self.0.telling.store(false, Ordering::SeqCst);
+        known.telling.store(false, Ordering::SeqCst);
         // Read afterwards: a use that came before found the store being told, and left it at that.
-        let last_used = Timestamp::from_millis(self.0.last_used.load(Ordering::SeqCst));
-        let is_owed = last_used > touch.used_at && self.owes_touch(last_used);
-        (is_owed && !self.0.telling.swap(true, Ordering::SeqCst)).then(|| self.touch_at(last_used))
+        let deadline = known.idle_deadline.load(Ordering::SeqCst);
+        let is_later = self.use_behind(deadline) > touch.used_at;
+        let is_owed = is_later && deadline > known.told_deadline.load(Ordering::SeqCst);
+        (is_owed && self.start_telling()).then(|| self.touch_for(deadline))
     }
 
     /// Nobody can tell the store: the next use tries again.
     pub(crate) fn forget_touch(&self) {
-        self.0.covered.store(0, Ordering::Relaxed);
+        self.0.told_deadline.store(0, Ordering::Relaxed);
         self.0.telling.store(false, Ordering::Release);
     }
 
@@ -229,26 +232,32 @@ impl Session {
     pub(crate) fn untold(&self) -> Option<Touch> {
         let is_telling = self.0.telling.load(Ordering::Acquire);
         is_telling.then(|| {
-            let covered = Timestamp::from_millis(self.0.covered.load(Ordering::Relaxed));
-            Touch::new(self.id(), covered.before(self.slack()), self.slack())
+            let told_deadline = self.0.told_deadline.load(Ordering::Relaxed);
+            let used_at = self.use_behind(told_deadline).before(self.slack());
+            Touch::new(self.id(), used_at, self.slack())
         })
     }
 
-    #[inline]
-    fn owes_touch(&self, now: Timestamp) -> bool {
-        now.as_millis() >= self.0.covered.load(Ordering::Relaxed)
+    /// Whether the caller is the one to tell the store.
+    fn start_telling(&self) -> bool {
+        !self.0.telling.swap(true, Ordering::SeqCst)
     }
 
-    fn touch_at(&self, used_at: Timestamp) -> Touch {
-        let slack = self.slack();
+    /// Tells of the use that has led to this idle deadline.
+    fn touch_for(&self, deadline: u64) -> Touch {
+        let touch = Touch::new(self.id(), self.use_behind(deadline), self.slack());
         // What it will be, so that nobody else tells the store in the meantime.
-        let covered = used_at.after(slack).as_millis();
-        self.0.covered.store(covered, Ordering::Relaxed);
-        Touch::new(self.id(), used_at, slack)
+        let told_deadline = Timestamp::from_millis(deadline).after(touch.slack);
+        (self.0.told_deadline).store(told_deadline.as_millis(), Ordering::Relaxed);
+        touch
+    }
+
+    fn use_behind(&self, deadline: u64) -> Timestamp {
+        Timestamp::from_millis(deadline.saturating_sub(self.0.idle_timeout))
     }
 
     fn slack(&self) -> Duration {
-        self.0.record.idle_timeout / 10
+        Duration::from_millis(self.0.idle_timeout / 10)
     }
 
     /// Whether the caller is the one to confirm this session in the background.
@@ -257,9 +266,11 @@ impl Session {
     }
 }
 
-/// This idle deadline covers all uses before this, in milliseconds.
-fn covered_by(record: &Record, idle_deadline: Timestamp) -> u64 {
-    idle_deadline.before(record.idle_timeout).as_millis()
+/// In milliseconds. What is longer than thousands of years leaves room for a slack all the same.
+fn idle_timeout(record: &Record) -> u64 {
+    const LONGEST: u64 = 1 << 47;
+    let millis = u64::try_from(record.idle_timeout.as_millis());
+    millis.map_or(LONGEST, |millis| millis.min(LONGEST))
 }
 
 impl From<Arc<Known>> for Session {
@@ -282,5 +293,56 @@ impl fmt::Debug for Session {
             .field("issued_at", &self.0.record.issued_at)
             .field("expires_at", &self.0.record.absolute_end)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+
+    fn session(idle_timeout: Duration) -> Session {
+        let alice = Identity::new("appid", "alice");
+        let record = Record::issued(alice, at(0), Duration::MAX, idle_timeout, None);
+        Session::new(SessionId::from_bytes([0; 18]), record, Stamp::default())
+    }
+
+    const fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    #[test]
+    fn the_store_is_owed_a_touch_when_its_deadline_no_longer_covers_the_use() {
+        let session = session(10 * HOUR);
+        let touch = session.note_use(at(1)).unwrap();
+        assert_eq!(touch, Touch::new(session.id(), at(1), HOUR));
+        assert_eq!(session.untold(), Some(touch));
+        assert_eq!(session.note_use(at(2)), None, "one at a time");
+
+        // Another node has told of a use half an hour ago.
+        let covered = at(1).after(10 * HOUR + HOUR / 2);
+        assert_eq!(session.told(&touch, Some(covered)), None);
+        assert_eq!(session.untold(), None);
+        assert_eq!(session.note_use(at(1799)), None);
+        assert!(session.note_use(at(1801)).is_some());
+    }
+
+    #[test]
+    fn a_use_while_the_store_is_told_of_an_earlier_one_is_not_lost() {
+        let session = session(10 * HOUR);
+        let touch = session.note_use(at(1)).unwrap();
+        assert_eq!(session.note_use(at(4000)), None);
+        let told = Some(at(1).after(11 * HOUR));
+        let next = session.told(&touch, told).unwrap();
+        assert_eq!(next.used_at, at(4000));
+        assert_eq!(session.told(&next, Some(at(4000).after(11 * HOUR))), None);
+    }
+
+    #[test]
+    fn a_session_that_never_idles_owes_nothing() {
+        let session = session(Duration::MAX);
+        assert_eq!(session.note_use(at(1)), None);
+        assert_eq!(session.note_use(at(1_000_000_000)), None);
     }
 }

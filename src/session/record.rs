@@ -12,9 +12,11 @@ use crate::{Identity, SessionId};
 /// The fields are public for stores; handlers see a [`Session`](crate::Session).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-// What a hit reads comes first. The order is no promise.
+// What a handler reads comes first. The order is no promise.
 #[repr(C)]
 pub struct Record {
+    /// Who logged in.
+    pub identity: Identity,
     /// When the session ends however much it is used; a rotation keeps it.
     pub absolute_end: Timestamp,
     /// When the session ends if it is not used again, as far as the store knows.
@@ -23,9 +25,7 @@ pub struct Record {
     pub retires_at: Option<Timestamp>,
     /// How long the session may go unused.
     pub idle_timeout: Duration,
-    /// Who logged in.
-    pub identity: Identity,
-    /// When; a rotation keeps it.
+    /// When the user logged in; a rotation keeps it.
     pub issued_at: Timestamp,
     /// The last use that the store was told of; `None` for a session never used.
     pub last_used: Option<Timestamp>,
@@ -74,10 +74,8 @@ impl Record {
     /// Why the session is over at `now`, if it is. Replaced comes before absolute before idle.
     #[must_use]
     pub fn ended(&self, now: Timestamp) -> Option<EndReason> {
-        if self.retires_at.is_some_and(|end| now >= end) {
-            Some(EndReason::Replaced)
-        } else if now >= self.absolute_end {
-            Some(EndReason::Expired)
+        if now >= self.hard_end() {
+            Some(self.hard_end_reason(now))
         } else if now >= self.idle_deadline {
             Some(EndReason::Idle)
         } else {
@@ -95,6 +93,14 @@ impl Record {
     #[must_use]
     pub fn end(&self) -> Timestamp {
         self.hard_end().min(self.idle_deadline)
+    }
+
+    /// Why the session is over, now that its hard end has passed.
+    pub(crate) fn hard_end_reason(&self, now: Timestamp) -> EndReason {
+        match self.retires_at {
+            Some(end) if now >= end => EndReason::Replaced,
+            _ => EndReason::Expired,
+        }
     }
 
     /// When the session is over however much it is used.
