@@ -60,6 +60,7 @@ impl Held {
     pub(super) fn insert(&self, session: &Session) {
         self.table.put(session);
         self.of_record.insert(session.id(), session.clone());
+        self.table.make_room(self.of_record.entry_count());
     }
 
     pub(super) fn remove(&self, id: SessionId) {

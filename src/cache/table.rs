@@ -1,6 +1,6 @@
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwapOption;
 
@@ -15,13 +15,24 @@ const SLOTS_PER_SESSION: u64 = 2;
 /// The most sets: 64 bytes each, 1 GiB in all.
 const MAX_SETS: u64 = 1 << 24;
 
+/// Sets in use at first: 64 KiB.
+const FEWEST_SETS: usize = 1 << 10;
+/// Sets looked through at a time after the table has grown.
+const SWEPT_AT_ONCE: usize = 8;
+
 /// Answers hits without a lock and without a queue: sessions by id, in a table of fixed size.
 ///
 /// It forgets whatever is in the way of something newer, and what it answers may be out of date,
 /// as with any cache: the generation tells.
+///
+/// No more of it is in use than what is held needs, because memory that is close together is fast.
 pub(super) struct Table {
     /// A power of two.
     sets: Box<[Set]>,
+    /// The sets in use, the first ones: a power of two.
+    in_use: AtomicUsize,
+    /// How many of those that were in use before have been rid of what belongs elsewhere by now.
+    swept: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -30,7 +41,7 @@ struct Set([Slot; WAYS]);
 
 #[derive(Default)]
 struct Slot {
-    /// A part of the id, so that a session is looked at only where it is likely the right one.
+    /// A part of the id: says in which set it belongs, and whether it is worth a look.
     hint: AtomicU32,
     session: ArcSwapOption<Known>,
 }
@@ -40,9 +51,47 @@ impl Table {
     pub(super) fn new(capacity: u64) -> Self {
         let sets = capacity.saturating_mul(SLOTS_PER_SESSION) / WAYS as u64;
         let sets = sets.clamp(1, MAX_SETS).next_power_of_two();
+        let sets: Box<[Set]> = (0..sets).map(|_| Set::default()).collect();
         Self {
-            sets: (0..sets).map(|_| Set::default()).collect(),
+            in_use: AtomicUsize::new(sets.len().min(FEWEST_SETS)),
+            swept: AtomicUsize::new(usize::MAX),
+            sets,
         }
+    }
+
+    /// Takes more sets into use where so many sessions are held: one for each, if there are enough.
+    pub(super) fn make_room(&self, held: u64) {
+        let in_use = self.in_use.load(Ordering::Acquire);
+        let is_full = in_use < self.sets.len() && held > in_use as u64;
+        if self.sweep(in_use) && is_full {
+            let grown = (self.in_use).compare_exchange(
+                in_use,
+                2 * in_use,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            );
+            if grown.is_ok() {
+                self.swept.store(0, Ordering::Release);
+            }
+        }
+    }
+
+    /// Forgets some of what is not found any more since the table has grown; `true` if there is no
+    /// more of it. The next use puts it where it belongs.
+    fn sweep(&self, in_use: usize) -> bool {
+        let end = in_use / 2;
+        if self.swept.load(Ordering::Acquire) >= end {
+            return true;
+        }
+        let first = self.swept.fetch_add(SWEPT_AT_ONCE, Ordering::AcqRel);
+        for set in first..end.min(first + SWEPT_AT_ONCE) {
+            for slot in &self.sets[set].0 {
+                if slot.hint.load(Ordering::Acquire) as usize & (in_use - 1) != set {
+                    slot.session.store(None);
+                }
+            }
+        }
+        false
     }
 
     #[inline]
@@ -88,9 +137,10 @@ impl Table {
     #[inline]
     fn place(&self, id: SessionId) -> (&[Slot; WAYS], u32) {
         // The first two bytes are the user's; the rest is a digest, as good as random.
-        let [_, _, a, b, c, d, e, f, g, h, ..] = *id.as_bytes();
-        let set = u32::from_le_bytes([a, b, c, d]) as usize & (self.sets.len() - 1);
-        (&self.sets[set].0, u32::from_le_bytes([e, f, g, h]))
+        let [_, _, a, b, c, d, ..] = *id.as_bytes();
+        let hint = u32::from_le_bytes([a, b, c, d]);
+        let set = hint as usize & (self.in_use.load(Ordering::Acquire) - 1);
+        (&self.sets[set].0, hint)
     }
 }
 
@@ -127,11 +177,10 @@ pub(super) mod tests {
     use crate::session::{Record, Stamp};
     use crate::time::Timestamp;
 
-    /// Sessions of one set differ in nothing but the rest of the id.
+    /// Sessions of one set differ in the last byte of the hint and in the rest of the id.
     fn session(set: u8, hint: u8, rest: u8) -> Session {
         let mut id = [rest; 18];
-        id[2..6].fill(set);
-        id[6..10].fill(hint);
+        id[2..6].copy_from_slice(&[set, 0, 0, hint]);
         session_of(id)
     }
 
@@ -200,6 +249,49 @@ pub(super) mod tests {
         }
         let held = sessions.iter().filter(|session| holds(&table, session));
         assert_eq!(held.count(), WAYS);
+    }
+
+    #[test]
+    fn no_more_is_in_use_than_what_is_held_needs() {
+        let table = Table::new(100_000);
+        let sessions: Vec<_> = (0..FEWEST_SETS as u32).map(numbered).collect();
+        sessions.iter().for_each(|session| table.put(session));
+        table.make_room(FEWEST_SETS as u64);
+        assert_eq!(table.in_use.load(Ordering::Relaxed), FEWEST_SETS);
+
+        table.make_room(FEWEST_SETS as u64 + 1);
+        assert_eq!(table.in_use.load(Ordering::Relaxed), 2 * FEWEST_SETS);
+        // What is not found any more is not kept either.
+        let found = sessions.iter().filter(|session| holds(&table, session));
+        let found = found.count();
+        assert!(
+            (FEWEST_SETS / 4..FEWEST_SETS * 3 / 4).contains(&found),
+            "{found}"
+        );
+        while !table.sweep(2 * FEWEST_SETS) {}
+        let kept = sessions
+            .iter()
+            .filter(|session| Arc::strong_count(session.known()) == 2);
+        assert_eq!(kept.count(), found);
+        sessions.iter().for_each(|session| table.put(session));
+        assert!(
+            sessions
+                .iter()
+                .filter(|session| holds(&table, session))
+                .count()
+                > found
+        );
+
+        (0..100_000).for_each(|_| table.make_room(u64::MAX));
+        assert_eq!(table.in_use.load(Ordering::Relaxed), table.sets.len());
+    }
+
+    fn numbered(number: u32) -> Session {
+        let mut id = [0; 18];
+        // As spread as a digest is.
+        id[2..6].copy_from_slice(&number.wrapping_mul(0x9E37_79B9).swap_bytes().to_le_bytes());
+        id[6..10].copy_from_slice(&number.to_le_bytes());
+        session_of(id)
     }
 
     #[test]
