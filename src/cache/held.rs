@@ -58,9 +58,9 @@ impl Held {
 
     /// First into the table: what moka gives up again at once is taken out of it.
     pub(super) fn insert(&self, session: &Session) {
+        self.table.make_room(self.of_record.entry_count());
         self.table.put(session);
         self.of_record.insert(session.id(), session.clone());
-        self.table.make_room(self.of_record.entry_count());
     }
 
     pub(super) fn remove(&self, id: SessionId) {

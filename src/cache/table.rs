@@ -25,7 +25,7 @@ const SWEPT_AT_ONCE: usize = 8;
 /// It forgets whatever is in the way of something newer, and what it answers may be out of date,
 /// as with any cache: the generation tells.
 ///
-/// No more of it is in use than what is held needs, because memory that is close together is fast.
+/// No more of it is in use than what was held needed, because memory that is close together is fast.
 pub(super) struct Table {
     /// A power of two.
     sets: Box<[Set]>,
@@ -60,6 +60,7 @@ impl Table {
     }
 
     /// Takes more sets into use where so many sessions are held: one for each, if there are enough.
+    /// Does a part of the cleaning up that this takes.
     pub(super) fn make_room(&self, held: u64) {
         let in_use = self.in_use.load(Ordering::Acquire);
         let is_full = in_use < self.sets.len() && held > in_use as u64;
@@ -86,8 +87,10 @@ impl Table {
         let first = self.swept.fetch_add(SWEPT_AT_ONCE, Ordering::AcqRel);
         for set in first..end.min(first + SWEPT_AT_ONCE) {
             for slot in &self.sets[set].0 {
-                if slot.hint.load(Ordering::Acquire) as usize & (in_use - 1) != set {
-                    slot.session.store(None);
+                let known = slot.session.load();
+                let hint = slot.hint.load(Ordering::Acquire) as usize;
+                if known.is_some() && hint & (in_use - 1) != set {
+                    slot.session.compare_and_swap(&known, None);
                 }
             }
         }

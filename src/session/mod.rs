@@ -45,9 +45,10 @@ pub(crate) struct Known {
     /// The record's: a hit looks no further.
     hard_end: Timestamp,
     idle_timeout: u64,
-    /// What the store has said, or the last use on this node makes of it, to [`USE_RESOLUTION`].
+    /// The later of what the store has said and what the last use on this node makes of it, exact
+    /// to [`USE_RESOLUTION`].
     idle_deadline: AtomicU64,
-    /// What the store has, or will have once it has been told.
+    /// What the store has, or will have once it has been told; 0 if the next use is to tell it.
     told_deadline: AtomicU64,
     record: Record,
 }
@@ -197,25 +198,33 @@ impl Session {
     #[inline]
     pub(crate) fn note_use(&self, now: Timestamp) -> Option<Touch> {
         let known = &self.0;
-        let deadline = now.as_millis().saturating_add(known.idle_timeout);
+        let deadline = self.deadline_of(now);
         let seen = known.idle_deadline.load(Ordering::Relaxed);
         if deadline >= seen.saturating_add(USE_RESOLUTION) {
-            known.idle_deadline.fetch_max(deadline, Ordering::Relaxed);
+            known.idle_deadline.fetch_max(deadline, Ordering::SeqCst);
         }
-        let is_owed = deadline >= known.told_deadline.load(Ordering::Relaxed);
+        let is_owed = deadline >= known.told_deadline.load(Ordering::SeqCst);
         (is_owed && self.start_telling()).then(|| self.touch_for(deadline))
     }
 
     /// The store was told of `touch`, and has this idle deadline now unless it refused; returns the
     /// next touch if a later use is owed already.
+    ///
+    /// After a refusal it counts as told: it would refuse each use.
     pub(crate) fn told(&self, touch: &Touch, idle_deadline: Option<Timestamp>) -> Option<Touch> {
         let known = &self.0;
         if let Some(deadline) = idle_deadline {
-            let deadline = deadline.as_millis();
-            known.told_deadline.store(deadline, Ordering::SeqCst);
+            let (deadline, needed) = (deadline.as_millis(), self.deadline_of(touch.used_at));
+            // A store whose clock is behind covers a use only later. It is not asked each time.
+            let told = match deadline > needed {
+                true => deadline,
+                false => needed.saturating_add(USE_RESOLUTION),
+            };
+            known.told_deadline.store(told, Ordering::SeqCst);
         }
         known.telling.store(false, Ordering::SeqCst);
-        // Read afterwards: a use that came before found the store being told, and left it at that.
+        // Read afterwards: a use that came before found the store being told, or what it was going
+        // to be told, and left it at that.
         let deadline = known.idle_deadline.load(Ordering::SeqCst);
         let is_later = self.use_behind(deadline) > touch.used_at;
         let is_owed = is_later && deadline > known.told_deadline.load(Ordering::SeqCst);
@@ -250,6 +259,10 @@ impl Session {
         let told_deadline = Timestamp::from_millis(deadline).after(touch.slack);
         (self.0.told_deadline).store(told_deadline.as_millis(), Ordering::Relaxed);
         touch
+    }
+
+    fn deadline_of(&self, used_at: Timestamp) -> u64 {
+        used_at.as_millis().saturating_add(self.0.idle_timeout)
     }
 
     fn use_behind(&self, deadline: u64) -> Timestamp {
@@ -337,6 +350,16 @@ mod tests {
         let next = session.told(&touch, told).unwrap();
         assert_eq!(next.used_at, at(4000));
         assert_eq!(session.told(&next, Some(at(4000).after(11 * HOUR))), None);
+    }
+
+    #[test]
+    fn a_store_whose_clock_is_far_behind_is_told_once_a_second() {
+        let session = session(10 * HOUR);
+        let touch = session.note_use(at(7200)).unwrap();
+        let behind = Some(at(1).after(11 * HOUR));
+        assert_eq!(session.told(&touch, behind), None);
+        assert_eq!(session.note_use(at(7200)), None);
+        assert!(session.note_use(at(7201)).is_some());
     }
 
     #[test]

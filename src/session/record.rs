@@ -27,7 +27,8 @@ pub struct Record {
     pub idle_timeout: Duration,
     /// When the user logged in; a rotation keeps it.
     pub issued_at: Timestamp,
-    /// The last use that the store was told of; `None` for a session never used.
+    /// The last use that moved the idle deadline, which covers some later ones; `None` for a
+    /// session never used.
     pub last_used: Option<Timestamp>,
     /// The session that took this one's place.
     pub successor: Option<SessionId>,
@@ -127,14 +128,16 @@ impl Record {
     ///
     /// A use that the recorded deadline covers changes nothing: another node's touch was enough.
     pub fn touch(&mut self, touch: &Touch, now: Timestamp) -> Option<Timestamp> {
-        // A node whose clock is ahead must not prolong a session beyond what the store measures.
+        // A node whose clock is ahead must not prolong a session beyond what the store measures,
+        // and would come again at once if it was told that this use is covered.
         let used_at = touch.used_at.min(now);
         let accepted =
             now < self.kept_until() && used_at <= self.idle_deadline && used_at < self.hard_end();
-        let needed = used_at.after(self.idle_timeout);
+        let needed = touch.used_at.after(self.idle_timeout);
         if accepted && self.idle_deadline <= needed {
-            self.idle_deadline = needed.after(touch.slack);
-            self.last_used = Some(used_at);
+            let deadline = used_at.after(self.idle_timeout).after(touch.slack);
+            self.idle_deadline = self.idle_deadline.max(deadline);
+            self.last_used = self.last_used.max(Some(used_at));
         }
         accepted.then_some(self.idle_deadline)
     }

@@ -60,6 +60,7 @@ pub(super) fn rules<'a, F: Fixture>(suite: &'a Suite<'_, F>) -> Vec<Check<'a>> {
             a_touch_moves_the_idle_deadline
             an_older_touch_changes_nothing
             a_touch_that_is_covered_changes_nothing
+            a_touch_from_a_clock_that_is_ahead_is_not_taken_for_covered
             a_late_touch_counts
             a_use_after_the_deadline_does_not_count
             a_touch_never_creates

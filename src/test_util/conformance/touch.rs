@@ -58,6 +58,29 @@ pub(super) async fn a_touch_that_is_covered_changes_nothing<F: Fixture>(
     Ok(())
 }
 
+/// The node would tell of each use from then on until the store's clock has caught up.
+pub(super) async fn a_touch_from_a_clock_that_is_ahead_is_not_taken_for_covered<F: Fixture>(
+    suite: &Suite<'_, F>,
+) -> Outcome {
+    let session = suite.long_session().await?;
+    let (first, slack) = (
+        session.record.issued_at.after(suite.ticks(1)),
+        suite.ticks(4),
+    );
+    suite.wait_until(first).await?;
+    let deadline = suite.touch(Touch::new(session.id, first, slack)).await?;
+    suite.wait_until(first.after(suite.ticks(3))).await?;
+    let ahead = Touch::new(session.id, first.after(slack), slack);
+    let told = suite.touch(ahead).await?;
+    ensure!(told > deadline, "a touch that is ahead moves nothing");
+    let latest = ahead
+        .used_at
+        .after(session.record.idle_timeout)
+        .after(slack);
+    ensure!(told <= Some(latest), "a touch that is ahead moves too much");
+    Ok(())
+}
+
 pub(super) async fn a_late_touch_counts<F: Fixture>(suite: &Suite<'_, F>) -> Outcome {
     let idle_timeout = suite.ticks(10);
     let session = suite.session(&user()?, LONG, idle_timeout).await?;

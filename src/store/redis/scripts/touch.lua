@@ -4,16 +4,18 @@ if is_forgotten(r) then return 'refused' end
 if r.fault then return r.fault end
 
 -- A node whose clock is ahead must not prolong a session beyond what is measured here.
-local used = math.min(tonumber(ARGV[3]), now)
+-- It would come again at once if it was told that this use is covered.
+local claimed, slack = tonumber(ARGV[3]), tonumber(ARGV[4])
+local used = math.min(claimed, now)
 local accepted = now < kept_until(r) and used <= r.deadline
   and used < math.min(r.retires or LATEST, r.absolute)
 if not accepted then return 'refused' end
 
 -- A use that the deadline covers writes nothing: a touch from another node was enough.
-local needed = used + r.idle
-if needed < r.deadline then return { 'accepted', r.deadline } end
+if claimed + r.idle < r.deadline then return { 'accepted', r.deadline } end
 
-r.deadline, r.used = math.min(needed + tonumber(ARGV[4]), LATEST), used
+r.deadline = math.max(r.deadline, math.min(used + r.idle + slack, LATEST))
+r.used = math.max(r.used, used)
 redis.call('SETRANGE', KEYS[1], 21, struct.pack('>I6I6', r.deadline, r.used))
 redis.call('PEXPIREAT', KEYS[1], kept_until(r))
 keep_index(index_key(r.user), kept_until(r))
