@@ -15,9 +15,10 @@ pub struct DataError {
     column: usize,
 }
 
-impl From<serde_json::Error> for DataError {
+impl DataError {
     /// Keeps the place only: serde's own text may quote the data.
-    fn from(error: serde_json::Error) -> Self {
+    #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+    fn new(error: serde_json::Error) -> Self {
         Self {
             category: error.classify(),
             line: error.line(),
@@ -43,9 +44,10 @@ impl fmt::Display for DataError {
 impl Error for DataError {}
 
 pub(crate) fn to_json<T: Serialize>(data: &T) -> Result<Arc<str>, DataError> {
-    Ok(serde_json::to_string(data)?.into())
+    let text = serde_json::to_string(data).map_err(DataError::new)?;
+    Ok(text.into())
 }
 
 pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, DataError> {
-    Ok(serde_json::from_str(text)?)
+    serde_json::from_str(text).map_err(DataError::new)
 }
