@@ -125,6 +125,14 @@ pub(crate) fn revocation_given_up(error: &(dyn Error + 'static)) {
     event!(error, error = %Chain(error), "pending revocation refused by the session store");
 }
 
+pub(crate) fn tag_key_lost(id: u8) {
+    event!(
+        warn,
+        key = %id,
+        "the session store has lost a tag key: putting it back"
+    );
+}
+
 /// A question to the store.
 #[cfg(feature = "tracing")]
 pub(crate) fn store_span<F: Future>(

@@ -189,48 +189,6 @@ async fn a_link_that_ends_at_once_is_asked_for_once_a_second() {
     assert_eq!(store.calls(Op::Subscribe), 10);
 }
 
-#[tokio::test(start_paused = true)]
-async fn keys_that_cannot_be_fetched_are_asked_for_once_a_second() {
-    let (clock, store) = store_on_a_clock();
-    let token = log_in(&node(&store, &clock)).await;
-    let before = store.calls(Op::TagKeys);
-    let store = store.before(async |op| {
-        if op == Op::TagKeys {
-            Err(down())
-        } else {
-            Ok(())
-        }
-    });
-    let sessions = node(&store, &clock);
-    for _ in 0..100 {
-        assert_eq!(refusal(&sessions, &token).await, Some(StoreUnavailable));
-    }
-    assert_eq!(store.calls(Op::TagKeys), before + 1);
-    sleep(SECOND).await;
-    assert_eq!(refusal(&sessions, &token).await, Some(StoreUnavailable));
-    assert_eq!(store.calls(Op::TagKeys), before + 2);
-}
-
-#[tokio::test]
-async fn a_lost_tag_key_costs_nobody_a_session() {
-    let clock = ManualClock::new();
-    let (keys, sessions) = (
-        MemoryStore::with_clock(clock.clone()),
-        MemoryStore::with_clock(clock.clone()),
-    );
-    let store = support::HookedStore::new(sessions).with_keys_of(keys);
-    let token = log_in(&node(&store, &clock)).await;
-    clock.advance(Duration::from_secs(6 * 3600));
-    let lost = store.with_keys_of(MemoryStore::with_clock(clock.clone()));
-    let fresh = node_with(&lost, &clock, |builder| builder);
-    let other = log_in(&fresh).await;
-    assert_eq!(refusal(&fresh, &other).await, None);
-    assert_ne!(
-        refusal(&fresh, &token).await,
-        Some(tower_wx_session::RejectionKind::SessionMalformed)
-    );
-}
-
 #[tokio::test]
 async fn extreme_settings_are_no_reason_to_panic() {
     let sessions = Sessions::builder(MemoryStore::new())

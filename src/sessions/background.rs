@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 use tokio::time::sleep;
 
 use super::node::Node;
+use super::tag_keys::look_after_keys;
 use super::task::Task;
 use crate::session::{Session, Touch};
 use crate::store::{Feed, FeedEvent, SessionStore, StoreError, StoreErrorKind};
@@ -105,7 +106,8 @@ impl Drop for Postponed {
 }
 
 impl<S: SessionStore> Node<S> {
-    /// Follows what the store tells of from now on, if nobody does and there is a runtime.
+    /// Follows what the store tells of from now on, if nobody does and there is a runtime; looks
+    /// after the keys of the tags meanwhile.
     pub(super) fn start(self: &Arc<Self>) {
         let Background {
             follower, alive, ..
@@ -116,6 +118,8 @@ impl<S: SessionStore> Node<S> {
             let follow = super::report::reporting(Arc::downgrade(self), follow);
             follow
         });
+        let keeper = &self.keyring.keeper;
+        keeper.start(|| look_after_keys(Arc::downgrade(self), alive.subscribe()));
     }
 
     /// Has the store told of a use, as often as it takes.

@@ -1,8 +1,8 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::keyring::Tag;
 use super::node::Node;
+use super::tag_keys::FETCH_SHARED;
 use crate::cache::{Answer, Gone};
 use crate::meter::AnsweredBy;
 use crate::session::{StoreState, Verdict, decide};
@@ -10,9 +10,6 @@ use crate::store::{SessionStore, StoreError, StoreErrorKind, Timestamp};
 use crate::time::Moment;
 use crate::token::Token;
 use crate::{Rejection, RejectionKind, Session, SessionId, Sessions, trace};
-
-/// Tokens with keys that nobody knows have the store asked for keys at most once in this time.
-const UNKNOWN_KEYS_SHARED: Duration = Duration::from_secs(1);
 
 impl<S: SessionStore> Sessions<S> {
     /// Checks a token as the layer does, and counts as a use of the session.
@@ -123,10 +120,7 @@ impl<S: SessionStore> Node<S> {
         let question = async {
             self.learn_clock().await?;
             if self.keyring.judge(token) == Tag::Unknown && self.cache.get(id).is_none() {
-                Box::pin(self.fetch_keys(UNKNOWN_KEYS_SHARED)).await?;
-                if self.keyring.judge(token) == Tag::Forged {
-                    return Ok(None);
-                }
+                return Ok(Box::pin(self.ask_about_stranger(token)).await);
             }
             Ok(Some(self.load_aside(id).await))
         };
@@ -138,6 +132,24 @@ impl<S: SessionStore> Node<S> {
         let session = self.conclude(id, answer)?;
         self.use_session(&session, self.clock.now(), false);
         Ok(session)
+    }
+
+    /// Asks the store about a token whose key this node does not know; `None` if it is forged.
+    async fn ask_about_stranger(self: &Arc<Self>, token: &Token) -> Option<Answer> {
+        let id = token.id();
+        // What is left of the deadline is for the session, should the keys be out of reach.
+        let at_most = self.config.store_deadline / 2;
+        let fetched = self.fetch_keys(FETCH_SHARED, at_most).await;
+        match self.keyring.judge(token) {
+            Tag::Forged => None,
+            Tag::Genuine => Some(self.load_aside(id).await),
+            // A node that starts while the keys are out of reach serves users all the same.
+            Tag::Unknown if self.keyring.is_empty() => Some(self.load_aside(id).await),
+            Tag::Unknown => {
+                let load = || self.load_aside(id);
+                Some(self.strangers.ask(token.key_id(), fetched, load).await)
+            }
+        }
     }
 
     /// Checks a session that was checked before, without its token.

@@ -180,10 +180,10 @@ impl<S: SessionStore> Node<S> {
     async fn mint(self: &Arc<Self>, bucket: [u8; 2]) -> Result<Token, StoreError> {
         let mut random = [0; 32];
         fill_random(&mut random)?;
-        if self.keyring.newest(self.clock.now()).is_none() {
-            self.fetch_keys(Duration::ZERO).await?;
+        if self.keyring.usable(self.clock.now()).is_none() {
+            self.fetch_keys(Duration::ZERO, Duration::MAX).await?;
         }
-        match self.keyring.newest(self.clock.now()) {
+        match self.keyring.usable(self.clock.now()) {
             Some(key) => Ok(Token::mint(&key, bucket, &random)),
             None => Err(StoreError::new(StoreErrorKind::Unavailable)
                 .caused_by("the session store has no usable tag key")),

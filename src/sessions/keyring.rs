@@ -1,10 +1,12 @@
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::store::{StoreError, TagKey, Timestamp};
+use super::task::Task;
+use crate::store::{StoreError, StoreErrorKind, TagKey, Timestamp};
 use crate::token::Token;
 
 /// The keys of the tags that this node knows.
@@ -12,6 +14,10 @@ use crate::token::Token;
 pub(super) struct Keyring {
     keys: ArcSwap<Vec<TagKey>>,
     last_fetch: Mutex<Option<(Instant, Result<(), StoreError>)>>,
+    /// Fetches that have ended.
+    fetches: AtomicU64,
+    /// Sees to it that the store has the keys.
+    pub(super) keeper: Task,
 }
 
 /// What a token's tag says.
@@ -39,28 +45,52 @@ impl Keyring {
         }
     }
 
-    /// The newest key that tokens may be tagged with.
-    pub(super) fn newest(&self, now: Timestamp) -> Option<TagKey> {
-        let keys = self.keys.load();
-        let usable = keys.iter().filter(|key| key.is_usable(now));
-        usable
-            .reduce(|a, b| if a.is_older_than(b) { b } else { a })
-            .cloned()
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.load().is_empty()
     }
 
-    /// Fetches the keys, once for all who want them; the outcome is shared for so long.
+    /// The newest key that tokens may be tagged with.
+    pub(super) fn usable(&self, now: Timestamp) -> Option<TagKey> {
+        let keys = self.keys.load();
+        newest(keys.iter().filter(|key| key.is_usable(now))).cloned()
+    }
+
+    /// The newest key, which the store is offered in case it has lost it.
+    pub(super) fn newest(&self) -> Option<TagKey> {
+        newest(self.keys.load().iter()).cloned()
+    }
+
+    /// A key that is none of those `kept`, in the form in which a store takes it back: newer than
+    /// all of them, by the same amount wherever it is put back.
+    pub(super) fn lost(&self, kept: &[TagKey]) -> Option<TagKey> {
+        let keys = self.keys.load();
+        let lost = keys
+            .iter()
+            .find(|key| !kept.iter().any(|kept| kept.is_same_as(key)))?;
+        let newest = newest(kept.iter()).map_or_else(Timestamp::default, TagKey::usable_since);
+        let usable_from = newest.after(Duration::from_millis(1));
+        Some(lost.clone().usable_from(usable_from))
+    }
+
+    /// Fetches the keys, once for all who want them; the outcome is shared for so long, and with
+    /// those who waited for it.
     pub(super) async fn fetch(
         &self,
         ask: impl AsyncFnOnce() -> Result<Vec<TagKey>, StoreError>,
         shared_for: Duration,
     ) -> Result<(), StoreError> {
+        let seen = self.fetches.load(Ordering::Relaxed);
         let mut last_fetch = self.last_fetch.lock().await;
+        let has_waited = self.fetches.load(Ordering::Relaxed) != seen;
         match &*last_fetch {
-            Some((at, outcome)) if at.elapsed() < shared_for => outcome.clone(),
+            Some((at, outcome)) if has_waited || at.elapsed() < shared_for => outcome.clone(),
             _ => {
+                // Stands if the caller is gone before the answer: the next one does not ask again.
+                *last_fetch = Some((Instant::now(), Err(cut_short())));
                 let fetched = ask().await;
                 let outcome = fetched.map(|keys| self.add(&keys));
                 *last_fetch = Some((Instant::now(), outcome.clone()));
+                self.fetches.fetch_add(1, Ordering::Relaxed);
                 outcome
             }
         }
@@ -69,8 +99,17 @@ impl Keyring {
     /// Keys that the store has lost stay: tokens tagged with them are still about.
     fn add(&self, fetched: &[TagKey]) {
         self.keys.rcu(|known| {
-            let lost = known.iter().filter(|known| !fetched.contains(known));
+            let is_lost = |known: &&TagKey| !fetched.iter().any(|key| key.is_same_as(known));
+            let lost = known.iter().filter(is_lost);
             lost.chain(fetched).cloned().collect::<Vec<_>>()
         });
     }
+}
+
+fn newest<'a>(keys: impl Iterator<Item = &'a TagKey>) -> Option<&'a TagKey> {
+    keys.reduce(|a, b| if a.is_older_than(b) { b } else { a })
+}
+
+fn cut_short() -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable).caused_by("the tag keys were not waited for")
 }

@@ -22,6 +22,8 @@ mod report;
 mod revocation;
 mod seal;
 mod session_key;
+mod strangers;
+mod tag_keys;
 mod task;
 
 pub use self::builder::{ConfigError, SessionsBuilder};

@@ -1,6 +1,5 @@
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
@@ -11,11 +10,12 @@ use super::breaker::Breaker;
 use super::builder::Config;
 use super::keyring::Keyring;
 use super::reassertion::Reassertions;
+use super::strangers::Strangers;
 use crate::SessionId;
 use crate::cache::{Answer, Cache};
 use crate::meter::Meter;
 use crate::store::{
-    EndReason, Loaded, SessionStore, StoreError, StoreErrorKind, TagKey, Timestamp, Watched,
+    EndReason, Loaded, SessionStore, StoreError, StoreErrorKind, Timestamp, Watched,
 };
 use crate::time::Clock;
 
@@ -29,6 +29,7 @@ pub(crate) struct Node<S> {
     pub(crate) clock: Clock,
     pub(super) cache: Cache,
     pub(super) keyring: Keyring,
+    pub(super) strangers: Strangers,
     pub(super) background: Background,
     pub(super) breaker: Breaker,
     pub(super) reassertions: Reassertions,
@@ -47,6 +48,7 @@ impl<S: SessionStore> Node<S> {
             breaker: Breaker::default(),
             reassertions: Reassertions::default(),
             keyring: Keyring::default(),
+            strangers: Strangers::default(),
             has_store_clock: OnceCell::new(),
             meter: Meter::default(),
             store: Watched(store),
@@ -117,19 +119,6 @@ impl<S: SessionStore> Node<S> {
         learnt.await.copied()
     }
 
-    pub(super) async fn fetch_keys(
-        self: &Arc<Self>,
-        shared_for: Duration,
-    ) -> Result<(), StoreError> {
-        let mut secret = [0; 16];
-        fill_random(&mut secret)?;
-        let offer = TagKey::new(key_id(self.clock.now()), secret);
-        // One answer, however many share it.
-        let ask = || self.ask(self.store.tag_keys(offer));
-        let fetched = Box::pin(self.keyring.fetch(ask, shared_for));
-        fetched.await.map_err(about_no_session)
-    }
-
     /// Asks the store: a request that is gone takes no load along.
     pub(super) fn load_aside(self: &Arc<Self>, id: SessionId) -> Aside<Answer> {
         let node = Arc::clone(self);
@@ -198,18 +187,11 @@ const fn idle_since(loaded: &Loaded) -> Option<Timestamp> {
 }
 
 /// Only the load of a record can find it damaged; no other failure says anything of a session.
-fn about_no_session(error: StoreError) -> StoreError {
+pub(super) fn about_no_session(error: StoreError) -> StoreError {
     match error.kind() {
         StoreErrorKind::Unavailable => error,
         _ => StoreError::new(StoreErrorKind::Unavailable).caused_by(error),
     }
-}
-
-/// A key that replaces a lost one must not have its id, or the tokens of the lost one would look
-/// forged: ids count quarters of a day, and come around after more than two lifetimes.
-fn key_id(now: Timestamp) -> u8 {
-    const QUARTER_DAY: u64 = 6 * 60 * 60;
-    (now.as_secs() / QUARTER_DAY).to_le_bytes()[0]
 }
 
 /// Fills `bytes` with the system's randomness.

@@ -1,7 +1,6 @@
 use std::fmt;
 use std::hash::Hasher;
 
-use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher24;
 
 use crate::time::Timestamp;
@@ -11,7 +10,11 @@ use crate::time::Timestamp;
 /// The tag is SipHash-2-4, a keyed hash with a 64-bit result that was made for short messages. It
 /// keeps forged tokens away from the store and vouches for nothing else: a token is good because
 /// the store knows it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// A store keeps [`id`](Self::id), the secret and [`usable_since`](Self::usable_since), and makes
+/// the key of them again by [`new`](Self::new) and [`usable_from`](Self::usable_from). There is no
+/// serde for it, and `Debug` is redacted, so that the secret gets nowhere by accident.
+#[derive(Clone, PartialEq, Eq)]
 pub struct TagKey {
     id: u8,
     secret: [u8; 16],
@@ -53,18 +56,25 @@ impl TagKey {
         self.usable_from < other.usable_from
     }
 
+    /// When tokens may first be tagged with this key.
+    #[must_use]
+    pub const fn usable_since(&self) -> Timestamp {
+        self.usable_from
+    }
+
+    /// The secret itself, for a store to keep: the only way out. Never log it.
+    #[must_use]
+    pub const fn expose(&self) -> &[u8; 16] {
+        &self.secret
+    }
+
     pub(crate) fn is_usable(&self, now: Timestamp) -> bool {
         self.usable_from <= now
     }
 
-    #[cfg(feature = "redis")]
-    pub(crate) const fn secret(&self) -> &[u8; 16] {
-        &self.secret
-    }
-
-    #[cfg(feature = "redis")]
-    pub(crate) const fn usable_since(&self) -> Timestamp {
-        self.usable_from
+    /// Whether both make the same tags, from whenever each is usable.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        (self.id, self.secret) == (other.id, other.secret)
     }
 
     pub(super) fn tag(&self, tagged: &[u8]) -> [u8; 8] {

@@ -27,8 +27,8 @@ pub mod world;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tower_wx_session::store::{
     Feed, Insert, Inserted, Loaded, MemoryStore, PutSessionKey, Record, Revoke, Rotate, Rotated,
@@ -80,7 +80,7 @@ pub struct HookedStore {
     calls: Arc<[AtomicUsize; Op::ALL.len()]>,
     is_shared: bool,
     has_dead_links: bool,
-    keys: Option<MemoryStore>,
+    keys: Arc<Mutex<Option<MemoryStore>>>,
     unrevokable: Option<Identity>,
 }
 
@@ -94,7 +94,7 @@ impl HookedStore {
             calls: Arc::default(),
             is_shared: false,
             has_dead_links: false,
-            keys: None,
+            keys: Arc::default(),
             unrevokable: None,
         }
     }
@@ -146,9 +146,14 @@ impl HookedStore {
     /// Keeps the tag keys somewhere else, where they can be lost.
     pub fn with_keys_of(self, keys: MemoryStore) -> Self {
         Self {
-            keys: Some(keys),
+            keys: Arc::new(Mutex::new(Some(keys))),
             ..self
         }
+    }
+
+    /// Loses the tag keys, and nothing else.
+    pub fn lose_keys(&self) {
+        *self.keys.lock().unwrap() = Some(MemoryStore::new());
     }
 
     /// How often an operation was asked for.
@@ -228,7 +233,8 @@ impl SessionStore for HookedStore {
     }
 
     async fn tag_keys(&self, offer: TagKey) -> Result<Vec<TagKey>, StoreError> {
-        let keys = self.keys.as_ref().unwrap_or(&self.inner);
+        let elsewhere = self.keys.lock().unwrap().clone();
+        let keys = elsewhere.as_ref().unwrap_or(&self.inner);
         self.step(Op::TagKeys, keys.tag_keys(offer)).await
     }
 

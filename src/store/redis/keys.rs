@@ -8,6 +8,8 @@ use crate::{Identity, SessionId};
 
 /// Characters of [`user_name`].
 pub(super) const USER_LEN: usize = 22;
+/// Copies of the keys of the tags.
+pub(super) const COPIES: usize = 4;
 /// Slots of a Cluster.
 pub(super) const SLOTS: u16 = 16_384;
 
@@ -20,6 +22,7 @@ pub(super) const SLOTS: u16 = 16_384;
 /// | `{prefix}:{bucket}:u:{user}` | the sessions of a user that were not revoked, by time of issue |
 /// | `{prefix}:{bucket}:k:{user}` | a user's session_keys |
 /// | `{prefix}:tag-key` | the keys of the tokens' tags; it never expires |
+/// | `{prefix}:{n}:tag-key` | copies of that, each in another quarter of a Cluster's slots |
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
     prefix: String,
@@ -54,6 +57,10 @@ impl Keys {
 
     pub(super) fn tag_keys(&self) -> String {
         format!("{}:tag-key", self.prefix)
+    }
+
+    pub(super) fn copies_of_tag_keys(&self) -> [String; COPIES] {
+        std::array::from_fn(|n| format!("{}:{{{n}}}:tag-key", self.prefix))
     }
 
     /// Where changes are published. Channels are common to all databases of a server.
@@ -126,6 +133,14 @@ mod tests {
         let session = keys.session(SessionId::from_bytes(id));
         assert_eq!(slot(&session), slot(&keys.index(&user)));
         assert_eq!(slot(&session), slot(&keys.session_keys(&user)));
+    }
+
+    #[test]
+    fn each_quarter_of_the_slots_has_a_copy_of_the_tag_keys() {
+        let copies = Keys::new("wxs".to_owned()).copies_of_tag_keys();
+        let mut quarters = copies.map(|copy| slot(&copy) / (SLOTS / 4));
+        quarters.sort_unstable();
+        assert_eq!(quarters, [0, 1, 2, 3]);
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod router;
 mod routes;
 mod script;
 mod secret;
+mod tag_keys;
 mod tls;
 
 use self::answer::{ids, listed, rotated, touched, verdict};
@@ -47,9 +48,11 @@ use self::router::Router;
 /// User and password go before the hosts, percent-encoded, in each form; with `rediss` instead of
 /// `redis` all connections are encrypted.
 ///
-/// 1. A load is one `GET`; everything else is one script in one slot of a Cluster.
+/// 1. A load is one `GET`; everything else that concerns sessions is one script in one slot of a
+///    Cluster.
 /// 2. Names of keys hold digests, never a token or an openid. The records name the user.
-/// 3. Every key expires by itself but `{prefix}:tag-key`.
+/// 3. Every key expires by itself but `{prefix}:tag-key` and its four copies, which are spread over
+///    a Cluster: nodes that start while a master is down find the keys of the tokens' tags there.
 /// 4. Nothing connects before the first operation. While the servers are down operations fail;
 ///    they work again by themselves. No operation is sent twice unless it was refused.
 /// 5. A link has a connection of its own to every master, and asks every 500 ms whether it still
@@ -186,13 +189,7 @@ impl SessionStore for RedisStore {
     }
 
     async fn tag_keys(&self, offer: TagKey) -> Result<Vec<TagKey>, StoreError> {
-        let call = self
-            .call(&script::TAG_KEYS, [0, 0], [self.keys.tag_keys()])
-            .number(offer.usable_since().as_millis())
-            .arg(secret::encode_tag_key(&offer));
-        let answer = self.router.run(&call).await?;
-        let keys = items(&answer)?.iter().filter_map(bytes);
-        keys.map(secret::decode_tag_key).collect()
+        Box::pin(self.keep_tag_keys(&offer)).await
     }
 
     async fn now(&self) -> Result<Timestamp, StoreError> {

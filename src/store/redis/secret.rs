@@ -18,7 +18,7 @@ pub(super) fn session_key(field: &[u8], now: Timestamp) -> Result<Option<Vec<u8>
 /// Version, id, secret, time from which it is usable.
 pub(super) fn encode_tag_key(key: &TagKey) -> Vec<u8> {
     let mut bytes = vec![VERSION, key.id()];
-    bytes.extend(key.secret());
+    bytes.extend(key.expose());
     bytes.extend(key.usable_since().as_millis().to_be_bytes());
     bytes
 }

@@ -1,0 +1,95 @@
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::cache::{Answer, Gone};
+use crate::store::{StoreError, StoreErrorKind};
+
+/// The store is asked about tokens with keys that nobody knows at most once in this time.
+const ASKED_EVERY: Duration = Duration::from_secs(1);
+
+/// Tokens whose key the store does not have: forged, or made with a key that was lost.
+///
+/// One of them a second has the store asked, and what it says stands for all that name the same
+/// key. A session that is found is proof that its key was lost: from then on each token that
+/// names it is asked about. Nothing but a genuine token leads there.
+pub(super) struct Strangers(Mutex<Seen>);
+
+struct Seen {
+    asked_at: Option<Instant>,
+    keys: [Key; 256],
+}
+
+/// What was found for the tokens that name a key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Untried,
+    /// No session when last asked.
+    Nobodys,
+    Lost,
+}
+
+impl Default for Strangers {
+    fn default() -> Self {
+        Self(Mutex::new(Seen {
+            asked_at: None,
+            keys: [Key::Untried; 256],
+        }))
+    }
+}
+
+impl Strangers {
+    /// Asks about a token that names a key, if it is its turn; else gives what others have found,
+    /// provided that the keys were `fetched`.
+    ///
+    /// All wait while one is asked about, because its answer may be theirs.
+    pub(super) async fn ask<F: Future<Output = Answer>>(
+        &self,
+        key: u8,
+        fetched: Result<(), StoreError>,
+        load: impl FnOnce() -> F,
+    ) -> Answer {
+        let mut seen = self.0.lock().await;
+        let key = usize::from(key);
+        if seen.keys[key] == Key::Lost {
+            drop(seen);
+            return load().await;
+        }
+        if seen.takes_turn() {
+            let answer = load().await;
+            seen.note(key, &answer);
+            return answer;
+        }
+        match (seen.keys[key], fetched) {
+            (_, Err(error)) => Answer::Failed(error),
+            (Key::Nobodys, Ok(())) => Answer::Gone(Gone::NeverSeen),
+            (Key::Untried | Key::Lost, Ok(())) => Answer::Failed(not_asked()),
+        }
+    }
+}
+
+impl Seen {
+    fn takes_turn(&mut self) -> bool {
+        let is_due = self.asked_at.is_none_or(|at| at.elapsed() >= ASKED_EVERY);
+        if is_due {
+            self.asked_at = Some(Instant::now());
+        }
+        is_due
+    }
+
+    fn note(&mut self, key: usize, answer: &Answer) {
+        match answer {
+            Answer::Live(_) => self.keys[key] = Key::Lost,
+            Answer::Gone(Gone::NeverSeen) => self.keys[key] = Key::Nobodys,
+            Answer::Gone(Gone::Ended(_)) | Answer::Failed(_) => {}
+        }
+    }
+}
+
+/// Whether its session lives can be known only later.
+fn not_asked() -> StoreError {
+    let error = StoreError::new(StoreErrorKind::Unavailable);
+    error.caused_by("its key is not known, and another such token is asked about")
+}

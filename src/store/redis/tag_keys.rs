@@ -1,0 +1,137 @@
+//! The keys of the tags: one place where new ones are taken, and copies in other slots of a
+//! Cluster, which serve while that place cannot be read and restore what it has lost.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::fault::unavailable;
+use super::keys::COPIES;
+use super::reply::{bytes, items};
+use super::{RedisStore, script, secret};
+use crate::store::{StoreError, TagKey};
+
+/// The longest that one place holds up what the others know.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+type Kept = Result<Vec<TagKey>, StoreError>;
+
+impl RedisStore {
+    /// All keys, after adding the offer if it is newer than all of them.
+    pub(super) async fn keep_tag_keys(&self, offer: &TagKey) -> Kept {
+        let (source, copies) = self.read_tag_keys().await;
+        let mut keys = union(copies.iter().flatten().flatten());
+        let lacking = match &source {
+            Ok(kept) => {
+                let lacking = without(&keys, kept);
+                keys = union(kept.iter().chain(&keys));
+                lacking
+            }
+            Err(error) if keys.is_empty() => return Err(error.clone()),
+            // Nothing can be added meanwhile.
+            Err(_) => return Ok(keys),
+        };
+        let source = self.keys.tag_keys();
+        // What cannot be put back now is the next time.
+        let _ = self.copy_tag_keys(&source, &lacking).await;
+        if keys.iter().all(|key| key.is_older_than(offer)) {
+            keys = self.offer_tag_key(source, offer).await?;
+        }
+        self.complete_copies(&copies, &keys).await;
+        Ok(keys)
+    }
+
+    /// What each place has. No copy holds up the source, which is waited for by itself only while
+    /// the copies know nothing.
+    async fn read_tag_keys(&self) -> (Kept, [Kept; COPIES]) {
+        let source_name = self.keys.tag_keys();
+        let mut source = pin!(self.read_tag_keys_in(source_name));
+        let mut copies = pin!(self.read_copies());
+        tokio::select! {
+            source = &mut source => (source, copies.await),
+            copies = &mut copies => {
+                let source = if copies.iter().flatten().all(Vec::is_empty) {
+                    source.await
+                } else {
+                    in_time(source).await
+                };
+                (source, copies)
+            }
+        }
+    }
+
+    async fn read_copies(&self) -> [Kept; COPIES] {
+        let [a, b, c, d] = self.keys.copies_of_tag_keys();
+        let read = |key| in_time(self.read_tag_keys_in(key));
+        tokio::join!(read(a), read(b), read(c), read(d)).into()
+    }
+
+    async fn read_tag_keys_in(&self, key: String) -> Kept {
+        let mut question = redis::cmd("ZRANGE");
+        question.arg(&key).arg(0).arg(-1);
+        let answer = self.router.look(&key, &question).await?;
+        let keys = items(&answer)?.iter().filter_map(bytes);
+        keys.map(secret::decode_tag_key).collect()
+    }
+
+    /// Only here a new key is made, so that nodes that start together agree on one.
+    async fn offer_tag_key(&self, source: String, offer: &TagKey) -> Kept {
+        let call = self
+            .call(&script::TAG_KEYS, [0, 0], [source])
+            .number(offer.usable_since().as_millis())
+            .arg(secret::encode_tag_key(offer));
+        let answer = self.router.run(&call).await?;
+        let keys = items(&answer)?.iter().filter_map(bytes);
+        keys.map(secret::decode_tag_key).collect()
+    }
+
+    /// Adds what the copies lack that could be read.
+    async fn complete_copies(&self, copies: &[Kept; COPIES], keys: &[TagKey]) {
+        let names = self.keys.copies_of_tag_keys();
+        let lacking = |n: usize| {
+            copies[n]
+                .as_ref()
+                .map_or_else(|_| Vec::new(), |c| without(keys, c))
+        };
+        let lacking: [_; COPIES] = std::array::from_fn(lacking);
+        let add = |n: usize| in_time(self.copy_tag_keys(&names[n], &lacking[n]));
+        let _ = tokio::join!(add(0), add(1), add(2), add(3));
+    }
+
+    async fn copy_tag_keys(&self, to: &str, keys: &[TagKey]) -> Result<(), StoreError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut order = redis::cmd("ZADD");
+        order.arg(to);
+        for key in keys {
+            order.arg(key.usable_since().as_millis());
+            order.arg(secret::encode_tag_key(key));
+        }
+        self.router.look(to, &order).await.map(drop)
+    }
+}
+
+async fn in_time<T>(
+    question: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let answer = timeout(PATIENCE, question).await;
+    answer.unwrap_or_else(|late| Err(unavailable(late)))
+}
+
+fn union<'a>(keys: impl Iterator<Item = &'a TagKey>) -> Vec<TagKey> {
+    keys.fold(Vec::new(), |mut union, key| {
+        if !union.contains(key) {
+            union.push(key.clone());
+        }
+        union
+    })
+}
+
+/// The keys that are not among the others.
+fn without(keys: &[TagKey], others: &[TagKey]) -> Vec<TagKey> {
+    let missing = keys.iter().filter(|key| !others.contains(key));
+    missing.cloned().collect()
+}
