@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::provider::Exchanged;
+use super::desk::Paid;
 use crate::memory::memory;
 use crate::sessions::Issued;
 use crate::time::{Clock, Uptime};
@@ -50,7 +50,7 @@ pub(super) struct Attempts {
     recent: Recent,
     spent: Cache<CodeDigest, Uptime>,
     /// Identities that were paid for with a code and got no session yet.
-    unused: Cache<CodeDigest, (Exchanged, Uptime)>,
+    unused: Cache<CodeDigest, (Paid, Uptime)>,
 }
 
 impl Attempts {
@@ -124,14 +124,14 @@ impl Attempts {
     }
 
     /// Keeps an identity for a repeat of its code, because it got no session.
-    pub(super) fn keep_unused(&self, code: CodeDigest, exchanged: Exchanged, now: Uptime) {
-        self.unused.insert(code, (exchanged, now));
+    pub(super) fn keep_unused(&self, code: CodeDigest, paid: Paid, now: Uptime) {
+        self.unused.insert(code, (paid, now));
     }
 
     /// The identity that a code has been paid for.
-    pub(super) fn take_unused(&self, code: CodeDigest, now: Uptime) -> Option<Exchanged> {
-        let (exchanged, at) = self.unused.remove(&code)?;
-        (now.since(at) < REPLAY_WINDOW).then_some(exchanged)
+    pub(super) fn take_unused(&self, code: CodeDigest, now: Uptime) -> Option<Paid> {
+        let (paid, at) = self.unused.remove(&code)?;
+        (now.since(at) < REPLAY_WINDOW).then_some(paid)
     }
 }
 

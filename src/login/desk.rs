@@ -16,7 +16,7 @@ use super::provider::{
 use super::report::{ProviderLog, report_refusal};
 use crate::response::{Preset, ResponseForRejection};
 use crate::sessions::{Issued, NewSession, SessionKeyError};
-use crate::store::SessionStore;
+use crate::store::{SessionStore, Timestamp};
 use crate::time::Uptime;
 use crate::{Action, Rejection, RejectionKind, SessionId, Sessions, meter, trace};
 
@@ -125,17 +125,17 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         credentials: &Credentials,
         code: CodeDigest,
     ) -> Result<Issued, Rejection> {
-        let exchanged = match self.attempts.take_unused(code, self.now()) {
-            Some(exchanged) => exchanged,
+        let paid = match self.attempts.take_unused(code, self.now()) {
+            Some(paid) => paid,
             None => {
                 let request = LoginRequest::new(appid, &credentials.code);
                 self.exchange(request, code).await?
             }
         };
-        let issued = self.issue(&exchanged, credentials.presented).await;
+        let issued = self.issue(&paid, credentials.presented).await;
         let failed = issued.as_ref().err().map(Rejection::kind);
         if failed.is_some_and(|kind| kind.action() == Action::Retry) {
-            self.attempts.keep_unused(code, exchanged, self.now());
+            self.attempts.keep_unused(code, paid, self.now());
         }
         issued
     }
@@ -145,7 +145,7 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         &self,
         request: LoginRequest<'_>,
         code: CodeDigest,
-    ) -> Result<Exchanged, Rejection> {
+    ) -> Result<Paid, Rejection> {
         if self.attempts.is_spent(code, self.now()) {
             return Err(RejectionKind::CodeRejected.into());
         }
@@ -155,17 +155,15 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         if !self.attempts.spend(code, self.now()) {
             return Err(RejectionKind::CodeRejected.into());
         }
+        let began = self.sessions.node().clock.now();
         let exchanged = self.provider.exchange(request).await;
         self.log.note(&exchanged);
-        exchanged.map_err(Rejection::from)
+        let exchanged = exchanged?;
+        Ok(Paid { exchanged, began })
     }
 
-    async fn issue(
-        &self,
-        exchanged: &Exchanged,
-        presented: Option<SessionId>,
-    ) -> Result<Issued, Rejection> {
-        let identity = exchanged.identity();
+    async fn issue(&self, paid: &Paid, presented: Option<SessionId>) -> Result<Issued, Rejection> {
+        let identity = paid.exchanged.identity();
         let mut new = NewSession::from(identity.clone());
         if let Some(on_login) = &self.on_login {
             let data = on_login(identity).await.inspect_err(report_refusal);
@@ -174,20 +172,17 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         if let Some(old) = presented {
             new = new.replacing(old);
         }
-        self.keep_session_key(exchanged).await?;
+        self.keep_session_key(paid).await?;
         self.sessions.issue(new).await
     }
 
-    async fn keep_session_key(&self, exchanged: &Exchanged) -> Result<(), Rejection> {
-        let Some(key) = exchanged.session_key() else {
+    async fn keep_session_key(&self, paid: &Paid) -> Result<(), Rejection> {
+        let Some(key) = paid.exchanged.session_key() else {
             return Ok(());
         };
-        match self
-            .sessions
-            .node()
-            .put_session_key(exchanged.identity(), key)
-            .await
-        {
+        let user = paid.exchanged.identity();
+        let node = self.sessions.node();
+        match node.put_session_key(user, key, paid.began).await {
             Err(SessionKeyError::Unavailable(error)) => Err(error.into()),
             Ok(()) | Err(SessionKeyError::NotKept) => Ok(()),
         }
@@ -196,6 +191,15 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
     fn now(&self) -> Uptime {
         self.sessions.node().clock.uptime()
     }
+}
+
+/// What a code was spent for.
+#[derive(Clone)]
+pub(super) struct Paid {
+    exchanged: Exchanged,
+    /// When the exchange began, on the fleet's clock: the user's last login is the one that began
+    /// last, whichever is stored last.
+    began: Timestamp,
 }
 
 /// A session for a client, made for its request or for another one with the same code.

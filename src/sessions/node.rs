@@ -103,7 +103,7 @@ impl<S: SessionStore> Node<S> {
     }
 
     /// Learns the fleet's clock from the store, once.
-    pub(super) async fn learn_clock(self: &Arc<Self>) -> Result<(), StoreError> {
+    pub(crate) async fn learn_clock(self: &Arc<Self>) -> Result<(), StoreError> {
         let learn = async || {
             let store_now = self.ask(self.store.now()).await.map_err(about_no_session)?;
             self.clock.follow(store_now);

@@ -170,14 +170,18 @@ impl SessionStore for RedisStore {
             .arg(put.fingerprint)
             .arg(put.key)
             .number(millis(put.keep))
-            .number(millis(put.keep_previous));
+            .number(millis(put.keep_previous))
+            .arg(
+                put.began
+                    .map_or_else(String::new, |began| began.as_millis().to_string()),
+            );
         self.router.run(&call).await.map(drop)
     }
 
     async fn session_keys(&self, user: Identity) -> Result<Vec<Vec<u8>>, StoreError> {
         let key = self.keys.session_keys(&user);
         let mut question = redis::cmd("HMGET");
-        question.arg(&key).arg(&["n", "p"]);
+        question.arg(&key).arg(&secret::SESSION_KEY_FIELDS);
         let answer = self.router.look(&key, &question).await?;
         let now = self.router.finder().clock.now();
         let keys = items(&answer)?.iter().filter_map(bytes);
