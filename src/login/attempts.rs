@@ -6,9 +6,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::desk::Paid;
+use super::provider::Exchanged;
 use crate::memory::memory;
 use crate::sessions::Issued;
+use crate::store::Timestamp;
 use crate::time::{Clock, Uptime};
 use crate::{Rejection, RejectionKind, trace};
 
@@ -34,6 +35,20 @@ impl CodeDigest {
             .finalize();
         Self(digest.into())
     }
+
+    /// Another number for each code, as likely as any other.
+    pub(super) const fn spread(self) -> u8 {
+        self.0[31]
+    }
+}
+
+/// What a code was spent for.
+#[derive(Clone)]
+pub(super) struct Paid {
+    pub(super) exchanged: Exchanged,
+    /// When the exchange began, on the fleet's clock: the user's last login is the one that began
+    /// last, whichever is stored last.
+    pub(super) began: Timestamp,
 }
 
 /// How a login ended, and when.

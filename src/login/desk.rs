@@ -3,25 +3,22 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::SemaphorePermit;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
 
-use super::attempts::{Attempted, Attempts, CodeDigest};
+use super::attempts::{Attempted, Attempts, CodeDigest, Paid};
 use super::credentials::Credentials;
 use super::on_login::Hook;
-use super::provider::{
-    ExchangeError, ExchangeErrorKind, Exchanged, IdentityProvider, LoginRequest,
-};
+use super::provider::{IdentityProvider, LoginRequest};
 use super::report::{ProviderLog, report_refusal};
+use super::turns::{Turns, too_busy};
 use crate::response::{Preset, ResponseForRejection};
 use crate::sessions::{Issued, NewSession, SessionKeyError};
-use crate::store::{SessionStore, Timestamp};
+use crate::store::SessionStore;
 use crate::time::Uptime;
 use crate::{Action, Rejection, RejectionKind, SessionId, Sessions, meter, trace};
 
-/// Exchanges at the provider at the same time; one more is refused.
-const EXCHANGES: usize = 64;
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Who is logged in, and how: all that a login service is configured with.
@@ -34,7 +31,7 @@ pub(super) struct Desk<S, P> {
     /// From the request to the answer.
     pub(super) deadline: Duration,
     attempts: Arc<Attempts>,
-    exchanges: Arc<Semaphore>,
+    pub(super) turns: Arc<Turns>,
     log: Arc<ProviderLog>,
 }
 
@@ -48,7 +45,7 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
             replays: true,
             deadline: DEADLINE,
             attempts: Arc::new(Attempts::new()),
-            exchanges: Arc::new(Semaphore::new(EXCHANGES)),
+            turns: Arc::default(),
             log: Arc::default(),
         }
     }
@@ -110,8 +107,12 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         asked_at: Instant,
     ) -> Result<Issued, Rejection> {
         let unless_repeatable = Forget(&self.attempts, code);
-        let left = self.deadline.saturating_sub(asked_at.elapsed());
-        let in_time = timeout(left, self.log_in(&appid, &credentials, code)).await;
+        let elapsed = asked_at.elapsed();
+        let left = self.deadline.saturating_sub(elapsed);
+        // The other half is for the exchange, the hook and the store.
+        let patience = (self.deadline / 2).saturating_sub(elapsed);
+        let login = self.log_in(&appid, &credentials, code, patience);
+        let in_time = timeout(left, login).await;
         let issued = in_time.map_err(too_late)??;
         if self.replays {
             mem::forget(unless_repeatable);
@@ -124,12 +125,13 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         appid: &str,
         credentials: &Credentials,
         code: CodeDigest,
+        patience: Duration,
     ) -> Result<Issued, Rejection> {
         let paid = match self.attempts.take_unused(code, self.now()) {
             Some(paid) => paid,
             None => {
                 let request = LoginRequest::new(appid, &credentials.code);
-                self.exchange(request, code).await?
+                self.exchange(request, code, patience).await?
             }
         };
         let issued = self.issue(&paid, credentials.presented).await;
@@ -145,13 +147,17 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         &self,
         request: LoginRequest<'_>,
         code: CodeDigest,
+        patience: Duration,
     ) -> Result<Paid, Rejection> {
         if self.attempts.is_spent(code, self.now()) {
             return Err(RejectionKind::CodeRejected.into());
         }
-        self.sessions.node().store_answers().await?;
-        let permit = self.exchanges.try_acquire();
-        let _permit = permit.map_err(|_| RejectionKind::ProviderUnavailable)?;
+        let _turn = match self.turns.now() {
+            Some(turn) => turn,
+            None => self.wait_for_turn(code, patience).await?,
+        };
+        // Asked last: it may have gone down while this login waited.
+        self.store_answers().await?;
         if !self.attempts.spend(code, self.now()) {
             return Err(RejectionKind::CodeRejected.into());
         }
@@ -160,6 +166,23 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         self.log.note(&exchanged);
         let exchanged = exchanged?;
         Ok(Paid { exchanged, began })
+    }
+
+    /// Nobody waits only to hear that the store is down.
+    async fn wait_for_turn(
+        &self,
+        code: CodeDigest,
+        patience: Duration,
+    ) -> Result<SemaphorePermit<'_>, Rejection> {
+        self.store_answers().await?;
+        let turn = self.turns.wait(patience).await;
+        turn.ok_or_else(|| too_busy(code))
+    }
+
+    /// Also has the node know the fleet's clock, by which logins are in order.
+    async fn store_answers(&self) -> Result<(), Rejection> {
+        self.sessions.node().store_answers().await?;
+        Ok(self.sessions.node().learn_clock().await?)
     }
 
     async fn issue(&self, paid: &Paid, presented: Option<SessionId>) -> Result<Issued, Rejection> {
@@ -193,15 +216,6 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
     }
 }
 
-/// What a code was spent for.
-#[derive(Clone)]
-pub(super) struct Paid {
-    exchanged: Exchanged,
-    /// When the exchange began, on the fleet's clock: the user's last login is the one that began
-    /// last, whichever is stored last.
-    began: Timestamp,
-}
-
 /// A session for a client, made for its request or for another one with the same code.
 enum Served {
     New(Issued),
@@ -223,17 +237,6 @@ fn too_late(elapsed: Elapsed) -> Rejection {
     Rejection::from(RejectionKind::ProviderUnavailable).caused_by(elapsed)
 }
 
-impl From<ExchangeError> for Rejection {
-    fn from(error: ExchangeError) -> Self {
-        let rejection = Self::from(error.kind().rejection());
-        match error.kind() {
-            ExchangeErrorKind::RateLimited(wait) => rejection.retry_in(wait),
-            _ => rejection,
-        }
-        .caused_by(error)
-    }
-}
-
 impl<S, P> Clone for Desk<S, P> {
     fn clone(&self) -> Self {
         Self {
@@ -244,7 +247,7 @@ impl<S, P> Clone for Desk<S, P> {
             replays: self.replays,
             deadline: self.deadline,
             attempts: Arc::clone(&self.attempts),
-            exchanges: Arc::clone(&self.exchanges),
+            turns: Arc::clone(&self.turns),
             log: Arc::clone(&self.log),
         }
     }
