@@ -31,7 +31,7 @@ use tower_wx_session::response::Preset;
 use tower_wx_session::store::{MemoryStore, RevokeReason};
 use tower_wx_session::test_util::{FakeWeChat, ManualClock};
 use tower_wx_session::wechat::WeChat;
-use tower_wx_session::{Identity, Session, SessionKey, SessionLayer, Sessions};
+use tower_wx_session::{Identity, RejectionKind, Session, SessionKey, SessionLayer, Sessions};
 
 const MAGIC: &str = "F2C224D4-2BCE-4C64-AF9F-A6D872000D1A";
 
@@ -1022,6 +1022,71 @@ async fn a_token_is_kept_for_repeats_for_five_seconds_only() {
     assert_eq!(log_in_at(&login, "alice").await, first);
     tokio::time::sleep(Duration::from_millis(4)).await;
     assert_rejected(&log_in_at(&login, "alice").await);
+}
+
+#[tokio::test]
+async fn the_sessions_of_another_app_are_not_known() {
+    let world = World::with(|builder| builder.appids(["wxnone", "wxfa4efa4e00000001"])).await;
+    let bound = world.sessions.clone();
+    let elsewhere = world.another_node();
+    let foreign = elsewhere.issue(Identity::new("wxother", "openid"));
+    let foreign = foreign.await.unwrap();
+    let (token, id) = (foreign.token().expose(), foreign.session().id());
+
+    let app = world.start().await;
+    let optional = world.start_with(world.layer().optional(), world.login());
+    let optional = optional.await;
+    let unknown = golden(LAYER, "never seen");
+    for app in [&app, &optional] {
+        // The second one is answered from memory.
+        for _ in 0..2 {
+            assert_refused(&app.me(token).await, unknown);
+        }
+        let call = app.client.post(app.server.url("/me")).bearer_auth(token);
+        let call = Answer::to(call.header("content-type", "application/grpc")).await;
+        assert_eq!((call.status, call.header("grpc-status")), (200, Some("16")));
+        let message = call.header("grpc-message").unwrap();
+        assert!(message.starts_with("session_unknown: "), "{message}");
+    }
+    assert_eq!(world.handler_calls(), 0);
+    let kind = |rejection: tower_wx_session::Rejection| rejection.kind();
+    let checked = bound.check(token).await.map_err(kind);
+    assert_eq!(checked.unwrap_err(), RejectionKind::SessionUnknown);
+    let checked = bound.check_again(id).await.map_err(kind);
+    assert_eq!(checked.unwrap_err(), RejectionKind::SessionUnknown);
+    let rotated = bound.rotate(id).await.map_err(kind);
+    assert_eq!(rotated.unwrap_err(), RejectionKind::SessionUnknown);
+    assert_eq!(bound.ended(id).await.kind(), RejectionKind::SessionUnknown);
+    let issued = bound.issue(foreign.session().identity().clone()).await;
+    assert_eq!(
+        kind(issued.unwrap_err()),
+        RejectionKind::ProviderMisconfigured
+    );
+
+    // Where it belongs nothing has happened to it; nor to our own.
+    elsewhere.check(token).await.unwrap();
+    let ours = app.log_in("alice:1").await.token();
+    assert_eq!(app.me(&ours).await.status, 200);
+    let rotated = bound.rotate(bound.check(&ours).await.unwrap().id()).await;
+    assert_eq!(app.me(rotated.unwrap().token().expose()).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_login_to_another_app_spends_no_code() {
+    let world = World::with(|builder| builder.appids(["wxother"])).await;
+    let app = world.start().await;
+    let misconfigured = golden(LOGIN, "misconfigured");
+    assert_refused(&app.log_in("alice:1").await, misconfigured);
+    let named = app
+        .post_code("alice:2")
+        .header("x-wx-appid", world.fake.appid());
+    assert_refused(&Answer::to(named).await, golden(LOGIN, "bad request"));
+    assert_eq!(world.fake.exchanges(), 0);
+
+    let none: [&str; 0] = [];
+    let error = Sessions::builder(MemoryStore::new()).appids(none).build();
+    let error = error.unwrap_err().to_string();
+    assert_eq!(error, "the number of appids must not be zero");
 }
 
 #[tokio::test]

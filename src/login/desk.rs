@@ -10,11 +10,11 @@ use tokio::time::{Instant, timeout};
 use super::attempts::{Attempted, Attempts, CodeDigest, Paid};
 use super::credentials::Credentials;
 use super::on_login::Hook;
-use super::provider::{IdentityProvider, LoginRequest};
+use super::provider::{ExchangeError, ExchangeErrorKind, IdentityProvider, LoginRequest};
 use super::report::{ProviderLog, report_refusal};
 use super::turns::{Turns, too_busy};
 use crate::response::{Preset, ResponseForRejection};
-use crate::sessions::{Issued, NewSession, SessionKeyError};
+use crate::sessions::{ForeignApp, Issued, NewSession, SessionKeyError};
 use crate::store::SessionStore;
 use crate::time::Uptime;
 use crate::{Action, Rejection, RejectionKind, SessionId, Sessions, meter, trace};
@@ -75,6 +75,9 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         let credentials = credentials.validated()?;
         let resolved = self.provider.resolve(credentials.appid.as_deref());
         let appid = resolved.ok_or(RejectionKind::BadRequest)?.to_owned();
+        if !self.sessions.node().serves(&appid) {
+            return Err(self.foreign(credentials.appid.is_some()));
+        }
         let code = CodeDigest::new(&appid, &credentials.code);
         let attempt = self.clone().attempt(appid, credentials, code, asked_at);
         match self
@@ -87,6 +90,17 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
             Attempted::Before(issued) => self.repeat(issued).await.map(Served::Again),
             Attempted::LongAgo => Err(RejectionKind::CodeRejected.into()),
         }
+    }
+
+    /// Refuses a login to an app whose sessions are not good here: the client's mistake if it named
+    /// the app, ours if the provider has no other.
+    fn foreign(&self, is_named: bool) -> Rejection {
+        if is_named {
+            return RejectionKind::BadRequest.into();
+        }
+        let error = ExchangeError::new(ExchangeErrorKind::Misconfigured).caused_by(ForeignApp);
+        self.log.note::<()>(&Err(error.clone()));
+        error.into()
     }
 
     /// A token that is no longer good is not handed out again.

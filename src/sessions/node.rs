@@ -145,6 +145,7 @@ impl<S: SessionStore> Node<S> {
             };
             // Boxed, because each of the layers around it would hold it twice.
             let loaded = self.ask(Box::pin(self.store.load(id))).await?;
+            let loaded = self.unless_foreign(loaded);
             match idle_since(&loaded) {
                 Some(at) => Box::pin(self.unless_used_since(id, at, loaded)).await,
                 None => Ok(loaded),
@@ -154,6 +155,19 @@ impl<S: SessionStore> Node<S> {
         self.cache
             .load(id, known, load, || self.clock.uptime())
             .await
+    }
+
+    /// Whether sessions of this app are good here.
+    pub(crate) fn serves(&self, appid: &str) -> bool {
+        self.config.serves(appid)
+    }
+
+    /// Another app's sessions are never taken in, so that no hit has to look.
+    fn unless_foreign(&self, loaded: Loaded) -> Loaded {
+        match loaded {
+            Loaded::Live(record) if !self.serves(record.identity.appid()) => Loaded::NeverSeen,
+            loaded => loaded,
+        }
     }
 
     /// Waits for its turn among those who load.

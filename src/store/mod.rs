@@ -4,6 +4,9 @@
 //! that all nodes share: `RedisStore` (feature `redis`), or any other type that implements
 //! [`SessionStore`]. [`AnyStore`] chooses one at run time.
 //!
+//! Whoever shares a store shares the sessions in it, and takes each other's tokens. Two projects on
+//! one store name their apps: see [`SessionsBuilder::appids`](crate::sessions::SessionsBuilder::appids).
+//!
 //! A store keeps records by [`SessionId`], which is derived from a token's digest; it never sees
 //! a token. It decides nothing that a node could decide from a record, but whatever two nodes
 //! could race for is one atomic operation here: the cap on sessions per user, rotation,

@@ -47,6 +47,9 @@ use self::router::Router;
 /// User and password go before the hosts, percent-encoded, in each form; with `rediss` instead of
 /// `redis` all connections are encrypted.
 ///
+/// **Two projects on one database need a [prefix](RedisStoreBuilder::prefix) each**, or each takes the
+/// other's tokens: what they share is one set of sessions, as it has to be for the nodes of one.
+///
 /// 1. A load is one `GET`; everything else is one script in one slot of a Cluster.
 /// 2. Names of keys hold digests, never a token or an openid. The records name the user.
 /// 3. Every key expires by itself but `{prefix}:tag-key`.
