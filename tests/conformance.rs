@@ -177,6 +177,18 @@ const FAULTS: &[(Fault, &[&str])] = &[
         &["session_keys::they_are_of_one_user_in_one_app"],
     ),
     (
+        Fault::SessionKeysGoByArrival,
+        &["session_keys::the_newest_is_that_of_the_login_that_began_last"],
+    ),
+    (
+        Fault::SessionKeysAreTwo,
+        &["session_keys::a_user_has_the_newest_and_those_before_it"],
+    ),
+    (
+        Fault::SessionKeysAreKeptOften,
+        &["session_keys::each_one_is_kept_once"],
+    ),
+    (
         Fault::EveryTagKeyIsAdded,
         &[
             "tag_keys::one_of_many_is_kept",
@@ -249,6 +261,9 @@ enum Fault {
     RevokeEndsLaterSessions,
     RevokeTellsNothing,
     UsersAreMixedUp,
+    SessionKeysGoByArrival,
+    SessionKeysAreTwo,
+    SessionKeysAreKeptOften,
     EveryTagKeyIsAdded,
     FeedLosesRotations,
     FeedReachesOneNode,
@@ -270,6 +285,7 @@ struct State {
     /// What a load answers instead of the truth.
     made_up: HashMap<SessionId, Record>,
     tag_keys: Vec<TagKey>,
+    session_keys: u8,
     /// Rotated sessions of which the event is to be lost.
     unspoken: HashSet<SessionId>,
     feeds: Vec<FeedSender>,
@@ -485,11 +501,24 @@ impl SessionStore for WrongStore {
 
     async fn put_session_key(&self, mut put: PutSessionKey) -> Result<(), StoreError> {
         put.user = self.user(put.user);
+        if self.has(Fault::SessionKeysGoByArrival) {
+            put.began = None;
+        }
+        if self.has(Fault::SessionKeysAreKeptOften) {
+            put.fingerprint = self.with(|state| {
+                state.session_keys += 1;
+                [state.session_keys; 16]
+            });
+        }
         self.good.put_session_key(put).await
     }
 
     async fn session_keys(&self, user: Identity) -> Result<Vec<Vec<u8>>, StoreError> {
-        self.good.session_keys(self.user(user)).await
+        let mut keys = self.good.session_keys(self.user(user)).await?;
+        if self.has(Fault::SessionKeysAreTwo) {
+            keys.truncate(2);
+        }
+        Ok(keys)
     }
 
     async fn tag_keys(&self, offer: TagKey) -> Result<Vec<TagKey>, StoreError> {

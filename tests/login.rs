@@ -31,7 +31,7 @@ use tower_wx_session::response::Preset;
 use tower_wx_session::store::{MemoryStore, RevokeReason};
 use tower_wx_session::test_util::{FakeWeChat, ManualClock};
 use tower_wx_session::wechat::WeChat;
-use tower_wx_session::{Identity, Session, SessionLayer, Sessions};
+use tower_wx_session::{Identity, RejectionKind, Session, SessionKey, SessionLayer, Sessions};
 
 const MAGIC: &str = "F2C224D4-2BCE-4C64-AF9F-A6D872000D1A";
 
@@ -453,24 +453,57 @@ async fn behind_gateway(world: &World) -> (App, Gateway) {
     (world.start_with(world.layer(), login).await, gateway)
 }
 
+#[track_caller]
+fn assert_too_busy(answer: &Answer) -> u64 {
+    let row = golden(LOGIN, "provider unavailable");
+    assert_eq!((answer.status, &*answer.body), (row.status, row.json));
+    let wait = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((3..=6).contains(&wait), "{wait}");
+    wait
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_exchange_after_the_64th_in_flight_is_refused_and_its_code_not_spent() {
+async fn the_exchange_after_the_64th_in_flight_waits_for_its_turn() {
     let world = World::new().await;
     let (app, gateway) = behind_gateway(&world).await;
+    let log_in = |code: String| tokio::spawn(Answer::to(app.post_code(&code)));
     let running: Vec<_> = (0..64)
-        .map(|turn| tokio::spawn(Answer::to(app.post_code(&format!("user-{turn}:1")))))
+        .map(|turn| log_in(format!("user-{turn}:1")))
         .collect();
     gateway.wait_for(64).await;
 
-    let refusal = within_ten_seconds(app.log_in("alice:1")).await;
-    assert_refused(&refusal, golden(LOGIN, "provider unavailable"));
+    let asked = world.store.calls(Op::Now);
+    let waiting = log_in("alice:1".to_owned());
+    until(|| world.store.calls(Op::Now) > asked).await;
+    assert_eq!(world.fake.exchanges_of("alice:1"), 0);
     gateway.open();
     for login in running {
         login.await.unwrap().token();
     }
-    assert_eq!(world.fake.exchanges_of("alice:1"), 0);
-    app.log_in("alice:1").await.token();
+    within_ten_seconds(waiting).await.unwrap().token();
     assert_eq!(world.fake.exchanges(), 65);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_code_is_spent_if_the_store_goes_down_while_it_waits_for_its_turn() {
+    let world = World::new().await;
+    let gateway = Gateway::start(&world.fake).await;
+    let wechat = world.wechat().with_base_url(&gateway.url()).unwrap();
+    let login = Login::new(world.sessions.clone(), wechat).with_exchanges_in_flight(1);
+    let app = world.start_with(world.layer(), login).await;
+    let running = tokio::spawn(Answer::to(app.post_code("bob:1")));
+    gateway.wait_for(1).await;
+
+    let asked = world.store.calls(Op::Now);
+    let waiting = tokio::spawn(Answer::to(app.post_code("alice:1")));
+    until(|| world.store.calls(Op::Now) > asked).await;
+    world.outage.of_all();
+    gateway.open();
+    for login in [running, waiting] {
+        let refusal = within_ten_seconds(login).await.unwrap();
+        assert_refused(&refusal, golden(LOGIN, "store down"));
+    }
+    assert_eq!(world.fake.exchanges_of("alice:1"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -812,7 +845,14 @@ impl IdentityProvider for Moody {
         if login.code().starts_with("hang") {
             pending::<()>().await;
         }
-        Ok(Exchanged::new(Identity::new("wxa", login.code())))
+        let mut openid = login.code();
+        if let Some(millis) = login.code().strip_prefix("takes-") {
+            openid = "openid";
+            let (millis, _) = millis.split_once('-').unwrap();
+            tokio::time::sleep(Duration::from_millis(millis.parse().unwrap())).await;
+        }
+        let key = SessionKey::new(format!("key of {}", login.code()));
+        Ok(Exchanged::new(Identity::new("wxa", openid)).with_session_key(key))
     }
 }
 
@@ -841,7 +881,8 @@ async fn exchanges_that_hang_end_by_the_deadline_and_free_their_places() {
         .collect();
     tokio::time::sleep(SECOND).await;
     let unavailable = golden(LOGIN, "provider unavailable");
-    assert_refused(&log_in_at(&login, "alice").await, unavailable);
+    assert_too_busy(&log_in_at(&login, "alice").await);
+    assert_eq!(started.elapsed().as_secs(), 6);
     // Who joins an attempt waits no longer than it lasts.
     assert_refused(&log_in_at(&login, "hang-0").await, unavailable);
     for hanging in hanging {
@@ -855,6 +896,96 @@ async fn exchanges_that_hang_end_by_the_deadline_and_free_their_places() {
 
     log_in_at(&login, "alice").await.token();
     assert_rejected(&log_in_at(&login, "hang-0").await);
+}
+
+type Logins = Vec<tokio::task::JoinHandle<Answer>>;
+
+/// Begins to log in, and has it come as far as it can by itself.
+async fn begin(login: &Login<MemoryStore, Moody>, codes: impl Iterator<Item = String>) -> Logins {
+    let begin = |code: String| {
+        let login = login.clone();
+        tokio::spawn(async move { log_in_at(&login, &code).await })
+    };
+    let logins = codes.map(begin).collect();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    logins
+}
+
+#[tokio::test(start_paused = true)]
+async fn six_hundred_clients_at_once_are_all_served() {
+    let login = moody(&ManualClock::new());
+    let started = Instant::now();
+    let mut logins = Vec::new();
+    for client in 0..600 {
+        let code = format!("takes-200-{client}");
+        logins.extend(begin(&login, [code].into_iter()).await);
+    }
+    let mut refused = 0;
+    for login in logins {
+        refused += usize::from(login.await.unwrap().status != 200);
+    }
+    assert_eq!(refused, 0, "of 600");
+    let took = started.elapsed();
+    assert!(took < 3 * SECOND, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whose_turn_does_not_come_is_told_to_come_back_and_not_all_at_once() {
+    let login = moody(&ManualClock::new()).with_exchanges_in_flight(1);
+    let _hanging = begin(&login, ["hang".to_owned()].into_iter()).await;
+    let started = Instant::now();
+    let waiting = begin(&login, (0..4096).map(|client| client.to_string())).await;
+
+    // Nobody waits in vain where too many do already.
+    assert_too_busy(&log_in_at(&login, "one more").await);
+    assert!(started.elapsed() < SECOND);
+
+    let mut waits = HashMap::new();
+    for login in waiting {
+        let wait = assert_too_busy(&login.await.unwrap());
+        *waits.entry(wait).or_insert(0) += 1;
+    }
+    assert_eq!(started.elapsed().as_secs(), 5);
+    assert!(
+        waits.len() == 4 && waits.values().all(|count| *count > 800),
+        "{waits:?}"
+    );
+
+    tokio::time::sleep(5 * SECOND).await;
+    for code in ["0", "4095", "one more"] {
+        log_in_at(&login, code).await.token();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_newest_session_key_is_that_of_the_login_that_began_last() {
+    let clock = ManualClock::new();
+    let store = MemoryStore::with_clock(clock.clone());
+    let sessions = Sessions::builder(store).clock(clock.clone()).build();
+    let sessions = sessions.unwrap();
+    let login = Login::new(sessions.clone(), Moody);
+    // They end in the order in which they did not begin.
+    let codes = ["takes-300-a", "takes-200-b", "takes-100-c"];
+    let mut logins = Vec::new();
+    for code in codes {
+        logins.extend(begin(&login, [code.to_owned()].into_iter()).await);
+        clock.advance(Duration::from_millis(1));
+    }
+    for login in logins {
+        login.await.unwrap().token();
+    }
+    let user = Identity::new("wxa", "openid");
+    let keys = sessions.session_key(&user).await.unwrap();
+    let kept: Vec<_> = keys.iter().map(SessionKey::expose).collect();
+    assert_eq!(
+        kept,
+        ["c", "b", "a"].map(|code| {
+            let code = codes.iter().find(|known| known.ends_with(code)).unwrap();
+            format!("key of {code}")
+        })
+    );
+    assert_eq!(keys.newest().unwrap().expose(), kept[0]);
+    assert_eq!(keys.previous().unwrap().expose(), kept[1]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -891,6 +1022,71 @@ async fn a_token_is_kept_for_repeats_for_five_seconds_only() {
     assert_eq!(log_in_at(&login, "alice").await, first);
     tokio::time::sleep(Duration::from_millis(4)).await;
     assert_rejected(&log_in_at(&login, "alice").await);
+}
+
+#[tokio::test]
+async fn the_sessions_of_another_app_are_not_known() {
+    let world = World::with(|builder| builder.appids(["wxnone", "wxfa4efa4e00000001"])).await;
+    let bound = world.sessions.clone();
+    let elsewhere = world.another_node();
+    let foreign = elsewhere.issue(Identity::new("wxother", "openid"));
+    let foreign = foreign.await.unwrap();
+    let (token, id) = (foreign.token().expose(), foreign.session().id());
+
+    let app = world.start().await;
+    let optional = world.start_with(world.layer().optional(), world.login());
+    let optional = optional.await;
+    let unknown = golden(LAYER, "never seen");
+    for app in [&app, &optional] {
+        // The second one is answered from memory.
+        for _ in 0..2 {
+            assert_refused(&app.me(token).await, unknown);
+        }
+        let call = app.client.post(app.server.url("/me")).bearer_auth(token);
+        let call = Answer::to(call.header("content-type", "application/grpc")).await;
+        assert_eq!((call.status, call.header("grpc-status")), (200, Some("16")));
+        let message = call.header("grpc-message").unwrap();
+        assert!(message.starts_with("session_unknown: "), "{message}");
+    }
+    assert_eq!(world.handler_calls(), 0);
+    let kind = |rejection: tower_wx_session::Rejection| rejection.kind();
+    let checked = bound.check(token).await.map_err(kind);
+    assert_eq!(checked.unwrap_err(), RejectionKind::SessionUnknown);
+    let checked = bound.check_again(id).await.map_err(kind);
+    assert_eq!(checked.unwrap_err(), RejectionKind::SessionUnknown);
+    let rotated = bound.rotate(id).await.map_err(kind);
+    assert_eq!(rotated.unwrap_err(), RejectionKind::SessionUnknown);
+    assert_eq!(bound.ended(id).await.kind(), RejectionKind::SessionUnknown);
+    let issued = bound.issue(foreign.session().identity().clone()).await;
+    assert_eq!(
+        kind(issued.unwrap_err()),
+        RejectionKind::ProviderMisconfigured
+    );
+
+    // Where it belongs nothing has happened to it; nor to our own.
+    elsewhere.check(token).await.unwrap();
+    let ours = app.log_in("alice:1").await.token();
+    assert_eq!(app.me(&ours).await.status, 200);
+    let rotated = bound.rotate(bound.check(&ours).await.unwrap().id()).await;
+    assert_eq!(app.me(rotated.unwrap().token().expose()).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_login_to_another_app_spends_no_code() {
+    let world = World::with(|builder| builder.appids(["wxother"])).await;
+    let app = world.start().await;
+    let misconfigured = golden(LOGIN, "misconfigured");
+    assert_refused(&app.log_in("alice:1").await, misconfigured);
+    let named = app
+        .post_code("alice:2")
+        .header("x-wx-appid", world.fake.appid());
+    assert_refused(&Answer::to(named).await, golden(LOGIN, "bad request"));
+    assert_eq!(world.fake.exchanges(), 0);
+
+    let none: [&str; 0] = [];
+    let error = Sessions::builder(MemoryStore::new()).appids(none).build();
+    let error = error.unwrap_err().to_string();
+    assert_eq!(error, "the number of appids must not be zero");
 }
 
 #[tokio::test]

@@ -194,6 +194,73 @@ async fn session_keys_are_kept_sealed() {
     assert!(!kept.iter().any(|text| in_the_open(text)));
 }
 
+/// What the release before does with a session_key of one letter.
+async fn put_by_release_before(client: &Client, key: &str, letter: &str) {
+    let script = include_str!("support/put_session_key_before.lua");
+    let (print, hour) = (letter.repeat(16), "3600000");
+    let call = ["EVAL", script, "1", key, "", "", &print, letter, hour, hour];
+    client.ask::<()>(&call).await;
+}
+
+/// What the release before finds: of each field, what comes after version, end and fingerprint.
+async fn found_by_release_before(client: &Client, key: &str) -> Vec<String> {
+    let fields: Vec<Option<Vec<u8>>> = client.ask(&["HMGET", key, "n", "p"]).await;
+    let keys = fields.into_iter().flatten();
+    keys.map(|field| String::from_utf8(field[23..].to_vec()).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn session_keys_are_read_and_written_beside_the_release_before() {
+    let server = RedisServer::start().await;
+    let (store, client) = (server.store(), server.client().await);
+    let start = store.now().await.unwrap();
+    let put = async |letter: &str, began: u64| {
+        let began = Timestamp::from_millis(start.as_millis() - 1000 + began);
+        let print = letter.repeat(16).into_bytes().try_into().unwrap();
+        let put = PutSessionKey::new(user(), letter.into(), print, HOUR, HOUR);
+        store.put_session_key(put.began_at(began)).await.unwrap();
+    };
+    let found = async || {
+        let keys = store.session_keys(user()).await.unwrap();
+        keys.concat()
+            .into_iter()
+            .map(char::from)
+            .collect::<String>()
+    };
+    for (letter, began) in [("a", 100), ("c", 300), ("b", 200)] {
+        put(letter, began).await;
+    }
+    let key = key_with(&client, ":k:").await;
+    assert_eq!(found().await, "cba");
+    assert_eq!(found_by_release_before(&client, &key).await, ["c", "b"]);
+
+    // It moves its two along, and leaves what it does not know alone.
+    put_by_release_before(&client, &key, "d").await;
+    assert_eq!(found().await, "dca");
+    put("e", 500).await;
+    put("B", 200).await;
+    assert_eq!(found().await, "edcBa");
+    assert_eq!(found_by_release_before(&client, &key).await, ["e", "d"]);
+
+    // The newest one again, and one that this release has in a field of its own.
+    put_by_release_before(&client, &key, "e").await;
+    assert_eq!(found().await, "edcBa");
+    put_by_release_before(&client, &key, "c").await;
+    put("f", 900).await;
+    assert_eq!(found().await, "fceBa");
+
+    // A user whom only the release before has seen.
+    client.ask::<()>(&["DEL", &key]).await;
+    put_by_release_before(&client, &key, "x").await;
+    put_by_release_before(&client, &key, "y").await;
+    assert_eq!(found().await, "yx");
+    put("z", 900).await;
+    assert_eq!(found().await, "zyx");
+    let left: i64 = client.ask(&["PTTL", &key]).await;
+    assert!(left > 3_590_000, "{left}");
+}
+
 #[tokio::test]
 async fn prefixes_and_databases_are_apart() {
     let server = RedisServer::start().await;

@@ -608,3 +608,80 @@ async fn in_a_hostile_environment() {
         assert!(text.starts_with("cannot make an HTTP client: "), "{text}");
     }
 }
+
+/// A proxy at which every name is the fake's. Ends with its runtime.
+async fn socks5_proxy(target: String) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let target = target.clone();
+            tokio::spawn(async move {
+                // A greeting with one method, answered with no authentication; then the address.
+                client.read_exact(&mut [0; 3]).await.unwrap();
+                client.write_all(&[5, 0]).await.unwrap();
+                let mut request = [0; 5];
+                client.read_exact(&mut request).await.unwrap();
+                let rest = match request[3] {
+                    1 => 5,
+                    _ => usize::from(request[4]) + 2,
+                };
+                client.read_exact(&mut vec![0; rest]).await.unwrap();
+                client
+                    .write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])
+                    .await
+                    .unwrap();
+                let mut server = TcpStream::connect(target).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_socks_proxy_of_the_environment_is_used() {
+    let (fake, _) = start().await;
+    let target = fake.base_url().strip_prefix("http://").unwrap().to_owned();
+    let port = socks5_proxy(target).await;
+    for (scheme, there) in [("socks5", true), ("socks5h", true), ("socks5", false)] {
+        let port = if there { port } else { 1 };
+        let child = tokio::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--ignored", "behind_a_socks_proxy"])
+            .env("SOCKS_PROXY_IS_THERE", there.to_string())
+            .env("ALL_PROXY", format!("{scheme}://127.0.0.1:{port}"))
+            .env_remove("HTTP_PROXY")
+            .env_remove("http_proxy")
+            .env_remove("NO_PROXY")
+            .env_remove("no_proxy")
+            .output()
+            .await
+            .unwrap();
+        let stdout = String::from_utf8_lossy(&child.stdout);
+        assert!(
+            child.status.success() && stdout.contains("1 passed"),
+            "{scheme} {there} {stdout}"
+        );
+    }
+    assert_eq!(fake.exchanges(), 2);
+}
+
+#[tokio::test]
+#[ignore = "run by the test above, in an environment of its own"]
+async fn behind_a_socks_proxy() {
+    let Ok(there) = std::env::var("SOCKS_PROXY_IS_THERE") else {
+        return;
+    };
+    // An address that is nobody's: only the proxy can lead to an answer.
+    let wechat = wechat("http://192.0.2.1");
+    let code = format!("alice:{}", std::env::var("ALL_PROXY").unwrap());
+    let exchanged = exchange(&wechat, &code).await;
+    if there == "true" {
+        exchanged.unwrap();
+    } else {
+        let (kind, text) = failure(exchanged, &code);
+        assert_eq!(kind, Unavailable);
+        assert!(text.starts_with("cannot connect: "), "{text}");
+    }
+}

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use super::provider::Exchanged;
 use crate::memory::memory;
 use crate::sessions::Issued;
+use crate::store::Timestamp;
 use crate::time::{Clock, Uptime};
 use crate::{Rejection, RejectionKind, trace};
 
@@ -34,6 +35,20 @@ impl CodeDigest {
             .finalize();
         Self(digest.into())
     }
+
+    /// Another number for each code, as likely as any other.
+    pub(super) const fn spread(self) -> u8 {
+        self.0[31]
+    }
+}
+
+/// What a code was spent for.
+#[derive(Clone)]
+pub(super) struct Paid {
+    pub(super) exchanged: Exchanged,
+    /// When the exchange began, on the fleet's clock: the user's last login is the one that began
+    /// last, whichever is stored last.
+    pub(super) began: Timestamp,
 }
 
 /// How a login ended, and when.
@@ -50,7 +65,7 @@ pub(super) struct Attempts {
     recent: Recent,
     spent: Cache<CodeDigest, Uptime>,
     /// Identities that were paid for with a code and got no session yet.
-    unused: Cache<CodeDigest, (Exchanged, Uptime)>,
+    unused: Cache<CodeDigest, (Paid, Uptime)>,
 }
 
 impl Attempts {
@@ -124,14 +139,14 @@ impl Attempts {
     }
 
     /// Keeps an identity for a repeat of its code, because it got no session.
-    pub(super) fn keep_unused(&self, code: CodeDigest, exchanged: Exchanged, now: Uptime) {
-        self.unused.insert(code, (exchanged, now));
+    pub(super) fn keep_unused(&self, code: CodeDigest, paid: Paid, now: Uptime) {
+        self.unused.insert(code, (paid, now));
     }
 
     /// The identity that a code has been paid for.
-    pub(super) fn take_unused(&self, code: CodeDigest, now: Uptime) -> Option<Exchanged> {
-        let (exchanged, at) = self.unused.remove(&code)?;
-        (now.since(at) < REPLAY_WINDOW).then_some(exchanged)
+    pub(super) fn take_unused(&self, code: CodeDigest, now: Uptime) -> Option<Paid> {
+        let (paid, at) = self.unused.remove(&code)?;
+        (now.since(at) < REPLAY_WINDOW).then_some(paid)
     }
 }
 

@@ -3,25 +3,22 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::SemaphorePermit;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
 
-use super::attempts::{Attempted, Attempts, CodeDigest};
+use super::attempts::{Attempted, Attempts, CodeDigest, Paid};
 use super::credentials::Credentials;
 use super::on_login::Hook;
-use super::provider::{
-    ExchangeError, ExchangeErrorKind, Exchanged, IdentityProvider, LoginRequest,
-};
+use super::provider::{ExchangeError, ExchangeErrorKind, IdentityProvider, LoginRequest};
 use super::report::{ProviderLog, report_refusal};
+use super::turns::{Turns, too_busy};
 use crate::response::{Preset, ResponseForRejection};
-use crate::sessions::{Issued, NewSession, SessionKeyError};
+use crate::sessions::{ForeignApp, Issued, NewSession, SessionKeyError};
 use crate::store::SessionStore;
 use crate::time::Uptime;
 use crate::{Action, Rejection, RejectionKind, SessionId, Sessions, meter, trace};
 
-/// Exchanges at the provider at the same time; one more is refused.
-const EXCHANGES: usize = 64;
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Who is logged in, and how: all that a login service is configured with.
@@ -34,7 +31,7 @@ pub(super) struct Desk<S, P> {
     /// From the request to the answer.
     pub(super) deadline: Duration,
     attempts: Arc<Attempts>,
-    exchanges: Arc<Semaphore>,
+    pub(super) turns: Arc<Turns>,
     log: Arc<ProviderLog>,
 }
 
@@ -48,7 +45,7 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
             replays: true,
             deadline: DEADLINE,
             attempts: Arc::new(Attempts::new()),
-            exchanges: Arc::new(Semaphore::new(EXCHANGES)),
+            turns: Arc::default(),
             log: Arc::default(),
         }
     }
@@ -78,6 +75,9 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         let credentials = credentials.validated()?;
         let resolved = self.provider.resolve(credentials.appid.as_deref());
         let appid = resolved.ok_or(RejectionKind::BadRequest)?.to_owned();
+        if !self.sessions.node().serves(&appid) {
+            return Err(self.foreign(credentials.appid.is_some()));
+        }
         let code = CodeDigest::new(&appid, &credentials.code);
         let attempt = self.clone().attempt(appid, credentials, code, asked_at);
         match self
@@ -90,6 +90,17 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
             Attempted::Before(issued) => self.repeat(issued).await.map(Served::Again),
             Attempted::LongAgo => Err(RejectionKind::CodeRejected.into()),
         }
+    }
+
+    /// Refuses a login to an app whose sessions are not good here: the client's mistake if it named
+    /// the app, ours if the provider has no other.
+    fn foreign(&self, is_named: bool) -> Rejection {
+        if is_named {
+            return RejectionKind::BadRequest.into();
+        }
+        let error = ExchangeError::new(ExchangeErrorKind::Misconfigured).caused_by(ForeignApp);
+        self.log.note::<()>(&Err(error.clone()));
+        error.into()
     }
 
     /// A token that is no longer good is not handed out again.
@@ -110,8 +121,12 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         asked_at: Instant,
     ) -> Result<Issued, Rejection> {
         let unless_repeatable = Forget(&self.attempts, code);
-        let left = self.deadline.saturating_sub(asked_at.elapsed());
-        let in_time = timeout(left, self.log_in(&appid, &credentials, code)).await;
+        let elapsed = asked_at.elapsed();
+        let left = self.deadline.saturating_sub(elapsed);
+        // The other half is for the exchange, the hook and the store.
+        let patience = (self.deadline / 2).saturating_sub(elapsed);
+        let login = self.log_in(&appid, &credentials, code, patience);
+        let in_time = timeout(left, login).await;
         let issued = in_time.map_err(too_late)??;
         if self.replays {
             mem::forget(unless_repeatable);
@@ -124,18 +139,19 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         appid: &str,
         credentials: &Credentials,
         code: CodeDigest,
+        patience: Duration,
     ) -> Result<Issued, Rejection> {
-        let exchanged = match self.attempts.take_unused(code, self.now()) {
-            Some(exchanged) => exchanged,
+        let paid = match self.attempts.take_unused(code, self.now()) {
+            Some(paid) => paid,
             None => {
                 let request = LoginRequest::new(appid, &credentials.code);
-                self.exchange(request, code).await?
+                self.exchange(request, code, patience).await?
             }
         };
-        let issued = self.issue(&exchanged, credentials.presented).await;
+        let issued = self.issue(&paid, credentials.presented).await;
         let failed = issued.as_ref().err().map(Rejection::kind);
         if failed.is_some_and(|kind| kind.action() == Action::Retry) {
-            self.attempts.keep_unused(code, exchanged, self.now());
+            self.attempts.keep_unused(code, paid, self.now());
         }
         issued
     }
@@ -145,27 +161,46 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         &self,
         request: LoginRequest<'_>,
         code: CodeDigest,
-    ) -> Result<Exchanged, Rejection> {
+        patience: Duration,
+    ) -> Result<Paid, Rejection> {
         if self.attempts.is_spent(code, self.now()) {
             return Err(RejectionKind::CodeRejected.into());
         }
-        self.sessions.node().store_answers().await?;
-        let permit = self.exchanges.try_acquire();
-        let _permit = permit.map_err(|_| RejectionKind::ProviderUnavailable)?;
+        let _turn = match self.turns.now() {
+            Some(turn) => turn,
+            None => self.wait_for_turn(code, patience).await?,
+        };
+        // Asked last: it may have gone down while this login waited.
+        self.store_answers().await?;
         if !self.attempts.spend(code, self.now()) {
             return Err(RejectionKind::CodeRejected.into());
         }
+        let began = self.sessions.node().clock.now();
         let exchanged = self.provider.exchange(request).await;
         self.log.note(&exchanged);
-        exchanged.map_err(Rejection::from)
+        let exchanged = exchanged?;
+        Ok(Paid { exchanged, began })
     }
 
-    async fn issue(
+    /// Nobody waits only to hear that the store is down.
+    async fn wait_for_turn(
         &self,
-        exchanged: &Exchanged,
-        presented: Option<SessionId>,
-    ) -> Result<Issued, Rejection> {
-        let identity = exchanged.identity();
+        code: CodeDigest,
+        patience: Duration,
+    ) -> Result<SemaphorePermit<'_>, Rejection> {
+        self.store_answers().await?;
+        let turn = self.turns.wait(patience).await;
+        turn.ok_or_else(|| too_busy(code))
+    }
+
+    /// Also has the node know the fleet's clock, by which logins are in order.
+    async fn store_answers(&self) -> Result<(), Rejection> {
+        self.sessions.node().store_answers().await?;
+        Ok(self.sessions.node().learn_clock().await?)
+    }
+
+    async fn issue(&self, paid: &Paid, presented: Option<SessionId>) -> Result<Issued, Rejection> {
+        let identity = paid.exchanged.identity();
         let mut new = NewSession::from(identity.clone());
         if let Some(on_login) = &self.on_login {
             let data = on_login(identity).await.inspect_err(report_refusal);
@@ -174,20 +209,17 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         if let Some(old) = presented {
             new = new.replacing(old);
         }
-        self.keep_session_key(exchanged).await?;
+        self.keep_session_key(paid).await?;
         self.sessions.issue(new).await
     }
 
-    async fn keep_session_key(&self, exchanged: &Exchanged) -> Result<(), Rejection> {
-        let Some(key) = exchanged.session_key() else {
+    async fn keep_session_key(&self, paid: &Paid) -> Result<(), Rejection> {
+        let Some(key) = paid.exchanged.session_key() else {
             return Ok(());
         };
-        match self
-            .sessions
-            .node()
-            .put_session_key(exchanged.identity(), key)
-            .await
-        {
+        let user = paid.exchanged.identity();
+        let node = self.sessions.node();
+        match node.put_session_key(user, key, paid.began).await {
             Err(SessionKeyError::Unavailable(error)) => Err(error.into()),
             Ok(()) | Err(SessionKeyError::NotKept) => Ok(()),
         }
@@ -219,17 +251,6 @@ fn too_late(elapsed: Elapsed) -> Rejection {
     Rejection::from(RejectionKind::ProviderUnavailable).caused_by(elapsed)
 }
 
-impl From<ExchangeError> for Rejection {
-    fn from(error: ExchangeError) -> Self {
-        let rejection = Self::from(error.kind().rejection());
-        match error.kind() {
-            ExchangeErrorKind::RateLimited(wait) => rejection.retry_in(wait),
-            _ => rejection,
-        }
-        .caused_by(error)
-    }
-}
-
 impl<S, P> Clone for Desk<S, P> {
     fn clone(&self) -> Self {
         Self {
@@ -240,7 +261,7 @@ impl<S, P> Clone for Desk<S, P> {
             replays: self.replays,
             deadline: self.deadline,
             attempts: Arc::clone(&self.attempts),
-            exchanges: Arc::clone(&self.exchanges),
+            turns: Arc::clone(&self.turns),
             log: Arc::clone(&self.log),
         }
     }

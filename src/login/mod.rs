@@ -21,13 +21,14 @@
 //! 2. **No code is spent for nothing**: the store is asked first. If storing fails afterwards, a
 //!    repeat within 5 s needs no second exchange.
 //! 3. A login that presents a live token of the same user retires that token, after a grace.
-//! 4. **A login ends within 10 s**, whatever hangs: see [`Login::with_deadline`].
+//! 4. **A login ends within 10 s**, whatever hangs: see [`Login::with_deadline`]. Where more log in
+//!    than the provider serves at once, the others wait for their turn for up to 5 s of it.
 //! 5. The session_key stays on the server: see [`Sessions::session_key`](crate::Sessions::session_key).
 //!
 //! | refusal | `reason` | `action` | `Retry-After` |
 //! |---|---|---|---|
 //! | 400 | `code_rejected` | `login` | – |
-//! | 503 | `provider_unavailable` | `retry` | 3 |
+//! | 503 | `provider_unavailable` | `retry` | 3; 3 to 6 if the turn did not come, so that not all come back at once |
 //! | 429 | `rate_limited` | `retry` | 60 or 3600 |
 //! | 403 | `user_blocked` | `none` | – |
 //! | 500 | `provider_misconfigured`; details are in the log only | `none` | – |
@@ -82,6 +83,7 @@ mod on_login;
 mod provider;
 mod report;
 mod service;
+mod turns;
 
 pub use self::credentials::Credentials;
 pub use self::on_login::{OnLogin, Refusal};

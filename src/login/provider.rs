@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Identity, RejectionKind, SessionKey};
+use crate::{Identity, Rejection, RejectionKind, SessionKey};
 
 /// Turns a one-time login code into the [`Identity`] of a user.
 ///
@@ -167,6 +167,17 @@ impl ExchangeErrorKind {
             Self::Misconfigured => RejectionKind::ProviderMisconfigured,
             Self::BadRequest => RejectionKind::BadRequest,
         }
+    }
+}
+
+impl From<ExchangeError> for Rejection {
+    fn from(error: ExchangeError) -> Self {
+        let rejection = Self::from(error.kind().rejection());
+        match error.kind() {
+            ExchangeErrorKind::RateLimited(wait) => rejection.retry_in(wait),
+            _ => rejection,
+        }
+        .caused_by(error)
     }
 }
 

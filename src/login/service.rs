@@ -19,6 +19,7 @@ use super::desk::Desk;
 use super::form;
 use super::on_login::{OnLogin, hook};
 use super::provider::IdentityProvider;
+use super::turns::Turns;
 use crate::response::ResponseForRejection;
 use crate::sessions::Issued;
 use crate::store::SessionStore;
@@ -137,9 +138,21 @@ impl<S: SessionStore, P: IdentityProvider> Login<S, P> {
     ///
     /// A body that has not come by then is a bad request. If the provider or `on_login` has not
     /// answered, it is dropped, the client gets 503 `provider_unavailable`, and the code stays
-    /// spent. So it has to leave room for the provider's own time-out (3 s at WeChat).
+    /// spent. Half of it may go by in [waiting for a turn](Self::with_exchanges_in_flight), so the
+    /// other half has to leave room for the provider's own time-out (3 s at WeChat).
     pub fn with_deadline(self, deadline: Duration) -> Self {
         self.with(|desk| desk.deadline = deadline)
+    }
+
+    /// How many codes are exchanged at the provider at the same time, at least one. Default: 64.
+    ///
+    /// A login beyond that waits for its turn, for at most half of the
+    /// [deadline](Self::with_deadline), so that the other half is left for the exchange. If its turn
+    /// does not come, or 4096 wait already, the client gets 503 `provider_unavailable` with a
+    /// `Retry-After` of 3 to 6 s, and the code is not spent. So at 200 ms for an exchange some 1600
+    /// logins may come at once.
+    pub fn with_exchanges_in_flight(self, most: usize) -> Self {
+        self.with(|desk| desk.turns = Arc::new(Turns::new(most)))
     }
 
     /// Logs in without HTTP, such as from a gRPC method or a WebSocket: the same codes, limits,

@@ -26,6 +26,15 @@ pub(super) struct Config {
     pub(super) pending_revocations: usize,
     /// Without it a store that is shared keeps no session_keys.
     pub(super) seal: Option<Seal>,
+    /// The apps whose sessions are good here; any if there is no list.
+    pub(super) appids: Option<Vec<String>>,
+}
+
+impl Config {
+    pub(super) fn serves(&self, appid: &str) -> bool {
+        let appids = self.appids.as_ref();
+        appids.is_none_or(|appids| appids.iter().any(|ours| ours == appid))
+    }
 }
 
 impl Default for Config {
@@ -45,6 +54,7 @@ impl Default for Config {
             loads_in_flight: 256,
             pending_revocations: 10_000,
             seal: None,
+            appids: None,
         }
     }
 }
@@ -161,6 +171,45 @@ impl<S> SessionsBuilder<S> {
         self.with(|config| config.seal = Some(Seal::new(key)))
     }
 
+    /// The mini programs whose sessions are good here, at least one. Default: any in the store.
+    ///
+    /// A token says nothing of where it is good: whatever shares a store, with the same prefix, takes
+    /// each other's tokens. So give each project a
+    #[cfg_attr(
+        feature = "redis",
+        doc = "[prefix](crate::store::RedisStoreBuilder::prefix)"
+    )]
+    #[cfg_attr(not(feature = "redis"), doc = "prefix")]
+    /// of its own, or name its mini programs here. The session of another one is then refused as
+    /// [`SessionUnknown`](crate::RejectionKind::SessionUnknown) by the layer and by all of
+    /// [`Sessions`] that takes a token or checks a session, a login to another one spends no code, and
+    /// none can be issued. What names a user or a session itself, such as a list or a revocation, is
+    /// done as asked.
+    ///
+    /// It costs nothing on a request: what another app has is never taken in.
+    ///
+    /// ```
+    /// use tower_wx_session::{Identity, RejectionKind, Sessions, store::MemoryStore};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = MemoryStore::new();
+    /// let shop = Sessions::builder(store.clone()).appids(["wxshop"]).build()?;
+    /// let staff = Sessions::builder(store).appids(["wxstaff"]).build()?;
+    ///
+    /// let issued = shop.issue(Identity::new("wxshop", "openid")).await?;
+    /// let token = issued.token().expose();
+    /// assert!(shop.check(token).await.is_ok());
+    /// let refused = staff.check(token).await.unwrap_err();
+    /// assert_eq!(refused.kind(), RejectionKind::SessionUnknown);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn appids(self, appids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let appids = appids.into_iter().map(Into::into).collect();
+        self.with(|config| config.appids = Some(appids))
+    }
+
     /// Tells the time by a clock that a test moves; give the store the same one.
     #[cfg(any(test, feature = "test-util"))]
     pub fn clock(self, clock: crate::time::ManualClock) -> Self {
@@ -187,6 +236,10 @@ impl<S: SessionStore> SessionsBuilder<S> {
             ("store_deadline", config.store_deadline.is_zero()),
             ("loads_in_flight", config.loads_in_flight == 0),
             ("pending_revocations", config.pending_revocations == 0),
+            (
+                "the number of appids",
+                config.appids.as_ref().is_some_and(Vec::is_empty),
+            ),
         ];
         match settings.iter().find(|(_, is_zero)| *is_zero) {
             Some((setting, _)) => Err(ConfigError { setting }),

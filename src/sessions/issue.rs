@@ -1,3 +1,5 @@
+use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,6 +97,10 @@ impl Issued {
 
 impl<S: SessionStore> Node<S> {
     pub(super) async fn issue(self: &Arc<Self>, new: NewSession) -> Result<Issued, Rejection> {
+        if !self.serves(new.identity.appid()) {
+            let rejection = Rejection::from(RejectionKind::ProviderMisconfigured);
+            return Err(rejection.caused_by(ForeignApp));
+        }
         self.start();
         let issued = Box::pin(self.try_issue(new));
         Ok(self.within_deadline(issued).await?)
@@ -106,6 +112,10 @@ impl<S: SessionStore> Node<S> {
         data: Option<Arc<str>>,
     ) -> Result<Issued, Rejection> {
         self.start();
+        if self.config.appids.is_some() {
+            // Afterwards it would be too late: the old token is good for its grace only.
+            self.look_up(old).await?;
+        }
         let rotated = Box::pin(self.try_rotate(old, data));
         Ok(self.within_deadline(rotated).await??)
     }
@@ -190,6 +200,18 @@ impl<S: SessionStore> Node<S> {
         }
     }
 }
+
+/// A session was to be issued for an app whose sessions are not good here.
+#[derive(Debug)]
+pub(crate) struct ForeignApp;
+
+impl fmt::Display for ForeignApp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the app is not one of the appids of these sessions")
+    }
+}
+
+impl Error for ForeignApp {}
 
 /// 256 random bits are taken only if the randomness is broken; refusing beats sharing a session.
 fn taken() -> StoreError {

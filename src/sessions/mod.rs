@@ -27,6 +27,7 @@ mod tag_keys;
 mod task;
 
 pub use self::builder::{ConfigError, SessionsBuilder};
+pub(crate) use self::issue::ForeignApp;
 pub use self::issue::{Issued, NewSession};
 pub(crate) use self::node::Node;
 pub use self::outage_policy::OutagePolicy;
@@ -93,7 +94,8 @@ impl<S: SessionStore> Sessions<S> {
     /// # Errors
     ///
     /// [`StoreUnavailable`](RejectionKind::StoreUnavailable); no session was issued, or none that
-    /// anybody knows the token of.
+    /// anybody knows the token of. [`ProviderMisconfigured`](RejectionKind::ProviderMisconfigured) if
+    /// the sessions of this app are not good [here](SessionsBuilder::appids).
     pub async fn issue(&self, new: impl Into<NewSession>) -> Result<Issued, Rejection> {
         self.node.issue(new.into()).await
     }

@@ -105,7 +105,7 @@ impl<S: SessionStore> Node<S> {
     }
 
     /// Learns the fleet's clock from the store, once.
-    pub(super) async fn learn_clock(self: &Arc<Self>) -> Result<(), StoreError> {
+    pub(crate) async fn learn_clock(self: &Arc<Self>) -> Result<(), StoreError> {
         let learn = async || {
             let store_now = self.ask(self.store.now()).await.map_err(about_no_session)?;
             self.clock.follow(store_now);
@@ -134,6 +134,7 @@ impl<S: SessionStore> Node<S> {
             };
             // Boxed, because each of the layers around it would hold it twice.
             let loaded = self.ask(Box::pin(self.store.load(id))).await?;
+            let loaded = self.unless_foreign(loaded);
             match idle_since(&loaded) {
                 Some(at) => Box::pin(self.unless_used_since(id, at, loaded)).await,
                 None => Ok(loaded),
@@ -143,6 +144,19 @@ impl<S: SessionStore> Node<S> {
         self.cache
             .load(id, known, load, || self.clock.uptime())
             .await
+    }
+
+    /// Whether sessions of this app are good here.
+    pub(crate) fn serves(&self, appid: &str) -> bool {
+        self.config.serves(appid)
+    }
+
+    /// Another app's sessions are never taken in, so that no hit has to look.
+    fn unless_foreign(&self, loaded: Loaded) -> Loaded {
+        match loaded {
+            Loaded::Live(record) if !self.serves(record.identity.appid()) => Loaded::NeverSeen,
+            loaded => loaded,
+        }
     }
 
     /// Waits for its turn among those who load.

@@ -6,40 +6,62 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::node::Node;
-use crate::store::{PutSessionKey, SessionStore, StoreError};
+use crate::store::{PutSessionKey, SessionStore, StoreError, Timestamp};
 use crate::{Identity, SessionKey};
 
-/// How long the key of the login before the newest one is kept: data that a client encrypted just
+/// How long the keys of the logins before the newest one are kept: data that a client encrypted just
 /// before it logged in again may still be on its way.
 const PREVIOUS_KEPT: Duration = Duration::from_secs(60 * 60);
 
 /// The session_keys of a user that are still kept.
+///
+/// A client that logs in in parallel gets a key with each login, and only the platform knows which
+/// one it takes for the last: here it is the one whose login began last. So try them all, newest
+/// first, before data counts as forged.
+///
+/// ```
+/// # use tower_wx_session::{Identity, Sessions, sessions::SessionKeyError, store::MemoryStore};
+/// # fn open(data: &str, key: &str) -> Option<String> { None }
+/// # async fn decrypt(sessions: Sessions<MemoryStore>, user: Identity, data: &str) -> Result<Option<String>, SessionKeyError> {
+/// let keys = sessions.session_key(&user).await?;
+/// let opened = keys.iter().find_map(|key| open(data, key.expose()));
+/// # Ok(opened)
+/// # }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionKeys {
-    newest: Option<SessionKey>,
-    previous: Option<SessionKey>,
+    newest_first: Vec<SessionKey>,
 }
 
 impl SessionKeys {
     /// The key of the user's last login; `None` if there was none, or it is too long ago.
     #[must_use]
     pub const fn newest(&self) -> Option<&SessionKey> {
-        self.newest.as_ref()
+        self.newest_first.as_slice().first()
     }
 
     /// The key before that, for an hour after it was replaced: try it where the newest one fails.
     #[must_use]
     pub const fn previous(&self) -> Option<&SessionKey> {
-        self.previous.as_ref()
+        match self.newest_first.as_slice() {
+            [_, previous, ..] => Some(previous),
+            _ => None,
+        }
+    }
+
+    /// All of them, newest first: at most five, each but the newest for an hour after it was replaced.
+    pub fn iter(&self) -> impl Iterator<Item = &SessionKey> {
+        self.newest_first.iter()
     }
 }
 
 impl<S: SessionStore> Node<S> {
-    /// Keeps the session_key of a login.
+    /// Keeps the session_key of a login that began at a time of the fleet's clock.
     pub(crate) async fn put_session_key(
         self: &Arc<Self>,
         user: &Identity,
         key: &SessionKey,
+        began: Timestamp,
     ) -> Result<(), SessionKeyError> {
         let bytes = match &self.config.seal {
             Some(seal) => seal.seal(user, key)?,
@@ -51,7 +73,8 @@ impl<S: SessionStore> Node<S> {
             fingerprint(key),
             self.config.lifetime,
             PREVIOUS_KEPT,
-        );
+        )
+        .began_at(began);
         Ok(self.tell(self.store.put_session_key(put)).await?)
     }
 
@@ -64,13 +87,12 @@ impl<S: SessionStore> Node<S> {
         }
         let keys = self.store.session_keys(user.clone());
         let keys = self.ask(keys).await?;
-        let mut keys = keys.into_iter().filter_map(|key| match &self.config.seal {
+        let keys = keys.into_iter().filter_map(|key| match &self.config.seal {
             Some(seal) => seal.open(user, &key),
             None => String::from_utf8(key).ok().map(SessionKey::new),
         });
         Ok(SessionKeys {
-            newest: keys.next(),
-            previous: keys.next(),
+            newest_first: keys.collect(),
         })
     }
 

@@ -4,6 +4,9 @@
 //! that all nodes share: `RedisStore` (feature `redis`), or any other type that implements
 //! [`SessionStore`]. [`AnyStore`] chooses one at run time.
 //!
+//! Whoever shares a store shares the sessions in it, and takes each other's tokens. Two projects on
+//! one store name their apps: see [`SessionsBuilder::appids`](crate::sessions::SessionsBuilder::appids).
+//!
 //! A store keeps records by [`SessionId`], which is derived from a token's digest; it never sees
 //! a token. It decides nothing that a node could decide from a record, but whatever two nodes
 //! could race for is one atomic operation here: the cap on sessions per user, rotation,
@@ -59,6 +62,7 @@ pub use self::operation::{
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisConfigError, RedisStore, RedisStoreBuilder};
 pub use self::session_key::PutSessionKey;
+pub(crate) use self::session_key::SESSION_KEYS;
 pub(crate) use self::watched::Watched;
 pub use crate::session::{EndReason, Record, Touch};
 pub use crate::time::Timestamp;
@@ -118,9 +122,11 @@ pub trait SessionStore: Send + Sync + 'static {
         user: Identity,
     ) -> impl Future<Output = Result<Vec<(SessionId, Record)>, StoreError>> + Send;
 
-    /// Keeps the newest session_key of a user, and the one before it for a while.
+    /// Keeps the newest session_key of a user, and the four before it for a while.
     ///
-    /// Putting the newest one again prolongs it and leaves the previous one alone.
+    /// The newest is the one whose login began last, whichever is put last; of two that began at
+    /// the same time, the one that is put last. Each key is kept once. Putting the newest one again
+    /// prolongs it and leaves the others alone.
     fn put_session_key(
         &self,
         put: PutSessionKey,

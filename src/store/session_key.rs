@@ -1,7 +1,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::Timestamp;
 use crate::Identity;
+
+/// How many session_keys of a user are kept: of logins in parallel, any may have been the last at the
+/// platform.
+pub(crate) const SESSION_KEYS: usize = 5;
 
 /// A session_key to keep, as the bytes that a store may see.
 #[derive(Clone)]
@@ -15,12 +20,14 @@ pub struct PutSessionKey {
     pub fingerprint: [u8; 16],
     /// How long it is kept.
     pub keep: Duration,
-    /// How long the one before it is kept from now on.
+    /// How long one that is not the newest is kept from the moment on at which it is not.
     pub keep_previous: Duration,
+    /// When its login began, which is what tells which key is the newest; `None` for now.
+    pub began: Option<Timestamp>,
 }
 
 impl PutSessionKey {
-    /// A key to keep for `keep`, and the one before it for `keep_previous`.
+    /// A key to keep for `keep`, and those before it for `keep_previous`, of a login that began now.
     #[must_use]
     pub const fn new(
         user: Identity,
@@ -35,6 +42,16 @@ impl PutSessionKey {
             fingerprint,
             keep,
             keep_previous,
+            began: None,
+        }
+    }
+
+    /// Says when the login began, on the store's clock; a time to come counts as now.
+    #[must_use]
+    pub fn began_at(self, began: Timestamp) -> Self {
+        Self {
+            began: Some(began),
+            ..self
         }
     }
 }

@@ -24,8 +24,10 @@
 //!
 //! # Deployment
 //!
-//! The proxy that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`) is used, except
-//! for a base URL on this machine. Certificates are checked against those of the system: where it
+//! The proxy that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`) is
+//! used, except for a base URL on this machine: `http`, `https`, `socks4`, `socks4a`, `socks5` (names
+//! are resolved here) or `socks5h` (they are resolved by the proxy). A URL of another kind is ignored,
+//! and a proxy that is not there is `Unavailable`. Certificates are checked against those of the system: where it
 //! has none (an image built `FROM scratch`), every exchange is `Misconfigured`, and says so.
 //!
 //! # Example

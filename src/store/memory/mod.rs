@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{
     Feed, FeedEvent, FeedSender, Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, Rotate,
-    Rotated, SessionStore, StoreError, TagKey, Target, Timestamp, Touch,
+    Rotated, SESSION_KEYS, SessionStore, StoreError, TagKey, Target, Timestamp, Touch,
 };
 use crate::time::Clock;
 use crate::{Identity, SessionId};

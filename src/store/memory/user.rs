@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::agenda::Entry;
-use super::{PutSessionKey, Record, Timestamp};
+use super::{PutSessionKey, Record, SESSION_KEYS, Timestamp};
 use crate::SessionId;
 
 /// What is kept of one user besides the sessions themselves.
@@ -19,6 +19,8 @@ struct Key {
     key: Vec<u8>,
     fingerprint: [u8; 16],
     until: Timestamp,
+    /// When the login began.
+    began: Timestamp,
 }
 
 impl User {
@@ -35,22 +37,31 @@ impl User {
     }
 
     pub(super) fn put_key(&mut self, put: PutSessionKey, now: Timestamp) {
-        let until = now.after(put.keep);
-        match self.keys.first_mut() {
-            Some(newest) if newest.fingerprint == put.fingerprint => newest.until = until,
-            newest => {
-                if let Some(previous) = newest {
-                    previous.until = previous.until.min(now.after(put.keep_previous));
-                }
-                let key = Key {
-                    key: put.key,
-                    fingerprint: put.fingerprint,
-                    until,
-                };
-                self.keys.insert(0, key);
-                self.keys.truncate(2);
-            }
+        self.drop_old_keys(now);
+        let began = put.began.map_or(now, |began| began.min(now));
+        let same = |key: &Key| key.fingerprint == put.fingerprint;
+        if self.keys.iter().any(|key| same(key) && key.began > began) {
+            return;
         }
+        let place = self.keys.partition_point(|key| key.began > began);
+        let mut keep = put.keep;
+        match self.keys.first_mut() {
+            Some(_) if place > 0 => keep = keep.min(put.keep_previous),
+            Some(newest) if !same(newest) => {
+                newest.until = newest.until.min(now.after(put.keep_previous));
+            }
+            _ => {}
+        }
+        // What is taken out began no later, so that it stands behind.
+        self.keys.retain(|key| !same(key));
+        let key = Key {
+            key: put.key,
+            fingerprint: put.fingerprint,
+            until: now.after(keep),
+            began,
+        };
+        self.keys.insert(place, key);
+        self.keys.truncate(SESSION_KEYS);
     }
 
     pub(super) fn keys(&self, now: Timestamp) -> Vec<Vec<u8>> {

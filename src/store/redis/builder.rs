@@ -37,7 +37,10 @@ impl RedisStoreBuilder {
     }
 
     /// What the names of all keys and channels begin with: 1 to 64 letters, digits or `:._-`.
-    /// Default: `wxs`. Applications that share a database need one each.
+    /// Default: `wxs`.
+    ///
+    /// **Applications that share a database need one each**: with the same prefix each takes the
+    /// tokens of the others, unless it [names its appids](crate::sessions::SessionsBuilder::appids).
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         let prefix = prefix.into();
         Self { prefix, ..self }

@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -92,7 +93,7 @@ impl Connection {
         address: &Address,
     ) -> Result<Self, StoreError> {
         let introduction = with_credentials(&settings.sentinel);
-        let nothing: Option<fn(_) -> Result<(), ()>> = None;
+        let nothing: Option<fn(_) -> Result<(), Infallible>> = None;
         let open = Self::connect(settings, address, introduction, nothing);
         in_time(open).await.map_err(unavailable)
     }

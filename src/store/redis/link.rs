@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ pub(super) async fn open(finder: &Arc<Finder>, keys: &Keys) -> Result<Feed, Stor
 fn forward(
     sender: FeedSender,
     doubt: Arc<Notify>,
-) -> impl Fn(PushInfo) -> Result<(), ()> + Send + Sync + 'static {
+) -> impl Fn(PushInfo) -> Result<(), Infallible> + Send + Sync + 'static {
     move |info| {
         let is_passed_on = match info.kind {
             PushKind::Message => {

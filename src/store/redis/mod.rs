@@ -48,6 +48,9 @@ use self::router::Router;
 /// User and password go before the hosts, percent-encoded, in each form; with `rediss` instead of
 /// `redis` all connections are encrypted.
 ///
+/// **Two projects on one database need a [prefix](RedisStoreBuilder::prefix) each**, or each takes the
+/// other's tokens: what they share is one set of sessions, as it has to be for the nodes of one.
+///
 /// 1. A load is one `GET`; everything else that concerns sessions is one script in one slot of a
 ///    Cluster.
 /// 2. Names of keys hold digests, never a token or an openid. The records name the user.
@@ -173,14 +176,18 @@ impl SessionStore for RedisStore {
             .arg(put.fingerprint)
             .arg(put.key)
             .number(millis(put.keep))
-            .number(millis(put.keep_previous));
+            .number(millis(put.keep_previous))
+            .arg(
+                put.began
+                    .map_or_else(String::new, |began| began.as_millis().to_string()),
+            );
         self.router.run(&call).await.map(drop)
     }
 
     async fn session_keys(&self, user: Identity) -> Result<Vec<Vec<u8>>, StoreError> {
         let key = self.keys.session_keys(&user);
         let mut question = redis::cmd("HMGET");
-        question.arg(&key).arg(&["n", "p"]);
+        question.arg(&key).arg(&secret::SESSION_KEY_FIELDS);
         let answer = self.router.look(&key, &question).await?;
         let now = self.router.finder().clock.now();
         let keys = items(&answer)?.iter().filter_map(bytes);

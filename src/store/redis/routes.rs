@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,7 +98,7 @@ async fn open_master(
     settings: &Settings,
     address: &Address,
 ) -> Result<(Connection, Greeting), StoreError> {
-    let nothing: Option<fn(_) -> Result<(), ()>> = None;
+    let nothing: Option<fn(_) -> Result<(), Infallible>> = None;
     let (connection, greeting) = Connection::open(settings, address, nothing).await?;
     Ok((connection, greeting.expect_master()?))
 }
@@ -159,7 +160,7 @@ async fn ask_slots(
     let connection = match connection.filter(|connection| connection.is_usable()) {
         Some(connection) => connection,
         None => {
-            let nothing: Option<fn(_) -> Result<(), ()>> = None;
+            let nothing: Option<fn(_) -> Result<(), Infallible>> = None;
             Arc::new(Connection::open(settings, address, nothing).await?.0)
         }
     };

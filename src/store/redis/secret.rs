@@ -1,10 +1,13 @@
 //! The bytes of what is kept beside sessions: session_keys and keys of tags.
 
 use super::record::corrupt;
-use crate::store::{StoreError, StoreErrorKind, TagKey, Timestamp};
+use crate::store::{SESSION_KEYS, StoreError, StoreErrorKind, TagKey, Timestamp};
 
 const VERSION: u8 = 1;
 const TAG_KEY_LEN: usize = 26;
+
+/// Where `scripts/put_session_key.lua` keeps session_keys, newest first.
+pub(super) const SESSION_KEY_FIELDS: [&str; SESSION_KEYS] = ["n", "p", "3", "4", "5"];
 
 /// The key in a field that `scripts/put_session_key.lua` wrote, unless it was kept long enough.
 pub(super) fn session_key(field: &[u8], now: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {

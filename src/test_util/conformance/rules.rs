@@ -93,7 +93,9 @@ pub(super) fn rules<'a, F: Fixture>(suite: &'a Suite<'_, F>) -> Vec<Check<'a>> {
             users_who_share_a_bucket_are_apart
         }
         session_keys {
-            a_user_has_the_newest_and_the_previous_one
+            a_user_has_the_newest_and_those_before_it
+            the_newest_is_that_of_the_login_that_began_last
+            each_one_is_kept_once
             the_newest_one_again_leaves_the_previous_one_alone
             they_expire
             they_are_of_one_user_in_one_app

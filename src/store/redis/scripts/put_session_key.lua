@@ -1,29 +1,73 @@
 -- KEYS: session_keys of a user. ARGV: 3 fingerprint, 4 key, 5 and 6 how long to keep it and the
--- one before it. Fields n and p hold the newest and the previous: version, end, fingerprint, key.
+-- ones that are not the newest, 7 when its login began (now, if empty).
+-- Each field holds version, end, fingerprint, key; n the newest, p the previous, 3 to 5 those
+-- before. The release before this one knows n and p only, so when the logins began is in a field
+-- of its own: version, then fingerprint and time of each.
+local FIELDS = { 'n', 'p', '3', '4', '5' }
 local key, fingerprint = KEYS[1], ARGV[3]
-local till = math.min(now + tonumber(ARGV[5]), LATEST)
+local began = math.min(tonumber(ARGV[7]) or now, now)
 
-local function field(name)
-  local text = redis.call('HGET', key, name)
-  if not text then return nil end
-  local ends = string.byte(text) == 1 and struct.unpack('>I6', text, 2) or 0
-  if ends > now then return { till = ends, rest = string.sub(text, 8) } end
+local function beginnings()
+  local text, found = redis.call('HGET', key, 't') or '', {}
+  if string.byte(text) == 1 then
+    for at = 2, #text - 21, 22 do
+      found[string.sub(text, at, at + 15)] = struct.unpack('>I6', text, at + 16)
+    end
+  end
+  return found
 end
 
-local newest, previous = field('n'), field('p')
-if not newest then newest, previous = previous, nil end
-if newest and string.sub(newest.rest, 1, 16) == fingerprint then
-  newest.till = till
-else
-  if newest then newest.till = math.min(newest.till, now + tonumber(ARGV[6])) end
-  newest, previous = { till = till, rest = fingerprint .. ARGV[4] }, newest
+-- What is kept, newest first.
+local function read()
+  local known, kept, seen = beginnings(), {}, {}
+  for _, text in ipairs(redis.call('HMGET', key, unpack(FIELDS))) do
+    local is_ours = text and string.byte(text) == 1 and #text >= 23
+    local ends = is_ours and struct.unpack('>I6', text, 2) or 0
+    local print = is_ours and string.sub(text, 8, 23)
+    if ends > now and not seen[print] then
+      seen[print] = true
+      table.insert(kept, { till = ends, print = print, rest = string.sub(text, 8), began = known[print] })
+    end
+  end
+  -- Of what the release before has put first, it is known that it came later than the rest.
+  for i = #kept, 1, -1 do
+    kept[i].began = math.max(kept[i].began or 0, kept[i + 1] and kept[i + 1].began or 0)
+  end
+  return kept
 end
 
-redis.call('HSET', key, 'n', '\1' .. struct.pack('>I6', newest.till) .. newest.rest)
-if previous then
-  redis.call('HSET', key, 'p', '\1' .. struct.pack('>I6', previous.till) .. previous.rest)
-else
-  redis.call('HDEL', key, 'p')
+local kept = read()
+local newest = kept[1]
+for i, same in ipairs(kept) do
+  if same.print == fingerprint then
+    if same.began > began then return 'done' end
+    table.remove(kept, i)
+    break
+  end
 end
-redis.call('PEXPIREAT', key, math.max(newest.till, previous and previous.till or 0))
+local place = 1
+while kept[place] and kept[place].began > began do place = place + 1 end
+local keep, keep_replaced = tonumber(ARGV[5]), tonumber(ARGV[6])
+if place > 1 then
+  keep = math.min(keep, keep_replaced)
+elseif newest then
+  newest.till = math.min(newest.till, now + keep_replaced)
+end
+table.insert(kept, place, {
+  till = math.min(now + keep, LATEST), print = fingerprint, rest = fingerprint .. ARGV[4], began = began,
+})
+
+local times, till = '\1', 0
+for i, field in ipairs(FIELDS) do
+  local one = kept[i]
+  if one then
+    redis.call('HSET', key, field, '\1' .. struct.pack('>I6', one.till) .. one.rest)
+    times = times .. one.print .. struct.pack('>I6', one.began)
+    till = math.max(till, one.till)
+  else
+    redis.call('HDEL', key, field)
+  end
+end
+redis.call('HSET', key, 't', times)
+redis.call('PEXPIREAT', key, till)
 return 'done'

@@ -1,0 +1,67 @@
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
+
+use super::attempts::CodeDigest;
+use crate::{Rejection, RejectionKind};
+
+/// Exchanges at the provider at the same time.
+const RUNNING: usize = 64;
+/// Logins that wait for one to end. This bounds their memory, and is more than the provider serves
+/// within the deadline.
+const WAITING: usize = 4096;
+
+/// Whose turn it is to exchange a code.
+pub(super) struct Turns {
+    running: Semaphore,
+    waiting: Semaphore,
+}
+
+impl Turns {
+    pub(super) fn new(running: usize) -> Self {
+        Self {
+            running: Semaphore::new(running.clamp(1, Semaphore::MAX_PERMITS)),
+            waiting: Semaphore::new(WAITING),
+        }
+    }
+
+    /// A turn, if there is one right now.
+    pub(super) fn now(&self) -> Option<SemaphorePermit<'_>> {
+        self.running.try_acquire().ok()
+    }
+
+    /// A turn after all who have waited longer; `None` if too many wait, or it does not come within
+    /// `limit`.
+    pub(super) async fn wait(&self, limit: Duration) -> Option<SemaphorePermit<'_>> {
+        let _waiting = self.waiting.try_acquire().ok()?;
+        timeout(limit, self.running.acquire()).await.ok()?.ok()
+    }
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self::new(RUNNING)
+    }
+}
+
+/// Refuses for now. Whoever was refused at the same time comes back at another time: in 3 to 6 s.
+pub(super) fn too_busy(code: CodeDigest) -> Rejection {
+    let wait = Duration::from_secs(3 + u64::from(code.spread() % 4));
+    Rejection::from(RejectionKind::ProviderUnavailable)
+        .retry_in(wait)
+        .caused_by(TooBusy)
+}
+
+#[derive(Debug)]
+struct TooBusy;
+
+impl fmt::Display for TooBusy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("too many exchanges in flight")
+    }
+}
+
+impl Error for TooBusy {}
