@@ -125,6 +125,14 @@ pub(crate) fn revocation_given_up(error: &(dyn Error + 'static)) {
     event!(error, error = %Chain(error), "pending revocation refused by the session store");
 }
 
+pub(crate) fn revocations_lost(lost: u32) {
+    event!(
+        error,
+        revocations = %lost,
+        "pending revocations lost: the session store was not told before the last handle went"
+    );
+}
+
 /// A question to the store.
 #[cfg(feature = "tracing")]
 pub(crate) fn store_span<F: Future>(

@@ -96,8 +96,9 @@ impl Issued {
 impl<S: SessionStore> Node<S> {
     pub(super) async fn issue(self: &Arc<Self>, new: NewSession) -> Result<Issued, Rejection> {
         self.start();
-        let issued = Box::pin(self.try_issue(new));
-        Ok(self.within_deadline(issued).await?)
+        let issued = self.within_deadline(Box::pin(self.try_issue(new))).await;
+        self.note_failed_write(&issued);
+        Ok(issued?)
     }
 
     pub(super) async fn rotate(
@@ -106,8 +107,11 @@ impl<S: SessionStore> Node<S> {
         data: Option<Arc<str>>,
     ) -> Result<Issued, Rejection> {
         self.start();
-        let rotated = Box::pin(self.try_rotate(old, data));
-        Ok(self.within_deadline(rotated).await??)
+        let rotated = self
+            .within_deadline(Box::pin(self.try_rotate(old, data)))
+            .await;
+        self.note_failed_write(&rotated);
+        Ok(rotated??)
     }
 
     async fn try_issue(self: &Arc<Self>, new: NewSession) -> Result<Issued, StoreError> {
@@ -125,7 +129,9 @@ impl<S: SessionStore> Node<S> {
             ..Insert::new(id, record.clone())
         };
         let stamp = self.cache.stamp(id, now.local);
-        match self.tell(self.store.insert(insert)).await? {
+        let inserted = self.tell(self.store.insert(insert)).await?;
+        self.writes.done(self.clock.read());
+        match inserted {
             Inserted::Kept(replaced) => {
                 self.cache.changed(&replaced);
                 self.cache.changed(retired.as_slice());

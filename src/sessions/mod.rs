@@ -16,6 +16,7 @@ mod issue;
 mod keyring;
 mod node;
 mod outage_policy;
+mod pending;
 mod reassertion;
 #[cfg(feature = "metrics")]
 mod report;
@@ -23,6 +24,8 @@ mod revocation;
 mod seal;
 mod session_key;
 mod task;
+mod untold;
+mod writes;
 
 pub use self::builder::{ConfigError, SessionsBuilder};
 pub use self::issue::{Issued, NewSession};
