@@ -133,6 +133,14 @@ pub(crate) fn tag_key_lost(id: u8) {
     );
 }
 
+pub(crate) fn revocations_lost(lost: u32) {
+    event!(
+        error,
+        revocations = %lost,
+        "pending revocations lost: the session store was not told before the last handle went"
+    );
+}
+
 /// A question to the store.
 #[cfg(feature = "tracing")]
 pub(crate) fn store_span<F: Future>(

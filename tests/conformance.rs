@@ -141,6 +141,25 @@ const FAULTS: &[(Fault, &[&str])] = &[
     ),
     (Fault::TouchGoesByTheClock, &["touch::a_late_touch_counts"]),
     (
+        Fault::TouchGoesByTheLastUse,
+        &["touch::uses_without_a_gap_count_from_the_first"],
+    ),
+    (
+        Fault::TouchTakesTheFirstUseForGranted,
+        &[
+            "touch::uses_after_the_deadline_do_not_count",
+            "touch::a_use_after_the_deadline_does_not_count",
+        ],
+    ),
+    (
+        Fault::TouchGoesByWhatIsRemembered,
+        &["touch::a_touch_counts_when_the_end_is_forgotten"],
+    ),
+    (
+        Fault::RevokeGoesByWhatIsRemembered,
+        &["revoke::a_session_that_a_late_touch_would_bring_back_can_be_revoked"],
+    ),
+    (
         Fault::TouchAnswersForItself,
         &["touch::a_touch_that_is_covered_changes_nothing"],
     ),
@@ -252,11 +271,15 @@ enum Fault {
     TouchCreates,
     TouchRevives,
     TouchGoesByTheClock,
+    TouchGoesByTheLastUse,
+    TouchTakesTheFirstUseForGranted,
+    TouchGoesByWhatIsRemembered,
     TouchAnswersForItself,
     RotateProlongs,
     RotateIsNotAtomic,
     RevokeForgetsTheSuccessor,
     RevokeGoesByTheList,
+    RevokeGoesByWhatIsRemembered,
     RevokeOthersEndsTheSuccessor,
     RevokeEndsLaterSessions,
     RevokeTellsNothing,
@@ -425,7 +448,17 @@ impl SessionStore for WrongStore {
         })
     }
 
-    async fn touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
+    async fn touch(&self, mut touch: Touch) -> Result<Option<Timestamp>, StoreError> {
+        match self.fault {
+            Fault::TouchGoesByTheLastUse => touch.since = touch.used_at,
+            Fault::TouchTakesTheFirstUseForGranted => touch.since = Timestamp::default(),
+            Fault::TouchGoesByWhatIsRemembered => {
+                if self.good.load(touch.id).await? == Loaded::NeverSeen {
+                    return Ok(None);
+                }
+            }
+            _ => {}
+        }
         if self.has(Fault::TouchGoesByTheClock) {
             let live = matches!(self.good.load(touch.id).await?, Loaded::Live(_));
             return match live {
@@ -477,6 +510,12 @@ impl SessionStore for WrongStore {
     async fn revoke(&self, mut revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
         match (self.fault, revoke.target.clone()) {
             (Fault::RevokeForgetsTheSuccessor, _) => self.revoke_without_successors(revoke).await,
+            (Fault::RevokeGoesByWhatIsRemembered, Target::Session(id)) => {
+                match self.good.load(id).await? {
+                    Loaded::NeverSeen => Ok(Vec::new()),
+                    _ => self.good.revoke(revoke).await,
+                }
+            }
             (Fault::RevokeGoesByTheList, Target::User(user)) => {
                 self.revoke_one_by_one(&revoke, &user, None).await
             }

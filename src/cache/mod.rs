@@ -228,11 +228,6 @@ impl Cache {
         buried.map(Answer::from)
     }
 
-    /// What is held of a session, however old.
-    pub(crate) fn held(&self, id: SessionId) -> Option<Session> {
-        self.live.of_record(id)
-    }
-
     /// How far the store stands behind what is held.
     #[inline]
     pub(crate) fn link(&self, now: Uptime) -> StoreState {

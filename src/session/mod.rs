@@ -228,7 +228,9 @@ impl Session {
         let deadline = known.idle_deadline.load(Ordering::SeqCst);
         let is_later = self.use_behind(deadline) > touch.used_at;
         let is_owed = is_later && deadline > known.told_deadline.load(Ordering::SeqCst);
-        (is_owed && self.start_telling()).then(|| self.touch_for(deadline))
+        let next = (is_owed && self.start_telling()).then(|| self.touch_for(deadline));
+        // Used without a gap since what the store has just taken.
+        next.map(|next| next.in_use_since(touch.used_at))
     }
 
     /// Nobody can tell the store: the next use tries again.
@@ -237,14 +239,15 @@ impl Session {
         self.0.telling.store(false, Ordering::Release);
     }
 
-    /// The use that the store is being told of.
-    pub(crate) fn untold(&self) -> Option<Touch> {
-        let is_telling = self.0.telling.load(Ordering::Acquire);
-        is_telling.then(|| {
-            let told_deadline = self.0.told_deadline.load(Ordering::Relaxed);
-            let used_at = self.use_behind(told_deadline).before(self.slack());
-            Touch::new(self.id(), used_at, self.slack())
-        })
+    /// The same touch, with a later use of the session if its slack does not cover that.
+    pub(crate) fn latest(&self, touch: Touch) -> Touch {
+        let covered = Timestamp::from_millis(self.deadline_of(touch.used_at)).after(touch.slack);
+        let deadline = self.0.idle_deadline.load(Ordering::SeqCst);
+        let used_at = match deadline > covered.as_millis() {
+            true => self.use_behind(deadline),
+            false => touch.used_at,
+        };
+        Touch { used_at, ..touch }
     }
 
     /// Whether the caller is the one to tell the store.
@@ -330,13 +333,12 @@ mod tests {
         let session = session(10 * HOUR);
         let touch = session.note_use(at(1)).unwrap();
         assert_eq!(touch, Touch::new(session.id(), at(1), HOUR));
-        assert_eq!(session.untold(), Some(touch));
         assert_eq!(session.note_use(at(2)), None, "one at a time");
+        assert_eq!(session.latest(touch), touch, "the slack covers it");
 
         // Another node has told of a use half an hour ago.
         let covered = at(1).after(10 * HOUR + HOUR / 2);
         assert_eq!(session.told(&touch, Some(covered)), None);
-        assert_eq!(session.untold(), None);
         assert_eq!(session.note_use(at(1799)), None);
         assert!(session.note_use(at(1801)).is_some());
     }
@@ -348,8 +350,24 @@ mod tests {
         assert_eq!(session.note_use(at(4000)), None);
         let told = Some(at(1).after(11 * HOUR));
         let next = session.told(&touch, told).unwrap();
-        assert_eq!(next.used_at, at(4000));
+        assert_eq!(
+            next,
+            Touch::new(session.id(), at(4000), HOUR).in_use_since(at(1))
+        );
         assert_eq!(session.told(&next, Some(at(4000).after(11 * HOUR))), None);
+    }
+
+    #[test]
+    fn what_is_told_late_is_the_last_use_since_the_first_that_was_not_told() {
+        let session = session(10 * HOUR);
+        let touch = session.note_use(at(1)).unwrap();
+        let mut latest = touch;
+        for hours in 1..=30 {
+            assert_eq!(session.note_use(at(hours * 3600 + 2)), None);
+            latest = session.latest(latest);
+        }
+        let last = Touch::new(session.id(), at(30 * 3600 + 2), HOUR);
+        assert_eq!(latest, last.in_use_since(at(1)));
     }
 
     #[test]

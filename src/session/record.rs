@@ -7,6 +7,10 @@ use super::{EndReason, Touch};
 use crate::time::Timestamp;
 use crate::{Identity, SessionId};
 
+/// For how long after an idle deadline a store takes in uses that it could not be told of before:
+/// an outage of a night. The scripts of the Redis store know it, too.
+pub(crate) const LATE_TOUCHES: Duration = Duration::from_secs(6 * 60 * 60);
+
 /// What a store keeps of one live session.
 ///
 /// The fields are public for stores; handlers see a [`Session`](crate::Session).
@@ -110,11 +114,24 @@ impl Record {
         retired.min(self.absolute_end)
     }
 
-    /// Until when a store keeps the record: one idle timeout beyond the end, so that it can say
-    /// why the session ended and take in a late touch.
+    /// Until when a store says why the session ended: one idle timeout beyond the end. After that
+    /// it is never seen, unless a late touch shows that it was in use.
+    #[must_use]
+    pub fn remembered_until(&self) -> Timestamp {
+        self.end().after(self.idle_timeout)
+    }
+
+    /// Until when a store keeps the record, to take in a late touch: 6 hours beyond the idle
+    /// deadline, or one idle timeout if that is longer, and no longer than one idle timeout beyond
+    /// the end that no use moves.
+    ///
+    /// A session in use outlives a store that cannot be written for as long.
     #[must_use]
     pub fn kept_until(&self) -> Timestamp {
-        self.end().after(self.idle_timeout)
+        let idle = self
+            .idle_deadline
+            .after(self.idle_timeout.max(LATE_TOUCHES));
+        idle.min(self.hard_end().after(self.idle_timeout))
     }
 
     /// How long the session was good for, unused, when it was issued or rotated.
@@ -124,15 +141,17 @@ impl Record {
         self.idle_timeout.saturating_sub(beyond_the_end)
     }
 
-    /// Takes in a use at the store's `now`; the idle deadline then, `None` if the session had ended.
+    /// Takes in uses at the store's `now`; the idle deadline then, `None` if the session had ended.
     ///
     /// A use that the recorded deadline covers changes nothing: another node's touch was enough.
     pub fn touch(&mut self, touch: &Touch, now: Timestamp) -> Option<Timestamp> {
         // A node whose clock is ahead must not prolong a session beyond what the store measures,
         // and would come again at once if it was told that this use is covered.
         let used_at = touch.used_at.min(now);
+        // Between the two the session was in use, whatever is recorded.
+        let since = touch.since.min(used_at);
         let accepted =
-            now < self.kept_until() && used_at <= self.idle_deadline && used_at < self.hard_end();
+            now < self.kept_until() && since <= self.idle_deadline && used_at < self.hard_end();
         let needed = touch.used_at.after(self.idle_timeout);
         if accepted && self.idle_deadline <= needed {
             let deadline = used_at.after(self.idle_timeout).after(touch.slack);

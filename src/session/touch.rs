@@ -3,13 +3,17 @@ use std::time::Duration;
 use crate::SessionId;
 use crate::time::Timestamp;
 
-/// A use of a session, for the store: it never creates or revives one.
+/// Uses of a session, for the store: they never create or revive one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Touch {
     /// The session that was used.
     pub id: SessionId,
-    /// When it was used; a store accepts it up to the idle deadline that it has recorded.
+    /// The first use that the store was not told of. From then until `used_at` the session was
+    /// never unused for as long as its idle timeout. A store accepts it up to the idle deadline
+    /// that it has recorded.
+    pub since: Timestamp,
+    /// The last use.
     pub used_at: Timestamp,
     /// How far the new deadline lies beyond `used_at` and the idle timeout: later uses within
     /// this span come without a touch.
@@ -17,9 +21,23 @@ pub struct Touch {
 }
 
 impl Touch {
-    /// A use of `id` at `used_at`; see the fields.
+    /// One use of `id` at `used_at`; see the fields.
     #[must_use]
     pub const fn new(id: SessionId, used_at: Timestamp, slack: Duration) -> Self {
-        Self { id, used_at, slack }
+        Self {
+            id,
+            since: used_at,
+            used_at,
+            slack,
+        }
+    }
+
+    /// The last of several uses, of which `first` was the first: the store could not be told.
+    #[must_use]
+    pub const fn in_use_since(self, first: Timestamp) -> Self {
+        Self {
+            since: first,
+            ..self
+        }
     }
 }

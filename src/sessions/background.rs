@@ -1,13 +1,13 @@
 use std::mem;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::sleep;
 
 use super::node::Node;
+use super::pending::Pending;
 use super::tag_keys::look_after_keys;
 use super::task::Task;
 use crate::session::{Session, Touch};
@@ -17,7 +17,7 @@ use crate::{SessionId, meter, trace};
 /// Sessions of which the store is being told a use; more are put off to their next use.
 const TOUCHES: u32 = 65_536;
 /// Touches that are at the store at the same time, and pending revocations.
-const TURNS: usize = 64;
+const TURNS: u32 = 64;
 /// Pause before a touch is tried again.
 const TOUCH_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Pause before the store is asked for another link.
@@ -25,7 +25,8 @@ const SUBSCRIBE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Silence after which a link with a heartbeat is given up for a new one.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(5);
 
-/// What goes on beside the requests: it starts with the first use and ends with the last handle.
+/// What goes on beside the requests: it starts with the first use and ends with the last handle,
+/// or a while later where revocations wait for the store.
 pub(super) struct Background {
     /// Follows what the store tells of.
     follower: Task,
@@ -33,75 +34,56 @@ pub(super) struct Background {
     pub(super) prober: Task,
     /// Repeats revocations.
     pub(super) reasserter: Task,
+    /// Keeps the node while revocations wait for the store.
+    pub(super) keeper: Task,
+    pub(super) revocations: Pending,
     touches: Arc<Semaphore>,
-    revocations: Arc<Semaphore>,
-    pending_revocations: u32,
-    /// Revocations that have failed to reach the store at least once.
-    postponed: Arc<AtomicU32>,
     /// Who may be at the store: touches do not hold up revocations.
-    touch_turns: Semaphore,
-    revocation_turns: Semaphore,
+    touch_turns: Arc<Semaphore>,
+    revocation_turns: Arc<Semaphore>,
     /// Closed when the node is dropped.
     alive: watch::Sender<()>,
 }
 
 impl Background {
     pub(super) fn new(pending_revocations: usize) -> Self {
-        let most = u32::try_from(pending_revocations.min(Semaphore::MAX_PERMITS));
-        let pending_revocations = most.unwrap_or(u32::MAX);
         Self {
             follower: Task::default(),
             prober: Task::default(),
             reasserter: Task::default(),
+            keeper: Task::default(),
+            revocations: Pending::new(pending_revocations),
             touches: Arc::new(Semaphore::new(TOUCHES as usize)),
-            revocations: Arc::new(Semaphore::new(pending_revocations as usize)),
-            pending_revocations,
-            postponed: Arc::default(),
-            touch_turns: Semaphore::new(TURNS),
-            revocation_turns: Semaphore::new(TURNS),
+            touch_turns: Arc::new(Semaphore::new(TURNS as usize)),
+            revocation_turns: Arc::new(Semaphore::new(TURNS as usize)),
             alive: watch::Sender::new(()),
         }
     }
 
-    /// The right to have one more revocation pending.
-    pub(super) fn permit_to_revoke(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.revocations).try_acquire_owned().ok()
+    /// Who tells the store of a revocation takes a turn of these before it takes hold of the node.
+    pub(super) fn revocation_turns(&self) -> Turns {
+        Turns(Arc::clone(&self.revocation_turns))
     }
 
-    /// The right to be at the store with a revocation.
-    pub(super) async fn turn_to_revoke(&self) -> Option<SemaphorePermit<'_>> {
-        self.revocation_turns.acquire().await.ok()
-    }
-
-    /// Counts one more revocation that the store is told later, for as long as that is kept.
-    pub(super) fn postpone(&self) -> Postponed {
-        let before = self.postponed.fetch_add(1, Ordering::Relaxed);
-        meter::pending_revocations(before + 1);
-        Postponed(Arc::clone(&self.postponed))
-    }
-
-    /// How many revocations wait for the store.
-    pub(super) fn postponed(&self) -> u32 {
-        self.postponed.load(Ordering::Relaxed)
+    /// Waits until no task holds the node at its turn, and lets none begin.
+    pub(super) async fn all_turns(&self) -> impl Sized {
+        let touches = self.touch_turns.acquire_many(TURNS).await;
+        (touches, self.revocation_turns.acquire_many(TURNS).await)
     }
 
     /// Waits until nothing is left that the store is to be told.
     pub(super) async fn flush(&self) {
         let _touches = self.touches.acquire_many(TOUCHES).await;
-        let _revocations = self
-            .revocations
-            .acquire_many(self.pending_revocations)
-            .await;
+        self.revocations.flush().await;
     }
 }
 
-/// A revocation that is pending.
-pub(super) struct Postponed(Arc<AtomicU32>);
+/// How many tasks are at the store at the same time.
+pub(super) struct Turns(Arc<Semaphore>);
 
-impl Drop for Postponed {
-    fn drop(&mut self) {
-        let before = self.0.fetch_sub(1, Ordering::Relaxed);
-        meter::pending_revocations(before - 1);
+impl Turns {
+    pub(super) async fn next(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0).acquire_owned().await.ok()
     }
 }
 
@@ -125,11 +107,13 @@ impl<S: SessionStore> Node<S> {
     /// Has the store told of a use, as often as it takes.
     pub(super) fn tell_later(self: &Arc<Self>, session: &Session, touch: Touch) {
         let permit = Arc::clone(&self.background.touches).try_acquire_owned();
-        if let (Ok(runtime), Ok(permit)) = (Handle::try_current(), permit) {
+        let (Ok(runtime), Ok(permit)) = (Handle::try_current(), permit) else {
+            return session.forget_touch();
+        };
+        if self.untold.owe(session, touch) {
+            let turns = Turns(Arc::clone(&self.background.touch_turns));
             let node = Arc::downgrade(self);
-            runtime.spawn(tell_of_use(node, session.clone(), touch, permit));
-        } else {
-            session.forget_touch();
+            runtime.spawn(tell_of_uses(node, session.id(), turns, permit));
         }
     }
 
@@ -161,36 +145,41 @@ impl<S: SessionStore> Node<S> {
     }
 }
 
-/// Tells the store of a use, and of later ones that are owed by then.
-async fn tell_of_use<S: SessionStore>(
+/// Tells the store of uses of a session, and of later ones that are owed by then.
+async fn tell_of_uses<S: SessionStore>(
     node: Weak<Node<S>>,
-    session: Session,
-    mut touch: Touch,
+    id: SessionId,
+    turns: Turns,
     _permit: OwnedSemaphorePermit,
 ) {
-    let unless_told = Untold(&session);
-    while let Some(node) = node.upgrade() {
-        let turn = node.background.touch_turns.acquire().await;
-        let told = node.tell(node.store.touch(touch)).await;
-        drop(turn);
+    let unless_told = GiveUp(&node, id);
+    loop {
+        let turn = turns.next().await;
+        let Some(node) = node.upgrade() else {
+            return;
+        };
+        let Some(touch) = node.untold.latest(id) else {
+            return;
+        };
+        let told = node.tell_of_use(touch).await;
         if matches!(&told, Err(error) if error.kind() == StoreErrorKind::Unavailable) {
             drop(node);
+            drop(turn);
             sleep(TOUCH_AGAIN_AFTER).await;
-            continue;
-        }
-        match session.told(&touch, told.ok().flatten()) {
-            Some(next) => touch = next,
-            None => return mem::forget(unless_told),
+        } else if !node.untold.told(&touch, told.ok().flatten()) {
+            return mem::forget(unless_told);
         }
     }
 }
 
 /// Has the next use tell the store, also when the runtime ends under the task.
-struct Untold<'a>(&'a Session);
+struct GiveUp<'a, S>(&'a Weak<Node<S>>, SessionId);
 
-impl Drop for Untold<'_> {
+impl<S> Drop for GiveUp<'_, S> {
     fn drop(&mut self) {
-        self.0.forget_touch();
+        if let Some(node) = self.0.upgrade() {
+            node.untold.give_up(self.1);
+        }
     }
 }
 

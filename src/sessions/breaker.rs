@@ -31,7 +31,7 @@ pub(super) struct Breaker {
     /// What operators were told.
     log: Mutex<OutageLog>,
     /// Rung when it closes.
-    closed: Notify,
+    closed: Arc<Notify>,
 }
 
 /// The store's last answers.
@@ -91,9 +91,10 @@ impl Breaker {
         self.closed.notify_waiters();
     }
 
-    /// Ends when the breaker closes.
-    pub(super) async fn closed(&self) {
-        self.closed.notified().await;
+    /// Ends when the breaker closes. Whoever waits holds no node for that.
+    pub(super) fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let closed = Arc::clone(&self.closed);
+        async move { closed.notified().await }
     }
 
     /// Whether nobody has tried the store for longer than a task that runs takes. Says so to one

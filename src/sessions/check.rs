@@ -129,9 +129,7 @@ impl<S: SessionStore> Node<S> {
             Ok(Some(answer)) => answer,
             Err(error) => Answer::Failed(error),
         };
-        let session = self.conclude(id, answer)?;
-        self.use_session(&session, self.clock.now(), false);
-        Ok(session)
+        self.use_concluded(id, self.conclude(id, answer))
     }
 
     /// Asks the store about a token whose key this node does not know; `None` if it is forged.
@@ -162,9 +160,7 @@ impl<S: SessionStore> Node<S> {
             }
         };
         self.count(&checked, by);
-        let session = checked?;
-        self.use_session(&session, self.clock.now(), false);
-        Ok(session)
+        self.use_concluded(id, checked)
     }
 
     /// Decides about a session without using it; asks the store if that takes it.
@@ -253,6 +249,28 @@ impl<S: SessionStore> Node<S> {
             Verdict::Invalid(reason) => Err(RejectionKind::from(reason).into()),
             Verdict::Confirm | Verdict::Unknown => Err(RejectionKind::StoreUnavailable.into()),
         }
+    }
+
+    /// Counts a use. It counts also where nobody could tell whether the session is live: it is not
+    /// idle because the store is down.
+    fn use_concluded(
+        self: &Arc<Self>,
+        id: SessionId,
+        concluded: Result<Session, Rejection>,
+    ) -> Result<Session, Rejection> {
+        let now = self.clock.now();
+        match &concluded {
+            Ok(session) => self.use_session(session, now, false),
+            Err(rejection) if rejection.kind() == RejectionKind::StoreUnavailable => {
+                if let Some(Answer::Live(session)) = self.cache.known(id)
+                    && now < session.end()
+                {
+                    self.use_session(&session, now, false);
+                }
+            }
+            Err(_) => {}
+        }
+        concluded
     }
 
     fn use_session(self: &Arc<Self>, session: &Session, now: Timestamp, refresh: bool) {

@@ -102,8 +102,9 @@ impl<S: SessionStore> Node<S> {
             return Err(rejection.caused_by(ForeignApp));
         }
         self.start();
-        let issued = Box::pin(self.try_issue(new));
-        Ok(self.within_deadline(issued).await?)
+        let issued = self.within_deadline(Box::pin(self.try_issue(new))).await;
+        self.note_failed_write(&issued);
+        Ok(issued?)
     }
 
     pub(super) async fn rotate(
@@ -116,8 +117,11 @@ impl<S: SessionStore> Node<S> {
             // Afterwards it would be too late: the old token is good for its grace only.
             self.look_up(old).await?;
         }
-        let rotated = Box::pin(self.try_rotate(old, data));
-        Ok(self.within_deadline(rotated).await??)
+        let rotated = self
+            .within_deadline(Box::pin(self.try_rotate(old, data)))
+            .await;
+        self.note_failed_write(&rotated);
+        Ok(rotated??)
     }
 
     async fn try_issue(self: &Arc<Self>, new: NewSession) -> Result<Issued, StoreError> {
@@ -135,7 +139,9 @@ impl<S: SessionStore> Node<S> {
             ..Insert::new(id, record.clone())
         };
         let stamp = self.cache.stamp(id, now.local);
-        match self.tell(self.store.insert(insert)).await? {
+        let inserted = self.tell(self.store.insert(insert)).await?;
+        self.writes.done(self.clock.read());
+        match inserted {
             Inserted::Kept(replaced) => {
                 self.cache.changed(&replaced);
                 self.cache.changed(retired.as_slice());

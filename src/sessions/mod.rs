@@ -16,6 +16,7 @@ mod issue;
 mod keyring;
 mod node;
 mod outage_policy;
+mod pending;
 mod reassertion;
 #[cfg(feature = "metrics")]
 mod report;
@@ -25,6 +26,8 @@ mod session_key;
 mod strangers;
 mod tag_keys;
 mod task;
+mod untold;
+mod writes;
 
 pub use self::builder::{ConfigError, SessionsBuilder};
 pub(crate) use self::issue::ForeignApp;

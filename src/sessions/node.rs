@@ -11,11 +11,13 @@ use super::builder::Config;
 use super::keyring::Keyring;
 use super::reassertion::Reassertions;
 use super::strangers::Strangers;
+use super::untold::Untold;
+use super::writes::Writes;
 use crate::SessionId;
 use crate::cache::{Answer, Cache};
 use crate::meter::Meter;
 use crate::store::{
-    EndReason, Loaded, SessionStore, StoreError, StoreErrorKind, Timestamp, Watched,
+    EndReason, Loaded, SessionStore, StoreError, StoreErrorKind, Timestamp, Touch, Watched,
 };
 use crate::time::Clock;
 
@@ -33,6 +35,8 @@ pub(crate) struct Node<S> {
     pub(super) background: Background,
     pub(super) breaker: Breaker,
     pub(super) reassertions: Reassertions,
+    pub(super) untold: Untold,
+    pub(super) writes: Writes,
     loads: Semaphore,
     /// Set once the store's clock is known; nothing is decided before.
     pub(super) has_store_clock: OnceCell<()>,
@@ -47,6 +51,8 @@ impl<S: SessionStore> Node<S> {
             background: Background::new(config.pending_revocations),
             breaker: Breaker::default(),
             reassertions: Reassertions::default(),
+            untold: Untold::default(),
+            writes: Writes::default(),
             keyring: Keyring::default(),
             strangers: Strangers::default(),
             has_store_clock: OnceCell::new(),
@@ -99,9 +105,11 @@ impl<S: SessionStore> Node<S> {
         })
     }
 
-    /// Whether the store answers, so that a login does not spend a code for nothing.
+    /// Whether the store answers and can be written, so that a login does not spend a code for
+    /// nothing.
     pub(crate) async fn store_answers(self: &Arc<Self>) -> Result<(), StoreError> {
-        self.ask(self.store.now()).await.map(drop)
+        self.ask(self.store.now()).await?;
+        self.ensure_writable().await
     }
 
     /// Learns the fleet's clock from the store, once.
@@ -135,7 +143,7 @@ impl<S: SessionStore> Node<S> {
             // Boxed, because each of the layers around it would hold it twice.
             let loaded = self.ask(Box::pin(self.store.load(id))).await?;
             let loaded = self.unless_foreign(loaded);
-            match idle_since(&loaded) {
+            match self.idle_since(&loaded) {
                 Some(at) => Box::pin(self.unless_used_since(id, at, loaded)).await,
                 None => Ok(loaded),
             }
@@ -174,29 +182,58 @@ impl<S: SessionStore> Node<S> {
         idle_at: Timestamp,
         loaded: Loaded,
     ) -> Result<Loaded, StoreError> {
-        let held = self.cache.held(id);
-        if let Some(touch) = held.and_then(|session| session.untold()) {
-            let told = self.tell(self.store.touch(touch)).await;
-            if told.map_err(about_no_session)?.is_some() {
-                return self.ask(self.store.load(id)).await;
+        let told = match self.untold.latest(id) {
+            Some(touch) => self.tell_of_use(touch).await,
+            // Other nodes may be unable to tell of theirs, and nothing else would show it here.
+            None => self.ensure_writable().await.map(|()| None),
+        };
+        match told {
+            Ok(Some(_)) => return self.ask(self.store.load(id)).await,
+            Ok(None) => {}
+            Err(error) => {
+                // The record is there, and is not that of a session that was revoked.
+                let is_there = error.is_unwritten() || loaded != Loaded::NeverSeen;
+                let is_failure = error.kind() == StoreErrorKind::Unavailable;
+                let in_use = (is_there && is_failure).then(|| self.in_use(id)).flatten();
+                return in_use.map_or_else(|| Err(about_no_session(error)), Ok);
             }
         }
         // Uses during an outage reach the store when it is over, not all at once.
-        if self.breaker.may_be_touched(idle_at, self.clock.now()) {
+        if self.may_be_touched(idle_at) {
             let error = StoreError::new(StoreErrorKind::Unavailable);
             return Err(error.caused_by("it may have been used in the outage that just ended"));
         }
         Ok(loaded)
     }
-}
 
-const fn idle_since(loaded: &Loaded) -> Option<Timestamp> {
-    match loaded {
-        Loaded::Ended {
-            reason: EndReason::Idle,
-            at,
-        } => Some(*at),
-        _ => None,
+    /// Tells the store of uses.
+    pub(super) async fn tell_of_use(
+        self: &Arc<Self>,
+        touch: Touch,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let told = self.tell(self.store.touch(touch)).await;
+        self.note_failed_write(&told);
+        told
+    }
+
+    /// A session that this node has seen in use without a gap, which the store could not be told.
+    fn in_use(&self, id: SessionId) -> Option<Loaded> {
+        let session = self.cache.get(id)?;
+        let is_live = self.clock.now() < session.end();
+        is_live.then(|| Loaded::Live(session.record().clone()))
+    }
+
+    /// Since when a session may be idle that was used without the store being told.
+    fn idle_since(&self, loaded: &Loaded) -> Option<Timestamp> {
+        match loaded {
+            Loaded::Ended {
+                reason: EndReason::Idle,
+                at,
+            } => Some(*at),
+            // The latest: a store remembers an end for one idle timeout.
+            Loaded::NeverSeen => Some(self.clock.now().before(self.config.idle_timeout)),
+            Loaded::Ended { .. } | Loaded::Live(_) => None,
+        }
     }
 }
 

@@ -3,11 +3,16 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use tokio::time::timeout;
+
+use super::background::Turns;
 use super::node::Node;
 use crate::SessionId;
 use crate::store::{Revoke, RevokeReason, SessionStore, StoreError, StoreErrorKind, Target};
 use crate::time::Uptime;
 
+/// Pause after all that is left has failed.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// For how long an end is repeated to a store that may have lost it.
 const REPEATED_FOR: Duration = Duration::from_secs(10 * 60);
 /// Ends that are remembered for that, oldest out.
@@ -109,13 +114,13 @@ impl<S: SessionStore> Node<S> {
     pub(super) fn reassert_revocations(self: &Arc<Self>) {
         let revocations = self.reassertions.repeated(self.clock.uptime());
         if !revocations.is_empty() {
-            let repeat = repeat(Arc::downgrade(self), revocations);
+            let turns = self.background.revocation_turns();
+            let repeat = repeat(Arc::downgrade(self), revocations.into(), turns);
             self.background.reasserter.restart(|| repeat);
         }
     }
 
     async fn repeat_revocation(self: &Arc<Self>, revoke: &Revoke) -> Result<(), StoreError> {
-        let _turn = self.background.turn_to_revoke().await;
         let revoked = self.within_deadline(self.store.revoke(revoke.clone()));
         let ended = revoked.await?;
         if self.reassertions.settle(revoke) {
@@ -127,15 +132,31 @@ impl<S: SessionStore> Node<S> {
     }
 }
 
-/// Ends where the store is down: the next link starts over.
-async fn repeat<S: SessionStore>(node: Weak<Node<S>>, revocations: Vec<Revoke>) {
-    for revoke in revocations {
+/// Goes on until the store was told of each, or the next link starts over.
+async fn repeat<S: SessionStore>(
+    node: Weak<Node<S>>,
+    mut revocations: VecDeque<Revoke>,
+    turns: Turns,
+) {
+    let mut failed_in_a_row = 0;
+    while let Some(revoke) = revocations.pop_front() {
+        let turn = turns.next().await;
         let Some(node) = node.upgrade() else {
             return;
         };
         let repeated = node.repeat_revocation(&revoke).await;
-        if repeated.is_err_and(|error| error.kind() == StoreErrorKind::Unavailable) {
-            return;
+        if !repeated.is_err_and(|error| error.kind() == StoreErrorKind::Unavailable) {
+            failed_in_a_row = 0;
+            continue;
+        }
+        // It holds up no other: a part of the store may be down.
+        revocations.push_back(revoke);
+        failed_in_a_row += 1;
+        if node.breaker.is_open() || failed_in_a_row >= revocations.len() {
+            failed_in_a_row = 0;
+            let closed = node.breaker.closed();
+            drop((node, turn));
+            let _ = timeout(AGAIN_AFTER, closed).await;
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) async fn reporting<S: SessionStore>(
         while let Some(node) = node.upgrade() {
             meter::breaker(node.breaker.is_open());
             meter::cached(node.cache.count());
-            meter::pending_revocations(node.background.postponed());
+            meter::pending_revocations(node.background.revocations.waiting());
             drop(node);
             sleep(REPORT_AFTER).await;
         }

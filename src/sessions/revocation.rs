@@ -1,11 +1,11 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 
-use super::background::Postponed;
+use super::background::Turns;
 use super::node::Node;
+use super::pending::Place;
 use crate::store::{Revoke, RevokeReason, SessionStore, StoreError, StoreErrorKind, Target};
 use crate::{Identity, Rejection, RejectionKind, Session, SessionId, Sessions, meter, trace};
 
@@ -21,20 +21,26 @@ pub enum Revocation {
     /// The store has ended so many sessions, and tells every node.
     Done(usize),
     /// This node refuses the sessions; the store will be told as soon as it answers again.
+    ///
+    /// Until then the revocation is in this process's memory alone, and **is lost when the process
+    /// ends**, though [`Sessions::shutdown`] waits for it a while. After the last handle is gone it
+    /// is tried for another minute. What is lost is an event, which says how many they are.
     Pending,
 }
 
 /// A revocation that holds on this node, with the right to have it pending if there is room.
 pub(super) struct Revoking {
     revoke: Revoke,
-    permit: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
 }
 
 impl<S: SessionStore> Sessions<S> {
     /// Ends a session, a user's sessions or a user's other sessions.
     ///
-    /// This node refuses them as soon as this is called, every other one as soon as the store has
-    /// told it. It goes on if the returned future is dropped. Ending what is over changes nothing.
+    /// It begins when the returned future is first polled, and then goes on if that is dropped. This
+    /// node refuses the sessions from then on, every other one as soon as the store has told it.
+    /// What the store cannot be told now is [`Pending`](Revocation::Pending), in this process's
+    /// memory. Ending what is over changes nothing.
     ///
     /// # Errors
     ///
@@ -92,14 +98,14 @@ impl<S: SessionStore> Node<S> {
         reason: RevokeReason,
     ) -> Revoking {
         self.start();
-        let permit = self.background.permit_to_revoke();
+        let place = self.background.revocations.enter();
         let knows_the_time = self.has_store_clock.initialized();
         let revoke = Revoke {
             issued_by: knows_the_time.then(|| self.clock.now().after(CLOCK_SKEW)),
             ..Revoke::new(target, reason)
         };
         self.cache.revoking(&revoke);
-        Revoking { revoke, permit }
+        Revoking { revoke, place }
     }
 
     /// Ends sessions in the store, now or later.
@@ -127,12 +133,12 @@ impl<S: SessionStore> Node<S> {
         self: &Arc<Self>,
         revoking: Revoking,
     ) -> Result<Revocation, Rejection> {
-        let Revoking { revoke, permit } = revoking;
-        match (self.write_revocation(&revoke, &revoke).await, permit) {
+        let Revoking { revoke, place } = revoking;
+        match (self.write_revocation(&revoke, &revoke).await, place) {
             (Ok(ended), _) => Ok(Revocation::Done(ended)),
-            (Err(error), Some(permit)) => {
-                trace::revocation_pending(&error, self.background.postponed() == 0);
-                self.postpone(&revoke, permit);
+            (Err(error), Some(place)) => {
+                trace::revocation_pending(&error, self.background.revocations.waiting() == 0);
+                self.postpone(&revoke, place);
                 Ok(Revocation::Pending)
             }
             (Err(error), None) => {
@@ -180,19 +186,22 @@ impl<S: SessionStore> Node<S> {
 
     /// Has a revocation, and those of the sessions that took its session's place, tried until the
     /// store takes it.
-    fn postpone(self: &Arc<Self>, revoke: &Revoke, permit: OwnedSemaphorePermit) {
-        let place = (permit, self.background.postpone());
-        tokio::spawn(write_later(Arc::downgrade(self), revoke.clone(), place));
+    fn postpone(self: &Arc<Self>, revoke: &Revoke, mut place: Place) {
+        place.wait();
+        let turns = self.background.revocation_turns();
+        let node = Arc::downgrade(self);
+        tokio::spawn(write_later(node, revoke.clone(), place, turns));
+        self.keep();
         if let Target::Session(id) = revoke.target
             && let Some(successor) = self.cache.successor(id)
-            && let Some(permit) = self.background.permit_to_revoke()
+            && let Some(place) = self.background.revocations.enter()
         {
             let of_successor = Revoke {
                 target: successor.into(),
                 ..revoke.clone()
             };
             self.cache.revoking(&of_successor);
-            self.postpone(&of_successor, permit);
+            self.postpone(&of_successor, place);
         }
     }
 }
@@ -200,26 +209,38 @@ impl<S: SessionStore> Node<S> {
 async fn write_later<S: SessionStore>(
     node: Weak<Node<S>>,
     revoke: Revoke,
-    place: (OwnedSemaphorePermit, Postponed),
+    place: Place,
+    turns: Turns,
 ) {
     let asked = Instant::now();
-    while let Some(node) = node.upgrade() {
-        let turn = node.background.turn_to_revoke().await;
+    loop {
+        let turn = turns.next().await;
+        let node = node.upgrade();
+        let Some(node) = node.filter(|node| !node.background.revocations.are_given_up()) else {
+            return;
+        };
         let written = match node.dated(&revoke, asked.elapsed()).await {
             Ok(dated) => node.write_revocation(&dated, &revoke).await,
             Err(error) => Err(error),
         };
-        drop(turn);
         match written {
             Err(error) if error.kind() == StoreErrorKind::Unavailable => {
+                // Whoever keeps the node may have ended when this one came to wait.
+                node.keep();
+                let closed = node.breaker.closed();
+                // The node is held for a turn only: who keeps it looks for others who do.
+                drop((node, turn));
                 // A store that is back is told at once.
-                let _ = timeout(AGAIN_AFTER, node.breaker.closed()).await;
+                let _ = timeout(AGAIN_AFTER, closed).await;
             }
-            // This node keeps refusing what the store cannot be told to end.
-            Err(error) => return trace::revocation_given_up(&error),
+            Err(error) => {
+                // This node keeps refusing what the store cannot be told to end.
+                place.settle();
+                return trace::revocation_given_up(&error);
+            }
             Ok(_) => {
-                drop(place);
-                if node.background.postponed() == 0 {
+                place.settle();
+                if node.background.revocations.waiting() == 0 {
                     trace::no_revocation_pending();
                 }
                 return;

@@ -8,6 +8,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct StoreError {
     kind: StoreErrorKind,
+    /// The store would do what was asked if it could write.
+    is_unwritten: bool,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -27,7 +29,28 @@ impl StoreError {
     /// An error of this kind, without a cause.
     #[must_use]
     pub const fn new(kind: StoreErrorKind) -> Self {
-        Self { kind, source: None }
+        Self {
+            kind,
+            is_unwritten: false,
+            source: None,
+        }
+    }
+
+    /// The answer of a store that cannot be written at the moment to a
+    /// [`touch`](crate::store::SessionStore::touch) that it would accept: the session is there and was not
+    /// revoked. Otherwise as any [`Unavailable`](StoreErrorKind::Unavailable).
+    #[must_use]
+    pub const fn unwritten() -> Self {
+        Self {
+            kind: StoreErrorKind::Unavailable,
+            is_unwritten: true,
+            source: None,
+        }
+    }
+
+    /// Whether the store would have done it.
+    pub(crate) const fn is_unwritten(&self) -> bool {
+        self.is_unwritten
     }
 
     /// Adds the cause, for the log. It must hold no secret, such as a URL with a password.

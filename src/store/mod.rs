@@ -37,6 +37,7 @@ macro_rules! for_each_operation {
             session_keys(user: Identity) -> Vec<Vec<u8>>;
             tag_keys(offer: TagKey) -> Vec<TagKey>;
             now() -> Timestamp;
+            writable() -> ();
             subscribe() -> Feed;
         }
     };
@@ -95,8 +96,9 @@ pub trait SessionStore: Send + Sync + 'static {
     /// What is known of a session.
     fn load(&self, id: SessionId) -> impl Future<Output = Result<Loaded, StoreError>> + Send;
 
-    /// Takes in a use, by [`Record::touch`]: the idle deadline that is recorded then, or `None` if
-    /// the session had ended or is not known.
+    /// Takes in uses, by [`Record::touch`]: the idle deadline that is recorded then, or `None` if
+    /// the session had ended or is not known. A store that would accept them and cannot write says
+    /// so by [`StoreError::unwritten`].
     ///
     /// It never creates or revives a session, and nodes are not told of it.
     fn touch(
@@ -149,6 +151,14 @@ pub trait SessionStore: Send + Sync + 'static {
 
     /// The store's time, which is the fleet's.
     fn now(&self) -> impl Future<Output = Result<Timestamp, StoreError>> + Send;
+
+    /// Fails if nothing can be written at the moment, where reads may still be answered: no login is
+    /// begun then, and nobody is found idle.
+    ///
+    /// Writes something that expires by itself. As provided it asks only for the time.
+    fn writable(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async { self.now().await.map(drop) }
+    }
 
     /// A new link that carries what changes from now on.
     fn subscribe(&self) -> impl Future<Output = Result<Feed, StoreError>> + Send;

@@ -121,10 +121,7 @@ impl SessionStore for MemoryStore {
     }
 
     async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
-        let bucket = match &revoke.target {
-            Target::Session(id) => id.bucket(),
-            Target::User(user) | Target::Others { user, .. } => user.bucket(),
-        };
+        let bucket = revoke.target.bucket();
         let revoked = self.with_shard(bucket, |shard, now| shard.revoke(&revoke, now));
         self.announce(&revoked);
         Ok(revoked)

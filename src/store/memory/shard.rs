@@ -74,7 +74,7 @@ impl Shard {
                 at: *at,
             },
             Some(Slot::Kept(record)) => match record.ended(now) {
-                Some(_) if now >= record.kept_until() => Loaded::NeverSeen,
+                Some(_) if now >= record.remembered_until() => Loaded::NeverSeen,
                 Some(reason) => Loaded::Ended {
                     reason,
                     at: record.end(),

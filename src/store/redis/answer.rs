@@ -32,6 +32,10 @@ pub(super) fn touched(answer: &Value) -> Result<Option<Timestamp>, StoreError> {
             Ok(Some(Timestamp::from_millis(deadline)))
         }
         (b"refused", []) => Ok(None),
+        (b"unwritten", [reason]) => {
+            let reason = bytes(reason).map(String::from_utf8_lossy);
+            Err(StoreError::unwritten().caused_by(reason.unwrap_or_default()))
+        }
         _ => Err(unintelligible()),
     }
 }

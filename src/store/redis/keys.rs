@@ -21,6 +21,7 @@ pub(super) const SLOTS: u16 = 16_384;
 /// | `{prefix}:{bucket}:s:{session}` | a session's record |
 /// | `{prefix}:{bucket}:u:{user}` | the sessions of a user that were not revoked, by time of issue |
 /// | `{prefix}:{bucket}:k:{user}` | a user's session_keys |
+/// | `{prefix}:{bucket}:trial` | nothing: it shows for a second that the server takes writes |
 /// | `{prefix}:tag-key` | the keys of the tokens' tags; it never expires |
 /// | `{prefix}:{n}:tag-key` | copies of that, each in another quarter of a Cluster's slots |
 #[derive(Clone, Debug)]
@@ -53,6 +54,10 @@ impl Keys {
 
     pub(super) fn session_keys(&self, user: &Identity) -> String {
         self.base(user.bucket()) + "k:" + &user_name(user)
+    }
+
+    pub(super) fn trial(&self, bucket: [u8; 2]) -> String {
+        self.base(bucket) + "trial"
     }
 
     pub(super) fn tag_keys(&self) -> String {

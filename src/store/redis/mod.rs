@@ -1,4 +1,6 @@
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use redis::Value;
 
@@ -55,7 +57,9 @@ use self::router::Router;
 ///    Cluster.
 /// 2. Names of keys hold digests, never a token or an openid. The records name the user.
 /// 3. Every key expires by itself but `{prefix}:tag-key` and its four copies, which are spread over
-///    a Cluster: nodes that start while a master is down find the keys of the tokens' tags there.
+///    a Cluster: nodes that start while a master is down find the keys of the tokens' tags there. A
+///    session's does 6 hours after its end, or one idle timeout if that is longer: until then a late
+///    use counts.
 /// 4. Nothing connects before the first operation. While the servers are down operations fail;
 ///    they work again by themselves. No operation is sent twice unless it was refused.
 /// 5. A link has a connection of its own to every master, and asks every 500 ms whether it still
@@ -80,6 +84,8 @@ use self::router::Router;
 pub struct RedisStore {
     keys: Keys,
     router: Router,
+    /// The bucket of the last write that failed.
+    last_failed: Arc<AtomicU16>,
 }
 
 impl RedisStore {
@@ -92,7 +98,20 @@ impl RedisStore {
         Self {
             keys,
             router: Router::new(settings),
+            last_failed: Arc::default(),
         }
+    }
+
+    /// Remembers where a write failed.
+    async fn noting<T>(
+        &self,
+        bucket: [u8; 2],
+        write: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let bucket = u16::from_be_bytes(bucket);
+        write
+            .await
+            .inspect_err(|_| self.last_failed.store(bucket, Ordering::Relaxed))
     }
 }
 
@@ -113,7 +132,7 @@ impl SessionStore for RedisStore {
             .number(cap)
             .arg(retire.map_or_else(String::new, |retire| retire.id.to_string()))
             .number(retire.map_or(0, |retire| millis(retire.grace)));
-        let answer = self.router.run(&call).await?;
+        let answer = self.noting(id.bucket(), self.router.run(&call)).await?;
         match verdict(&answer)? {
             (b"taken", _) => Ok(Inserted::Taken),
             (b"kept", replaced) => Ok(Inserted::Kept(ids(replaced)?)),
@@ -139,9 +158,10 @@ impl SessionStore for RedisStore {
         let call = self
             .call(&script::TOUCH, id.bucket(), [self.keys.session(id)])
             .number(touch.used_at.as_millis())
-            .number(millis(touch.slack));
-        let answer = self.router.run(&call).await?;
-        touched(&answer)
+            .number(millis(touch.slack))
+            .number(touch.since.as_millis());
+        let touch = async { touched(&self.router.run(&call).await?) };
+        self.noting(id.bucket(), touch).await
     }
 
     async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
@@ -154,11 +174,13 @@ impl SessionStore for RedisStore {
             .number(millis(rotate.grace))
             .number(u8::from(rotate.data.is_some()))
             .arg(record::encode_data(rotate.data.as_deref()));
-        rotated(&self.router.run(&call).await?)
+        rotated(&self.noting(old.bucket(), self.router.run(&call)).await?)
     }
 
     async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
-        let answer = self.router.run(&self.revocation(&revoke)).await?;
+        let call = self.revocation(&revoke);
+        let bucket = revoke.target.bucket();
+        let answer = self.noting(bucket, self.router.run(&call)).await?;
         ids(items(&answer)?)
     }
 
@@ -181,7 +203,8 @@ impl SessionStore for RedisStore {
                 put.began
                     .map_or_else(String::new, |began| began.as_millis().to_string()),
             );
-        self.router.run(&call).await.map(drop)
+        let put = self.noting(put.user.bucket(), self.router.run(&call));
+        put.await.map(drop)
     }
 
     async fn session_keys(&self, user: Identity) -> Result<Vec<Vec<u8>>, StoreError> {
@@ -201,6 +224,15 @@ impl SessionStore for RedisStore {
 
     async fn now(&self) -> Result<Timestamp, StoreError> {
         self.router.time().await
+    }
+
+    /// Where the last script failed: of the masters of a Cluster that one may be full.
+    async fn writable(&self) -> Result<(), StoreError> {
+        let bucket = self.last_failed.load(Ordering::Relaxed).to_be_bytes();
+        let key = self.keys.trial(bucket);
+        let mut trial = redis::cmd("SET");
+        trial.arg(&key).arg(1).arg("PX").arg(1000);
+        self.router.look(&key, &trial).await.map(drop)
     }
 
     async fn subscribe(&self) -> Result<Feed, StoreError> {

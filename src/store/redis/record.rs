@@ -62,7 +62,7 @@ impl Stored {
             Self::Revoked { until, .. } if now >= until => Loaded::NeverSeen,
             Self::Revoked { reason, at, .. } => Loaded::Ended { reason, at },
             Self::Kept(record) => match record.ended(now) {
-                Some(_) if now >= record.kept_until() => Loaded::NeverSeen,
+                Some(_) if now >= record.remembered_until() => Loaded::NeverSeen,
                 Some(reason) => Loaded::Ended {
                     reason,
                     at: record.end(),

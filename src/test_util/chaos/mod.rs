@@ -33,6 +33,7 @@ struct Faults {
     errors_percent: u8,
     hangs: bool,
     loses_writes: bool,
+    refuses_writes: bool,
     loses_answers: bool,
 }
 
@@ -65,6 +66,11 @@ impl Chaos {
     /// Acknowledges writes and forgets them, as a failover does with the last ones.
     pub fn lose_writes(&self) {
         self.faults().loses_writes = true;
+    }
+
+    /// Answers reads and refuses writes, as a Redis does that is full or cannot save.
+    pub fn refuse_writes(&self) {
+        self.faults().refuses_writes = true;
     }
 
     /// Does what is asked and then fails, as a connection does that breaks at the wrong moment.
@@ -103,6 +109,10 @@ impl Chaos {
             return Err(injected("the answer was lost"));
         }
         answer
+    }
+
+    fn refuses_writes(&self) -> bool {
+        self.faults().refuses_writes
     }
 
     fn loses_writes(&self) -> bool {

@@ -50,6 +50,9 @@ impl<S: SessionStore> ChaosStore<S> {
         pretended: Result<T, StoreError>,
         write: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
+        if self.chaos.refuses_writes() {
+            return self.chaos.disturb(async { Err(refused()) }).await;
+        }
         match self.chaos.loses_writes() {
             true => self.chaos.disturb(async { pretended }).await,
             false => self.chaos.disturb(write).await,
@@ -63,6 +66,15 @@ impl<S: SessionStore> ChaosStore<S> {
             Loaded::Live(mut record) => record.touch(&touch, now),
             Loaded::Ended { .. } | Loaded::NeverSeen => None,
         })
+    }
+
+    /// What a store says of a touch that cannot write it. Of a session that is over for other
+    /// reasons it may not say that it would take it.
+    async fn refuse_to_touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
+        match self.pretend_to_touch(touch).await? {
+            Some(_) => Err(StoreError::unwritten()),
+            None => Err(refused()),
+        }
     }
 
     /// What a rotation would have come to that is not done.
@@ -87,6 +99,9 @@ impl<S: SessionStore> SessionStore for ChaosStore<S> {
     }
 
     async fn touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
+        if self.chaos.refuses_writes() {
+            return self.chaos.disturb(self.refuse_to_touch(touch)).await;
+        }
         match self.chaos.loses_writes() {
             true => self.chaos.disturb(self.pretend_to_touch(touch)).await,
             false => self.chaos.disturb(self.inner.touch(touch)).await,
@@ -94,6 +109,9 @@ impl<S: SessionStore> SessionStore for ChaosStore<S> {
     }
 
     async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
+        if self.chaos.refuses_writes() {
+            return self.chaos.disturb(async { Err(refused()) }).await;
+        }
         let real = self.inner.rotate(rotate.clone());
         match self.chaos.loses_writes() {
             true => self.chaos.disturb(self.pretend_to_rotate(rotate)).await,
@@ -125,6 +143,10 @@ impl<S: SessionStore> SessionStore for ChaosStore<S> {
         self.chaos.disturb(self.inner.now()).await
     }
 
+    async fn writable(&self) -> Result<(), StoreError> {
+        self.write(Ok(()), self.inner.writable()).await
+    }
+
     async fn subscribe(&self) -> Result<Feed, StoreError> {
         let cut = self.chaos.0.cut.subscribe();
         if *cut.borrow() {
@@ -143,6 +165,10 @@ impl<S: SessionStore> SessionStore for ChaosStore<S> {
     fn is_shared(&self) -> bool {
         self.inner.is_shared()
     }
+}
+
+fn refused() -> StoreError {
+    injected("it can be read only")
 }
 
 /// Passes on what a link carries, until it is cut.

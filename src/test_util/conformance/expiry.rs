@@ -68,7 +68,7 @@ async fn keeps_its_reason<F: Fixture>(
     idle_timeout: Duration,
 ) -> Outcome {
     let session = suite.session(&user()?, lifetime, idle_timeout).await?;
-    let (end, forgotten) = (session.record.end(), session.record.kept_until());
+    let (end, forgotten) = (session.record.end(), session.record.remembered_until());
     suite
         .ended_between(session.id, reason, (end, forgotten))
         .await?;
@@ -82,7 +82,7 @@ pub(super) async fn a_replaced_session_keeps_its_reason_for_one_idle_timeout<F: 
     let old = suite.session(&user()?, LONG, suite.ticks(12)).await?;
     suite.rotated(old.id, suite.ticks(4)).await?;
     let record = suite.live(old.id).await?;
-    let span = (record.end(), record.kept_until());
+    let span = (record.end(), record.remembered_until());
     suite
         .ended_between(old.id, EndReason::Replaced, span)
         .await?;
@@ -91,7 +91,10 @@ pub(super) async fn a_replaced_session_keeps_its_reason_for_one_idle_timeout<F: 
 }
 
 pub(super) async fn what_is_forgotten_stays_forgotten<F: Fixture>(suite: &Suite<'_, F>) -> Outcome {
-    let session = suite.session(&user()?, LONG, suite.ticks(4)).await?;
+    // The end that no use moves is near, so that no late touch is waited for.
+    let session = suite
+        .session(&user()?, suite.ticks(6), suite.ticks(4))
+        .await?;
     suite.wait_until(session.record.kept_until()).await?;
     // In this order: what looks at the session first must not depend on a look before.
     let touch = Touch::new(session.id, session.record.issued_at, LONG);
@@ -115,7 +118,7 @@ pub(super) async fn the_absolute_end_outweighs_the_idle_one<F: Fixture>(
     suite
         .ended_between(session.id, EndReason::Idle, idle)
         .await?;
-    let both = (record.absolute_end, record.kept_until());
+    let both = (record.absolute_end, record.remembered_until());
     suite
         .ended_between(session.id, EndReason::Expired, both)
         .await

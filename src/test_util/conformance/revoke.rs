@@ -167,3 +167,24 @@ async fn line_of_three<F: Fixture>(suite: &Suite<'_, F>) -> Outcome<Vec<Kept>> {
 fn ids(sessions: &[Kept]) -> Vec<crate::SessionId> {
     sorted(sessions.iter().map(|session| session.id).collect())
 }
+
+/// Its end is forgotten and its record is kept: a node may come to tell of uses.
+pub(super) async fn a_session_that_a_late_touch_would_bring_back_can_be_revoked<F: Fixture>(
+    suite: &Suite<'_, F>,
+) -> Outcome {
+    for is_by_user in [false, true] {
+        let session = suite.session(&user()?, LONG, suite.ticks(4)).await?;
+        let late = session.record.remembered_until().after(suite.ticks(1));
+        suite.wait_until(late).await?;
+        let revoke = match is_by_user {
+            true => Revoke::new(session.user(), RevokeReason::KickedOut),
+            false => Revoke::new(session.id, RevokeReason::KickedOut),
+        };
+        ensure_eq!(suite.revoke(revoke).await?, [session.id], "what is ended");
+        let deadline = session.record.idle_deadline;
+        let touch = Touch::new(session.id, late, LONG).in_use_since(deadline);
+        ensure_eq!(suite.touch(touch).await?, None, "a touch after that");
+        suite.ended(session.id, EndReason::KickedOut).await?;
+    }
+    Ok(())
+}

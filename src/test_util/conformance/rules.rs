@@ -63,6 +63,9 @@ pub(super) fn rules<'a, F: Fixture>(suite: &'a Suite<'_, F>) -> Vec<Check<'a>> {
             a_touch_from_a_clock_that_is_ahead_is_not_taken_for_covered
             a_late_touch_counts
             a_use_after_the_deadline_does_not_count
+            uses_without_a_gap_count_from_the_first
+            uses_after_the_deadline_do_not_count
+            a_touch_counts_when_the_end_is_forgotten
             a_touch_never_creates
             a_touch_never_revives_what_was_revoked
         }
@@ -86,6 +89,7 @@ pub(super) fn rules<'a, F: Fixture>(suite: &'a Suite<'_, F>) -> Vec<Check<'a>> {
             revoking_the_others_ends_the_predecessor_of_the_one
             sessions_issued_later_are_spared
             an_idle_session_can_still_be_revoked
+            a_session_that_a_late_touch_would_bring_back_can_be_revoked
         }
         users {
             the_list_is_oldest_first_and_live_only

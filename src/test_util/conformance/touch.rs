@@ -113,6 +113,59 @@ pub(super) async fn a_use_after_the_deadline_does_not_count<F: Fixture>(
     suite.ended(session.id, EndReason::Idle).await
 }
 
+/// Where it could not be written for a while, a store hears of the first and the last use at once.
+pub(super) async fn uses_without_a_gap_count_from_the_first<F: Fixture>(
+    suite: &Suite<'_, F>,
+) -> Outcome {
+    let idle_timeout = suite.ticks(6);
+    let session = suite.session(&user()?, LONG, idle_timeout).await?;
+    let deadline = session.record.idle_deadline;
+    let last = deadline.after(suite.ticks(3));
+    suite.wait_until(last).await?;
+    let touch = Touch::new(session.id, last, LONG).in_use_since(deadline);
+    let moved = last.after(idle_timeout).after(LONG);
+    ensure_eq!(suite.touch(touch).await?, Some(moved), "a touch of both");
+    let record = suite.live(session.id).await?;
+    ensure_eq!(record.idle_deadline, moved, "the deadline");
+    ensure_eq!(record.last_used, Some(last), "the last use");
+    Ok(())
+}
+
+pub(super) async fn uses_after_the_deadline_do_not_count<F: Fixture>(
+    suite: &Suite<'_, F>,
+) -> Outcome {
+    let session = suite.session(&user()?, LONG, suite.ticks(6)).await?;
+    let deadline = session.record.idle_deadline;
+    let last = deadline.after(suite.ticks(3));
+    suite.wait_until(last).await?;
+    let first = Timestamp::from_millis(deadline.as_millis() + 1);
+    let touch = Touch::new(session.id, last, LONG).in_use_since(first);
+    ensure_eq!(suite.touch(touch).await?, None, "a touch after a gap");
+    suite.ended(session.id, EndReason::Idle).await
+}
+
+/// It was in use, and nobody could tell the store for longer than that remembers an end.
+pub(super) async fn a_touch_counts_when_the_end_is_forgotten<F: Fixture>(
+    suite: &Suite<'_, F>,
+) -> Outcome {
+    let idle_timeout = suite.ticks(4);
+    let session = suite.session(&user()?, LONG, idle_timeout).await?;
+    let deadline = session.record.idle_deadline;
+    let last = session.record.remembered_until().after(suite.ticks(2));
+    suite.wait_until(last).await?;
+    suite.never_seen(session.id).await?;
+    let touch = Touch::new(session.id, last, LONG).in_use_since(deadline);
+    let moved = last.after(idle_timeout).after(LONG);
+    ensure_eq!(suite.touch(touch).await?, Some(moved), "a touch of it");
+    suite.live(session.id).await?;
+    ensure_eq!(
+        suite.listed(&session.user()).await?,
+        [session.id],
+        "the list"
+    );
+    Ok(())
+}
+
 pub(super) async fn a_touch_never_creates<F: Fixture>(suite: &Suite<'_, F>) -> Outcome {
     let user = user()?;
     let id = id_of(&user)?;

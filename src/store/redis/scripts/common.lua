@@ -6,6 +6,8 @@ local REPLACED, EXPIRED, IDLE = 3, 4, 5
 local NEWER, CORRUPT = 'newer', 'corrupt'
 -- For a damaged record that has no expiry: the longest that a session lasts by default.
 local MONTH = 30 * 24 * 60 * 60 * 1000
+-- For how long after its idle deadline a session is kept at least: see `Record::kept_until`.
+local LATE_TOUCHES = 6 * 60 * 60 * 1000
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -45,9 +47,17 @@ local function look(key)
   return parse(key, text)
 end
 
+local function hard_end(r) return math.min(r.retires or LATEST, r.absolute) end
+
+-- Until when a session that is over is known by its reason.
+local function remembered_until(r)
+  return math.min(math.min(hard_end(r), r.deadline) + r.idle, LATEST)
+end
+
+-- Until when a record is kept, to take in a late touch.
 local function kept_until(r)
-  local finish = math.min(r.retires or LATEST, r.absolute, r.deadline)
-  return math.min(finish + r.idle, LATEST)
+  local late = r.deadline + math.max(r.idle, LATE_TOUCHES)
+  return math.min(late, hard_end(r) + r.idle, LATEST)
 end
 
 -- Why a session that was not revoked is over, if it is.

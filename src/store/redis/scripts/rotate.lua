@@ -7,7 +7,7 @@ local r = look(old_key)
 if not r or (r.revoked and now >= r.till) then return { 'unknown' } end
 if r.fault then return { r.fault } end
 if r.revoked then return { 'ended', r.reason } end
-if now >= kept_until(r) then return { 'unknown' } end
+if now >= remembered_until(r) then return { 'unknown' } end
 local reason = ended(r)
 if reason then return { 'ended', reason } end
 if r.successor then return { 'ended', REPLACED } end

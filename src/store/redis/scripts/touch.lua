@@ -1,4 +1,4 @@
--- KEYS: session. ARGV: 3 time of use, 4 slack.
+-- KEYS: session. ARGV: 3 last use, 4 slack, 5 first use that was not told.
 local r = look(KEYS[1])
 if is_forgotten(r) then return 'refused' end
 if r.fault then return r.fault end
@@ -7,8 +7,8 @@ if r.fault then return r.fault end
 -- It would come again at once if it was told that this use is covered.
 local claimed, slack = tonumber(ARGV[3]), tonumber(ARGV[4])
 local used = math.min(claimed, now)
-local accepted = now < kept_until(r) and used <= r.deadline
-  and used < math.min(r.retires or LATEST, r.absolute)
+local since = math.min(tonumber(ARGV[5]), used)
+local accepted = now < kept_until(r) and since <= r.deadline and used < hard_end(r)
 if not accepted then return 'refused' end
 
 -- A use that the deadline covers writes nothing: a touch from another node was enough.
@@ -16,7 +16,15 @@ if claimed + r.idle < r.deadline then return { 'accepted', r.deadline } end
 
 r.deadline = math.max(r.deadline, math.min(used + r.idle + slack, LATEST))
 r.used = math.max(r.used, used)
+-- The expiry first: a server without memory takes that, and then what follows in the same script.
+-- One that takes no writes for another reason has said all the same that the session is there. But
+-- a replica may be behind, so that its refusal says nothing of a session.
+local kept = redis.pcall('PEXPIREAT', KEYS[1], kept_until(r))
+if type(kept) == 'table' and kept.err then
+  local reason = string.match(kept.err, 'MISCONF') or string.match(kept.err, 'NOREPLICAS')
+  if reason then return { 'unwritten', reason } end
+  return kept
+end
 redis.call('SETRANGE', KEYS[1], 21, struct.pack('>I6I6', r.deadline, r.used))
-redis.call('PEXPIREAT', KEYS[1], kept_until(r))
 keep_index(index_key(r.user), kept_until(r))
 return { 'accepted', r.deadline }
