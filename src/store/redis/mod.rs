@@ -17,6 +17,7 @@ mod clock;
 mod connection;
 mod fault;
 mod finder;
+mod importer;
 mod keys;
 mod link;
 mod message;
@@ -28,7 +29,7 @@ mod script;
 mod secret;
 mod tls;
 
-use self::answer::{ids, listed, rotated, touched, verdict};
+use self::answer::{ended, inserted, listed, rotated, touched};
 pub use self::builder::{RedisConfigError, RedisStoreBuilder};
 use self::connection::Settings;
 use self::keys::Keys;
@@ -47,7 +48,10 @@ use self::router::Router;
 /// User and password go before the hosts, percent-encoded, in each form; with `rediss` instead of
 /// `redis` all connections are encrypted.
 ///
-/// 1. A load is one `GET`; everything else is one script in one slot of a Cluster.
+/// 1. A load is one `GET`; everything else is a script in one slot of a Cluster, with every key it
+///    touches among its `KEYS`. It runs again where it needs others than it was given: what
+///    concerns all sessions of a user is two runs, and so is a rotation. A use is written by one
+///    run, and a second one keeps the session in its user's index.
 /// 2. Names of keys hold digests, never a token or an openid. The records name the user.
 /// 3. Every key expires by itself but `{prefix}:tag-key`.
 /// 4. Nothing connects before the first operation. While the servers are down operations fail;
@@ -55,7 +59,20 @@ use self::router::Router;
 /// 5. A link has a connection of its own to every master, and asks every 500 ms whether it still
 ///    is one.
 ///
-/// The server must not evict (`maxmemory-policy noeviction`); there is a warning where it may.
+/// The server must not evict (`maxmemory-policy noeviction`); there is a warning where it may. A
+/// record that is evicted logs its client out, and forgets that a session was revoked together
+/// with the session. The index that is evicted hides a user's sessions from
+/// [`list`](crate::Sessions::list), from caps and from whatever ends them all
+/// ([`revoke_user`](crate::Sessions::revoke_user), [`revoke_others`](crate::Sessions::revoke_others)):
+/// each one comes back into it with the next use that is written, at most a tenth of the idle
+/// timeout later, and one that is not used again lives on until its idle timeout.
+/// [`revoke_all`](crate::Sessions::revoke_all) ends the session that asks in any case.
+///
+/// While a slot of a Cluster moves, whatever needs several keys of a user waits until they are
+/// together again, as long as its caller waits: a revocation is pending then, and is done as soon
+/// as the slot has moved; a login or a rotation fails as unavailable. Loads, uses and the logout of
+/// one session go on.
+///
 /// Redis may lose the last writes in a failover, revocations among them. The clocks of a Cluster's
 /// servers have to agree. An ACL user needs
 /// `~{prefix}:* &{prefix}:* +@read +@write +@scripting +@connection +@pubsub +time`, in a Cluster
@@ -98,21 +115,23 @@ impl SessionStore for RedisStore {
             cap,
             retire,
         } = insert;
-        let keys = [self.keys.session(id), self.keys.index(&record.identity)];
+        let (bucket, user) = (id.bucket(), record.identity.clone());
+        let keys = [self.keys.session(id), self.keys.index(&user)];
         let cap = cap.map_or(-1, |cap| i64::try_from(cap).unwrap_or(i64::MAX));
         let call = self
-            .call(&script::INSERT, id.bucket(), keys)
+            .call(&script::INSERT, bucket, keys)
+            .also_on(retire.map(|retire| self.session_in(bucket, retire.id)))
             .arg(record::encode(&record))
             .arg(id.to_string())
             .number(cap)
             .arg(retire.map_or_else(String::new, |retire| retire.id.to_string()))
             .number(retire.map_or(0, |retire| millis(retire.grace)));
-        let answer = self.router.run(&call).await?;
-        match verdict(&answer)? {
-            (b"taken", _) => Ok(Inserted::Taken),
-            (b"kept", replaced) => Ok(Inserted::Kept(ids(replaced)?)),
-            _ => Err(unintelligible()),
+        let answer = self.run(bucket, call).await?;
+        let (inserted, perhaps_gone) = inserted(&answer)?;
+        if !perhaps_gone.is_empty() {
+            self.tidy(bucket, &user, perhaps_gone).await;
         }
+        Ok(inserted)
     }
 
     async fn load(&self, id: SessionId) -> Result<Loaded, StoreError> {
@@ -135,7 +154,11 @@ impl SessionStore for RedisStore {
             .number(touch.used_at.as_millis())
             .number(millis(touch.slack));
         let answer = self.router.run(&call).await?;
-        touched(&answer)
+        let (deadline, in_index) = touched(&answer)?;
+        if let Some(kept) = in_index {
+            self.keep_in_index(id, kept).await;
+        }
+        Ok(deadline)
     }
 
     async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
@@ -148,19 +171,17 @@ impl SessionStore for RedisStore {
             .number(millis(rotate.grace))
             .number(u8::from(rotate.data.is_some()))
             .arg(record::encode_data(rotate.data.as_deref()));
-        rotated(&self.router.run(&call).await?)
+        rotated(&self.run(old.bucket(), call).await?)
     }
 
     async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
-        let answer = self.router.run(&self.revocation(&revoke)).await?;
-        ids(items(&answer)?)
+        let (bucket, call) = self.revocation(&revoke);
+        ended(&self.run(bucket, call).await?)
     }
 
     async fn list(&self, user: Identity) -> Result<Vec<(SessionId, Record)>, StoreError> {
         let call = self.call_on_index(&script::LIST, &user);
-        let answer = self.router.run(&call).await?;
-        let found = items(&answer)?.iter().filter_map(listed);
-        Ok(found.collect())
+        listed(&self.run(user.bucket(), call).await?)
     }
 
     async fn put_session_key(&self, put: PutSessionKey) -> Result<(), StoreError> {

@@ -18,5 +18,5 @@ r.deadline = math.max(r.deadline, math.min(used + r.idle + slack, LATEST))
 r.used = math.max(r.used, used)
 redis.call('SETRANGE', KEYS[1], 21, struct.pack('>I6I6', r.deadline, r.used))
 redis.call('PEXPIREAT', KEYS[1], kept_until(r))
-keep_index(index_key(r.user), kept_until(r))
-return { 'accepted', r.deadline }
+-- The index is another key, and perhaps elsewhere while a slot moves: it is told next.
+return { 'accepted', r.deadline, r.user, r.issued, kept_until(r) }
