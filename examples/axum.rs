@@ -136,7 +136,7 @@ async fn logout_everywhere(
     session: Session,
     State(sessions): State<AppState>,
 ) -> Result<StatusCode, Rejection> {
-    let revocation = sessions.revoke_user(session.identity()).await?;
+    let revocation = sessions.revoke_all(&session).await?;
     Ok(status_of(revocation))
 }
 

@@ -86,7 +86,8 @@ pub(crate) fn store_may_evict(policy: &str) {
     event!(
         warn,
         policy = %policy,
-        "the session store may evict sessions: set its maxmemory-policy to noeviction"
+        "the session store may evict sessions, and the list that ends all of a user's: \
+         set its maxmemory-policy to noeviction"
     );
 }
 

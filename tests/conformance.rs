@@ -169,7 +169,28 @@ const FAULTS: &[(Fault, &[&str])] = &[
     ),
     (
         Fault::RotateIsNotAtomic,
-        &["rotate::one_of_many_rotations_wins"],
+        &["rotate::one_of_many_rotations_lasts"],
+    ),
+    (
+        Fault::RotateCannotBeRepeated,
+        &[
+            "rotate::a_rotation_can_be_repeated_until_the_new_session_is_used",
+            "rotate::one_of_many_rotations_lasts",
+        ],
+    ),
+    (
+        Fault::RotateLeavesTheUnused,
+        &[
+            "rotate::a_rotation_can_be_repeated_until_the_new_session_is_used",
+            "rotate::one_of_many_rotations_lasts",
+        ],
+    ),
+    (
+        Fault::RotateReplacesTheUsed,
+        &[
+            "rotate::a_session_whose_successor_was_used_cannot_be_rotated",
+            "rotate::a_session_that_a_login_took_over_cannot_be_rotated",
+        ],
     ),
     (
         Fault::RevokeForgetsTheSuccessor,
@@ -218,6 +239,10 @@ const FAULTS: &[(Fault, &[&str])] = &[
     (
         Fault::FeedReachesOneNode,
         &["feed::revocations_are_told_to_every_node"],
+    ),
+    (
+        Fault::FeedLeavesOutWhatIsGone,
+        &["feed::an_end_of_what_is_gone_is_told"],
     ),
     (Fault::FeedTellsOfTouches, &["feed::nothing_else_is_told"]),
 ];
@@ -277,6 +302,9 @@ enum Fault {
     TouchAnswersForItself,
     RotateProlongs,
     RotateIsNotAtomic,
+    RotateCannotBeRepeated,
+    RotateLeavesTheUnused,
+    RotateReplacesTheUsed,
     RevokeForgetsTheSuccessor,
     RevokeGoesByTheList,
     RevokeGoesByWhatIsRemembered,
@@ -290,6 +318,7 @@ enum Fault {
     EveryTagKeyIsAdded,
     FeedLosesRotations,
     FeedReachesOneNode,
+    FeedLeavesOutWhatIsGone,
     FeedTellsOfTouches,
 }
 
@@ -368,6 +397,20 @@ impl WrongStore {
             Inserted::Kept(_) => Rotated::Done(record),
             Inserted::Taken => Rotated::Taken,
         })
+    }
+
+    async fn rotate_whatever_was_used(
+        &self,
+        rotate: Rotate,
+        old: Record,
+    ) -> Result<Rotated, StoreError> {
+        let unused = old.successor.expect("a successor");
+        let revoke = Revoke::new(unused, RevokeReason::Replaced);
+        self.good.revoke(revoke).await?;
+        let record = old.rotated(self.good.now().await?, rotate.data);
+        let insert = Insert::new(rotate.new, record.clone());
+        self.good.insert(insert).await?;
+        Ok(Rotated::Done(record))
     }
 
     async fn revoke_one_by_one(
@@ -490,6 +533,23 @@ impl SessionStore for WrongStore {
 
     async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
         let (old, new) = (rotate.old, rotate.new);
+        if let Loaded::Live(record) = self.good.load(old).await?
+            && record.is_retired()
+        {
+            match self.fault {
+                Fault::RotateCannotBeRepeated => return Ok(Rotated::Ended(EndReason::Replaced)),
+                Fault::RotateReplacesTheUsed => {
+                    return self.rotate_whatever_was_used(rotate, record).await;
+                }
+                Fault::RotateLeavesTheUnused => {
+                    let unused = record.successor.expect("a successor");
+                    if let Loaded::Live(record) = self.good.load(unused).await? {
+                        self.make_up(unused, record);
+                    }
+                }
+                _ => {}
+            }
+        }
         if self.has(Fault::RotateIsNotAtomic) {
             return self.rotate_in_two_steps(rotate).await;
         }
@@ -509,6 +569,11 @@ impl SessionStore for WrongStore {
 
     async fn revoke(&self, mut revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
         match (self.fault, revoke.target.clone()) {
+            (Fault::FeedLeavesOutWhatIsGone, Target::Session(id))
+                if self.good.load(id).await? == Loaded::NeverSeen =>
+            {
+                Ok(Vec::new())
+            }
             (Fault::RevokeForgetsTheSuccessor, _) => self.revoke_without_successors(revoke).await,
             (Fault::RevokeGoesByWhatIsRemembered, Target::Session(id)) => {
                 match self.good.load(id).await? {

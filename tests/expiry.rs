@@ -296,9 +296,10 @@ async fn a_rotated_token_is_good_for_its_grace() {
     assert_eq!(second.session().issued_at(), first.session().issued_at());
     assert_eq!(second.session().expires_at(), first.session().expires_at());
 
+    assert_eq!(refusal(&there, new).await, None);
+    settle().await;
     let again = here.rotate(first.session().id()).await.unwrap_err();
     assert_eq!(again.kind(), SessionReplaced);
-    settle().await;
     clock.advance(30 * SECOND - MS);
     for sessions in [&here, &there] {
         assert_eq!(refusal(sessions, old).await, None);

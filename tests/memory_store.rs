@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tower_wx_session::store::{
     EndReason, FeedEvent, Insert, Inserted, Loaded, MemoryStore, PutSessionKey, Record, Retire,
-    Revoke, RevokeReason, SessionStore,
+    Revoke, RevokeReason, SessionStore, Target,
 };
 use tower_wx_session::test_util::ManualClock;
 use tower_wx_session::{Identity, SessionId};
@@ -186,6 +186,23 @@ async fn a_session_that_was_left_alone_is_not_told_of() {
     subject.store.revoke(revoke).await.unwrap();
     let first = feed.next().await;
     assert_eq!(first, Some(FeedEvent::Changed(vec![id(2)])));
+}
+
+#[tokio::test]
+async fn records_whose_successors_go_in_a_circle_hold_up_nobody() {
+    let subject = Subject::new();
+    let user = Identity::new("appid", "me");
+    for (number, successor) in [(1, 2), (2, 1), (3, 3)] {
+        let mut record = Record::issued(user.clone(), subject.clock.now(), LIFETIME, IDLE, None);
+        record.retire(record.absolute_end, id(successor));
+        let inserted = subject.store.insert(Insert::new(id(number), record)).await;
+        assert_eq!(inserted.unwrap(), Inserted::Kept(vec![]));
+    }
+    let keep = id(1);
+    let revoke = Revoke::new(Target::Others { user, keep }, RevokeReason::LoggedOut);
+    assert_eq!(subject.store.revoke(revoke).await.unwrap(), [id(3)]);
+    let revoke = Revoke::new(id(2), RevokeReason::LoggedOut);
+    assert_eq!(subject.store.revoke(revoke).await.unwrap(), [id(2), id(1)]);
 }
 
 #[tokio::test]

@@ -83,6 +83,38 @@ async fn a_login_over_the_cap_ends_the_oldest_session() {
 }
 
 #[tokio::test]
+async fn a_client_that_was_not_told_of_its_new_token_rotates_again() {
+    let (_, store) = store_on_a_clock();
+    let sessions = Sessions::new(store);
+    let first = sessions.issue(alice()).await.unwrap();
+    let lost = sessions.rotate(first.session().id()).await.unwrap();
+    let new = sessions.rotate(first.session().id()).await.unwrap();
+    let state = async |issued: &Issued| refusal(&sessions, issued.token().expose()).await;
+    assert_eq!(state(&lost).await, Some(SessionReplaced));
+    assert_eq!(state(&first).await, None, "in its grace");
+    assert_eq!(state(&new).await, None);
+
+    // It is used now, so that a rotation of the old one would take it away from somebody.
+    settle().await;
+    let late = sessions.rotate(first.session().id()).await.unwrap_err();
+    assert_eq!(late.kind(), SessionReplaced);
+    sessions.kick_out(first.session()).await.unwrap();
+    assert_eq!(state(&new).await, Some(SessionKickedOut));
+}
+
+#[tokio::test]
+async fn a_session_logs_its_user_out_everywhere() {
+    let sessions = Sessions::new(MemoryStore::new());
+    let (one, two) = (log_in(&sessions).await, log_in(&sessions).await);
+    let asking = sessions.check(&one).await.unwrap();
+    let done = sessions.revoke_all(&asking).await.unwrap();
+    assert_eq!(done, Revocation::Done(2));
+    for token in [one, two] {
+        assert_eq!(refusal(&sessions, &token).await, Some(SessionRevoked));
+    }
+}
+
+#[tokio::test]
 async fn each_way_to_revoke_ends_what_it_names() {
     let sessions = Sessions::new(MemoryStore::new());
     let issue = async || sessions.issue(alice()).await.unwrap();

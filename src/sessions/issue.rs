@@ -168,6 +168,9 @@ impl<S: SessionStore> Node<S> {
             Rotated::Done(record) => {
                 // A revocation of the old session finds the new one from here on; one that was
                 // raised before and has not reached the store is found now.
+                // What an earlier rotation on this node has made was not used, and is over.
+                let earlier = self.cache.successor(old);
+                self.cache.changed(earlier.as_slice());
                 self.cache.succeeded(old, id);
                 match self.cache.buried(old, &record, stamp.asked) {
                     Some(Answer::Gone(Gone::Ended(reason))) => Err(reason.into()),

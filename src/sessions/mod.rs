@@ -107,9 +107,13 @@ impl<S: SessionStore> Sessions<S> {
     ///
     /// The user, the time of login and the absolute end stay as they are, and so does the data.
     ///
+    /// A client that was not given the new token rotates the old one again within the grace, for as
+    /// long as the new one was not used: it ends then, and another one takes its place. Of several
+    /// rotations at the same time the token of the last one is good.
+    ///
     /// # Errors
     ///
-    /// Why the session is over; a session in its grace is
+    /// Why the session is over; a session whose successor was used already is
     /// [`SessionReplaced`](RejectionKind::SessionReplaced). Or
     /// [`StoreUnavailable`](RejectionKind::StoreUnavailable).
     pub async fn rotate(&self, session: SessionId) -> Result<Issued, Rejection> {

@@ -69,11 +69,34 @@ impl<S: SessionStore> Sessions<S> {
 
     /// Logs a user out everywhere.
     ///
+    /// A store that has lost its list of the user's sessions, as Redis may when it evicts, ends
+    /// none. Where the user asks for it in a session, [`revoke_all`](Self::revoke_all) ends at
+    /// least that one.
+    ///
     /// # Errors
     ///
     /// As [`revoke`](Self::revoke).
     pub async fn revoke_user(&self, user: &Identity) -> Result<Revocation, Rejection> {
         self.revoke(user, RevokeReason::LoggedOut).await
+    }
+
+    /// Logs the user of a session out everywhere: this session whatever the store remembers, and
+    /// all others that it knows of.
+    ///
+    /// # Errors
+    ///
+    /// As [`revoke`](Self::revoke).
+    pub async fn revoke_all(&self, session: &Session) -> Result<Revocation, Rejection> {
+        let (user, itself) = tokio::join!(
+            self.revoke(session.identity(), RevokeReason::LoggedOut),
+            self.revoke(session, RevokeReason::LoggedOut),
+        );
+        Ok(match (user?, itself?) {
+            (Revocation::Done(of_user), Revocation::Done(itself)) => {
+                Revocation::Done(of_user + itself)
+            }
+            _ => Revocation::Pending,
+        })
     }
 
     /// Logs a user out everywhere but in this session.

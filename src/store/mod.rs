@@ -107,12 +107,19 @@ pub trait SessionStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
 
     /// Puts a new session in the place of a live one, which keeps a grace.
+    ///
+    /// The answer may be lost on its way. So a session in its grace can be rotated again for as
+    /// long as nobody has used what took its place: that one ends as replaced, and the grace stays
+    /// as it is.
     fn rotate(&self, rotate: Rotate) -> impl Future<Output = Result<Rotated, StoreError>> + Send;
 
     /// Ends sessions; where one session is the target, its successors too.
     ///
     /// The record is overwritten with the reason until its absolute end. Doing it again changes
     /// nothing. Returns the sessions that this call ended.
+    ///
+    /// Nodes are told of each of them, and of a session that is the target and not known here: the
+    /// store may have lost it, and they may hold it still.
     fn revoke(
         &self,
         revoke: Revoke,

@@ -112,18 +112,25 @@ impl SessionStore for MemoryStore {
     }
 
     async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
-        let old = rotate.old;
-        let rotated = self.with_shard(old.bucket(), |shard, now| shard.rotate(rotate, now));
-        if matches!(rotated, Rotated::Done(_)) {
-            self.announce(&[old]);
-        }
+        let bucket = rotate.old.bucket();
+        let (rotated, changed) = self.with_shard(bucket, |shard, now| shard.rotate(rotate, now));
+        self.announce(&changed);
         Ok(rotated)
     }
 
     async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
         let bucket = revoke.target.bucket();
-        let revoked = self.with_shard(bucket, |shard, now| shard.revoke(&revoke, now));
+        let (revoked, perhaps_held) = self.with_shard(bucket, |shard, now| {
+            let revoked = shard.revoke(&revoke, now);
+            // Nodes may hold what is gone from here.
+            let gone = match revoke.target {
+                Target::Session(id) if !shard.was_revoked(id) => Some(id),
+                _ => None,
+            };
+            (revoked, gone)
+        });
         self.announce(&revoked);
+        self.announce(perhaps_held.as_slice());
         Ok(revoked)
     }
 

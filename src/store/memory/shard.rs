@@ -1,5 +1,4 @@
 use std::collections::{HashMap, VecDeque};
-use std::iter;
 
 use super::agenda::Agenda;
 use super::user::User;
@@ -91,23 +90,42 @@ impl Shard {
         }
     }
 
-    pub(super) fn rotate(&mut self, rotate: Rotate, now: Timestamp) -> Rotated {
-        if self.sessions.contains_key(&rotate.new) {
-            return Rotated::Taken;
+    /// Also returns the sessions of which nodes may hold an older record now.
+    pub(super) fn rotate(&mut self, rotate: Rotate, now: Timestamp) -> (Rotated, Vec<SessionId>) {
+        match self.try_rotate(rotate, now) {
+            Ok((record, changed)) => (Rotated::Done(record), changed),
+            Err(failed) => (failed, Vec::new()),
         }
-        let old = match self.load(rotate.old, now) {
-            Loaded::Live(record) if record.is_retired() => {
-                return Rotated::Ended(EndReason::Replaced);
-            }
+    }
+
+    fn try_rotate(
+        &mut self,
+        rotate: Rotate,
+        now: Timestamp,
+    ) -> Result<(Record, Vec<SessionId>), Rotated> {
+        let Rotate { old, new, .. } = rotate;
+        if self.sessions.contains_key(&new) {
+            return Err(Rotated::Taken);
+        }
+        let record = match self.load(old, now) {
             Loaded::Live(record) => record,
-            Loaded::Ended { reason, .. } => return Rotated::Ended(reason),
-            Loaded::NeverSeen => return Rotated::NeverSeen,
+            Loaded::Ended { reason, .. } => return Err(Rotated::Ended(reason)),
+            Loaded::NeverSeen => return Err(Rotated::NeverSeen),
         };
-        let retire = Retire::new(rotate.old, rotate.grace);
-        self.retire(retire, rotate.new, &old.identity, now);
-        let record = old.rotated(now, rotate.data);
-        self.keep(rotate.new, record.clone());
-        Rotated::Done(record)
+        let mut changed = vec![old];
+        if record.is_retired() {
+            let replaced = Rotated::Ended(EndReason::Replaced);
+            let unused = self.unused_successor(&record, now).ok_or(replaced)?;
+            self.overwrite(unused, EndReason::Replaced, now);
+            self.succeed(old, new);
+            changed.push(unused);
+        } else {
+            let retire = Retire::new(old, rotate.grace);
+            self.retire(retire, new, &record.identity, now);
+        }
+        let record = record.rotated(now, rotate.data);
+        self.keep(new, record.clone());
+        Ok((record, changed))
     }
 
     pub(super) fn revoke(&mut self, revoke: &Revoke, now: Timestamp) -> Vec<SessionId> {
@@ -116,6 +134,11 @@ impl Shard {
             self.revoke_one(id, revoke, now, &mut revoked);
         }
         revoked
+    }
+
+    /// Whether nodes have been told that a session was revoked.
+    pub(super) fn was_revoked(&self, id: SessionId) -> bool {
+        matches!(self.sessions.get(&id), Some(Slot::Revoked { .. }))
     }
 
     pub(super) fn list(&self, user: &Identity, now: Timestamp) -> Vec<(SessionId, Record)> {
@@ -164,6 +187,22 @@ impl Shard {
         }
     }
 
+    /// What a rotation of this session has made and nobody has used: it makes room for another one.
+    /// A login that took over has a time of issue of its own.
+    fn unused_successor(&self, old: &Record, now: Timestamp) -> Option<SessionId> {
+        let id = old.successor?;
+        let new = self.record(id)?;
+        let is_unused = new.last_used.is_none() && new.issued_at == old.issued_at;
+        (is_unused && !new.is_retired() && new.ended(now).is_none()).then_some(id)
+    }
+
+    /// Another session takes the place of a retired one, whose grace stays as it is.
+    fn succeed(&mut self, old: SessionId, new: SessionId) {
+        if let Some(Slot::Kept(record)) = self.sessions.get_mut(&old) {
+            record.successor = Some(new);
+        }
+    }
+
     fn retire(
         &mut self,
         retire: Retire,
@@ -198,16 +237,25 @@ impl Shard {
             Target::Session(id) => vec![*id],
             Target::User(user) => self.sessions_of(user).collect(),
             Target::Others { user, keep } => {
-                let line: Vec<_> =
-                    iter::successors(Some(*keep), |id| self.successor(*id)).collect();
+                let line = self.line_of(*keep);
                 let others = self.sessions_of(user).filter(|id| !line.contains(id));
                 others.collect()
             }
         }
     }
 
-    fn successor(&self, id: SessionId) -> Option<SessionId> {
-        self.record(id)?.successor
+    /// A session and what took its place, as often as that happened. Records come from outside,
+    /// and may go in a circle.
+    fn line_of(&self, id: SessionId) -> Vec<SessionId> {
+        let mut line = Vec::new();
+        let mut next = Some(id);
+        while let Some(id) = next
+            && !line.contains(&id)
+        {
+            line.push(id);
+            next = self.record(id).and_then(|record| record.successor);
+        }
+        line
     }
 
     fn revoke_one(

@@ -5,7 +5,7 @@ use redis::Value;
 use super::record::{self, Stored, corrupt, session_id};
 use super::reply::{bytes, items, unintelligible};
 use crate::SessionId;
-use crate::store::{EndReason, Record, Rotated, StoreError, StoreErrorKind, Timestamp};
+use crate::store::{EndReason, Inserted, Record, Rotated, StoreError, StoreErrorKind, Timestamp};
 
 /// Reads how a script begins its answer: a word, and what follows.
 pub(super) fn verdict(value: &Value) -> Result<(&[u8], &[Value]), StoreError> {
@@ -20,18 +20,64 @@ pub(super) fn verdict(value: &Value) -> Result<(&[u8], &[Value]), StoreError> {
     }
 }
 
-pub(super) fn ids(values: &[Value]) -> Result<Vec<SessionId>, StoreError> {
+fn ids(values: &[Value]) -> Result<Vec<SessionId>, StoreError> {
     let ids = values.iter().map(|value| session_id(bytes(value)?));
     ids.collect::<Option<_>>().ok_or_else(unintelligible)
 }
 
-pub(super) fn touched(answer: &Value) -> Result<Option<Timestamp>, StoreError> {
-    match verdict(answer)? {
-        (b"accepted", [Value::Int(deadline)]) => {
-            let deadline = u64::try_from(*deadline).map_err(|_| unintelligible())?;
-            Ok(Some(Timestamp::from_millis(deadline)))
+/// The names of the keys that a script needs, if that is its answer.
+pub(super) fn needed(answer: &Value) -> Option<impl Iterator<Item = &[u8]>> {
+    match items(answer).ok()? {
+        [word, names] if bytes(word) == Some(b"again") => {
+            Some(items(names).ok()?.iter().filter_map(bytes))
         }
-        (b"refused", []) => Ok(None),
+        _ => None,
+    }
+}
+
+pub(super) fn inserted(answer: &Value) -> Result<(Inserted, Vec<&[u8]>), StoreError> {
+    match verdict(answer)? {
+        (b"taken", _) => Ok((Inserted::Taken, Vec::new())),
+        (b"kept", [replaced, perhaps_gone]) => {
+            let replaced = ids(items(replaced)?)?;
+            let perhaps_gone = items(perhaps_gone)?.iter().filter_map(bytes);
+            Ok((Inserted::Kept(replaced), perhaps_gone.collect()))
+        }
+        _ => Err(unintelligible()),
+    }
+}
+
+pub(super) fn ended(answer: &Value) -> Result<Vec<SessionId>, StoreError> {
+    match verdict(answer)? {
+        (b"ended", [ended]) => ids(items(ended)?),
+        _ => Err(unintelligible()),
+    }
+}
+
+/// What a touch came to, and what the user's index is to be told: the user, the time of issue and
+/// until when the session is kept.
+pub(super) type Touched<'a> = (Option<Timestamp>, Option<(&'a [u8], i64, i64)>);
+
+pub(super) fn touched(answer: &Value) -> Result<Touched<'_>, StoreError> {
+    let time = |millis: i64| {
+        let millis = u64::try_from(millis).map_err(|_| unintelligible())?;
+        Ok(Some(Timestamp::from_millis(millis)))
+    };
+    match verdict(answer)? {
+        (b"accepted", [Value::Int(deadline)]) => Ok((time(*deadline)?, None)),
+        (
+            b"accepted",
+            [
+                Value::Int(deadline),
+                user,
+                Value::Int(issued),
+                Value::Int(till),
+            ],
+        ) => {
+            let user = bytes(user).ok_or_else(unintelligible)?;
+            Ok((time(*deadline)?, Some((user, *issued, *till))))
+        }
+        (b"refused", []) => Ok((None, None)),
         (b"unwritten", [reason]) => {
             let reason = bytes(reason).map(String::from_utf8_lossy);
             Err(StoreError::unwritten().caused_by(reason.unwrap_or_default()))
@@ -61,8 +107,15 @@ fn reason(code: i64) -> Result<EndReason, StoreError> {
     code.and_then(record::reason).ok_or_else(unintelligible)
 }
 
+pub(super) fn listed(answer: &Value) -> Result<Vec<(SessionId, Record)>, StoreError> {
+    match verdict(answer)? {
+        (b"found", [found]) => Ok(items(found)?.iter().filter_map(listed_one).collect()),
+        _ => Err(unintelligible()),
+    }
+}
+
 /// A damaged record is the matter of its own session.
-pub(super) fn listed(found: &Value) -> Option<(SessionId, Record)> {
+fn listed_one(found: &Value) -> Option<(SessionId, Record)> {
     let [id, record] = items(found).ok()? else {
         return None;
     };

@@ -1,11 +1,56 @@
 //! The runs of scripts, with the arguments that all of them take first.
 
+use redis::Value;
+
+use super::answer::needed;
 use super::script::{Call, Script};
 use super::{RedisStore, record, script};
-use crate::Identity;
-use crate::store::{Revoke, Target};
+use crate::store::{Revoke, StoreError, Target};
+use crate::{Identity, SessionId};
 
 impl RedisStore {
+    /// Runs a script as often as it says that it needs other keys, which it finds out by looking:
+    /// the sessions of a user, or what took a session's place.
+    pub(super) async fn run(&self, bucket: [u8; 2], mut call: Call) -> Result<Value, StoreError> {
+        loop {
+            let answer = self.noting(bucket, self.router.run(&call)).await?;
+            let Some(needed) = needed(&answer) else {
+                return Ok(answer);
+            };
+            call.ask_for(needed.map(|name| self.keys.named(bucket, name)));
+        }
+    }
+
+    /// Has an index forget those of these sessions that are gone. Nobody waits for a slot that
+    /// moves: the next login sees to it.
+    pub(super) async fn tidy(&self, bucket: [u8; 2], user: &Identity, sessions: Vec<&[u8]>) {
+        let mut call = self.call_on_index(&script::TIDY, user);
+        call.ask_for(
+            sessions
+                .into_iter()
+                .map(|name| self.keys.named(bucket, name)),
+        );
+        let _ = self.router.run_unless_moving(&call).await;
+    }
+
+    /// Has the index of a user hold a session that was just used, also where it was lost.
+    ///
+    /// If this fails the next use does it: records and indexes are kept for longer than it takes
+    /// until then.
+    pub(super) async fn keep_in_index(
+        &self,
+        id: SessionId,
+        (user, issued, till): (&[u8], i64, i64),
+    ) {
+        let index = self.keys.named(id.bucket(), user);
+        let call = self
+            .call(&script::INDEX, id.bucket(), [index])
+            .arg(id.to_string())
+            .number(issued)
+            .number(till);
+        let _ = self.router.run(&call).await;
+    }
+
     /// A run of a script with the arguments that all scripts take.
     pub(super) fn call<const N: usize>(
         &self,
@@ -20,21 +65,24 @@ impl RedisStore {
             .arg(self.keys.channel(database))
     }
 
+    /// The key of a session among those of a bucket: one of another bucket is another user's, and
+    /// is not found there.
+    pub(super) fn session_in(&self, bucket: [u8; 2], id: SessionId) -> String {
+        self.keys.named(bucket, id.to_string().as_bytes())
+    }
+
     pub(super) fn call_on_index(&self, script: &'static Script, user: &Identity) -> Call {
         self.call(script, user.bucket(), [self.keys.index(user)])
     }
 
-    pub(super) fn revocation(&self, revoke: &Revoke) -> Call {
+    pub(super) fn revocation(&self, revoke: &Revoke) -> ([u8; 2], Call) {
         let reason = record::code(revoke.reason.into());
         let issued_by = revoke.issued_by.map(|by| by.as_millis().to_string());
         let issued_by = issued_by.unwrap_or_default();
-        match &revoke.target {
+        let bucket = revoke.target.bucket();
+        let call = match &revoke.target {
             Target::Session(id) => self
-                .call(
-                    &script::REVOKE_SESSION,
-                    id.bucket(),
-                    [self.keys.session(*id)],
-                )
+                .call(&script::REVOKE_SESSION, bucket, [self.keys.session(*id)])
                 .arg(id.to_string())
                 .number(reason)
                 .arg(issued_by),
@@ -45,9 +93,11 @@ impl RedisStore {
                 .arg(""),
             Target::Others { user, keep } => self
                 .call_on_index(&script::REVOKE_USER, user)
+                .also_on(Some(self.session_in(bucket, *keep)))
                 .number(reason)
                 .arg(issued_by)
                 .arg(keep.to_string()),
-        }
+        };
+        (bucket, call)
     }
 }

@@ -30,10 +30,14 @@ pub(super) enum Remedy {
     Moved(Option<Address>),
     /// Another server has this key of the slot already.
     Ask(Address),
+    /// Two servers share the keys of a slot that moves: it is over soon.
+    Wait,
 }
 
 pub(super) fn remedy(error: &RedisError) -> Remedy {
-    use ServerErrorKind::{Ask, BusyLoading, ClusterDown, MasterDown, Moved, NoScript, ReadOnly};
+    use ServerErrorKind::{
+        Ask, BusyLoading, ClusterDown, MasterDown, Moved, NoScript, ReadOnly, TryAgain,
+    };
     match error.kind() {
         ErrorKind::Server(ReadOnly | BusyLoading | ClusterDown | MasterDown) => Remedy::Reconnect,
         // Redis 6 wraps what a command within a script was refused for.
@@ -46,6 +50,7 @@ pub(super) fn remedy(error: &RedisError) -> Remedy {
         ErrorKind::Server(NoScript) => Remedy::SendScript,
         ErrorKind::Server(Moved) => Remedy::Moved(named_server(error)),
         ErrorKind::Server(Ask) => named_server(error).map_or(Remedy::None, Remedy::Ask),
+        ErrorKind::Server(TryAgain) => Remedy::Wait,
         ErrorKind::Server(_) => Remedy::None,
         // Any other code of a server says nothing about the connection.
         _ if matches!(error.code(), Some(code) if code != "NOAUTH") => Remedy::None,

@@ -19,7 +19,7 @@ pub(super) const SLOTS: u16 = 16_384;
 /// | key | holds |
 /// |---|---|
 /// | `{prefix}:{bucket}:s:{session}` | a session's record |
-/// | `{prefix}:{bucket}:u:{user}` | the sessions of a user that were not revoked, by time of issue |
+/// | `{prefix}:{bucket}:u:{user}` | the sessions of a user, by time of issue; who looks takes out what is over |
 /// | `{prefix}:{bucket}:k:{user}` | a user's session_keys |
 /// | `{prefix}:{bucket}:trial` | nothing: it shows for a second that the server takes writes |
 /// | `{prefix}:tag-key` | the keys of the tokens' tags; it never expires |
@@ -50,6 +50,12 @@ impl Keys {
 
     pub(super) fn index(&self, user: &Identity) -> String {
         self.base(user.bucket()) + "u:" + &user_name(user)
+    }
+
+    /// The key that a script has named: the index of a user, or a session.
+    pub(super) fn named(&self, bucket: [u8; 2], name: &[u8]) -> String {
+        let kind = if name.len() == USER_LEN { "u:" } else { "s:" };
+        self.base(bucket) + kind + &String::from_utf8_lossy(name)
     }
 
     pub(super) fn session_keys(&self, user: &Identity) -> String {

@@ -19,6 +19,7 @@ mod clock;
 mod connection;
 mod fault;
 mod finder;
+mod importer;
 mod keys;
 mod link;
 mod message;
@@ -31,7 +32,7 @@ mod secret;
 mod tag_keys;
 mod tls;
 
-use self::answer::{ids, listed, rotated, touched, verdict};
+use self::answer::{ended, inserted, listed, rotated, touched};
 pub use self::builder::{RedisConfigError, RedisStoreBuilder};
 use self::connection::Settings;
 use self::keys::Keys;
@@ -53,8 +54,10 @@ use self::router::Router;
 /// **Two projects on one database need a [prefix](RedisStoreBuilder::prefix) each**, or each takes the
 /// other's tokens: what they share is one set of sessions, as it has to be for the nodes of one.
 ///
-/// 1. A load is one `GET`; everything else that concerns sessions is one script in one slot of a
-///    Cluster.
+/// 1. A load is one `GET`; everything else that concerns sessions is a script in one slot of a
+///    Cluster, with every key it touches among its `KEYS`. It runs again where it needs others than
+///    it was given: what concerns all sessions of a user is two runs, and so is a rotation. A use is
+///    written by one run, and a second one keeps the session in its user's index.
 /// 2. Names of keys hold digests, never a token or an openid. The records name the user.
 /// 3. Every key expires by itself but `{prefix}:tag-key` and its four copies, which are spread over
 ///    a Cluster: nodes that start while a master is down find the keys of the tokens' tags there. A
@@ -65,7 +68,20 @@ use self::router::Router;
 /// 5. A link has a connection of its own to every master, and asks every 500 ms whether it still
 ///    is one.
 ///
-/// The server must not evict (`maxmemory-policy noeviction`); there is a warning where it may.
+/// The server must not evict (`maxmemory-policy noeviction`); there is a warning where it may. A
+/// record that is evicted logs its client out, and forgets that a session was revoked together
+/// with the session. The index that is evicted hides a user's sessions from
+/// [`list`](crate::Sessions::list), from caps and from whatever ends them all
+/// ([`revoke_user`](crate::Sessions::revoke_user), [`revoke_others`](crate::Sessions::revoke_others)):
+/// each one comes back into it with the next use that is written, at most a tenth of the idle
+/// timeout later, and one that is not used again lives on until its idle timeout.
+/// [`revoke_all`](crate::Sessions::revoke_all) ends the session that asks in any case.
+///
+/// While a slot of a Cluster moves, whatever needs several keys of a user waits until they are
+/// together again, as long as its caller waits: a revocation is pending then, and is done as soon
+/// as the slot has moved; a login or a rotation fails as unavailable. Loads, uses and the logout of
+/// one session go on.
+///
 /// Redis may lose the last writes in a failover, revocations among them. The clocks of a Cluster's
 /// servers have to agree. An ACL user needs
 /// `~{prefix}:* &{prefix}:* +@read +@write +@scripting +@connection +@pubsub +time`, in a Cluster
@@ -103,7 +119,7 @@ impl RedisStore {
     }
 
     /// Remembers where a write failed.
-    async fn noting<T>(
+    pub(super) async fn noting<T>(
         &self,
         bucket: [u8; 2],
         write: impl Future<Output = Result<T, StoreError>>,
@@ -123,21 +139,23 @@ impl SessionStore for RedisStore {
             cap,
             retire,
         } = insert;
-        let keys = [self.keys.session(id), self.keys.index(&record.identity)];
+        let (bucket, user) = (id.bucket(), record.identity.clone());
+        let keys = [self.keys.session(id), self.keys.index(&user)];
         let cap = cap.map_or(-1, |cap| i64::try_from(cap).unwrap_or(i64::MAX));
         let call = self
-            .call(&script::INSERT, id.bucket(), keys)
+            .call(&script::INSERT, bucket, keys)
+            .also_on(retire.map(|retire| self.session_in(bucket, retire.id)))
             .arg(record::encode(&record))
             .arg(id.to_string())
             .number(cap)
             .arg(retire.map_or_else(String::new, |retire| retire.id.to_string()))
             .number(retire.map_or(0, |retire| millis(retire.grace)));
-        let answer = self.noting(id.bucket(), self.router.run(&call)).await?;
-        match verdict(&answer)? {
-            (b"taken", _) => Ok(Inserted::Taken),
-            (b"kept", replaced) => Ok(Inserted::Kept(ids(replaced)?)),
-            _ => Err(unintelligible()),
+        let answer = self.run(bucket, call).await?;
+        let (inserted, perhaps_gone) = inserted(&answer)?;
+        if !perhaps_gone.is_empty() {
+            self.tidy(bucket, &user, perhaps_gone).await;
         }
+        Ok(inserted)
     }
 
     async fn load(&self, id: SessionId) -> Result<Loaded, StoreError> {
@@ -160,7 +178,14 @@ impl SessionStore for RedisStore {
             .number(touch.used_at.as_millis())
             .number(millis(touch.slack))
             .number(touch.since.as_millis());
-        let touch = async { touched(&self.router.run(&call).await?) };
+        let touch = async {
+            let answer = self.router.run(&call).await?;
+            let (deadline, in_index) = touched(&answer)?;
+            if let Some(kept) = in_index {
+                self.keep_in_index(id, kept).await;
+            }
+            Ok(deadline)
+        };
         self.noting(id.bucket(), touch).await
     }
 
@@ -174,21 +199,17 @@ impl SessionStore for RedisStore {
             .number(millis(rotate.grace))
             .number(u8::from(rotate.data.is_some()))
             .arg(record::encode_data(rotate.data.as_deref()));
-        rotated(&self.noting(old.bucket(), self.router.run(&call)).await?)
+        rotated(&self.run(old.bucket(), call).await?)
     }
 
     async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
-        let call = self.revocation(&revoke);
-        let bucket = revoke.target.bucket();
-        let answer = self.noting(bucket, self.router.run(&call)).await?;
-        ids(items(&answer)?)
+        let (bucket, call) = self.revocation(&revoke);
+        ended(&self.run(bucket, call).await?)
     }
 
     async fn list(&self, user: Identity) -> Result<Vec<(SessionId, Record)>, StoreError> {
         let call = self.call_on_index(&script::LIST, &user);
-        let answer = self.router.run(&call).await?;
-        let found = items(&answer)?.iter().filter_map(listed);
-        Ok(found.collect())
+        listed(&self.run(user.bucket(), call).await?)
     }
 
     async fn put_session_key(&self, put: PutSessionKey) -> Result<(), StoreError> {

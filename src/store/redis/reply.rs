@@ -65,7 +65,11 @@ pub(super) fn items(value: &Value) -> Result<&[Value], StoreError> {
 pub(super) fn time_of(value: &Value) -> Result<Timestamp, StoreError> {
     let (seconds, micros): (u64, u64) =
         from_redis_value_ref(value).map_err(|_| unintelligible())?;
-    Ok(Timestamp::from_millis(seconds * 1000 + micros / 1000))
+    let millis = seconds.checked_mul(1000);
+    let millis = millis.and_then(|millis| millis.checked_add(micros / 1000));
+    millis
+        .map(Timestamp::from_millis)
+        .ok_or_else(unintelligible)
 }
 
 /// The last slot of each range, and who has it: the answer to CLUSTER SLOTS.
@@ -95,4 +99,20 @@ pub(super) fn slots(value: &Value, asked: &Address) -> RedisResult<Vec<(u16, u16
         ));
     }
     Ok(slots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_no_clock_shows_is_no_time() {
+        let time = |seconds: &str| {
+            let part = |text: &str| Value::BulkString(text.as_bytes().to_vec());
+            time_of(&Value::Array(vec![part(seconds), part("1000")]))
+        };
+        assert_eq!(time("2").unwrap(), Timestamp::from_millis(2001));
+        assert!(time("18446744073709551615").is_err());
+        assert!(time("18446744073709552").is_err());
+    }
 }

@@ -1,11 +1,14 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use redis::{Cmd, RedisError, Value};
+use tokio::time::sleep;
 
 use super::address::Address;
 use super::connection::{Connection, Settings};
 use super::fault::{Remedy, look_failed, remedy, unavailable};
 use super::finder::Finder;
+use super::importer::Importer;
 use super::keys::slot;
 use super::reply::time_of;
 use super::script::Call;
@@ -13,29 +16,49 @@ use crate::store::{StoreError, Timestamp};
 
 /// Times that a question is sent: anew after another server or a script was named.
 const SENT_AT_MOST: usize = 4;
+/// Pause before a question about a slot that moves is asked again.
+const MOVES_FOR: Duration = Duration::from_millis(15);
 
 /// Brings each question to the server that can answer it.
 #[derive(Clone)]
-pub(super) struct Router(Arc<Finder>);
+pub(super) struct Router(Arc<Finder>, Arc<Importer>);
 
 impl Router {
     pub(super) fn new(settings: Settings) -> Self {
-        Self(Arc::new(Finder::new(settings)))
+        Self(Arc::new(Finder::new(settings)), Arc::default())
     }
 
     pub(super) const fn finder(&self) -> &Arc<Finder> {
         &self.0
     }
 
-    /// Runs a script where its first key is.
+    /// Runs a script where its first key is. While the slot moves and its keys are in two places,
+    /// it is sent again for as long as the caller waits.
     pub(super) async fn run(&self, call: &Call) -> Result<Value, StoreError> {
-        let answer = self.send(call.key(), &call.by_hash(), Some(call)).await?;
-        answer.map_err(unavailable)
+        loop {
+            match self.run_unless_moving(call).await? {
+                Err(error) if is_moving(&error) => sleep(MOVES_FOR).await,
+                answer => return answer.map_err(unavailable),
+            }
+        }
+    }
+
+    /// The same, but it does not wait for a slot that moves.
+    pub(super) async fn run_unless_moving(
+        &self,
+        call: &Call,
+    ) -> Result<Result<Value, RedisError>, StoreError> {
+        self.send(call.key(), &call.by_hash(), Some(call)).await
     }
 
     /// Looks at what is under the key.
     pub(super) async fn look(&self, key: &str, question: &Cmd) -> Result<Value, StoreError> {
-        self.send(key, question, None).await?.map_err(look_failed)
+        loop {
+            match self.send(key, question, None).await? {
+                Err(error) if is_moving(&error) => sleep(MOVES_FOR).await,
+                answer => return answer.map_err(look_failed),
+            }
+        }
     }
 
     async fn send(
@@ -72,10 +95,12 @@ impl Router {
                 (Err(error), script) => match (remedy(&error), script) {
                     (Remedy::SendScript, Some(script)) => connection.ask(&script.by_code()).await,
                     (Remedy::Moved(address), _) => {
+                        let address = address.map(|address| address.seen_from(&connection));
                         connection = self.moved_to(address, slot).await?;
                         connection.ask(command).await
                     }
                     (Remedy::Ask(address), script) => {
+                        let address = address.seen_from(&connection);
                         let script = script.map(Call::by_code);
                         let command = script.as_ref().unwrap_or(command);
                         self.ask_importer(&address, command, error).await
@@ -110,9 +135,13 @@ impl Router {
         command: &Cmd,
         otherwise: RedisError,
     ) -> Result<Value, RedisError> {
-        let routes = self.0.routes();
-        let Some(connection) = routes.and_then(|routes| routes.to(address)) else {
-            return Err(otherwise);
+        let known = self.0.routes().and_then(|routes| routes.to(address));
+        let connection = match known.filter(|connection| connection.is_usable()) {
+            Some(connection) => connection,
+            None => match self.1.connection(&self.0.settings, address).await {
+                Ok(connection) => connection,
+                Err(_) => return Err(otherwise),
+            },
         };
         let mut asking = redis::pipe();
         asking.cmd("ASKING").ignore().add_command(command.clone());
@@ -133,5 +162,27 @@ impl Router {
         let now = time_of(&answer.map_err(unavailable)?)?;
         self.0.clock.learn(now);
         Ok(now)
+    }
+}
+
+/// Whether a question was refused only because the keys of its slot are in two places.
+fn is_moving(error: &RedisError) -> bool {
+    matches!(
+        remedy(error),
+        Remedy::Wait | Remedy::Ask(_) | Remedy::Moved(_)
+    )
+}
+
+impl Address {
+    /// A server that does not know its own name leaves the host out: it is where the one is that
+    /// named it.
+    fn seen_from(self, connection: &Connection) -> Self {
+        match self.host.is_empty() {
+            true => Self {
+                host: connection.address().host.clone(),
+                ..self
+            },
+            false => self,
+        }
     }
 }

@@ -19,7 +19,9 @@ macro_rules! scripts {
 
 scripts! {
     INSERT = "scripts/insert.lua";
+    TIDY = "scripts/tidy.lua";
     TOUCH = "scripts/touch.lua";
+    INDEX = "scripts/index.lua";
     ROTATE = "scripts/rotate.lua";
     REVOKE_SESSION = "scripts/revoke_session.lua";
     REVOKE_USER = "scripts/revoke_user.lua";
@@ -32,6 +34,8 @@ scripts! {
 pub(super) struct Call {
     script: &'static Script,
     keys: Vec<String>,
+    /// How many of the keys are there whatever the script asks for.
+    fixed: usize,
     arguments: Vec<Vec<u8>>,
 }
 
@@ -41,6 +45,7 @@ impl Script {
         Call {
             script: self,
             keys: keys.into(),
+            fixed: N,
             arguments: Vec::new(),
         }
     }
@@ -54,6 +59,19 @@ impl Call {
 
     pub(super) fn number(self, number: impl Into<i128>) -> Self {
         self.arg(number.into().to_string())
+    }
+
+    /// One more key that the script always gets.
+    pub(super) fn also_on(mut self, key: Option<String>) -> Self {
+        self.keys.extend(key);
+        self.fixed = self.keys.len();
+        self
+    }
+
+    /// Gives the script the keys that it has asked for, instead of those it asked for before.
+    pub(super) fn ask_for(&mut self, keys: impl Iterator<Item = String>) {
+        self.keys.truncate(self.fixed);
+        self.keys.extend(keys);
     }
 
     pub(super) fn key(&self) -> &str {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::Fixture;
-use super::suite::{LONG, Outcome, Suite, Violation, ensure, id_of};
+use super::suite::{LONG, Outcome, Suite, Violation, ensure, id_of, user};
 use crate::SessionId;
 use crate::store::{
     Feed, FeedEvent, Insert, Record, Retire, Revoke, RevokeReason, SessionStore, Touch,
@@ -44,6 +44,10 @@ pub(super) async fn replacements_are_told<F: Fixture>(suite: &Suite<'_, F>) -> O
     let first = suite.long_session().await?;
     suite.rotated(first.id, LONG).await?;
     told(&mut feed, vec![first.id]).await?;
+    let repeated = suite.long_session().await?;
+    let lost = suite.rotated(repeated.id, LONG).await?;
+    suite.rotated(repeated.id, LONG).await?;
+    told(&mut feed, vec![repeated.id, lost.id]).await?;
 
     let second = suite.long_session().await?;
     let mut insert = Insert::new(id_of(&second.user())?, second.record.clone());
@@ -58,6 +62,19 @@ pub(super) async fn replacements_are_told<F: Fixture>(suite: &Suite<'_, F>) -> O
     insert.cap = Some(1);
     suite.keep(insert, &[third.id]).await?;
     told(&mut feed, vec![third.id]).await.map(drop)
+}
+
+/// A node may hold a session that its store has lost.
+pub(super) async fn an_end_of_what_is_gone_is_told<F: Fixture>(suite: &Suite<'_, F>) -> Outcome {
+    let mut feed = suite.store.subscribe().await?;
+    let gone = id_of(&user()?)?;
+    let revoke = Revoke::new(gone, RevokeReason::LoggedOut);
+    ensure!(
+        suite.revoke(revoke).await?.is_empty(),
+        "it has ended nothing"
+    );
+    told(&mut feed, vec![gone]).await?;
+    suite.never_seen(gone).await
 }
 
 pub(super) async fn nothing_else_is_told<F: Fixture>(suite: &Suite<'_, F>) -> Outcome {

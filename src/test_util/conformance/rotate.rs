@@ -2,9 +2,10 @@
 
 use super::Fixture;
 use super::suite::{LONG, Outcome, Suite, Violation, ensure, ensure_eq};
-use super::suite::{id_of, sibling, together, user};
+use super::suite::{id_of, sibling, sorted, together, user};
+use crate::SessionId;
 use crate::store::{
-    EndReason, Insert, Record, Revoke, RevokeReason, Rotate, Rotated, SessionStore, Touch,
+    EndReason, Insert, Record, Retire, Revoke, RevokeReason, Rotate, Rotated, SessionStore, Touch,
 };
 
 pub(super) async fn a_rotation_keeps_the_login<F: Fixture>(suite: &Suite<'_, F>) -> Outcome {
@@ -84,20 +85,75 @@ pub(super) async fn the_old_session_stays_good_for_the_grace<F: Fixture>(
     suite.live(new.id).await.map(drop)
 }
 
-pub(super) async fn a_session_in_its_grace_cannot_be_rotated<F: Fixture>(
+pub(super) async fn a_session_whose_successor_was_used_cannot_be_rotated<F: Fixture>(
     suite: &Suite<'_, F>,
 ) -> Outcome {
     let old = suite.long_session().await?;
     let new = suite.rotated(old.id, LONG).await?;
-    let retired = suite.live(old.id).await?;
-    let again = Rotate::new(old.id, sibling(old.id)?, LONG * 2);
+    let used_at = suite.now().await?;
+    suite.touch(Touch::new(new.id, used_at, LONG)).await?;
+    cannot_be_rotated(suite, old.id).await?;
+
+    // A rotation of the successor is a use of it, too.
+    let old = suite.long_session().await?;
+    let new = suite.rotated(old.id, LONG).await?;
+    suite.rotated(new.id, LONG).await?;
+    cannot_be_rotated(suite, old.id).await
+}
+
+pub(super) async fn a_session_that_a_login_took_over_cannot_be_rotated<F: Fixture>(
+    suite: &Suite<'_, F>,
+) -> Outcome {
+    let old = suite.long_session().await?;
+    let later = old.record.issued_at.after(suite.ticks(2));
+    suite.wait_until(later).await?;
+    let record = Record::issued(old.user(), suite.now().await?, LONG, LONG, None);
+    let mut login = Insert::new(sibling(old.id)?, record);
+    login.retire = Some(Retire::new(old.id, LONG));
+    suite.keep(login, &[]).await?;
+    cannot_be_rotated(suite, old.id).await
+}
+
+async fn cannot_be_rotated<F: Fixture>(suite: &Suite<'_, F>, old: SessionId) -> Outcome {
+    let retired = suite.live(old).await?;
+    let successor = retired.successor.unwrap_or(old);
+    let before = suite.store.load(successor).await?;
+    let again = Rotate::new(old, sibling(old)?, LONG * 2);
     let id = again.new;
     let rotated = suite.store.rotate(again).await?;
     ensure_eq!(rotated, Rotated::Ended(EndReason::Replaced), "the answer");
     suite.never_seen(id).await?;
-    ensure_eq!(suite.live(old.id).await?, retired, "the old record");
-    ensure_eq!(suite.live(new.id).await?, new.record, "the new record");
+    ensure_eq!(suite.live(old).await?, retired, "the old record");
+    let after = suite.store.load(successor).await?;
+    ensure_eq!(after, before, "the successor");
     Ok(())
+}
+
+pub(super) async fn a_rotation_can_be_repeated_until_the_new_session_is_used<F: Fixture>(
+    suite: &Suite<'_, F>,
+) -> Outcome {
+    let old = suite.long_session().await?;
+    let lost = suite.rotated(old.id, LONG).await?;
+    let retired = suite.live(old.id).await?;
+    let mut again = Rotate::new(old.id, sibling(old.id)?, LONG * 2);
+    again.data = Some("[1]".into());
+    let id = again.new;
+    let Rotated::Done(record) = suite.store.rotate(again).await? else {
+        return Err(Violation::new("a rotation cannot be repeated"));
+    };
+    ensure_eq!(suite.live(id).await?, record, "the new record");
+    ensure_eq!(record.data.as_deref(), Some("[1]"), "the new data");
+    ensure_eq!(record.issued_at, old.record.issued_at, "the login");
+    suite.ended(lost.id, EndReason::Replaced).await?;
+    ensure_eq!(suite.listed(&old.user()).await?, [id], "the list");
+
+    // The old one's grace is the first rotation's, and revoking it ends what took its place.
+    let mut expected = retired;
+    expected.successor = Some(id);
+    ensure_eq!(suite.live(old.id).await?, expected, "the old record");
+    let revoked = suite.revoke(Revoke::new(old.id, RevokeReason::LoggedOut));
+    ensure_eq!(revoked.await?, sorted(vec![old.id, id]), "the answer");
+    suite.ended(id, EndReason::LoggedOut).await
 }
 
 pub(super) async fn an_ended_session_cannot_be_rotated<F: Fixture>(
@@ -135,7 +191,7 @@ pub(super) async fn a_taken_successor_changes_nothing<F: Fixture>(suite: &Suite<
     Ok(())
 }
 
-pub(super) async fn one_of_many_rotations_wins<F: Fixture>(suite: &Suite<'_, F>) -> Outcome {
+pub(super) async fn one_of_many_rotations_lasts<F: Fixture>(suite: &Suite<'_, F>) -> Outcome {
     let old = suite.long_session().await?;
     let mut rotations = Vec::new();
     let mut ids = Vec::new();
@@ -144,19 +200,19 @@ pub(super) async fn one_of_many_rotations_wins<F: Fixture>(suite: &Suite<'_, F>)
         ids.push(rotate.new);
         rotations.push(async move { node.rotate(rotate).await });
     }
-    let mut winners = Vec::new();
+    let mut live = Vec::new();
     for (id, rotated) in ids.into_iter().zip(together(rotations).await?) {
         match rotated {
-            Rotated::Done(_) => winners.push(id),
-            Rotated::Ended(EndReason::Replaced) => suite.never_seen(id).await?,
+            Rotated::Done(_) if suite.is_live(id).await? => live.push(id),
+            Rotated::Done(_) => suite.ended(id, EndReason::Replaced).await?,
             other => return Err(Violation::new(format!("a rotation ends as {other:?}"))),
         }
     }
-    ensure_eq!(winners.len(), 1, "rotations that succeeded");
-    ensure_eq!(suite.listed(&old.user()).await?, winners, "the list");
+    ensure_eq!(live.len(), 1, "new sessions that are live");
+    ensure_eq!(suite.listed(&old.user()).await?, live, "the list");
     ensure_eq!(
         suite.live(old.id).await?.successor,
-        Some(winners[0]),
+        Some(live[0]),
         "the successor"
     );
     Ok(())

@@ -74,10 +74,12 @@ pub(super) fn rules<'a, F: Fixture>(suite: &'a Suite<'_, F>) -> Vec<Check<'a>> {
             a_rotation_gives_a_new_idle_deadline
             a_rotation_can_replace_the_data
             the_old_session_stays_good_for_the_grace
-            a_session_in_its_grace_cannot_be_rotated
+            a_session_whose_successor_was_used_cannot_be_rotated
+            a_session_that_a_login_took_over_cannot_be_rotated
+            a_rotation_can_be_repeated_until_the_new_session_is_used
             an_ended_session_cannot_be_rotated
             a_taken_successor_changes_nothing
-            one_of_many_rotations_wins
+            one_of_many_rotations_lasts
         }
         revoke {
             a_revoked_session_is_over_for_the_reason_given
@@ -107,6 +109,7 @@ pub(super) fn rules<'a, F: Fixture>(suite: &'a Suite<'_, F>) -> Vec<Check<'a>> {
         feed {
             revocations_are_told_to_every_node
             replacements_are_told
+            an_end_of_what_is_gone_is_told
             nothing_else_is_told
         }
     }

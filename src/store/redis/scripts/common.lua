@@ -1,5 +1,8 @@
 -- Comes before every script. Positions and codes are those of record.rs; all times are in ms.
 -- Scripts look first and change afterwards: where Redis refuses a look, nothing has been changed.
+-- Every key that a script touches is among its KEYS: while a slot of a Cluster moves, the server
+-- answers TRYAGAIN unless it has all of them, and what is not there is really gone. A script that
+-- finds out that it needs more says 'again' and which, and changes nothing.
 local LATEST = 281474976710655
 local HEADER, TAIL, RETIRED = 59, 30, 4
 local REPLACED, EXPIRED, IDLE = 3, 4, 5
@@ -11,10 +14,22 @@ local LATE_TOUCHES = 6 * 60 * 60 * 1000
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local base, channel = ARGV[1], ARGV[2]
+-- ARGV[1] is what the names of all keys of the bucket begin with.
+local channel = ARGV[2]
 
-local function session_key(id) return base .. 's:' .. id end
-local function index_key(user) return base .. 'u:' .. user end
+-- The keys of the sessions that this script was given from KEYS[first] on, by the sessions' names.
+local function given_from(first)
+  local given = {}
+  for i = first, #KEYS do given[string.sub(KEYS[i], -24)] = KEYS[i] end
+  return given
+end
+
+-- The answer that asks for these sessions, if not all of them were given.
+local function again_for(given, ids)
+  for _, id in ipairs(ids) do
+    if not given[id] then return { 'again', ids } end
+  end
+end
 
 -- `text` is the start of what is kept under `key`, or all of it where there is no key yet.
 local function parse(key, text)
@@ -71,17 +86,13 @@ local function is_kept(r) return r and not r.fault and not r.revoked end
 local function is_current(r) return is_kept(r) and not r.successor and not ended(r) end
 local function is_forgotten(r) return not r or r.revoked end
 
--- Has a user's index live at least as long as the sessions in it.
-local function keep_index(index, till)
+-- Has a user's index hold a session, and live at least as long as the sessions in it.
+local function add_to_index(index, id, issued, till)
+  redis.call('ZADD', index, issued, id)
   local left = redis.call('PTTL', index)
   if left == -1 or (left >= 0 and now + left < till) then
     redis.call('PEXPIREAT', index, till)
   end
-end
-
-local function add_to_index(index, id, r)
-  redis.call('ZADD', index, r.issued, id)
-  keep_index(index, kept_until(r))
 end
 
 local function retire(r, grace, successor)
@@ -92,23 +103,22 @@ local function retire(r, grace, successor)
 end
 
 -- Puts the reason in the place of a record.
-local function overwrite(id, r, reason)
-  local key, till = session_key(id), nil
+local function overwrite(key, r, reason)
+  local till
   if r.fault then
     local left = redis.call('PTTL', key)
     till = now + (left >= 0 and left or MONTH)
   else
     till = math.max(r.absolute, kept_until(r))
-    redis.call('ZREM', index_key(r.user), id)
   end
   local text = string.char(1, reason, 0) .. struct.pack('>I6I6', now, till)
   redis.call('SET', key, text, 'PXAT', till)
 end
 
-local function overwrite_all(line, reason)
+local function overwrite_all(given, line, reason)
   local ids = {}
   for i, found in ipairs(line) do
-    overwrite(found.id, found.record, reason)
+    overwrite(given[found.id], found.record, reason)
     ids[i] = found.id
   end
   return ids

@@ -1,13 +1,17 @@
--- KEYS: index of a user.
+-- KEYS: index of a user, the sessions in it.
+local index, given = KEYS[1], given_from(2)
+local known = redis.call('ZRANGE', index, 0, -1)
+local again = again_for(given, known)
+if again then return again end
+
 local gone, found = {}, {}
-for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  local key = session_key(id)
-  local r = look(key)
+for _, id in ipairs(known) do
+  local r = look(given[id])
   if is_forgotten(r) then
     table.insert(gone, id)
   elseif is_current(r) then
-    table.insert(found, { id, redis.call('GET', key) })
+    table.insert(found, { id, redis.call('GET', given[id]) })
   end
 end
-forget(KEYS[1], gone)
-return found
+forget(index, gone)
+return { 'found', found }

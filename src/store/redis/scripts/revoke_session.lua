@@ -1,14 +1,20 @@
--- KEYS: session. ARGV: 3 id, 4 reason, 5 latest time of issue or ''.
-local issued_by = tonumber(ARGV[5]) or LATEST
-local line, seen, id = {}, {}, ARGV[3]
+-- KEYS: session, those that took its place. ARGV: 3 id, 4 reason, 5 latest time of issue or ''.
+-- The index keeps what ends here: whoever looks at it next takes it out.
+local given, first, issued_by = given_from(1), ARGV[3], tonumber(ARGV[5]) or LATEST
+local line, needed, seen, id = {}, {}, {}, first
+local was_revoked = false
 while id and not seen[id] do
   seen[id] = true
-  local r = look(session_key(id))
+  if id ~= first then table.insert(needed, id) end
+  if not given[id] then return { 'again', needed } end
+  local r = look(given[id])
+  was_revoked = was_revoked or (id == first and r and r.revoked)
   if is_forgotten(r) then break end
   if is_kept(r) and (now >= kept_until(r) or r.issued > issued_by) then break end
   table.insert(line, { id = id, record = r })
   id = r.successor
 end
-local ids = overwrite_all(line, tonumber(ARGV[4]))
-announce(ids)
-return ids
+local ids = overwrite_all(given, line, tonumber(ARGV[4]))
+-- Nodes may hold what is gone from here.
+announce((#ids > 0 or was_revoked) and ids or { first })
+return { 'ended', ids }

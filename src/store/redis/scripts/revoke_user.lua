@@ -1,28 +1,40 @@
--- KEYS: index of the user. ARGV: 3 reason, 4 latest time of issue or '', 5 session to spare or ''.
-local index, issued_by = KEYS[1], tonumber(ARGV[4]) or LATEST
+-- KEYS: index of the user, the session to spare if any, the sessions in the index.
+-- ARGV: 3 reason, 4 latest time of issue or '', 5 session to spare or ''.
+local index, given, issued_by = KEYS[1], given_from(2), tonumber(ARGV[4]) or LATEST
+local known = redis.call('ZRANGE', index, 0, -1, 'WITHSCORES')
+local needed = {}
+for i = 1, #known, 2 do table.insert(needed, known[i]) end
 
 local spared, id = {}, ARGV[5]
 while id and id ~= '' and not spared[id] do
   spared[id] = true
-  local r = look(session_key(id))
+  table.insert(needed, id)
+  local r = given[id] and look(given[id])
   id = is_kept(r) and r.successor
 end
+local again = again_for(given, needed)
+if again then return again end
 
-local gone, line = {}, {}
-local known = redis.call('ZRANGE', index, 0, -1, 'WITHSCORES')
+local gone, lost, line = {}, {}, {}
 for i = 1, #known, 2 do
   local other = known[i]
-  local r = look(session_key(other))
+  local r = look(given[other])
   -- What a newer release wrote is live there, whatever it says: only its time of issue is known.
   local is_open = is_kept(r) and now < kept_until(r) or (r and r.fault == NEWER)
   if is_forgotten(r) then
     table.insert(gone, other)
+    if not r and not spared[other] then table.insert(lost, other) end
   elseif is_open and not spared[other] and tonumber(known[i + 1]) <= issued_by then
     table.insert(line, { id = other, record = r })
   end
 end
 
+local ids = overwrite_all(given, line, tonumber(ARGV[3]))
 forget(index, gone)
-local ids = overwrite_all(line, tonumber(ARGV[3]))
-announce(ids)
-return ids
+forget(index, ids)
+local changed = {}
+for _, other in ipairs(ids) do table.insert(changed, other) end
+-- Nodes may hold what is gone from here.
+for _, other in ipairs(lost) do table.insert(changed, other) end
+announce(changed)
+return { 'ended', ids }

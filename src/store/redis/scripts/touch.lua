@@ -26,5 +26,5 @@ if type(kept) == 'table' and kept.err then
   return kept
 end
 redis.call('SETRANGE', KEYS[1], 21, struct.pack('>I6I6', r.deadline, r.used))
-keep_index(index_key(r.user), kept_until(r))
-return { 'accepted', r.deadline }
+-- The index is another key, and perhaps elsewhere while a slot moves: it is told next.
+return { 'accepted', r.deadline, r.user, r.issued, kept_until(r) }
