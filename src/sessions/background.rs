@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::node::Node;
+use super::prober::Prober;
 use super::task::Task;
 use crate::session::{Session, Touch};
 use crate::store::{Feed, FeedEvent, SessionStore, StoreError, StoreErrorKind};
@@ -19,6 +20,9 @@ const TOUCHES: u32 = 65_536;
 const TURNS: usize = 64;
 /// Pause before a touch is tried again.
 const TOUCH_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// The longest that a link takes to open: it may need a connection to each server of a fleet, and
+/// holds up nobody.
+const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(5);
 /// Pause before the store is asked for another link.
 const SUBSCRIBE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Silence after which a link with a heartbeat is given up for a new one.
@@ -28,8 +32,8 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(5);
 pub(super) struct Background {
     /// Follows what the store tells of.
     follower: Task,
-    /// Tries a store that is down.
-    pub(super) prober: Task,
+    /// Tries what is down of the store.
+    pub(super) prober: Prober,
     /// Repeats revocations.
     pub(super) reasserter: Task,
     touches: Arc<Semaphore>,
@@ -50,7 +54,7 @@ impl Background {
         let pending_revocations = most.unwrap_or(u32::MAX);
         Self {
             follower: Task::default(),
-            prober: Task::default(),
+            prober: Prober::default(),
             reasserter: Task::default(),
             touches: Arc::new(Semaphore::new(TOUCHES as usize)),
             revocations: Arc::new(Semaphore::new(pending_revocations as usize)),
@@ -138,14 +142,27 @@ impl<S: SessionStore> Node<S> {
     }
 
     async fn subscribe(self: &Arc<Self>) -> Result<Feed, StoreError> {
-        let feed = self.tell(self.store.subscribe()).await?;
-        let store_now = self.within_deadline(self.store.now()).await?;
+        let feed = self.open_link().await?;
+        let store_now = self.within_deadline(None, self.store.now()).await?;
         self.clock.follow(store_now);
         self.has_store_clock.set(()).ok();
         (self.cache).link_came_up(self.clock.uptime(), feed.has_heartbeat());
         self.reassert_revocations();
         meter::link(true);
         Ok(feed)
+    }
+
+    /// Opens a link, with more patience than a request has. Fails at once while the store is known
+    /// to be down as a whole.
+    async fn open_link(self: &Arc<Self>) -> Result<Feed, StoreError> {
+        let place = self.place(None);
+        self.unless_down(place)?;
+        let opened = timeout(SUBSCRIBE_WITHIN, self.store.subscribe()).await;
+        let opened = opened.unwrap_or_else(|late| {
+            Err(StoreError::new(StoreErrorKind::Unavailable).caused_by(late))
+        });
+        self.note_order(place, &opened);
+        opened
     }
 
     fn take_in(&self, event: FeedEvent) {
@@ -167,7 +184,7 @@ async fn tell_of_use<S: SessionStore>(
     let unless_told = Untold(&session);
     while let Some(node) = node.upgrade() {
         let turn = node.background.touch_turns.acquire().await;
-        let told = node.tell(node.store.touch(touch)).await;
+        let told = node.tell(touch.id.bucket(), node.store.touch(touch)).await;
         drop(turn);
         if matches!(&told, Err(error) if error.kind() == StoreErrorKind::Unavailable) {
             drop(node);

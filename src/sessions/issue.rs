@@ -96,8 +96,9 @@ impl Issued {
 impl<S: SessionStore> Node<S> {
     pub(super) async fn issue(self: &Arc<Self>, new: NewSession) -> Result<Issued, Rejection> {
         self.start();
+        let bucket = new.identity.bucket();
         let issued = Box::pin(self.try_issue(new));
-        Ok(self.within_deadline(issued).await?)
+        Ok(self.within_deadline(bucket, issued).await?)
     }
 
     pub(super) async fn rotate(
@@ -107,7 +108,7 @@ impl<S: SessionStore> Node<S> {
     ) -> Result<Issued, Rejection> {
         self.start();
         let rotated = Box::pin(self.try_rotate(old, data));
-        Ok(self.within_deadline(rotated).await??)
+        Ok(self.within_deadline(old.bucket(), rotated).await??)
     }
 
     async fn try_issue(self: &Arc<Self>, new: NewSession) -> Result<Issued, StoreError> {
@@ -125,7 +126,7 @@ impl<S: SessionStore> Node<S> {
             ..Insert::new(id, record.clone())
         };
         let stamp = self.cache.stamp(id, now.local);
-        match self.tell(self.store.insert(insert)).await? {
+        match self.tell(id.bucket(), self.store.insert(insert)).await? {
             Inserted::Kept(replaced) => {
                 self.cache.changed(&replaced);
                 self.cache.changed(retired.as_slice());
@@ -148,21 +149,23 @@ impl<S: SessionStore> Node<S> {
             ..Rotate::new(old, id, self.config.rotation_grace)
         };
         let stamp = self.cache.stamp(id, self.clock.uptime());
-        Ok(match self.tell(self.store.rotate(rotate)).await? {
-            Rotated::Done(record) => {
-                // A revocation of the old session finds the new one from here on; one that was
-                // raised before and has not reached the store is found now.
-                self.cache.succeeded(old, id);
-                match self.cache.buried(old, &record, stamp.asked) {
-                    Some(Answer::Gone(Gone::Ended(reason))) => Err(reason.into()),
-                    Some(Answer::Failed(error)) => return Err(error),
-                    _ => Ok(self.issued(&token, record, stamp)),
+        Ok(
+            match self.tell(id.bucket(), self.store.rotate(rotate)).await? {
+                Rotated::Done(record) => {
+                    // A revocation of the old session finds the new one from here on; one that was
+                    // raised before and has not reached the store is found now.
+                    self.cache.succeeded(old, id);
+                    match self.cache.buried(old, &record, stamp.asked) {
+                        Some(Answer::Gone(Gone::Ended(reason))) => Err(reason.into()),
+                        Some(Answer::Failed(error)) => return Err(error),
+                        _ => Ok(self.issued(&token, record, stamp)),
+                    }
                 }
-            }
-            Rotated::Ended(reason) => Err(reason.into()),
-            Rotated::NeverSeen => Err(RejectionKind::SessionUnknown),
-            Rotated::Taken => return Err(taken()),
-        })
+                Rotated::Ended(reason) => Err(reason.into()),
+                Rotated::NeverSeen => Err(RejectionKind::SessionUnknown),
+                Rotated::Taken => return Err(taken()),
+            },
+        )
     }
 
     fn issued(&self, token: &Token, record: Record, stamp: Stamp) -> Issued {

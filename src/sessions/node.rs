@@ -2,7 +2,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::aside::Aside;
@@ -32,7 +32,6 @@ pub(crate) struct Node<S> {
     pub(super) background: Background,
     pub(super) breaker: Breaker,
     pub(super) reassertions: Reassertions,
-    loads: Semaphore,
     /// Set once the store's clock is known; nothing is decided before.
     pub(super) has_store_clock: OnceCell<()>,
     pub(super) meter: Meter,
@@ -42,9 +41,8 @@ impl<S: SessionStore> Node<S> {
     pub(super) fn new(store: S, config: Config, clock: Clock) -> Self {
         Self {
             cache: Cache::new(config.cache_capacity),
-            loads: Semaphore::new(config.loads_in_flight.min(Semaphore::MAX_PERMITS)),
             background: Background::new(config.pending_revocations),
-            breaker: Breaker::default(),
+            breaker: Breaker::new(config.loads_in_flight.min(Semaphore::MAX_PERMITS)),
             reassertions: Reassertions::default(),
             keyring: Keyring::default(),
             has_store_clock: OnceCell::new(),
@@ -55,14 +53,17 @@ impl<S: SessionStore> Node<S> {
         }
     }
 
-    /// Asks the store within the deadline; its failures open the breaker.
+    /// Asks the store about a bucket (`None`: about none) within the deadline; its failures open
+    /// the breaker of the part that has the bucket.
     pub(super) async fn ask<T>(
         self: &Arc<Self>,
+        bucket: impl Into<Option<[u8; 2]>>,
         question: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        self.unless_down()?;
+        let place = self.place(bucket.into());
+        self.unless_down(place)?;
         let answer = self.in_time(question).await;
-        self.note_question(&answer);
+        self.note_question(place, &answer);
         answer
     }
 
@@ -70,20 +71,26 @@ impl<S: SessionStore> Node<S> {
     /// checks, so this opens no breaker.
     pub(super) async fn tell<T>(
         self: &Arc<Self>,
+        bucket: impl Into<Option<[u8; 2]>>,
         order: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let answer = self.within_deadline(order).await;
-        self.note_order(&answer);
+        let place = self.place(bucket.into());
+        let answer = match self.unless_down(place) {
+            Ok(()) => self.in_time(order).await,
+            Err(down) => Err(down),
+        };
+        self.note_order(place, &answer);
         answer
     }
 
     /// The one deadline covers all waiting for the store: queueing, joining, asking. There is none
-    /// while it is known to be down.
+    /// while the part that has the bucket is known to be down.
     pub(super) async fn within_deadline<T>(
         self: &Arc<Self>,
+        bucket: impl Into<Option<[u8; 2]>>,
         question: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        self.unless_down()?;
+        self.unless_down(self.place(bucket.into()))?;
         self.in_time(question).await
     }
 
@@ -99,13 +106,14 @@ impl<S: SessionStore> Node<S> {
 
     /// Whether the store answers, so that a login does not spend a code for nothing.
     pub(crate) async fn store_answers(self: &Arc<Self>) -> Result<(), StoreError> {
-        self.ask(self.store.now()).await.map(drop)
+        self.ask(None, self.store.now()).await.map(drop)
     }
 
     /// Learns the fleet's clock from the store, once.
     pub(super) async fn learn_clock(self: &Arc<Self>) -> Result<(), StoreError> {
         let learn = async || {
-            let store_now = self.ask(self.store.now()).await.map_err(about_no_session)?;
+            let store_now = self.ask(None, self.store.now()).await;
+            let store_now = store_now.map_err(about_no_session)?;
             self.clock.follow(store_now);
             Ok(())
         };
@@ -125,7 +133,7 @@ impl<S: SessionStore> Node<S> {
         fill_random(&mut secret)?;
         let offer = TagKey::new(key_id(self.clock.now()), secret);
         // One answer, however many share it.
-        let ask = || self.ask(self.store.tag_keys(offer));
+        let ask = || self.ask(None, self.store.tag_keys(offer));
         let fetched = Box::pin(self.keyring.fetch(ask, shared_for));
         fetched.await.map_err(about_no_session)
     }
@@ -139,12 +147,13 @@ impl<S: SessionStore> Node<S> {
 
     pub(super) async fn load(self: &Arc<Self>, id: SessionId) -> Answer {
         let load = async || {
-            let _turn = match self.loads.try_acquire() {
+            let turns = self.breaker.turns(self.store.part(id.bucket()));
+            let _turn = match Arc::clone(&turns).try_acquire_owned() {
                 Ok(turn) => turn,
-                Err(_) => Box::pin(self.queue()).await?,
+                Err(_) => Box::pin(self.queue(id, turns)).await?,
             };
             // Boxed, because each of the layers around it would hold it twice.
-            let loaded = self.ask(Box::pin(self.store.load(id))).await?;
+            let loaded = self.ask(id.bucket(), Box::pin(self.store.load(id))).await?;
             match idle_since(&loaded) {
                 Some(at) => Box::pin(self.unless_used_since(id, at, loaded)).await,
                 None => Ok(loaded),
@@ -156,10 +165,14 @@ impl<S: SessionStore> Node<S> {
             .await
     }
 
-    /// Waits for its turn among those who load.
-    async fn queue(self: &Arc<Self>) -> Result<SemaphorePermit<'_>, StoreError> {
-        let turn = async { Ok(self.loads.acquire().await) };
-        self.within_deadline(turn)
+    /// Waits for its turn among those who load from the same part of the store.
+    async fn queue(
+        self: &Arc<Self>,
+        id: SessionId,
+        turns: Arc<Semaphore>,
+    ) -> Result<OwnedSemaphorePermit, StoreError> {
+        let turn = async { Ok(turns.acquire_owned().await) };
+        self.within_deadline(id.bucket(), turn)
             .await?
             .map_err(|closed| StoreError::new(StoreErrorKind::Unavailable).caused_by(closed))
     }
@@ -173,13 +186,14 @@ impl<S: SessionStore> Node<S> {
     ) -> Result<Loaded, StoreError> {
         let held = self.cache.held(id);
         if let Some(touch) = held.and_then(|session| session.untold()) {
-            let told = self.tell(self.store.touch(touch)).await;
+            let told = self.tell(id.bucket(), self.store.touch(touch)).await;
             if told.map_err(about_no_session)?.is_some() {
-                return self.ask(self.store.load(id)).await;
+                return self.ask(id.bucket(), self.store.load(id)).await;
             }
         }
         // Uses during an outage reach the store when it is over, not all at once.
-        if self.breaker.may_be_touched(idle_at, self.clock.now()) {
+        let part = self.store.part(id.bucket());
+        if self.breaker.may_be_touched(part, idle_at, self.clock.now()) {
             let error = StoreError::new(StoreErrorKind::Unavailable);
             return Err(error.caused_by("it may have been used in the outage that just ended"));
         }

@@ -116,7 +116,8 @@ impl<S: SessionStore> Node<S> {
 
     async fn repeat_revocation(self: &Arc<Self>, revoke: &Revoke) -> Result<(), StoreError> {
         let _turn = self.background.turn_to_revoke().await;
-        let revoked = self.within_deadline(self.store.revoke(revoke.clone()));
+        let revoked =
+            self.within_deadline(revoke.target.bucket(), self.store.revoke(revoke.clone()));
         let ended = revoked.await?;
         if self.reassertions.settle(revoke) {
             self.settle_revocation(revoke, &ended);

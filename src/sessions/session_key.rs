@@ -52,7 +52,9 @@ impl<S: SessionStore> Node<S> {
             self.config.lifetime,
             PREVIOUS_KEPT,
         );
-        Ok(self.tell(self.store.put_session_key(put)).await?)
+        Ok(self
+            .tell(user.bucket(), self.store.put_session_key(put))
+            .await?)
     }
 
     pub(super) async fn session_keys(
@@ -63,7 +65,7 @@ impl<S: SessionStore> Node<S> {
             self.unless_shared(|| ())?;
         }
         let keys = self.store.session_keys(user.clone());
-        let keys = self.ask(keys).await?;
+        let keys = self.ask(user.bucket(), keys).await?;
         let mut keys = keys.into_iter().filter_map(|key| match &self.config.seal {
             Some(seal) => seal.open(user, &key),
             None => String::from_utf8(key).ok().map(SessionKey::new),

@@ -144,6 +144,16 @@ pub enum Target {
     },
 }
 
+impl Target {
+    /// Where all that is to end is kept.
+    pub(crate) fn bucket(&self) -> [u8; 2] {
+        match self {
+            Self::Session(id) => id.bucket(),
+            Self::User(user) | Self::Others { user, .. } => user.bucket(),
+        }
+    }
+}
+
 impl From<SessionId> for Target {
     fn from(id: SessionId) -> Self {
         Self::Session(id)

@@ -1,5 +1,6 @@
 //! The runs of scripts, with the arguments that all of them take first.
 
+use super::keys::bucket_slot;
 use super::script::{Call, Script};
 use super::{RedisStore, record, script};
 use crate::Identity;
@@ -13,11 +14,24 @@ impl RedisStore {
         bucket: [u8; 2],
         keys: [String; N],
     ) -> Call {
-        let database = self.router.finder().settings.location.database;
         script
             .on(keys)
             .arg(self.keys.base(bucket))
-            .arg(self.keys.channel(database))
+            .arg(self.announced_on(bucket))
+    }
+
+    /// The channel for changes in a bucket. Behind it is the name of the master that has the bucket,
+    /// if the script is to use that one's own channel where it finds itself there.
+    fn announced_on(&self, bucket: [u8; 2]) -> String {
+        let finder = self.router.finder();
+        let mut channel = self.keys.channel(finder.settings.location.database);
+        if self.announces_per_master
+            && let Some(master) = finder.settled_owner(bucket_slot(bucket))
+        {
+            channel.push(' ');
+            channel.push_str(&master);
+        }
+        channel
     }
 
     pub(super) fn call_on_index(&self, script: &'static Script, user: &Identity) -> Call {

@@ -60,6 +60,11 @@ impl Keys {
     pub(super) fn channel(&self, database: u32) -> String {
         format!("{}:changed:{database}", self.prefix)
     }
+
+    /// Where a master of a Cluster publishes what only those hear who are connected to it.
+    pub(super) fn channel_of(&self, database: u32, master: &str) -> String {
+        format!("{}:{master}", self.channel(database))
+    }
 }
 
 /// A name for a user that does not say who it is: base64url of 16 bytes of a digest.
@@ -88,6 +93,13 @@ pub(super) fn slot(key: &str) -> u16 {
         .and_then(|(_, rest)| rest.split_once('}'))
         .map_or(key, |(tag, _)| if tag.is_empty() { key } else { tag });
     crc16(tag.as_bytes()) % SLOTS
+}
+
+/// The slot of all keys in a bucket.
+pub(super) fn bucket_slot(bucket: [u8; 2]) -> u16 {
+    let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble & 15)];
+    let [high, low] = bucket;
+    crc16(&[high >> 4, high, low >> 4, low].map(digit)) % SLOTS
 }
 
 fn crc16(bytes: &[u8]) -> u16 {
@@ -126,6 +138,14 @@ mod tests {
         let session = keys.session(SessionId::from_bytes(id));
         assert_eq!(slot(&session), slot(&keys.index(&user)));
         assert_eq!(slot(&session), slot(&keys.session_keys(&user)));
+    }
+
+    #[test]
+    fn a_bucket_s_slot_is_that_of_its_keys() {
+        let keys = Keys::new("wxs".to_owned());
+        for bucket in [[0, 0], [0x0f, 0xf0], [0xab, 0xcd], [0xff, 0xff]] {
+            assert_eq!(bucket_slot(bucket), slot(&keys.base(bucket)));
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ mod tls;
 use self::answer::{ids, listed, rotated, touched, verdict};
 pub use self::builder::{RedisConfigError, RedisStoreBuilder};
 use self::connection::Settings;
-use self::keys::Keys;
+use self::keys::{Keys, bucket_slot};
 use self::record::{Stored, millis};
 use self::reply::{bytes, items, unintelligible};
 use self::router::Router;
@@ -74,6 +74,7 @@ use self::router::Router;
 pub struct RedisStore {
     keys: Keys,
     router: Router,
+    announces_per_master: bool,
 }
 
 impl RedisStore {
@@ -82,10 +83,11 @@ impl RedisStore {
         RedisStoreBuilder::new(url)
     }
 
-    fn on(settings: Settings, keys: Keys) -> Self {
+    fn on(settings: Settings, keys: Keys, announces_per_master: bool) -> Self {
         Self {
             keys,
             router: Router::new(settings),
+            announces_per_master,
         }
     }
 }
@@ -197,6 +199,18 @@ impl SessionStore for RedisStore {
 
     async fn now(&self) -> Result<Timestamp, StoreError> {
         self.router.time().await
+    }
+
+    async fn reach(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
+        // Nothing is there, but only a server that serves the slot says so.
+        let key = self.keys.base(bucket) + "probe";
+        let mut question = redis::cmd("EXISTS");
+        question.arg(&key);
+        self.router.look(&key, &question).await.map(drop)
+    }
+
+    fn part(&self, bucket: [u8; 2]) -> u64 {
+        self.router.finder().part(bucket_slot(bucket))
     }
 
     async fn subscribe(&self) -> Result<Feed, StoreError> {

@@ -125,6 +125,10 @@ impl<S: SessionStore> SessionStore for ChaosStore<S> {
         self.chaos.disturb(self.inner.now()).await
     }
 
+    async fn reach(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
+        self.chaos.disturb(self.inner.reach(bucket)).await
+    }
+
     async fn subscribe(&self) -> Result<Feed, StoreError> {
         let cut = self.chaos.0.cut.subscribe();
         if *cut.borrow() {
@@ -138,6 +142,10 @@ impl<S: SessionStore> SessionStore for ChaosStore<S> {
         };
         tokio::spawn(relay(feed, sender, cut));
         Ok(link)
+    }
+
+    fn part(&self, bucket: [u8; 2]) -> u64 {
+        self.inner.part(bucket)
     }
 
     fn is_shared(&self) -> bool {
