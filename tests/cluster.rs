@@ -8,15 +8,18 @@
 
 mod support;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use support::redis::{Client, RedisCluster, RedisServer, eventually};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tower::ServiceExt;
 use tower_wx_session::login::{ExchangeError, Exchanged, IdentityProvider, Login, LoginRequest};
-use tower_wx_session::store::RedisStore;
-use tower_wx_session::{Identity, RejectionKind, Sessions};
+use tower_wx_session::store::{
+    Feed, FeedEvent, Insert, Record, RedisStore, Revoke, RevokeReason, SessionStore,
+};
+use tower_wx_session::{Identity, RejectionKind, SessionId, Sessions};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DEADLINE: Duration = Duration::from_millis(250);
@@ -201,4 +204,178 @@ async fn a_master_that_was_killed_takes_no_other_users_along() {
 async fn a_master_that_is_frozen_takes_no_other_users_along() {
     let resumes = async |server: &RedisServer| server.resume();
     one_server_takes_no_other_along(RedisServer::pause, resumes).await;
+}
+
+/// A store that announces on a channel per master, or on the common one.
+fn announcing(cluster: &RedisCluster, per_master: bool) -> RedisStore {
+    let builder = RedisStore::builder(&cluster.url()).announce_per_master(per_master);
+    builder.build().unwrap()
+}
+
+/// How often a link tells of each of these sessions within a second.
+async fn told(link: &mut Feed, ids: &[SessionId]) -> Vec<usize> {
+    let mut told = vec![0; ids.len()];
+    let listen = async {
+        loop {
+            if let FeedEvent::Changed(changed) = link.next().await.expect("the link is up") {
+                for (count, id) in told.iter_mut().zip(ids) {
+                    *count += changed.iter().filter(|changed| *changed == id).count();
+                }
+            }
+        }
+    };
+    let _: Result<(), _> = timeout(SECOND, listen).await;
+    told
+}
+
+/// Keeps a session of each of the users, and ends it.
+async fn keep_and_end(store: &RedisStore, users: &[Identity]) -> Vec<SessionId> {
+    let mut ids = Vec::new();
+    for user in users {
+        let id = keep(store, user).await;
+        end(store, id).await;
+        ids.push(id);
+    }
+    ids
+}
+
+async fn end(store: &RedisStore, id: SessionId) {
+    let revoke = Revoke::new(id, RevokeReason::LoggedOut);
+    assert_eq!(store.revoke(revoke).await.unwrap(), [id]);
+}
+
+async fn keep(store: &RedisStore, user: &Identity) -> SessionId {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let mut bytes = [0; 18];
+    bytes[10..].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    bytes[..2].copy_from_slice(&user.bucket());
+    let id = SessionId::from_bytes(bytes);
+    let now = store.now().await.unwrap();
+    let record = Record::issued(user.clone(), now, 60 * SECOND, 60 * SECOND, None);
+    store.insert(Insert::new(id, record)).await.unwrap();
+    id
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_node_is_told_of_a_change_once() {
+    let cluster = RedisCluster::start().await;
+    let users = users(&cluster.servers[0].client().await, 3).await.concat();
+    let common = announcing(&cluster, false);
+    let own = announcing(&cluster, true);
+    let mut links = [
+        common.subscribe().await.unwrap(),
+        own.subscribe().await.unwrap(),
+    ];
+    // A master that was found just now is not known to every link.
+    for (store, times) in [(&common, 3), (&own, 3)] {
+        let ids = keep_and_end(store, &users).await;
+        for link in &mut links {
+            assert_eq!(told(link, &ids).await, vec![times; ids.len()]);
+        }
+    }
+    for link in &mut links {
+        told_for(link, 5 * SECOND).await;
+    }
+    for (store, times) in [(&common, 3), (&own, 1)] {
+        let ids = keep_and_end(store, &users).await;
+        for link in &mut links {
+            assert_eq!(told(link, &ids).await, vec![times; ids.len()]);
+        }
+    }
+}
+
+/// Takes in what a link tells for so long.
+async fn told_for(link: &mut Feed, span: Duration) {
+    let _ = timeout(span, async { while link.next().await.is_some() {} }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_in_a_slot_that_moves_reaches_every_link() {
+    let cluster = RedisCluster::start().await;
+    let client = cluster.servers[0].client().await;
+    let user = users(&client, 1).await[0][0].clone();
+    let own = announcing(&cluster, true);
+    let mut link = announcing(&cluster, false).subscribe().await.unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(keep(&own, &user).await);
+    }
+    told_for(&mut link, 5 * SECOND).await;
+
+    let mover = Mover::new(&cluster, &user).await;
+    for (step, id) in ids.into_iter().enumerate() {
+        mover.step(step).await;
+        end(&own, id).await;
+        // Once by a master that was known to have it, by all where it was sent on.
+        let told = told(&mut link, &[id]).await[0];
+        println!("step {step}: told {told} times");
+        assert!(told > 0, "a change was lost at step {step}");
+    }
+}
+
+/// Moves a user's slot from one server to the next, step by step.
+struct Mover {
+    clients: Vec<Client>,
+    ids: [String; 2],
+    slot: String,
+    port: String,
+}
+
+impl Mover {
+    async fn new(cluster: &RedisCluster, user: &Identity) -> Self {
+        let mut clients = Vec::new();
+        for server in &cluster.servers {
+            clients.push(server.client().await);
+        }
+        let key = format!("wxs:{{{:04x}}}:", u16::from_be_bytes(user.bucket()));
+        let slot: u16 = clients[0].ask(&["CLUSTER", "KEYSLOT", &key]).await;
+        assert!(slot < 5461, "the first server's");
+        let ids = [
+            clients[0].ask(&["CLUSTER", "MYID"]).await,
+            clients[1].ask(&["CLUSTER", "MYID"]).await,
+        ];
+        Self {
+            ids,
+            slot: slot.to_string(),
+            port: cluster.servers[1].port.to_string(),
+            clients,
+        }
+    }
+
+    async fn step(&self, step: usize) {
+        let [from, to] = [&self.clients[0], &self.clients[1]];
+        let set = |words: &[&str]| {
+            let words: Vec<_> = ["CLUSTER", "SETSLOT", &self.slot]
+                .iter()
+                .chain(words)
+                .copied()
+                .collect();
+            words.into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let ask = async |client: &Client, words: Vec<String>| {
+            let words: Vec<_> = words.iter().map(String::as_str).collect();
+            let () = client.ask(&words).await;
+        };
+        match step {
+            0 => {
+                ask(to, set(&["IMPORTING", &self.ids[0]])).await;
+                ask(from, set(&["MIGRATING", &self.ids[1]])).await;
+            }
+            1 => {
+                let keys: Vec<String> = from
+                    .ask(&["CLUSTER", "GETKEYSINSLOT", &self.slot, "100"])
+                    .await;
+                for key in keys {
+                    let migrate = ["MIGRATE", "127.0.0.1", &self.port, &key, "0", "1000"];
+                    let () = from.ask(&migrate).await;
+                }
+            }
+            2 => ask(to, set(&["NODE", &self.ids[1]])).await,
+            3 => {
+                ask(from, set(&["NODE", &self.ids[1]])).await;
+                ask(&self.clients[2], set(&["NODE", &self.ids[1]])).await;
+            }
+            _ => {}
+        }
+    }
 }
