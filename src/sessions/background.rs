@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::node::Node;
 use super::pending::Pending;
+use super::prober::Prober;
 use super::tag_keys::look_after_keys;
 use super::task::Task;
 use crate::session::{Session, Touch};
@@ -20,6 +21,9 @@ const TOUCHES: u32 = 65_536;
 const TURNS: u32 = 64;
 /// Pause before a touch is tried again.
 const TOUCH_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// The longest that a link takes to open: it may need a connection to each server of a fleet, and
+/// holds up nobody.
+const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(5);
 /// Pause before the store is asked for another link.
 const SUBSCRIBE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Silence after which a link with a heartbeat is given up for a new one.
@@ -30,8 +34,8 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(5);
 pub(super) struct Background {
     /// Follows what the store tells of.
     follower: Task,
-    /// Tries a store that is down.
-    pub(super) prober: Task,
+    /// Tries what is down of the store.
+    pub(super) prober: Prober,
     /// Repeats revocations.
     pub(super) reasserter: Task,
     /// Keeps the node while revocations wait for the store.
@@ -49,7 +53,7 @@ impl Background {
     pub(super) fn new(pending_revocations: usize) -> Self {
         Self {
             follower: Task::default(),
-            prober: Task::default(),
+            prober: Prober::default(),
             reasserter: Task::default(),
             keeper: Task::default(),
             revocations: Pending::new(pending_revocations),
@@ -126,14 +130,27 @@ impl<S: SessionStore> Node<S> {
     }
 
     async fn subscribe(self: &Arc<Self>) -> Result<Feed, StoreError> {
-        let feed = self.tell(self.store.subscribe()).await?;
-        let store_now = self.within_deadline(self.store.now()).await?;
+        let feed = self.open_link().await?;
+        let store_now = self.within_deadline(None, self.store.now()).await?;
         self.clock.follow(store_now);
         self.has_store_clock.set(()).ok();
         (self.cache).link_came_up(self.clock.uptime(), feed.has_heartbeat());
         self.reassert_revocations();
         meter::link(true);
         Ok(feed)
+    }
+
+    /// Opens a link, with more patience than a request has. Fails at once while the store is known
+    /// to be down as a whole.
+    async fn open_link(self: &Arc<Self>) -> Result<Feed, StoreError> {
+        let place = self.place(None);
+        self.unless_down(place)?;
+        let opened = timeout(SUBSCRIBE_WITHIN, self.store.subscribe()).await;
+        let opened = opened.unwrap_or_else(|late| {
+            Err(StoreError::new(StoreErrorKind::Unavailable).caused_by(late))
+        });
+        self.note_order(place, &opened);
+        opened
     }
 
     fn take_in(&self, event: FeedEvent) {

@@ -1,241 +1,160 @@
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::sync::{Notify, Semaphore};
 
-use super::node::Node;
-use crate::outage::OutageLog;
-use crate::store::{SessionStore, StoreError, StoreErrorKind, Timestamp};
-use crate::{meter, trace};
+use super::part::Part;
+use crate::store::{StoreError, StoreErrorKind, Timestamp};
+use crate::trace;
 
-/// Failures in a row that open the breaker,
-const IN_A_ROW: u32 = 5;
-/// or among the last [`REMEMBERED`] answers.
-const IN_ALL: u32 = 10;
-const REMEMBERED: u32 = 20;
-/// Between two probes at an open breaker, evenly spread so that the nodes of a fleet take turns.
-const PROBE_AFTER: Duration = Duration::from_millis(200);
-const PROBE_SPREAD: Duration = Duration::from_millis(400);
-/// After this long without a probe the next request has another task see to it.
-const PROBE_OVERDUE: Duration = Duration::from_secs(3);
-/// For how long after an outage uses from within it may still be on their way to the store.
-const LATE_TOUCHES: Duration = Duration::from_secs(5);
+/// Parts of the store that are remembered, whatever a store makes up.
+const MOST_PARTS: usize = 1024;
 
-/// Knows when the store is down, so that nobody waits for it then.
-#[derive(Default)]
+/// What a question is put to: a part of the store, and a bucket in it if it is about one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) part: u64,
+    pub(super) bucket: Option<[u8; 2]>,
+}
+
+/// Knows which parts of the store are down, so that nobody waits for them then, and that the users
+/// of the others do not notice.
 pub(super) struct Breaker {
-    is_open: AtomicBool,
-    answers: Mutex<Answers>,
-    /// What operators were told.
-    log: Mutex<OutageLog>,
-    /// Rung when it closes.
+    /// How many parts are open. It is changed under the lock of `parts`, and read without: while
+    /// it is 0, nothing else is looked at.
+    open: AtomicUsize,
+    parts: Mutex<BTreeMap<u64, Known>>,
+    /// How many may be at a part at the same time.
+    turns: usize,
+    /// Rung when a part closes.
     closed: Arc<Notify>,
 }
 
-/// The store's last answers.
-#[derive(Default)]
-struct Answers {
-    /// One bit for each answer to a question, the newest is the lowest; set where it failed.
-    failures: u32,
-    last_success: Timestamp,
-    outage: Option<Outage>,
-    /// When the store was tried last, or when it was left to a task to do so.
-    last_probe: Option<Instant>,
-}
-
-/// The last time span in which the store could not tell, on the fleet's clock.
-#[derive(Clone, Copy)]
-struct Outage {
-    from: Timestamp,
-    /// `None` while it lasts.
-    until: Option<Timestamp>,
+struct Known {
+    part: Part,
+    /// Who may be at it with a load: one part that is slow does not use up the others' turns.
+    turns: Arc<Semaphore>,
 }
 
 impl Breaker {
+    /// `turns` loads may be at one part of the store at the same time.
+    pub(super) fn new(turns: usize) -> Self {
+        Self {
+            open: AtomicUsize::new(0),
+            parts: Mutex::new(BTreeMap::new()),
+            turns,
+            closed: Arc::default(),
+        }
+    }
+
+    /// Whether any part is open.
     pub(super) fn is_open(&self) -> bool {
-        self.is_open.load(Ordering::Acquire)
+        self.open.load(Ordering::Acquire) > 0
     }
 
-    /// Notes what a question came to; `true` if that opens the breaker. A probe alone closes it.
-    fn asked(&self, has_failed: bool, now: Timestamp) -> bool {
-        let mut answers = self.answers();
-        if self.is_open() {
-            return false;
-        }
-        answers.note(has_failed, now);
-        answers.failures = answers.failures << 1 | u32::from(has_failed);
-        let opens = answers.are_too_bad();
-        if opens {
-            answers.last_probe = Some(Instant::now());
-        }
-        self.is_open.store(opens, Ordering::Release);
-        opens
+    pub(super) fn is_open_at(&self, part: u64) -> bool {
+        self.is_open() && self.with(part, |known| known.part.is_open())
     }
 
-    /// Notes what an order came to. A store that can only be read still serves checks, so this
-    /// opens nothing; but uses do not reach it.
-    fn told(&self, has_failed: bool, now: Timestamp) {
-        let mut answers = self.answers();
-        if !self.is_open() {
-            answers.note(has_failed, now);
-        }
+    /// The parts that are open, and what to ask them for.
+    pub(super) fn open_places(&self) -> Vec<Place> {
+        let parts = self.lock();
+        let open = parts.iter().filter(|(_, known)| known.part.is_open());
+        open.map(|(name, known)| Place {
+            part: *name,
+            bucket: known.part.bucket(),
+        })
+        .collect()
     }
 
-    fn close(&self, now: Timestamp) {
-        let mut answers = self.answers();
-        answers.failures = 0;
-        answers.note(false, now);
-        self.is_open.store(false, Ordering::Release);
+    /// The turns of those who load from a part.
+    pub(super) fn turns(&self, part: u64) -> Arc<Semaphore> {
+        self.with(part, |known| Arc::clone(&known.turns))
+    }
+
+    /// Notes what a question came to; `true` if that opens the part.
+    pub(super) fn asked(&self, place: Place, has_failed: bool, now: Timestamp) -> bool {
+        self.with(place.part, |known| {
+            let opens = known.part.asked(place.bucket, has_failed, now);
+            if opens {
+                self.open.fetch_add(1, Ordering::Release);
+            }
+            opens
+        })
+    }
+
+    /// Notes what an order came to.
+    pub(super) fn told(&self, place: Place, has_failed: bool, now: Timestamp) {
+        self.with(place.part, |known| known.part.told(has_failed, now));
+    }
+
+    /// A probe has found the part to answer.
+    pub(super) fn close(&self, part: u64, now: Timestamp) {
+        self.with(part, |known| {
+            if known.part.is_open() {
+                self.open.fetch_sub(1, Ordering::Release);
+            }
+            known.part.close(now);
+        });
         self.closed.notify_waiters();
     }
 
-    /// Ends when the breaker closes. Whoever waits holds no node for that.
+    /// Ends when a part closes. Whoever waits holds no node for that.
     pub(super) fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
         let closed = Arc::clone(&self.closed);
         async move { closed.notified().await }
     }
 
-    /// Whether nobody has tried the store for longer than a task that runs takes. Says so to one
-    /// who asks, and to the next only when that one is overdue too.
-    fn is_probe_overdue(&self, store_deadline: Duration) -> bool {
-        let last_probe = &mut self.answers().last_probe;
-        let overdue = PROBE_OVERDUE.saturating_add(store_deadline);
-        let is_overdue = last_probe.is_some_and(|at| at.elapsed() > overdue);
-        if is_overdue {
-            *last_probe = Some(Instant::now());
-        }
-        is_overdue
+    /// Whether a session of this part that the store takes for idle since `idle_at` may have been
+    /// used in an outage, and the store be told of it any moment now.
+    pub(super) fn may_be_touched(&self, part: u64, idle_at: Timestamp, now: Timestamp) -> bool {
+        self.with(part, |known| known.part.may_be_touched(idle_at, now))
     }
 
-    /// Whether a session that the store takes for idle since `idle_at` may have been used in an
-    /// outage, and the store be told of it any moment now.
-    pub(super) fn may_be_touched(&self, idle_at: Timestamp, now: Timestamp) -> bool {
-        self.answers().outage.is_some_and(|outage| {
-            let ended = outage.until.unwrap_or(now);
-            idle_at >= outage.from && now < ended.after(LATE_TOUCHES)
-        })
-    }
-
-    /// Tells operators when the store begins to fail and when that is over.
-    pub(super) fn report<T>(&self, answer: &Result<T, StoreError>) {
-        let now = Instant::now();
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Tells operators when a part begins to fail and when that is over.
+    pub(super) fn report<T>(&self, part: u64, answer: &Result<T, StoreError>) {
         match answer {
             Err(error) if error.kind() == StoreErrorKind::Unavailable => {
-                trace::store_failed(error, log.fails(now));
+                let is_first = self.with(part, |known| known.part.log_failure());
+                trace::store_failed(error, is_first);
             }
             // Of one record, not of the store.
             Err(error) => trace::store_failed(error, false),
             Ok(_) => {
-                if let Some(over) = log.succeeds(now) {
+                if let Some(over) = self.with(part, |known| known.part.log_success()) {
                     trace::store_is_back(over);
                 }
             }
         }
     }
 
-    fn answers(&self) -> MutexGuard<'_, Answers> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Answers {
-    fn note(&mut self, has_failed: bool, now: Timestamp) {
-        match &mut self.outage {
-            Some(outage) if !has_failed => {
-                outage.until.get_or_insert(now);
-            }
-            // A straggler: touches that wait for the end of the outage still do.
-            Some(outage) if outage.until.is_none_or(|end| now < end.after(LATE_TOUCHES)) => {
-                outage.until = None;
-            }
-            _ if has_failed => {
-                self.outage = Some(Outage {
-                    from: self.last_success,
-                    until: None,
-                });
-            }
-            _ => {}
+    fn with<T>(&self, part: u64, then: impl FnOnce(&mut Known) -> T) -> T {
+        let mut parts = self.lock();
+        if parts.len() >= MOST_PARTS && !parts.contains_key(&part) {
+            self.forget_one(&mut parts);
         }
-        if !has_failed {
-            self.last_success = now;
+        then(parts.entry(part).or_insert_with(|| Known {
+            part: Part::default(),
+            turns: Arc::new(Semaphore::new(self.turns)),
+        }))
+    }
+
+    /// Forgets the part that matters least: one that is closed, and was not heard of for longest.
+    fn forget_one(&self, parts: &mut BTreeMap<u64, Known>) {
+        let least = parts
+            .iter()
+            .min_by_key(|(_, known)| (known.part.is_open(), known.part.last_success()))
+            .map(|(name, _)| *name);
+        let forgotten = least.and_then(|name| parts.remove(&name));
+        if forgotten.is_some_and(|known| known.part.is_open()) {
+            self.open.fetch_sub(1, Ordering::Release);
         }
     }
 
-    const fn are_too_bad(&self) -> bool {
-        let remembered = self.failures & ((1 << REMEMBERED) - 1);
-        remembered.trailing_ones() >= IN_A_ROW || remembered.count_ones() >= IN_ALL
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Known>> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl<S: SessionStore> Node<S> {
-    /// Fails at once while the store is known to be down.
-    pub(super) fn unless_down(self: &Arc<Self>) -> Result<(), StoreError> {
-        if !self.breaker.is_open() {
-            return Ok(());
-        }
-        self.probe();
-        Err(StoreError::new(StoreErrorKind::Unavailable).caused_by("the breaker is open"))
-    }
-
-    /// Notes what a question to the store came to.
-    pub(super) fn note_question<T>(self: &Arc<Self>, answer: &Result<T, StoreError>) {
-        self.breaker.report(answer);
-        if self.breaker.asked(has_failed(answer), self.clock.now()) {
-            trace::breaker_opened();
-            meter::breaker(true);
-            self.probe();
-        }
-    }
-
-    /// Notes what an order to the store came to.
-    pub(super) fn note_order<T>(&self, answer: &Result<T, StoreError>) {
-        self.breaker.report(answer);
-        self.breaker.told(has_failed(answer), self.clock.now());
-    }
-
-    /// Tries the store until it answers, unless somebody does.
-    fn probe(self: &Arc<Self>) {
-        let node = Arc::downgrade(self);
-        let prober = &self.background.prober;
-        // Its runtime may be one that nobody drives any more.
-        if self.breaker.is_probe_overdue(self.config.store_deadline) {
-            prober.restart(|| probe(node));
-        } else {
-            prober.start(|| probe(node));
-        }
-    }
-}
-
-async fn probe<S: SessionStore>(node: Weak<Node<S>>) {
-    while let Some(alive) = node.upgrade() {
-        alive.breaker.answers().last_probe = Some(Instant::now());
-        drop(alive);
-        sleep(pause()).await;
-        let Some(node) = node.upgrade() else {
-            return;
-        };
-        let answer = timeout(node.config.store_deadline, node.store.now()).await;
-        if let Ok(Ok(_)) = answer {
-            node.breaker.close(node.clock.now());
-            meter::breaker(node.breaker.is_open());
-            return trace::breaker_closed();
-        }
-    }
-}
-
-fn has_failed<T>(answer: &Result<T, StoreError>) -> bool {
-    let error = answer.as_ref().err();
-    error.is_some_and(|error| error.kind() == StoreErrorKind::Unavailable)
-}
-
-fn pause() -> Duration {
-    let mut random = [0];
-    // Without randomness all nodes probe at the same time, and that is all.
-    let _ = getrandom::fill(&mut random);
-    PROBE_AFTER + PROBE_SPREAD * u32::from(random[0]) / u32::from(u8::MAX)
 }
 
 #[cfg(test)]
@@ -246,85 +165,73 @@ mod tests {
         Timestamp::from_millis(secs * 1000)
     }
 
-    /// Notes answers, `x` for a failure; whether the last one opens the breaker.
-    fn opens(answers: &str) -> bool {
-        let breaker = Breaker::default();
-        let mut opened = false;
-        for answer in answers.chars() {
-            assert!(!opened, "opened before the last of {answers}");
-            opened = breaker.asked(answer == 'x', at(0));
-        }
-        assert_eq!(breaker.is_open(), opened);
-        opened
-    }
-
-    #[test]
-    fn five_failures_in_a_row_open_it() {
-        assert!(opens("xxxxx"));
-        assert!(opens(".xxxx.xxxxx"));
-        assert!(!opens("xxxx.xxxx"));
-    }
-
-    #[test]
-    fn half_of_the_last_twenty_open_it() {
-        assert!(opens("x.x.x.x.x.x.x.x.x.x"));
-        assert!(!opens("x..x..x..x..x..x..x..x..x..x..x..x"));
-    }
-
-    #[test]
-    fn only_a_probe_closes_it_and_all_is_forgotten() {
-        let breaker = Breaker::default();
-        while !breaker.asked(true, at(0)) {}
-        assert!(!breaker.asked(true, at(0)), "it opens once");
-        breaker.asked(false, at(0));
-        assert!(breaker.is_open());
-        breaker.close(at(0));
-        for _ in 1..IN_A_ROW {
-            assert!(!breaker.asked(true, at(0)));
+    const fn place(part: u64) -> Place {
+        Place {
+            part,
+            bucket: Some([7, 7]),
         }
     }
 
+    fn open(breaker: &Breaker, part: u64) {
+        while !breaker.asked(place(part), true, at(0)) {}
+    }
+
     #[test]
-    fn orders_that_fail_open_nothing() {
-        let breaker = Breaker::default();
+    fn a_part_that_fails_opens_alone_and_closes_alone() {
+        let breaker = Breaker::new(1);
         for _ in 0..100 {
-            breaker.told(true, at(0));
+            breaker.asked(place(1), true, at(0));
+            breaker.asked(place(2), false, at(0));
         }
+        assert!(breaker.is_open_at(1) && !breaker.is_open_at(2));
+        assert_eq!(breaker.open_places(), [place(1)]);
+        open(&breaker, 3);
+        breaker.close(1, at(0));
+        assert!(!breaker.is_open_at(1) && breaker.is_open_at(3) && breaker.is_open());
+        breaker.close(3, at(0));
+        breaker.close(3, at(0));
         assert!(!breaker.is_open());
     }
 
     #[test]
-    fn who_got_idle_since_the_last_success_is_given_five_seconds_after_the_outage() {
-        let question = |breaker: &Breaker, now| {
-            breaker.asked(true, now);
-        };
-        let order = |breaker: &Breaker, now| breaker.told(true, now);
-        for fails in [question, order] {
-            let breaker = Breaker::default();
-            breaker.asked(false, at(100));
-            assert!(!breaker.may_be_touched(at(100), at(100)));
-            fails(&breaker, at(110));
-            fails(&breaker, at(120));
-            assert!(breaker.may_be_touched(at(100), at(200)));
-            breaker.asked(false, at(200));
-            breaker.asked(false, at(202));
-            assert!(!breaker.may_be_touched(at(99), at(204)), "idle before it");
-            assert!(breaker.may_be_touched(at(100), at(204)));
-            assert!(
-                !breaker.may_be_touched(at(100), at(205)),
-                "that was long enough"
-            );
+    fn an_outage_is_that_of_its_part() {
+        let breaker = Breaker::new(1);
+        for part in [1, 2] {
+            breaker.asked(place(part), false, at(100));
         }
+        breaker.told(place(1), true, at(110));
+        breaker.asked(place(2), false, at(110));
+        assert!(breaker.may_be_touched(1, at(105), at(200)));
+        assert!(!breaker.may_be_touched(2, at(105), at(200)));
+        breaker.told(place(1), false, at(200));
+        assert!(breaker.may_be_touched(1, at(105), at(204)));
+        assert!(!breaker.may_be_touched(1, at(105), at(205)));
     }
 
     #[test]
-    fn a_straggler_belongs_to_the_outage_that_seemed_over() {
-        let breaker = Breaker::default();
-        breaker.asked(true, at(100));
-        breaker.asked(false, at(200));
-        breaker.asked(true, at(201));
-        breaker.asked(false, at(202));
-        assert!(breaker.may_be_touched(at(150), at(206)));
-        assert!(!breaker.may_be_touched(at(150), at(207)));
+    fn turns_are_those_of_a_part() {
+        let breaker = Breaker::new(1);
+        let turn = breaker.turns(1).try_acquire_owned();
+        assert!(turn.is_ok() && breaker.turns(1).try_acquire().is_err());
+        assert!(breaker.turns(2).try_acquire().is_ok());
+    }
+
+    #[test]
+    fn parts_without_end_are_forgotten_open_ones_last() {
+        let breaker = Breaker::new(1);
+        open(&breaker, 0);
+        for part in 1..3000 {
+            breaker.asked(place(part), false, at(part));
+        }
+        assert_eq!(breaker.lock().len(), MOST_PARTS);
+        assert!(breaker.is_open_at(0));
+        for part in 1..3000 {
+            open(&breaker, part);
+        }
+        assert_eq!(breaker.open_places().len(), MOST_PARTS);
+        for place in breaker.open_places() {
+            breaker.close(place.part, at(0));
+        }
+        assert!(!breaker.is_open());
     }
 }

@@ -124,7 +124,7 @@ impl<S: SessionStore> Node<S> {
             }
             Ok(Some(self.load_aside(id).await))
         };
-        let answer = match self.within_deadline(question).await {
+        let answer = match self.within_deadline(id.bucket(), question).await {
             Ok(None) => return Err(RejectionKind::SessionMalformed.into()),
             Ok(Some(answer)) => answer,
             Err(error) => Answer::Failed(error),
@@ -189,7 +189,7 @@ impl<S: SessionStore> Node<S> {
             self.learn_clock().await?;
             Ok(self.load_aside(id).await)
         };
-        let answer = self.within_deadline(question).await;
+        let answer = self.within_deadline(id.bucket(), question).await;
         self.conclude(id, answer.unwrap_or_else(Answer::Failed))
     }
 

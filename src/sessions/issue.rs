@@ -102,8 +102,10 @@ impl<S: SessionStore> Node<S> {
             return Err(rejection.caused_by(ForeignApp));
         }
         self.start();
-        let issued = self.within_deadline(Box::pin(self.try_issue(new))).await;
-        self.note_failed_write(&issued);
+        let bucket = new.identity.bucket();
+        let issued = Box::pin(self.try_issue(new));
+        let issued = self.within_deadline(bucket, issued).await;
+        self.note_failed_write(bucket, &issued);
         Ok(issued?)
     }
 
@@ -117,10 +119,9 @@ impl<S: SessionStore> Node<S> {
             // Afterwards it would be too late: the old token is good for its grace only.
             self.look_up(old).await?;
         }
-        let rotated = self
-            .within_deadline(Box::pin(self.try_rotate(old, data)))
-            .await;
-        self.note_failed_write(&rotated);
+        let rotated = Box::pin(self.try_rotate(old, data));
+        let rotated = self.within_deadline(old.bucket(), rotated).await;
+        self.note_failed_write(old.bucket(), &rotated);
         Ok(rotated??)
     }
 
@@ -139,8 +140,9 @@ impl<S: SessionStore> Node<S> {
             ..Insert::new(id, record.clone())
         };
         let stamp = self.cache.stamp(id, now.local);
-        let inserted = self.tell(self.store.insert(insert)).await?;
-        self.writes.done(self.clock.read());
+        let inserted = self.tell(id.bucket(), self.store.insert(insert)).await?;
+        let part = self.store.part(id.bucket());
+        self.writes.done(part, self.clock.read());
         match inserted {
             Inserted::Kept(replaced) => {
                 self.cache.changed(&replaced);
@@ -164,24 +166,23 @@ impl<S: SessionStore> Node<S> {
             ..Rotate::new(old, id, self.config.rotation_grace)
         };
         let stamp = self.cache.stamp(id, self.clock.uptime());
-        Ok(match self.tell(self.store.rotate(rotate)).await? {
-            Rotated::Done(record) => {
-                // A revocation of the old session finds the new one from here on; one that was
-                // raised before and has not reached the store is found now.
-                // What an earlier rotation on this node has made was not used, and is over.
-                let earlier = self.cache.successor(old);
-                self.cache.changed(earlier.as_slice());
-                self.cache.succeeded(old, id);
-                match self.cache.buried(old, &record, stamp.asked) {
-                    Some(Answer::Gone(Gone::Ended(reason))) => Err(reason.into()),
-                    Some(Answer::Failed(error)) => return Err(error),
-                    _ => Ok(self.issued(&token, record, stamp)),
+        Ok(
+            match self.tell(id.bucket(), self.store.rotate(rotate)).await? {
+                Rotated::Done(record) => {
+                    // A revocation of the old session finds the new one from here on; one that was
+                    // raised before and has not reached the store is found now.
+                    self.cache.succeeded(old, id);
+                    match self.cache.buried(old, &record, stamp.asked) {
+                        Some(Answer::Gone(Gone::Ended(reason))) => Err(reason.into()),
+                        Some(Answer::Failed(error)) => return Err(error),
+                        _ => Ok(self.issued(&token, record, stamp)),
+                    }
                 }
-            }
-            Rotated::Ended(reason) => Err(reason.into()),
-            Rotated::NeverSeen => Err(RejectionKind::SessionUnknown),
-            Rotated::Taken => return Err(taken()),
-        })
+                Rotated::Ended(reason) => Err(reason.into()),
+                Rotated::NeverSeen => Err(RejectionKind::SessionUnknown),
+                Rotated::Taken => return Err(taken()),
+            },
+        )
     }
 
     fn issued(&self, token: &Token, record: Record, stamp: Stamp) -> Issued {

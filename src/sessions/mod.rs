@@ -16,7 +16,9 @@ mod issue;
 mod keyring;
 mod node;
 mod outage_policy;
+mod part;
 mod pending;
+mod prober;
 mod reassertion;
 #[cfg(feature = "metrics")]
 mod report;
@@ -143,7 +145,7 @@ impl<S: SessionStore> Sessions<S> {
     /// [`StoreUnavailable`](RejectionKind::StoreUnavailable).
     pub async fn list(&self, user: &Identity) -> Result<Vec<Session>, Rejection> {
         let list = self.node.store.list(user.clone());
-        let records = self.node.ask(list).await?.into_iter();
+        let records = self.node.ask(user.bucket(), list).await?.into_iter();
         Ok(records
             .map(|(id, record)| Session::new(id, record, crate::session::Stamp::default()))
             .collect())

@@ -1,7 +1,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::aside::Aside;
@@ -37,7 +37,6 @@ pub(crate) struct Node<S> {
     pub(super) reassertions: Reassertions,
     pub(super) untold: Untold,
     pub(super) writes: Writes,
-    loads: Semaphore,
     /// Set once the store's clock is known; nothing is decided before.
     pub(super) has_store_clock: OnceCell<()>,
     pub(super) meter: Meter,
@@ -47,9 +46,8 @@ impl<S: SessionStore> Node<S> {
     pub(super) fn new(store: S, config: Config, clock: Clock) -> Self {
         Self {
             cache: Cache::new(config.cache_capacity),
-            loads: Semaphore::new(config.loads_in_flight.min(Semaphore::MAX_PERMITS)),
             background: Background::new(config.pending_revocations),
-            breaker: Breaker::default(),
+            breaker: Breaker::new(config.loads_in_flight.min(Semaphore::MAX_PERMITS)),
             reassertions: Reassertions::default(),
             untold: Untold::default(),
             writes: Writes::default(),
@@ -63,14 +61,17 @@ impl<S: SessionStore> Node<S> {
         }
     }
 
-    /// Asks the store within the deadline; its failures open the breaker.
+    /// Asks the store about a bucket (`None`: about none) within the deadline; its failures open
+    /// the breaker of the part that has the bucket.
     pub(super) async fn ask<T>(
         self: &Arc<Self>,
+        bucket: impl Into<Option<[u8; 2]>>,
         question: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        self.unless_down()?;
+        let place = self.place(bucket.into());
+        self.unless_down(place)?;
         let answer = self.in_time(question).await;
-        self.note_question(&answer);
+        self.note_question(place, &answer);
         answer
     }
 
@@ -78,20 +79,26 @@ impl<S: SessionStore> Node<S> {
     /// checks, so this opens no breaker.
     pub(super) async fn tell<T>(
         self: &Arc<Self>,
+        bucket: impl Into<Option<[u8; 2]>>,
         order: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let answer = self.within_deadline(order).await;
-        self.note_order(&answer);
+        let place = self.place(bucket.into());
+        let answer = match self.unless_down(place) {
+            Ok(()) => self.in_time(order).await,
+            Err(down) => Err(down),
+        };
+        self.note_order(place, &answer);
         answer
     }
 
     /// The one deadline covers all waiting for the store: queueing, joining, asking. There is none
-    /// while it is known to be down.
+    /// while the part that has the bucket is known to be down.
     pub(super) async fn within_deadline<T>(
         self: &Arc<Self>,
+        bucket: impl Into<Option<[u8; 2]>>,
         question: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        self.unless_down()?;
+        self.unless_down(self.place(bucket.into()))?;
         self.in_time(question).await
     }
 
@@ -108,14 +115,15 @@ impl<S: SessionStore> Node<S> {
     /// Whether the store answers and can be written, so that a login does not spend a code for
     /// nothing.
     pub(crate) async fn store_answers(self: &Arc<Self>) -> Result<(), StoreError> {
-        self.ask(self.store.now()).await?;
-        self.ensure_writable().await
+        self.ask(None, self.store.now()).await?;
+        self.ensure_writable(None).await
     }
 
     /// Learns the fleet's clock from the store, once.
     pub(crate) async fn learn_clock(self: &Arc<Self>) -> Result<(), StoreError> {
         let learn = async || {
-            let store_now = self.ask(self.store.now()).await.map_err(about_no_session)?;
+            let store_now = self.ask(None, self.store.now()).await;
+            let store_now = store_now.map_err(about_no_session)?;
             self.clock.follow(store_now);
             Ok(())
         };
@@ -136,12 +144,13 @@ impl<S: SessionStore> Node<S> {
 
     pub(super) async fn load(self: &Arc<Self>, id: SessionId) -> Answer {
         let load = async || {
-            let _turn = match self.loads.try_acquire() {
+            let turns = self.breaker.turns(self.store.part(id.bucket()));
+            let _turn = match Arc::clone(&turns).try_acquire_owned() {
                 Ok(turn) => turn,
-                Err(_) => Box::pin(self.queue()).await?,
+                Err(_) => Box::pin(self.queue(id, turns)).await?,
             };
             // Boxed, because each of the layers around it would hold it twice.
-            let loaded = self.ask(Box::pin(self.store.load(id))).await?;
+            let loaded = self.ask(id.bucket(), Box::pin(self.store.load(id))).await?;
             let loaded = self.unless_foreign(loaded);
             match self.idle_since(&loaded) {
                 Some(at) => Box::pin(self.unless_used_since(id, at, loaded)).await,
@@ -167,10 +176,14 @@ impl<S: SessionStore> Node<S> {
         }
     }
 
-    /// Waits for its turn among those who load.
-    async fn queue(self: &Arc<Self>) -> Result<SemaphorePermit<'_>, StoreError> {
-        let turn = async { Ok(self.loads.acquire().await) };
-        self.within_deadline(turn)
+    /// Waits for its turn among those who load from the same part of the store.
+    async fn queue(
+        self: &Arc<Self>,
+        id: SessionId,
+        turns: Arc<Semaphore>,
+    ) -> Result<OwnedSemaphorePermit, StoreError> {
+        let turn = async { Ok(turns.acquire_owned().await) };
+        self.within_deadline(id.bucket(), turn)
             .await?
             .map_err(|closed| StoreError::new(StoreErrorKind::Unavailable).caused_by(closed))
     }
@@ -185,10 +198,13 @@ impl<S: SessionStore> Node<S> {
         let told = match self.untold.latest(id) {
             Some(touch) => self.tell_of_use(touch).await,
             // Other nodes may be unable to tell of theirs, and nothing else would show it here.
-            None => self.ensure_writable().await.map(|()| None),
+            None => {
+                let writable = self.ensure_writable(Some(id.bucket())).await;
+                writable.map(|()| None)
+            }
         };
         match told {
-            Ok(Some(_)) => return self.ask(self.store.load(id)).await,
+            Ok(Some(_)) => return self.ask(id.bucket(), self.store.load(id)).await,
             Ok(None) => {}
             Err(error) => {
                 // The record is there, and is not that of a session that was revoked.
@@ -199,7 +215,7 @@ impl<S: SessionStore> Node<S> {
             }
         }
         // Uses during an outage reach the store when it is over, not all at once.
-        if self.may_be_touched(idle_at) {
+        if self.may_be_touched(id, idle_at) {
             let error = StoreError::new(StoreErrorKind::Unavailable);
             return Err(error.caused_by("it may have been used in the outage that just ended"));
         }
@@ -211,8 +227,9 @@ impl<S: SessionStore> Node<S> {
         self: &Arc<Self>,
         touch: Touch,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let told = self.tell(self.store.touch(touch)).await;
-        self.note_failed_write(&told);
+        let bucket = touch.id.bucket();
+        let told = self.tell(bucket, self.store.touch(touch)).await;
+        self.note_failed_write(bucket, &told);
         told
     }
 

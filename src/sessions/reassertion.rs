@@ -121,7 +121,8 @@ impl<S: SessionStore> Node<S> {
     }
 
     async fn repeat_revocation(self: &Arc<Self>, revoke: &Revoke) -> Result<(), StoreError> {
-        let revoked = self.within_deadline(self.store.revoke(revoke.clone()));
+        let revoked = self.store.revoke(revoke.clone());
+        let revoked = self.within_deadline(revoke.target.bucket(), revoked);
         let ended = revoked.await?;
         if self.reassertions.settle(revoke) {
             self.settle_revocation(revoke, &ended);

@@ -177,7 +177,8 @@ impl<S: SessionStore> Node<S> {
         revoke: &Revoke,
         raised: &Revoke,
     ) -> Result<usize, StoreError> {
-        let written = self.within_deadline(self.store.revoke(revoke.clone()));
+        let written =
+            self.within_deadline(revoke.target.bucket(), self.store.revoke(revoke.clone()));
         let ended = written.await?;
         self.settle_revocation(raised, &ended);
         self.reassertions.note(revoke, &ended, self.clock.uptime());

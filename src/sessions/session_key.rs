@@ -75,7 +75,8 @@ impl<S: SessionStore> Node<S> {
             PREVIOUS_KEPT,
         )
         .began_at(began);
-        Ok(self.tell(self.store.put_session_key(put)).await?)
+        let put = self.store.put_session_key(put);
+        Ok(self.tell(user.bucket(), put).await?)
     }
 
     pub(super) async fn session_keys(
@@ -86,7 +87,7 @@ impl<S: SessionStore> Node<S> {
             self.unless_shared(|| ())?;
         }
         let keys = self.store.session_keys(user.clone());
-        let keys = self.ask(keys).await?;
+        let keys = self.ask(user.bucket(), keys).await?;
         let keys = keys.into_iter().filter_map(|key| match &self.config.seal {
             Some(seal) => seal.open(user, &key),
             None => String::from_utf8(key).ok().map(SessionKey::new),

@@ -34,12 +34,12 @@ impl<S: SessionStore> Node<S> {
 
     async fn offer_key(self: &Arc<Self>) -> Result<Vec<TagKey>, StoreError> {
         let offer = self.keyring.newest().map_or_else(new_key, Ok)?;
-        let kept = self.ask(self.store.tag_keys(offer)).await?;
+        let kept = self.ask(None, self.store.tag_keys(offer)).await?;
         let Some(lost) = self.keyring.lost(&kept) else {
             return Ok(kept);
         };
         trace::tag_key_lost(lost.id());
-        let put_back = self.ask(self.store.tag_keys(lost)).await;
+        let put_back = self.ask(None, self.store.tag_keys(lost)).await;
         Ok(put_back.unwrap_or(kept))
     }
 }

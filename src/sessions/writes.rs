@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::node::Node;
+use crate::SessionId;
 use crate::store::{SessionStore, StoreError, StoreErrorKind, Timestamp};
 use crate::time::{Moment, Uptime};
 
@@ -10,10 +12,13 @@ const SHOWN_FOR: Duration = Duration::from_secs(1);
 /// For how long after writes failed uses from that time may still be on their way to the store.
 const LATE_TOUCHES: Duration = Duration::from_secs(5);
 
-/// What this node knows of whether the store can be written: one that is full, or whose disk or
-/// replicas are gone, still reads.
+/// Parts of the store that are remembered, whatever a store makes up.
+const MOST_PARTS: usize = 1024;
+
+/// What this node knows of whether the parts of the store can be written: one that is full, or whose
+/// disk or replicas are gone, still reads.
 #[derive(Default)]
-pub(super) struct Writes(Mutex<Known>);
+pub(super) struct Writes(Mutex<BTreeMap<u64, Known>>);
 
 #[derive(Default)]
 struct Known {
@@ -24,6 +29,8 @@ struct Known {
 /// The last time span in which no write was done.
 #[derive(Clone, Copy)]
 struct Failure {
+    /// Where the last one failed.
+    bucket: [u8; 2],
     from: Timestamp,
     /// `None` while it lasts.
     until: Option<Timestamp>,
@@ -31,42 +38,69 @@ struct Failure {
 
 impl Writes {
     /// Notes a write that was done.
-    pub(super) fn done(&self, now: Moment) {
-        let mut known = self.lock();
-        known.last_done = Some((now.fleet, now.local));
-        if let Some(failure) = &mut known.failure {
-            failure.until.get_or_insert(now.fleet);
-        }
+    pub(super) fn done(&self, part: u64, now: Moment) {
+        self.with(part, |known| {
+            known.last_done = Some((now.fleet, now.local));
+            if let Some(failure) = &mut known.failure {
+                failure.until.get_or_insert(now.fleet);
+            }
+        });
     }
 
     /// Notes a write that failed.
-    fn failed(&self, now: Timestamp) {
-        let mut known = self.lock();
-        let from = known.last_done.map(|(at, _)| at).unwrap_or_default();
-        match &mut known.failure {
-            // Touches that wait for its end still do.
-            Some(failure) if failure.is_felt(now) => failure.until = None,
-            failure => *failure = Some(Failure { from, until: None }),
-        }
+    fn failed(&self, part: u64, bucket: [u8; 2], now: Timestamp) {
+        self.with(part, |known| {
+            let last_done = known.last_done.map(|(at, _)| at).unwrap_or_default();
+            // Touches that wait for the end of the last failure still do.
+            let felt = known.failure.filter(|failure| failure.is_felt(now));
+            known.failure = Some(Failure {
+                bucket,
+                from: felt.map_or(last_done, |failure| failure.from),
+                until: None,
+            });
+        });
     }
 
-    /// Whether the last write was done, a moment ago.
-    fn are_shown(&self, now: Uptime) -> bool {
-        let known = self.lock();
-        let is_over = known.failure.is_none_or(|failure| failure.until.is_some());
-        let is_recent = |(_, at)| now.since(at) < SHOWN_FOR;
-        is_over && known.last_done.is_some_and(is_recent)
+    /// A bucket that could not be written when that was tried last.
+    fn failing(&self) -> Option<[u8; 2]> {
+        let parts = self.lock();
+        let mut failures = parts.values().filter_map(|known| known.failure);
+        let failing = failures.find(|failure| failure.until.is_none());
+        failing.map(|failure| failure.bucket)
+    }
+
+    /// Whether the last write to a part was done, a moment ago.
+    fn are_shown(&self, part: u64, now: Uptime) -> bool {
+        self.with(part, |known| known.is_shown(now))
     }
 
     /// Whether a session that the store takes for idle since `idle_at` may have been used since
     /// without the store being told.
-    fn may_be_touched(&self, idle_at: Timestamp, now: Timestamp) -> bool {
-        let failure = self.lock().failure;
+    fn may_be_touched(&self, part: u64, idle_at: Timestamp, now: Timestamp) -> bool {
+        let failure = self.with(part, |known| known.failure);
         failure.is_some_and(|failure| idle_at >= failure.from && failure.is_felt(now))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
+    fn with<T>(&self, part: u64, then: impl FnOnce(&mut Known) -> T) -> T {
+        let mut parts = self.lock();
+        if parts.len() >= MOST_PARTS && !parts.contains_key(&part) {
+            parts.pop_first();
+        }
+        then(parts.entry(part).or_default())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn is_shown(&self, now: Uptime) -> bool {
+        let is_over = self.failure.is_none_or(|failure| failure.until.is_some());
+        is_over
+            && self
+                .last_done
+                .is_some_and(|(_, at)| now.since(at) < SHOWN_FOR)
     }
 }
 
@@ -79,28 +113,37 @@ impl Failure {
 impl<S: SessionStore> Node<S> {
     /// Notes a write that failed. Of those that are done only logins and trials count: a full server
     /// takes touches all the same, and a touch that another node's covers is not written.
-    pub(super) fn note_failed_write<T>(&self, written: &Result<T, StoreError>) {
+    pub(super) fn note_failed_write<T>(&self, bucket: [u8; 2], written: &Result<T, StoreError>) {
         let error = written.as_ref().err();
         if error.is_some_and(|error| error.kind() == StoreErrorKind::Unavailable) {
-            self.writes.failed(self.clock.now());
+            let part = self.store.part(bucket);
+            self.writes.failed(part, bucket, self.clock.now());
         }
     }
 
     /// Whether uses from the time when the store took a session for idle may be on their way to it.
-    pub(super) fn may_be_touched(&self, idle_at: Timestamp) -> bool {
-        let now = self.clock.now();
-        self.breaker.may_be_touched(idle_at, now) || self.writes.may_be_touched(idle_at, now)
+    pub(super) fn may_be_touched(&self, id: SessionId, idle_at: Timestamp) -> bool {
+        let (part, now) = (self.store.part(id.bucket()), self.clock.now());
+        self.breaker.may_be_touched(part, idle_at, now)
+            || self.writes.may_be_touched(part, idle_at, now)
     }
 
-    /// Fails unless the store can be written: it has been within the last second, or is now.
-    pub(super) async fn ensure_writable(self: &Arc<Self>) -> Result<(), StoreError> {
-        if self.writes.are_shown(self.clock.uptime()) {
+    /// Fails unless the part of the store that has a bucket can be written: it has been within the
+    /// last second, or is now. A login does not know its bucket yet (`None`), and tries where writes
+    /// fail.
+    pub(super) async fn ensure_writable(
+        self: &Arc<Self>,
+        bucket: Option<[u8; 2]>,
+    ) -> Result<(), StoreError> {
+        let bucket = bucket.or_else(|| self.writes.failing()).unwrap_or_default();
+        let part = self.store.part(bucket);
+        if self.writes.are_shown(part, self.clock.uptime()) {
             return Ok(());
         }
-        let written = self.tell(self.store.writable()).await;
+        let written = self.tell(bucket, self.store.writable(bucket)).await;
         match &written {
-            Ok(()) => self.writes.done(self.clock.read()),
-            Err(_) => self.note_failed_write(&written),
+            Ok(()) => self.writes.done(part, self.clock.read()),
+            Err(_) => self.note_failed_write(bucket, &written),
         }
         written
     }
@@ -109,6 +152,9 @@ impl<S: SessionStore> Node<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PART: u64 = 7;
+    const BUCKET: [u8; 2] = [1, 2];
 
     const fn at(secs: u64) -> Timestamp {
         Timestamp::from_millis(secs * 1000)
@@ -124,38 +170,58 @@ mod tests {
     #[test]
     fn a_write_shows_for_a_second_that_the_store_can_be_written_unless_one_fails() {
         let writes = Writes::default();
-        let shown = |millis| writes.are_shown(Uptime::from_millis(millis));
+        let shown = |millis| writes.are_shown(PART, Uptime::from_millis(millis));
         assert!(!shown(0));
-        writes.done(moment(1));
+        writes.done(PART, moment(1));
         assert!(shown(1000) && shown(1999) && !shown(2000));
-        writes.failed(at(1));
+        writes.failed(PART, BUCKET, at(1));
         assert!(!shown(1000));
-        writes.done(moment(1));
+        writes.done(PART, moment(1));
         assert!(shown(1000));
     }
 
     #[test]
     fn who_got_idle_since_the_last_write_is_given_five_seconds_after_the_next() {
         let writes = Writes::default();
-        writes.done(moment(100));
-        assert!(!writes.may_be_touched(at(100), at(100)));
-        writes.failed(at(200));
-        writes.failed(at(300));
-        assert!(writes.may_be_touched(at(100), at(900)));
-        assert!(!writes.may_be_touched(at(99), at(900)), "idle before it");
-        writes.done(moment(900));
-        writes.done(moment(902));
-        assert!(writes.may_be_touched(at(100), at(904)));
-        assert!(!writes.may_be_touched(at(100), at(905)));
-        writes.failed(at(910));
-        assert!(!writes.may_be_touched(at(901), at(911)), "another failure");
-        assert!(writes.may_be_touched(at(902), at(911)));
+        writes.done(PART, moment(100));
+        assert!(!writes.may_be_touched(PART, at(100), at(100)));
+        writes.failed(PART, BUCKET, at(200));
+        writes.failed(PART, BUCKET, at(300));
+        assert!(writes.may_be_touched(PART, at(100), at(900)));
+        assert!(
+            !writes.may_be_touched(PART, at(99), at(900)),
+            "idle before it"
+        );
+        writes.done(PART, moment(900));
+        writes.done(PART, moment(902));
+        assert!(writes.may_be_touched(PART, at(100), at(904)));
+        assert!(!writes.may_be_touched(PART, at(100), at(905)));
+        writes.failed(PART, BUCKET, at(910));
+        assert!(
+            !writes.may_be_touched(PART, at(901), at(911)),
+            "another failure"
+        );
+        assert!(writes.may_be_touched(PART, at(902), at(911)));
     }
 
     #[test]
     fn a_node_that_has_written_nothing_yet_knows_of_no_time_when_it_worked() {
         let writes = Writes::default();
-        writes.failed(at(200));
-        assert!(writes.may_be_touched(at(0), at(200)));
+        writes.failed(PART, BUCKET, at(200));
+        assert!(writes.may_be_touched(PART, at(0), at(200)));
+    }
+
+    #[test]
+    fn a_part_that_fails_says_nothing_of_the_others_and_is_where_the_next_login_tries() {
+        let writes = Writes::default();
+        writes.done(PART, moment(1));
+        writes.done(8, moment(1));
+        assert_eq!(writes.failing(), None);
+        writes.failed(PART, BUCKET, at(1));
+        assert_eq!(writes.failing(), Some(BUCKET));
+        assert!(writes.are_shown(8, Uptime::from_millis(1000)));
+        assert!(!writes.may_be_touched(8, at(1), at(1)));
+        writes.done(PART, moment(2));
+        assert_eq!(writes.failing(), None);
     }
 }

@@ -17,6 +17,7 @@ macro_rules! forward_to_dyn {
         /// [`SessionStore`] with boxed futures.
         trait DynStore: Send + Sync {
             $(fn $method(&self $(, $argument: $type)?) -> Answer<'_, $answer>;)*
+            fn part(&self, bucket: [u8; 2]) -> u64;
             fn is_shared(&self) -> bool;
         }
 
@@ -24,6 +25,10 @@ macro_rules! forward_to_dyn {
             $(fn $method(&self $(, $argument: $type)?) -> Answer<'_, $answer> {
                 Box::pin(SessionStore::$method(self $(, $argument)?))
             })*
+
+            fn part(&self, bucket: [u8; 2]) -> u64 {
+                SessionStore::part(self, bucket)
+            }
 
             fn is_shared(&self) -> bool {
                 SessionStore::is_shared(self)
@@ -34,6 +39,10 @@ macro_rules! forward_to_dyn {
             $(async fn $method(&self $(, $argument: $type)?) -> Result<$answer, StoreError> {
                 self.0.$method($($argument)?).await
             })*
+
+            fn part(&self, bucket: [u8; 2]) -> u64 {
+                self.0.part(bucket)
+            }
 
             fn is_shared(&self) -> bool {
                 self.0.is_shared()

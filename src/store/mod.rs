@@ -37,7 +37,8 @@ macro_rules! for_each_operation {
             session_keys(user: Identity) -> Vec<Vec<u8>>;
             tag_keys(offer: TagKey) -> Vec<TagKey>;
             now() -> Timestamp;
-            writable() -> ();
+            writable(bucket: [u8; 2]) -> ();
+            reach(bucket: [u8; 2]) -> ();
             subscribe() -> Feed;
         }
     };
@@ -159,16 +160,37 @@ pub trait SessionStore: Send + Sync + 'static {
     /// The store's time, which is the fleet's.
     fn now(&self) -> impl Future<Output = Result<Timestamp, StoreError>> + Send;
 
-    /// Fails if nothing can be written at the moment, where reads may still be answered: no login is
-    /// begun then, and nobody is found idle.
+    /// Fails if whatever keeps this bucket, the first two bytes of a session's id, cannot be written
+    /// at the moment, where reads may still be answered: no login is begun then, and nobody is found
+    /// idle.
     ///
     /// Writes something that expires by itself. As provided it asks only for the time.
-    fn writable(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+    fn writable(&self, bucket: [u8; 2]) -> impl Future<Output = Result<(), StoreError>> + Send {
+        let _ = bucket;
+        async { self.now().await.map(drop) }
+    }
+
+    /// Fails unless whatever keeps this bucket can be asked for what is in it. A node tries a part of the store that was down by this.
+    ///
+    /// As provided it asks for the store's time: enough for a store that fails as a whole.
+    fn reach(&self, bucket: [u8; 2]) -> impl Future<Output = Result<(), StoreError>> + Send {
+        let _ = bucket;
         async { self.now().await.map(drop) }
     }
 
     /// A new link that carries what changes from now on.
     fn subscribe(&self) -> impl Future<Output = Result<Feed, StoreError>> + Send;
+
+    /// The part of the store that keeps this bucket, where parts fail one by one: a name that
+    /// stays the same while the same server, or whichever takes its place, has the bucket.
+    ///
+    /// A node notes failures by part, so that one that is down takes no other along. By default
+    /// the store is one part, 0, which is also that of questions about no bucket: the time, the
+    /// keys of the tags, links. Called with every question, so it must be quick and not block.
+    fn part(&self, bucket: [u8; 2]) -> u64 {
+        let _ = bucket;
+        0
+    }
 
     /// Whether other processes can read what is in here; session_keys are then kept sealed only.
     fn is_shared(&self) -> bool {

@@ -21,6 +21,10 @@ macro_rules! watch {
                 trace::store_span(operation, answer).await
             })*
 
+            fn part(&self, bucket: [u8; 2]) -> u64 {
+                self.0.part(bucket)
+            }
+
             fn is_shared(&self) -> bool {
                 self.0.is_shared()
             }

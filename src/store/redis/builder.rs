@@ -24,6 +24,7 @@ pub struct RedisStoreBuilder {
     prefix: String,
     authorities: Vec<u8>,
     sentinel: Credentials,
+    announces_per_master: bool,
 }
 
 impl RedisStoreBuilder {
@@ -33,6 +34,7 @@ impl RedisStoreBuilder {
             prefix: "wxs".to_owned(),
             authorities: Vec::new(),
             sentinel: Credentials::default(),
+            announces_per_master: false,
         }
     }
 
@@ -67,6 +69,20 @@ impl RedisStoreBuilder {
         self
     }
 
+    /// In a Cluster, has every node told of a change once, instead of once by each master. Default:
+    /// off, because releases before 0.2 do not hear it.
+    ///
+    /// **Switch it on when all nodes run 0.2 or later.** Nodes with and without it hear each other.
+    /// An ACL user needs `+cluster|myid` for it; without, changes are told as if it were off. So are
+    /// those at a master that this node has known for less than 5 s, because the links of other
+    /// nodes may not reach it yet. It means nothing outside of a Cluster.
+    pub fn announce_per_master(self, is_on: bool) -> Self {
+        Self {
+            announces_per_master: is_on,
+            ..self
+        }
+    }
+
     /// Makes the store. It connects with the first operation, and needs no runtime before.
     ///
     /// # Errors
@@ -91,6 +107,7 @@ impl RedisStoreBuilder {
                 tls: tls.transpose()?,
             },
             Keys::new(self.prefix),
+            self.announces_per_master,
         ))
     }
 }

@@ -3,6 +3,7 @@
 use redis::Value;
 
 use super::answer::needed;
+use super::keys::bucket_slot;
 use super::script::{Call, Script};
 use super::{RedisStore, record, script};
 use crate::store::{Revoke, StoreError, Target};
@@ -13,7 +14,7 @@ impl RedisStore {
     /// the sessions of a user, or what took a session's place.
     pub(super) async fn run(&self, bucket: [u8; 2], mut call: Call) -> Result<Value, StoreError> {
         loop {
-            let answer = self.noting(bucket, self.router.run(&call)).await?;
+            let answer = self.router.run(&call).await?;
             let Some(needed) = needed(&answer) else {
                 return Ok(answer);
             };
@@ -58,11 +59,24 @@ impl RedisStore {
         bucket: [u8; 2],
         keys: [String; N],
     ) -> Call {
-        let database = self.router.finder().settings.location.database;
         script
             .on(keys)
             .arg(self.keys.base(bucket))
-            .arg(self.keys.channel(database))
+            .arg(self.announced_on(bucket))
+    }
+
+    /// The channel for changes in a bucket. Behind it is the name of the master that has the bucket,
+    /// if the script is to use that one's own channel where it finds itself there.
+    fn announced_on(&self, bucket: [u8; 2]) -> String {
+        let finder = self.router.finder();
+        let mut channel = self.keys.channel(finder.settings.location.database);
+        if self.announces_per_master
+            && let Some(master) = finder.settled_owner(bucket_slot(bucket))
+        {
+            channel.push(' ');
+            channel.push_str(&master);
+        }
+        channel
     }
 
     /// The key of a session among those of a bucket: one of another bucket is another user's, and

@@ -152,6 +152,11 @@ impl Connection {
         !is_silent && !self.is_given_up.load(Ordering::Relaxed) && !self.driver.is_finished()
     }
 
+    /// Whether nobody has waited in vain since the last answer.
+    pub(super) fn answers(&self) -> bool {
+        self.silent_since.load(Ordering::Relaxed) == 0
+    }
+
     /// Has the next operation look for another connection.
     pub(super) fn give_up(&self) {
         self.is_given_up.store(true, Ordering::Relaxed);

@@ -19,6 +19,9 @@ use crate::trace;
 const SEARCH_PAUSE: Duration = Duration::from_millis(50);
 /// The longest that a server takes to say how it makes room.
 const LOOKED_WITHIN: Duration = Duration::from_secs(1);
+/// A link that does not reach a new master ends within 2 s, or is silent and counts for nothing.
+const SETTLED_AFTER: Duration = Duration::from_secs(5);
+
 /// Knows the servers, and finds them again when they are lost.
 pub(super) struct Finder {
     pub(super) settings: Settings,
@@ -49,17 +52,12 @@ impl Finder {
         }
     }
 
-    /// The routes to all masters; an error if one of them cannot be reached.
-    pub(super) async fn all(self: &Arc<Self>) -> Result<Arc<Routes>, StoreError> {
+    /// The routes to all masters, looked for anew if one of them is not connected.
+    pub(super) async fn all(self: &Arc<Self>) -> Found {
         let known = self.routes().filter(|routes| routes.has_all());
-        let routes = match known {
-            Some(routes) => routes,
-            None => self.search().await?,
-        };
-        if routes.has_all() {
-            Ok(routes)
-        } else {
-            Err(unavailable("a master cannot be reached"))
+        match known {
+            Some(routes) => Ok(routes),
+            None => self.search().await,
         }
     }
 
@@ -73,8 +71,23 @@ impl Finder {
     /// The connection for a slot, if it is known.
     pub(super) fn known_connection(&self, slot: u16) -> Option<Arc<Connection>> {
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
-        let known = routes.as_ref()?.connection(slot).ok()?;
+        let known = routes.as_ref()?.owner(slot)?.connection()?;
         known.is_usable().then_some(known)
+    }
+
+    /// The part of the store that has a slot: 0 while that is not known, and outside of a Cluster.
+    pub(super) fn part(&self, slot: u16) -> u64 {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        routes.as_ref().map_or(0, |routes| routes.part(slot))
+    }
+
+    /// The Cluster's name for the server that has a slot, if it has been known for long enough that
+    /// every link reaches it.
+    pub(super) fn settled_owner(&self, slot: u16) -> Option<String> {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let owner = routes.as_ref()?.owner(slot)?;
+        let is_settled = !owner.id.is_empty() && owner.is_known_for(SETTLED_AFTER);
+        is_settled.then(|| owner.id.clone())
     }
 
     /// The connection for a slot, which has to be looked for.
@@ -82,9 +95,9 @@ impl Finder {
         self: &Arc<Self>,
         slot: u16,
     ) -> Result<Arc<Connection>, StoreError> {
-        match self.search().await?.connection(slot) {
+        match self.search().await?.connection(slot).await {
             // It was found a moment ago, and lost since.
-            Ok(lost) if !lost.is_usable() => self.search_anew().await?.connection(slot),
+            Ok(lost) if !lost.is_usable() => self.search_anew().await?.connection(slot).await,
             found => found,
         }
     }
@@ -141,13 +154,8 @@ impl Finder {
 
     async fn find(self: Arc<Self>, outcome: watch::Sender<Option<Found>>) {
         let known = self.routes();
-        let found = Routes::find(&self.settings, known.as_deref()).await;
-        let found = found.map(|(routes, greetings)| {
-            for greeting in greetings {
-                self.clock.learn(greeting.now);
-            }
-            Arc::new(routes)
-        });
+        let found = Routes::find(&self.settings, &self.clock, known.as_deref()).await;
+        let found = found.map(Arc::new);
         {
             if let Ok(routes) = &found {
                 let mut known = self.routes.write().unwrap_or_else(PoisonError::into_inner);
@@ -157,9 +165,10 @@ impl Finder {
             state.last_search = Some((Instant::now(), found.clone()));
             state.search = None;
         }
-        let connection = found.as_ref().ok().and_then(|routes| routes.any());
-        outcome.send_replace(Some(found));
-        if let Some(connection) = connection {
+        outcome.send_replace(Some(found.clone()));
+        if let Ok(routes) = found
+            && let Ok(connection) = routes.any_open().await
+        {
             self.look_at_memory(&connection).await;
         }
     }

@@ -78,6 +78,11 @@ impl Keys {
     pub(super) fn channel(&self, database: u32) -> String {
         format!("{}:changed:{database}", self.prefix)
     }
+
+    /// Where a master of a Cluster publishes what only those hear who are connected to it.
+    pub(super) fn channel_of(&self, database: u32, master: &str) -> String {
+        format!("{}:{master}", self.channel(database))
+    }
 }
 
 /// A name for a user that does not say who it is: base64url of 16 bytes of a digest.
@@ -106,6 +111,13 @@ pub(super) fn slot(key: &str) -> u16 {
         .and_then(|(_, rest)| rest.split_once('}'))
         .map_or(key, |(tag, _)| if tag.is_empty() { key } else { tag });
     crc16(tag.as_bytes()) % SLOTS
+}
+
+/// The slot of all keys in a bucket.
+pub(super) fn bucket_slot(bucket: [u8; 2]) -> u16 {
+    let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble & 15)];
+    let [high, low] = bucket;
+    crc16(&[high >> 4, high, low >> 4, low].map(digit)) % SLOTS
 }
 
 fn crc16(bytes: &[u8]) -> u16 {
@@ -152,6 +164,14 @@ mod tests {
         let mut quarters = copies.map(|copy| slot(&copy) / (SLOTS / 4));
         quarters.sort_unstable();
         assert_eq!(quarters, [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_bucket_s_slot_is_that_of_its_keys() {
+        let keys = Keys::new("wxs".to_owned());
+        for bucket in [[0, 0], [0x0f, 0xf0], [0xab, 0xcd], [0xff, 0xff]] {
+            assert_eq!(bucket_slot(bucket), slot(&keys.base(bucket)));
+        }
     }
 
     #[test]

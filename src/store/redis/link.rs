@@ -2,8 +2,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{PushInfo, PushKind};
+use redis::aio::AsyncPushSender;
+use redis::{PushInfo, PushKind, Value};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::address::{Address, Topology};
@@ -11,6 +13,7 @@ use super::connection::Connection;
 use super::fault::unavailable;
 use super::finder::Finder;
 use super::reply::{Greeting, bytes, unintelligible};
+use super::routes::Master;
 use super::{Keys, message};
 use crate::store::{Feed, FeedEvent, FeedSender, StoreError, Timestamp};
 
@@ -20,33 +23,68 @@ const BEAT_EVERY: Duration = Duration::from_millis(500);
 /// The longest that all masters together take to answer.
 const BEAT_WITHIN: Duration = Duration::from_secs(1);
 
-/// Opens a link: one connection to each master, on which it is told of changes and asked for the
-/// time.
+/// Opens a link: one connection to each master, all at once, on which it is told of changes and
+/// asked for the time.
 ///
 /// An answer to a question comes after all that was told before it, so a heartbeat vouches for
 /// everything up to then. The link ends with the first doubt.
 pub(super) async fn open(finder: &Arc<Finder>, keys: &Keys) -> Result<Feed, StoreError> {
-    let masters = finder.all().await?.addresses();
+    let routes = finder.all().await?;
     let (sender, feed) = Feed::channel(CAPACITY);
     let doubt = Arc::new(Notify::new());
-    let channel = keys.channel(finder.settings.location.database);
-    let mut connections = Vec::with_capacity(masters.len());
-    for address in masters {
+    let opening = routes.masters().iter().map(|master| {
         let pushed = forward(sender.clone(), Arc::clone(&doubt));
-        let opened = Connection::open(&finder.settings, &address, Some(pushed));
-        let (connection, greeting) = opened.await?;
-        greeting.expect_master()?;
-        let subscribed = connection.subscribe(&channel).await;
-        subscribed.map_err(unavailable)?;
-        connections.push(connection);
-    }
+        let (address, id) = (master.address.clone(), master.id.clone());
+        open_one(Arc::clone(finder), keys.clone(), address, id, pushed)
+    });
     let link = Link {
         finder: Arc::clone(finder),
-        connections,
+        ends: all(opening).await?,
         epoch: None,
     };
     tokio::spawn(link.follow(sender, doubt));
     Ok(feed)
+}
+
+/// Opens a link's connection to one master, which the Cluster calls `id`.
+async fn open_one(
+    finder: Arc<Finder>,
+    keys: Keys,
+    address: Address,
+    id: String,
+    pushed: impl AsyncPushSender,
+) -> Result<End, StoreError> {
+    let opened = Connection::open(&finder.settings, &address, Some(pushed));
+    let (connection, greeting) = opened.await?;
+    greeting.expect_master()?;
+    let database = finder.settings.location.database;
+    // Earlier releases publish here, and whoever is not sure that all links reach this master.
+    let subscribed = connection.subscribe(&keys.channel(database)).await;
+    subscribed.map_err(unavailable)?;
+    if !id.is_empty() {
+        let own = keys.channel_of(database, &id);
+        let subscribed = connection.subscribe(&own).await;
+        subscribed.map_err(unavailable)?;
+    }
+    let connection = Arc::new(connection);
+    Ok(End { connection, id })
+}
+
+/// Does all at once; the first failure is that of all.
+async fn all<T: Send + 'static>(
+    work: impl Iterator<Item = impl Future<Output = Result<T, StoreError>> + Send + 'static>,
+) -> Result<Vec<T>, StoreError> {
+    let numbered = work.enumerate();
+    let mut running: JoinSet<_> = numbered
+        .map(|(number, work)| async move { (number, work.await) })
+        .collect();
+    let mut done = Vec::with_capacity(running.len());
+    while let Some(joined) = running.join_next().await {
+        let (number, result) = joined.map_err(unavailable)?;
+        done.push((number, result?));
+    }
+    done.sort_unstable_by_key(|(number, _)| *number);
+    Ok(done.into_iter().map(|(_, result)| result).collect())
 }
 
 /// Passes on what a master tells, without a detour; whatever cannot be passed on is a doubt.
@@ -73,9 +111,16 @@ fn forward(
 
 struct Link {
     finder: Arc<Finder>,
-    connections: Vec<Connection>,
+    ends: Vec<End>,
     /// What the Cluster numbers its topology with.
     epoch: Option<String>,
+}
+
+/// A link's connection to one master.
+struct End {
+    connection: Arc<Connection>,
+    /// The name that the Cluster had for the master when the link was opened.
+    id: String,
 }
 
 impl Link {
@@ -100,35 +145,31 @@ impl Link {
         }
     }
 
-    /// Asks every master whether it is still one, and the time.
+    /// Asks every master whether it is still one, the time, and what it knows of the Cluster.
     async fn beat(&mut self) -> Result<Timestamp, StoreError> {
+        let topology = &self.finder.settings.location.topology;
+        let is_cluster = matches!(topology, Topology::Cluster(_));
+        let ends = self.ends.iter();
+        let pulses = all(ends.map(|end| pulse(Arc::clone(&end.connection), is_cluster))).await?;
         let mut latest = Timestamp::default();
-        for connection in &self.connections {
-            let mut question = redis::pipe();
-            question.cmd("HELLO").cmd("TIME");
-            let answers = connection.ask_all(&question).await;
-            let greeting = Greeting::read(&answers.map_err(unavailable)?)?;
+        for (end, (greeting, _)) in self.ends.iter().zip(&pulses) {
             if !greeting.is_master {
-                self.finder.give_up(connection.address());
+                self.finder.give_up(end.connection.address());
             }
             latest = latest.max(greeting.expect_master()?.now);
         }
-        if let Topology::Cluster(_) = &self.finder.settings.location.topology {
-            self.watch_topology().await?;
+        if is_cluster {
+            let epochs: Result<Vec<_>, _> = pulses.into_iter().map(|(_, epoch)| epoch).collect();
+            self.watch_topology(epochs?.join(" ")).await?;
         }
         Ok(latest)
     }
 
     /// Fails if a master has joined that this link does not reach.
-    async fn watch_topology(&mut self) -> Result<(), StoreError> {
-        let mut epochs = Vec::with_capacity(self.connections.len());
-        for connection in &self.connections {
-            epochs.push(epoch(connection).await?);
-        }
-        let epoch = epochs.join(" ");
+    async fn watch_topology(&mut self, epoch: String) -> Result<(), StoreError> {
         if self.epoch.as_ref() != Some(&epoch) {
             let routes = self.finder.search_anew().await?;
-            if !routes.addresses().iter().all(|master| self.reaches(master)) {
+            if !routes.masters().iter().all(|master| self.reaches(master)) {
                 return Err(unavailable("a master has joined the Cluster"));
             }
             self.epoch = Some(epoch);
@@ -136,18 +177,32 @@ impl Link {
         Ok(())
     }
 
-    fn reaches(&self, master: &Address) -> bool {
-        let mut connections = self.connections.iter();
-        connections.any(|connection| connection.address() == master)
+    fn reaches(&self, master: &Master) -> bool {
+        let mut ends = self.ends.iter();
+        ends.any(|end| *end.connection.address() == master.address && end.id == master.id)
     }
 }
 
-/// What a server of a Cluster knows of the topology's number, if it takes part.
-async fn epoch(connection: &Connection) -> Result<String, StoreError> {
-    let mut question = redis::cmd("CLUSTER");
-    question.arg("INFO");
-    let answer = connection.ask(&question).await.map_err(unavailable)?;
-    let text = bytes(&answer).map(String::from_utf8_lossy);
+/// Who a server is, its time, and its number for the topology of its Cluster if it takes part in
+/// one.
+async fn pulse(
+    connection: Arc<Connection>,
+    is_cluster: bool,
+) -> Result<(Greeting, Result<String, StoreError>), StoreError> {
+    let mut question = redis::pipe();
+    question.cmd("HELLO").cmd("TIME");
+    if is_cluster {
+        question.cmd("CLUSTER").arg("INFO");
+    }
+    let answers = connection.ask_all(&question).await;
+    let answers = answers.map_err(unavailable)?;
+    let epoch = answers.get(2).ok_or_else(unintelligible).and_then(epoch);
+    Ok((Greeting::read(&answers)?, epoch))
+}
+
+/// The number of the topology, from the answer to CLUSTER INFO.
+fn epoch(info: &Value) -> Result<String, StoreError> {
+    let text = bytes(info).map(String::from_utf8_lossy);
     let text = text.ok_or_else(unintelligible)?;
     if !text.contains("cluster_state:ok") {
         return Err(unavailable("the Cluster is down"));

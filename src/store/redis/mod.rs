@@ -1,6 +1,4 @@
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
 
 use redis::Value;
 
@@ -35,7 +33,7 @@ mod tls;
 use self::answer::{ended, inserted, listed, rotated, touched};
 pub use self::builder::{RedisConfigError, RedisStoreBuilder};
 use self::connection::Settings;
-use self::keys::Keys;
+use self::keys::{Keys, bucket_slot};
 use self::record::{Stored, millis};
 use self::reply::{bytes, items, unintelligible};
 use self::router::Router;
@@ -100,8 +98,7 @@ use self::router::Router;
 pub struct RedisStore {
     keys: Keys,
     router: Router,
-    /// The bucket of the last write that failed.
-    last_failed: Arc<AtomicU16>,
+    announces_per_master: bool,
 }
 
 impl RedisStore {
@@ -110,24 +107,12 @@ impl RedisStore {
         RedisStoreBuilder::new(url)
     }
 
-    fn on(settings: Settings, keys: Keys) -> Self {
+    fn on(settings: Settings, keys: Keys, announces_per_master: bool) -> Self {
         Self {
             keys,
             router: Router::new(settings),
-            last_failed: Arc::default(),
+            announces_per_master,
         }
-    }
-
-    /// Remembers where a write failed.
-    pub(super) async fn noting<T>(
-        &self,
-        bucket: [u8; 2],
-        write: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        let bucket = u16::from_be_bytes(bucket);
-        write
-            .await
-            .inspect_err(|_| self.last_failed.store(bucket, Ordering::Relaxed))
     }
 }
 
@@ -178,15 +163,12 @@ impl SessionStore for RedisStore {
             .number(touch.used_at.as_millis())
             .number(millis(touch.slack))
             .number(touch.since.as_millis());
-        let touch = async {
-            let answer = self.router.run(&call).await?;
-            let (deadline, in_index) = touched(&answer)?;
-            if let Some(kept) = in_index {
-                self.keep_in_index(id, kept).await;
-            }
-            Ok(deadline)
-        };
-        self.noting(id.bucket(), touch).await
+        let answer = self.router.run(&call).await?;
+        let (deadline, in_index) = touched(&answer)?;
+        if let Some(kept) = in_index {
+            self.keep_in_index(id, kept).await;
+        }
+        Ok(deadline)
     }
 
     async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
@@ -224,8 +206,7 @@ impl SessionStore for RedisStore {
                 put.began
                     .map_or_else(String::new, |began| began.as_millis().to_string()),
             );
-        let put = self.noting(put.user.bucket(), self.router.run(&call));
-        put.await.map(drop)
+        self.router.run(&call).await.map(drop)
     }
 
     async fn session_keys(&self, user: Identity) -> Result<Vec<Vec<u8>>, StoreError> {
@@ -247,13 +228,23 @@ impl SessionStore for RedisStore {
         self.router.time().await
     }
 
-    /// Where the last script failed: of the masters of a Cluster that one may be full.
-    async fn writable(&self) -> Result<(), StoreError> {
-        let bucket = self.last_failed.load(Ordering::Relaxed).to_be_bytes();
+    async fn writable(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
         let key = self.keys.trial(bucket);
         let mut trial = redis::cmd("SET");
         trial.arg(&key).arg(1).arg("PX").arg(1000);
         self.router.look(&key, &trial).await.map(drop)
+    }
+
+    async fn reach(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
+        // Nothing is there, but only a server that serves the slot says so.
+        let key = self.keys.base(bucket) + "probe";
+        let mut question = redis::cmd("EXISTS");
+        question.arg(&key);
+        self.router.look(&key, &question).await.map(drop)
+    }
+
+    fn part(&self, bucket: [u8; 2]) -> u64 {
+        self.router.finder().part(bucket_slot(bucket))
     }
 
     async fn subscribe(&self) -> Result<Feed, StoreError> {

@@ -72,8 +72,17 @@ pub(super) fn time_of(value: &Value) -> Result<Timestamp, StoreError> {
         .ok_or_else(unintelligible)
 }
 
-/// The last slot of each range, and who has it: the answer to CLUSTER SLOTS.
-pub(super) fn slots(value: &Value, asked: &Address) -> RedisResult<Vec<(u16, u16, Address)>> {
+/// Slots from the first to the last, and whose they are.
+pub(super) struct SlotRange {
+    pub(super) first: u16,
+    pub(super) last: u16,
+    pub(super) address: Address,
+    /// The name that the Cluster has for the server.
+    pub(super) id: String,
+}
+
+/// Reads the answer to CLUSTER SLOTS.
+pub(super) fn slots(value: &Value, asked: &Address) -> RedisResult<Vec<SlotRange>> {
     let ranges: Vec<Vec<Value>> = from_redis_value_ref(value)?;
     let mut slots = Vec::with_capacity(ranges.len());
     for range in ranges {
@@ -81,7 +90,7 @@ pub(super) fn slots(value: &Value, asked: &Address) -> RedisResult<Vec<(u16, u16
             continue;
         };
         let master: Vec<Value> = from_redis_value_ref(master)?;
-        let [host, port, ..] = master.as_slice() else {
+        let [host, port, rest @ ..] = master.as_slice() else {
             continue;
         };
         // No name means the one that we know the server by.
@@ -92,11 +101,13 @@ pub(super) fn slots(value: &Value, asked: &Address) -> RedisResult<Vec<(u16, u16
             host: host.map_or_else(|| asked.host.clone(), |host| host.into_owned()),
             port: from_redis_value_ref(port)?,
         };
-        slots.push((
-            from_redis_value_ref(first)?,
-            from_redis_value_ref(last)?,
+        let id = rest.first().and_then(bytes).map(String::from_utf8_lossy);
+        slots.push(SlotRange {
+            first: from_redis_value_ref(first)?,
+            last: from_redis_value_ref(last)?,
             address,
-        ));
+            id: id.unwrap_or_default().into_owned(),
+        });
     }
     Ok(slots)
 }

@@ -124,7 +124,7 @@ impl Router {
                 let _ = self.0.start_search();
                 Ok(connection)
             }
-            None => self.0.search_anew().await?.connection(slot),
+            None => self.0.search_anew().await?.connection(slot).await,
         }
     }
 
@@ -153,10 +153,7 @@ impl Router {
     pub(super) async fn time(&self) -> Result<Timestamp, StoreError> {
         let connection = match self.0.routes().and_then(|routes| routes.any()) {
             Some(connection) => connection,
-            None => {
-                let routes = self.0.search().await?;
-                routes.any().map_or_else(|| routes.connection(0), Ok)?
-            }
+            None => self.0.search().await?.any_open().await?,
         };
         let answer = connection.ask(&redis::cmd("TIME")).await;
         let now = time_of(&answer.map_err(unavailable)?)?;

@@ -1,15 +1,18 @@
 use std::convert::Infallible;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::address::{Address, Topology};
+use super::clock::ServerClock;
 use super::connection::{Connection, Settings};
 use super::fault::unavailable;
 use super::keys::SLOTS;
-use super::reply::{Greeting, slots};
+use super::reply::{Greeting, SlotRange, slots};
 use crate::store::StoreError;
 
 /// The longest that one who is asked takes to answer, connecting included.
@@ -22,65 +25,136 @@ pub(super) struct Routes {
     ranges: Vec<(u16, usize)>,
 }
 
-struct Master {
-    address: Address,
-    connection: Result<Arc<Connection>, StoreError>,
+/// A server that has slots.
+#[derive(Clone)]
+pub(super) struct Master {
+    pub(super) address: Address,
+    /// The name that a Cluster has for it; empty elsewhere.
+    pub(super) id: String,
+    /// Which part of the store it is; a server that takes another's place takes its number too.
+    part: u64,
+    /// Since when this node knows it.
+    since: Instant,
+    connection: Connecting,
 }
 
+/// A connection, once it is open, or why there is none: whoever needs it waits for it, and nobody
+/// else.
+type Connecting = watch::Receiver<Option<Result<Arc<Connection>, StoreError>>>;
+
 impl Routes {
-    /// Finds the masters and connects to them. Connections that can still be used are taken over.
+    /// Finds the masters. Connections that can still be used are taken over, the others are being
+    /// opened: a server that does not answer keeps nobody from the others.
     pub(super) async fn find(
         settings: &Settings,
+        clock: &ServerClock,
         known: Option<&Self>,
-    ) -> Result<(Self, Vec<Greeting>), StoreError> {
+    ) -> Result<Self, StoreError> {
         match &settings.location.topology {
             Topology::Standalone(address) => {
                 let opened = open_master(settings, address).await?;
-                Ok(Self::of_one(opened))
+                Ok(Self::of_one(opened, clock))
             }
             Topology::Sentinel { sentinels, service } => {
                 let opened = open_named(settings, sentinels, service).await?;
-                Ok(Self::of_one(opened))
+                Ok(Self::of_one(opened, clock))
             }
-            Topology::Cluster(seeds) => find_cluster(settings, seeds, known).await,
+            Topology::Cluster(seeds) => {
+                let ranges = find_cluster(settings, seeds, known).await?;
+                Ok(Self::of_cluster(settings, clock, ranges, known))
+            }
         }
     }
 
-    fn of_one((connection, greeting): (Connection, Greeting)) -> (Self, Vec<Greeting>) {
+    fn of_one((connection, greeting): (Connection, Greeting), clock: &ServerClock) -> Self {
+        clock.learn(greeting.now);
         let master = Master {
             address: connection.address().clone(),
-            connection: Ok(Arc::new(connection)),
+            id: String::new(),
+            part: 0,
+            since: Instant::now(),
+            connection: watch::channel(Some(Ok(Arc::new(connection)))).1,
         };
-        let routes = Self {
+        Self {
             masters: vec![master],
             ranges: vec![(SLOTS - 1, 0)],
-        };
-        (routes, vec![greeting])
+        }
     }
 
-    /// The connection to whoever has the slot, or why there is none.
-    pub(super) fn connection(&self, slot: u16) -> Result<Arc<Connection>, StoreError> {
+    fn of_cluster(
+        settings: &Settings,
+        clock: &ServerClock,
+        slots: Vec<SlotRange>,
+        known: Option<&Self>,
+    ) -> Self {
+        let mut masters: Vec<Master> = Vec::new();
+        let mut ranges = Vec::with_capacity(slots.len());
+        for range in &slots {
+            let owner = masters.iter().position(|m| m.address == range.address);
+            ranges.push((range.last, owner.unwrap_or(masters.len())));
+            if owner.is_none() {
+                let named = |master: &&Master| slots.iter().any(|r| r.address == master.address);
+                let replaced = known.and_then(|known| known.owner(range.first));
+                let replaced = replaced.filter(|master| !named(master));
+                let earlier = known.and_then(|known| known.master(&range.address));
+                masters.push(Master::new(settings, clock, range, earlier, replaced));
+            }
+        }
+        Self { masters, ranges }
+    }
+
+    /// Who has the slot.
+    pub(super) fn owner(&self, slot: u16) -> Option<&Master> {
         let range = self.ranges.partition_point(|(last, _)| *last < slot);
-        let owner = self.ranges.get(range).map(|(_, owner)| *owner);
-        match owner.and_then(|owner| self.masters.get(owner)) {
-            Some(master) => master.connection.clone(),
+        let (_, owner) = self.ranges.get(range)?;
+        self.masters.get(*owner)
+    }
+
+    /// The part of the store that has the slot; one of its own for slots that nobody has.
+    pub(super) fn part(&self, slot: u16) -> u64 {
+        self.owner(slot).map_or(u64::MAX, |master| master.part)
+    }
+
+    fn master(&self, address: &Address) -> Option<&Master> {
+        let mut masters = self.masters.iter();
+        masters.find(|master| master.address == *address)
+    }
+
+    /// The connection to whoever has the slot, or why there is none; it may have to be waited for.
+    pub(super) async fn connection(&self, slot: u16) -> Result<Arc<Connection>, StoreError> {
+        match self.owner(slot) {
+            Some(master) => master.connected().await,
             None => Err(unavailable("no server has the slot")),
         }
     }
 
+    /// The connection to this address, if it is open.
     pub(super) fn to(&self, address: &Address) -> Option<Arc<Connection>> {
-        let mut masters = self.masters.iter();
-        let master = masters.find(|master| master.address == *address)?;
-        master.connection.clone().ok()
+        self.master(address)?.connection()
     }
 
-    /// Any connection that can be used.
+    /// Any connection that can be used, rather one that does not keep somebody waiting.
     pub(super) fn any(&self) -> Option<Arc<Connection>> {
-        let connections = self.masters.iter().flat_map(|master| &master.connection);
-        connections
-            .into_iter()
-            .find(|connection| connection.is_usable())
-            .cloned()
+        let usable = || {
+            let open = self.masters.iter().filter_map(Master::connection);
+            open.filter(|connection| connection.is_usable())
+        };
+        usable()
+            .find(|connection| connection.answers())
+            .or_else(|| usable().next())
+    }
+
+    /// Any connection that can be used, or the first to be opened.
+    pub(super) async fn any_open(&self) -> Result<Arc<Connection>, StoreError> {
+        if let Some(open) = self.any() {
+            return Ok(open);
+        }
+        let masters = self.masters.iter().cloned();
+        first_success(masters.map(|master| async move { master.connected().await })).await
+    }
+
+    pub(super) fn masters(&self) -> &[Master] {
+        &self.masters
     }
 
     pub(super) fn addresses(&self) -> Vec<Address> {
@@ -90,8 +164,87 @@ impl Routes {
 
     pub(super) fn has_all(&self) -> bool {
         let mut masters = self.masters.iter();
-        masters.all(|master| master.connection.as_ref().is_ok_and(|c| c.is_usable()))
+        masters.all(|master| master.connection().is_some_and(|open| open.is_usable()))
     }
+}
+
+impl Master {
+    /// A server that a Cluster has named, as it was known `earlier`, and the one that it has
+    /// `replaced`, if any.
+    fn new(
+        settings: &Settings,
+        clock: &ServerClock,
+        range: &SlotRange,
+        earlier: Option<&Self>,
+        replaced: Option<&Self>,
+    ) -> Self {
+        let address = range.address.clone();
+        let part = earlier.or(replaced).map(|master| master.part);
+        let is_same = |master: &&Self| master.id == range.id;
+        let since = earlier.filter(is_same).map(|master| master.since);
+        let kept = earlier.filter(|master| master.is_connected_or_connecting());
+        let connection = match kept {
+            Some(kept) => kept.connection.clone(),
+            None => connect(settings.clone(), clock.clone(), address.clone()),
+        };
+        Self {
+            part: part.unwrap_or_else(|| part_of(&address)),
+            id: range.id.clone(),
+            since: since.unwrap_or_else(Instant::now),
+            address,
+            connection,
+        }
+    }
+
+    /// Whether this node has known the server for so long.
+    pub(super) fn is_known_for(&self, span: Duration) -> bool {
+        self.since.elapsed() >= span
+    }
+
+    /// The connection, if it is open.
+    pub(super) fn connection(&self) -> Option<Arc<Connection>> {
+        let state = self.connection.borrow();
+        state.as_ref()?.as_ref().ok().cloned()
+    }
+
+    /// The connection, once it is open.
+    pub(super) async fn connected(&self) -> Result<Arc<Connection>, StoreError> {
+        let mut opening = self.connection.clone();
+        let opened = opening.wait_for(Option::is_some).await;
+        match opened.as_deref() {
+            Ok(Some(opened)) => opened.clone(),
+            // The runtime that it was opened in has ended.
+            _ => Err(unavailable("connecting has ended")),
+        }
+    }
+
+    fn is_connected_or_connecting(&self) -> bool {
+        match &*self.connection.borrow() {
+            Some(opened) => opened.as_ref().is_ok_and(|open| open.is_usable()),
+            None => self.connection.has_changed().is_ok(),
+        }
+    }
+}
+
+/// Opens a connection in the background, for all who need it.
+fn connect(settings: Settings, clock: ServerClock, address: Address) -> Connecting {
+    let (outcome, connecting) = watch::channel(None);
+    tokio::spawn(async move {
+        let opened = open_master(&settings, &address).await;
+        let opened = opened.map(|(connection, greeting)| {
+            clock.learn(greeting.now);
+            Arc::new(connection)
+        });
+        outcome.send_replace(Some(opened));
+    });
+    connecting
+}
+
+/// A number for the part of the store that a server is; never that of the store as a whole.
+fn part_of(address: &Address) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    address.hash(&mut hasher);
+    hasher.finish().max(1)
 }
 
 async fn open_master(
@@ -134,7 +287,7 @@ async fn find_cluster(
     settings: &Settings,
     seeds: &[Address],
     known: Option<&Routes>,
-) -> Result<(Routes, Vec<Greeting>), StoreError> {
+) -> Result<Vec<SlotRange>, StoreError> {
     let mut ask = known.map(Routes::addresses).unwrap_or_default();
     ask.extend(
         seeds
@@ -148,15 +301,14 @@ async fn find_cluster(
         let connection = known.and_then(|known| known.to(&address));
         async move { ask_slots(&settings, &address, connection).await }
     });
-    let slots = first_success(attempts).await?;
-    connect_all(settings, slots, known).await
+    first_success(attempts).await
 }
 
 async fn ask_slots(
     settings: &Settings,
     address: &Address,
     connection: Option<Arc<Connection>>,
-) -> Result<Vec<(u16, u16, Address)>, StoreError> {
+) -> Result<Vec<SlotRange>, StoreError> {
     let connection = match connection.filter(|connection| connection.is_usable()) {
         Some(connection) => connection,
         None => {
@@ -168,63 +320,11 @@ async fn ask_slots(
     question.arg("SLOTS");
     let answer = connection.ask(&question).await.map_err(unavailable)?;
     let mut slots = slots(&answer, address).map_err(unavailable)?;
-    slots.sort_unstable_by_key(|(first, ..)| *first);
+    slots.sort_unstable_by_key(|range| range.first);
     if slots.is_empty() {
         return Err(unavailable("the Cluster has no slots"));
     }
     Ok(slots)
-}
-
-async fn connect_all(
-    settings: &Settings,
-    slots: Vec<(u16, u16, Address)>,
-    known: Option<&Routes>,
-) -> Result<(Routes, Vec<Greeting>), StoreError> {
-    let mut addresses: Vec<Address> = Vec::new();
-    let mut ranges = Vec::with_capacity(slots.len());
-    for (_, last, address) in slots {
-        let owner = addresses.iter().position(|other| *other == address);
-        ranges.push((last, owner.unwrap_or(addresses.len())));
-        if owner.is_none() {
-            addresses.push(address);
-        }
-    }
-    let mut opening = JoinSet::new();
-    for (number, address) in addresses.iter().cloned().enumerate() {
-        let settings = settings.clone();
-        let kept = known.and_then(|known| known.to(&address));
-        opening.spawn(async move {
-            match kept.filter(|connection| connection.is_usable()) {
-                Some(connection) => (number, Ok((connection, None))),
-                None => {
-                    let opened = open_master(&settings, &address).await;
-                    (
-                        number,
-                        opened.map(|(c, greeting)| (Arc::new(c), Some(greeting))),
-                    )
-                }
-            }
-        });
-    }
-    let mut masters: Vec<_> = addresses.into_iter().map(Master::unconnected).collect();
-    let mut greetings = Vec::new();
-    while let Some(Ok((number, opened))) = opening.join_next().await {
-        masters[number].connection = opened.map(|(connection, greeting)| {
-            greetings.extend(greeting);
-            connection
-        });
-    }
-    Ok((Routes { masters, ranges }, greetings))
-}
-
-impl Master {
-    fn unconnected(address: Address) -> Self {
-        let connection = Err(unavailable("not connected"));
-        Self {
-            address,
-            connection,
-        }
-    }
 }
 
 /// Makes all attempts at once; the last failure stands for all.

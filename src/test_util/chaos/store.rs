@@ -143,8 +143,12 @@ impl<S: SessionStore> SessionStore for ChaosStore<S> {
         self.chaos.disturb(self.inner.now()).await
     }
 
-    async fn writable(&self) -> Result<(), StoreError> {
-        self.write(Ok(()), self.inner.writable()).await
+    async fn writable(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
+        self.write(Ok(()), self.inner.writable(bucket)).await
+    }
+
+    async fn reach(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
+        self.chaos.disturb(self.inner.reach(bucket)).await
     }
 
     async fn subscribe(&self) -> Result<Feed, StoreError> {
@@ -160,6 +164,10 @@ impl<S: SessionStore> SessionStore for ChaosStore<S> {
         };
         tokio::spawn(relay(feed, sender, cut));
         Ok(link)
+    }
+
+    fn part(&self, bucket: [u8; 2]) -> u64 {
+        self.inner.part(bucket)
     }
 
     fn is_shared(&self) -> bool {

@@ -15,7 +15,6 @@ local LATE_TOUCHES = 6 * 60 * 60 * 1000
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- ARGV[1] is what the names of all keys of the bucket begin with.
-local channel = ARGV[2]
 
 -- The keys of the sessions that this script was given from KEYS[first] on, by the sessions' names.
 local function given_from(first)
@@ -128,6 +127,14 @@ local function forget(index, ids)
   for _, id in ipairs(ids) do redis.call('ZREM', index, id) end
 end
 
+-- Links hear a master's own channel at that master only, and the common one at all of them. A call
+-- that was sent on to another server than the one it was meant for uses the common one: links may
+-- not reach that server yet.
 local function announce(ids)
-  if #ids > 0 then redis.call('PUBLISH', channel, '\1' .. table.concat(ids)) end
+  if #ids == 0 then return end
+  local channel, master = string.match(ARGV[2], '^(%S+) ?(%S*)$')
+  if master ~= '' and redis.pcall('CLUSTER', 'MYID') == master then
+    channel = channel .. ':' .. master
+  end
+  redis.call('PUBLISH', channel, '\1' .. table.concat(ids))
 end

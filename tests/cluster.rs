@@ -1,0 +1,381 @@
+//! A Redis Cluster of which a part is dead: the users of the others notice nothing.
+#![cfg(all(feature = "redis", feature = "test-util"))]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use support::redis::{Client, RedisCluster, RedisServer, eventually};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+use tower::ServiceExt;
+use tower_wx_session::login::{ExchangeError, Exchanged, IdentityProvider, Login, LoginRequest};
+use tower_wx_session::store::{
+    Feed, FeedEvent, Insert, Record, RedisStore, Revoke, RevokeReason, SessionStore,
+};
+use tower_wx_session::{Identity, RejectionKind, SessionId, Sessions};
+
+const SECOND: Duration = Duration::from_secs(1);
+const DEADLINE: Duration = Duration::from_millis(250);
+
+/// A Cluster that serves what it has while a master is dead.
+async fn partial_cluster() -> RedisCluster {
+    let cluster = RedisCluster::start().await;
+    for server in &cluster.servers {
+        let whole = ["CONFIG", "SET", "cluster-require-full-coverage", "no"];
+        let () = server.client().await.ask(&whole).await;
+    }
+    cluster
+}
+
+/// Which of the servers has this key.
+async fn owner(client: &Client, key: &str) -> usize {
+    let slot: usize = client.ask(&["CLUSTER", "KEYSLOT", key]).await;
+    (slot / 5461).min(2)
+}
+
+async fn owner_of(client: &Client, user: &Identity) -> usize {
+    let key = format!("wxs:{{{:04x}}}:", u16::from_be_bytes(user.bucket()));
+    owner(client, &key).await
+}
+
+/// Users by the server that has them, so many each.
+async fn users(client: &Client, each: usize) -> [Vec<Identity>; 3] {
+    let mut users = [const { Vec::new() }; 3];
+    for number in 0.. {
+        if users.iter().all(|of_one| of_one.len() >= each) {
+            break;
+        }
+        let user = Identity::new("appid", format!("user-{number}"));
+        users[owner_of(client, &user).await].push(user);
+    }
+    users
+}
+
+async fn log_in(sessions: &Sessions<RedisStore>, users: &[Identity]) -> Vec<String> {
+    let mut tokens = Vec::with_capacity(users.len());
+    for user in users {
+        let issued = sessions.issue(user.clone()).await.unwrap();
+        tokens.push(issued.token().expose().to_owned());
+    }
+    tokens
+}
+
+/// What checks came to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    passed: usize,
+    unavailable: usize,
+    slowest: Duration,
+}
+
+impl Count {
+    fn note(&mut self, kind: Option<RejectionKind>, took: Duration) {
+        match kind {
+            None => self.passed += 1,
+            Some(RejectionKind::StoreUnavailable) => self.unavailable += 1,
+            Some(other) => panic!("{other:?}"),
+        }
+        self.slowest = self.slowest.max(took);
+    }
+}
+
+/// Checks tokens, two of the dead server for each of the others, 30 at a time.
+async fn check_all(
+    sessions: &Sessions<RedisStore>,
+    dead: &[String],
+    living: &[String],
+) -> (Count, Count) {
+    let (mut of_dead, mut of_living) = (Count::default(), Count::default());
+    let mut dead = dead.chunks(20).cycle();
+    for living in living.chunks(10) {
+        let mut checks = JoinSet::new();
+        let tokens = dead.next().unwrap().iter().map(|token| (token, true));
+        for (token, is_dead) in tokens.chain(living.iter().map(|token| (token, false))) {
+            let (sessions, token) = (sessions.clone(), token.clone());
+            checks.spawn(async move {
+                let asked = Instant::now();
+                let checked = sessions.check(&token).await;
+                let kind = checked.err().map(|rejection| rejection.kind());
+                (is_dead, kind, asked.elapsed())
+            });
+        }
+        for (is_dead, kind, took) in checks.join_all().await {
+            let count = if is_dead {
+                &mut of_dead
+            } else {
+                &mut of_living
+            };
+            count.note(kind, took);
+        }
+    }
+    (of_dead, of_living)
+}
+
+/// Logs in whoever is named by the code.
+struct Platform;
+
+impl IdentityProvider for Platform {
+    fn resolve<'a>(&'a self, _: Option<&'a str>) -> Option<&'a str> {
+        Some("appid")
+    }
+
+    async fn exchange(&self, request: LoginRequest<'_>) -> Result<Exchanged, ExchangeError> {
+        Ok(Exchanged::new(Identity::new("appid", request.code())))
+    }
+}
+
+/// The status of a login.
+async fn login(sessions: &Sessions<RedisStore>, user: &Identity) -> u16 {
+    let body = format!("{{\"code\":\"{}\"}}", user.openid());
+    let request = http::Request::post("/login").body(body).unwrap();
+    let login = Login::new(sessions.clone(), Platform);
+    login.oneshot(request).await.unwrap().status().as_u16()
+}
+
+async fn one_server_takes_no_other_along(
+    dies: impl Fn(&RedisServer),
+    comes_back: impl AsyncFn(&RedisServer),
+) {
+    let cluster = partial_cluster().await;
+    let client = cluster.servers[0].client().await;
+    let users = users(&client, 200).await;
+    let dead = (owner(&client, "wxs:tag-key").await + 1) % 3;
+    let others = [(dead + 1) % 3, (dead + 2) % 3];
+
+    let elsewhere = Sessions::new(cluster.store());
+    let of_dead = log_in(&elsewhere, &users[dead][..200]).await;
+    let mut of_living = Vec::new();
+    for other in others {
+        of_living.extend(log_in(&elsewhere, &users[other][..200]).await);
+    }
+    let sessions = Sessions::new(cluster.store());
+    // A first deadline may be spent on finding out.
+    let (first, living) = of_living.split_at(100);
+    let (known, living) = (&first[..10], [&first[10..], living].concat());
+    check_all(&sessions, &of_dead[..20], known).await;
+
+    dies(&cluster.servers[dead]);
+    let (_, of_first) = check_all(&sessions, &of_dead, &living[..20]).await;
+    sleep(DEADLINE).await;
+    let (refused, passed) = check_all(&sessions, &of_dead, &living[20..]).await;
+    println!("first deadline {of_first:?}; then others {passed:?}, dead server's {refused:?}");
+
+    let new = Sessions::new(cluster.store());
+    let started = Instant::now();
+    let (_, at_new) = check_all(&new, &of_dead, &living).await;
+    println!("a new node: {at_new:?}");
+    let mut logins = Vec::new();
+    for user in others.iter().flat_map(|other| &users[*other][..5]) {
+        logins.push(login(&new, user).await);
+    }
+    println!(
+        "logins at a new node: {logins:?} after {:?}",
+        started.elapsed()
+    );
+    assert_eq!(passed.unavailable, 0, "users of the others were refused");
+    assert!(passed.slowest < DEADLINE, "{:?}", passed.slowest);
+    assert_eq!(
+        at_new.unavailable, 0,
+        "a new node refused users of the others"
+    );
+    assert_eq!(logins, [200; 10]);
+
+    comes_back(&cluster.servers[dead]).await;
+    eventually("the users of the server that is back", async || {
+        let checked = sessions.check(&of_dead[0]).await.err();
+        checked.is_none_or(|rejection| rejection.kind() != RejectionKind::StoreUnavailable)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_was_killed_takes_no_other_users_along() {
+    one_server_takes_no_other_along(RedisServer::kill, RedisServer::restart).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_is_frozen_takes_no_other_users_along() {
+    let resumes = async |server: &RedisServer| server.resume();
+    one_server_takes_no_other_along(RedisServer::pause, resumes).await;
+}
+
+/// A store that announces on a channel per master, or on the common one.
+fn announcing(cluster: &RedisCluster, per_master: bool) -> RedisStore {
+    let builder = RedisStore::builder(&cluster.url()).announce_per_master(per_master);
+    builder.build().unwrap()
+}
+
+/// How often a link tells of each of these sessions within a second.
+async fn told(link: &mut Feed, ids: &[SessionId]) -> Vec<usize> {
+    let mut told = vec![0; ids.len()];
+    let listen = async {
+        loop {
+            if let FeedEvent::Changed(changed) = link.next().await.expect("the link is up") {
+                for (count, id) in told.iter_mut().zip(ids) {
+                    *count += changed.iter().filter(|changed| *changed == id).count();
+                }
+            }
+        }
+    };
+    let _: Result<(), _> = timeout(SECOND, listen).await;
+    told
+}
+
+/// Keeps a session of each of the users, and ends it.
+async fn keep_and_end(store: &RedisStore, users: &[Identity]) -> Vec<SessionId> {
+    let mut ids = Vec::new();
+    for user in users {
+        let id = keep(store, user).await;
+        end(store, id).await;
+        ids.push(id);
+    }
+    ids
+}
+
+async fn end(store: &RedisStore, id: SessionId) {
+    let revoke = Revoke::new(id, RevokeReason::LoggedOut);
+    assert_eq!(store.revoke(revoke).await.unwrap(), [id]);
+}
+
+async fn keep(store: &RedisStore, user: &Identity) -> SessionId {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let mut bytes = [0; 18];
+    bytes[10..].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    bytes[..2].copy_from_slice(&user.bucket());
+    let id = SessionId::from_bytes(bytes);
+    let now = store.now().await.unwrap();
+    let record = Record::issued(user.clone(), now, 60 * SECOND, 60 * SECOND, None);
+    store.insert(Insert::new(id, record)).await.unwrap();
+    id
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_node_is_told_of_a_change_once() {
+    let cluster = RedisCluster::start().await;
+    let users = users(&cluster.servers[0].client().await, 3).await.concat();
+    let common = announcing(&cluster, false);
+    let own = announcing(&cluster, true);
+    let mut links = [
+        common.subscribe().await.unwrap(),
+        own.subscribe().await.unwrap(),
+    ];
+    // A master that was found just now is not known to every link.
+    for (store, times) in [(&common, 3), (&own, 3)] {
+        let ids = keep_and_end(store, &users).await;
+        for link in &mut links {
+            assert_eq!(told(link, &ids).await, vec![times; ids.len()]);
+        }
+    }
+    for link in &mut links {
+        told_for(link, 5 * SECOND).await;
+    }
+    for (store, times) in [(&common, 3), (&own, 1)] {
+        let ids = keep_and_end(store, &users).await;
+        for link in &mut links {
+            assert_eq!(told(link, &ids).await, vec![times; ids.len()]);
+        }
+    }
+}
+
+/// Takes in what a link tells for so long.
+async fn told_for(link: &mut Feed, span: Duration) {
+    let _ = timeout(span, async { while link.next().await.is_some() {} }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_in_a_slot_that_moves_reaches_every_link() {
+    let cluster = RedisCluster::start().await;
+    let client = cluster.servers[0].client().await;
+    let user = users(&client, 1).await[0][0].clone();
+    let own = announcing(&cluster, true);
+    let mut link = announcing(&cluster, false).subscribe().await.unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(keep(&own, &user).await);
+    }
+    told_for(&mut link, 5 * SECOND).await;
+
+    let mover = Mover::new(&cluster, &user).await;
+    for (step, id) in ids.into_iter().enumerate() {
+        mover.step(step).await;
+        end(&own, id).await;
+        // Once by a master that was known to have it, by all where it was sent on.
+        let told = told(&mut link, &[id]).await[0];
+        println!("step {step}: told {told} times");
+        assert!(told > 0, "a change was lost at step {step}");
+    }
+}
+
+/// Moves a user's slot from one server to the next, step by step.
+struct Mover {
+    clients: Vec<Client>,
+    ids: [String; 2],
+    slot: String,
+    port: String,
+}
+
+impl Mover {
+    async fn new(cluster: &RedisCluster, user: &Identity) -> Self {
+        let mut clients = Vec::new();
+        for server in &cluster.servers {
+            clients.push(server.client().await);
+        }
+        let key = format!("wxs:{{{:04x}}}:", u16::from_be_bytes(user.bucket()));
+        let slot: u16 = clients[0].ask(&["CLUSTER", "KEYSLOT", &key]).await;
+        assert!(slot < 5461, "the first server's");
+        let ids = [
+            clients[0].ask(&["CLUSTER", "MYID"]).await,
+            clients[1].ask(&["CLUSTER", "MYID"]).await,
+        ];
+        Self {
+            ids,
+            slot: slot.to_string(),
+            port: cluster.servers[1].port.to_string(),
+            clients,
+        }
+    }
+
+    async fn step(&self, step: usize) {
+        let [from, to] = [&self.clients[0], &self.clients[1]];
+        let set = |words: &[&str]| {
+            let words: Vec<_> = ["CLUSTER", "SETSLOT", &self.slot]
+                .iter()
+                .chain(words)
+                .copied()
+                .collect();
+            words.into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let ask = async |client: &Client, words: Vec<String>| {
+            let words: Vec<_> = words.iter().map(String::as_str).collect();
+            let () = client.ask(&words).await;
+        };
+        match step {
+            0 => {
+                ask(to, set(&["IMPORTING", &self.ids[0]])).await;
+                ask(from, set(&["MIGRATING", &self.ids[1]])).await;
+            }
+            1 => {
+                let keys: Vec<String> = from
+                    .ask(&["CLUSTER", "GETKEYSINSLOT", &self.slot, "100"])
+                    .await;
+                for key in keys {
+                    let migrate = ["MIGRATE", "127.0.0.1", &self.port, &key, "0", "1000"];
+                    let () = from.ask(&migrate).await;
+                }
+            }
+            2 => ask(to, set(&["NODE", &self.ids[1]])).await,
+            3 => {
+                ask(from, set(&["NODE", &self.ids[1]])).await;
+                ask(&self.clients[2], set(&["NODE", &self.ids[1]])).await;
+            }
+            _ => {}
+        }
+    }
+}
