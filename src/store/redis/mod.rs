@@ -19,6 +19,7 @@ mod fault;
 mod finder;
 mod keys;
 mod link;
+mod master;
 mod message;
 mod record;
 mod reply;

@@ -110,8 +110,7 @@ impl Router {
         command: &Cmd,
         otherwise: RedisError,
     ) -> Result<Value, RedisError> {
-        let routes = self.0.routes();
-        let Some(connection) = routes.and_then(|routes| routes.to(address)) else {
+        let Some(connection) = self.0.importer(address).await else {
             return Err(otherwise);
         };
         let mut asking = redis::pipe();
