@@ -1,5 +1,5 @@
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -49,7 +49,7 @@ impl Master {
         Self {
             address: address.clone(),
             id: String::new(),
-            part: part_of(address),
+            part: new_part(),
             since: Instant::now(),
             connection: connect(settings.clone(), clock.clone(), address.clone()),
         }
@@ -74,7 +74,7 @@ impl Master {
             None => connect(settings.clone(), clock.clone(), address.clone()),
         };
         Self {
-            part: part.unwrap_or_else(|| part_of(&address)),
+            part: part.unwrap_or_else(new_part),
             id: range.id.clone(),
             since: since.unwrap_or_else(Instant::now),
             address,
@@ -104,6 +104,11 @@ impl Master {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn shares_connection(&self, other: &Self) -> bool {
+        self.connection.same_channel(&other.connection)
+    }
+
     pub(super) fn is_connected_or_connecting(&self) -> bool {
         match &*self.connection.borrow() {
             Some(opened) => opened.as_ref().is_ok_and(|open| open.is_usable()),
@@ -126,11 +131,10 @@ fn connect(settings: Settings, clock: ServerClock, address: Address) -> Connecti
     connecting
 }
 
-/// A number for the part of the store that a server is; never that of the store as a whole.
-fn part_of(address: &Address) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    address.hash(&mut hasher);
-    hasher.finish().max(1)
+/// A number for a part of the store that no other has; 0 is the store as a whole.
+fn new_part() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 pub(super) async fn open_master(

@@ -229,3 +229,57 @@ async fn first_success<T: Send + 'static>(
     }
     outcome
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::RedisStore;
+
+    fn at(port: u16) -> Address {
+        let host = "127.0.0.1".to_owned();
+        Address { host, port }
+    }
+
+    /// Routes to masters at ports, with all slots up to a last one each.
+    fn routes(masters: &[(u16, u16)], known: Option<&Routes>) -> Routes {
+        let store = RedisStore::builder("redis+cluster://127.0.0.1:1").build();
+        let store = store.unwrap();
+        let mut first = 0;
+        let ranges = masters.iter().map(|(port, last)| {
+            let range = SlotRange {
+                first,
+                last: *last,
+                address: at(*port),
+                id: port.to_string(),
+            };
+            first = last + 1;
+            range
+        });
+        let finder = store.router.finder();
+        Routes::of_cluster(&finder.settings, &finder.clock, ranges.collect(), known)
+    }
+
+    #[tokio::test]
+    async fn whoever_takes_a_master_s_place_is_the_same_part() {
+        let before = routes(&[(1, 100), (2, 200), (3, 16_383)], None);
+        let parts = [0, 150, 16_383].map(|slot| before.part(slot));
+        assert!(parts[0] != parts[1] && parts[1] != parts[2] && parts[0] != parts[2]);
+        assert!(!parts.contains(&0), "0 is the store as a whole");
+
+        // 4 has been promoted in the place of 2.
+        let after = routes(&[(1, 100), (4, 200), (3, 16_383)], Some(&before));
+        assert_eq!([0, 150, 16_383].map(|slot| after.part(slot)), parts);
+        // 5 has got some slots of 1, which is still there.
+        let later = routes(&[(1, 50), (5, 100), (4, 200), (3, 16_383)], Some(&after));
+        assert_eq!([0, 150, 16_383].map(|slot| later.part(slot)), parts);
+        assert!(![0, parts[0]].contains(&later.part(100)));
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_not_opened_again_while_it_is_being_opened() {
+        let before = routes(&[(1, 16_383)], None);
+        let after = routes(&[(1, 16_383)], Some(&before));
+        let [earlier, later] = [&before, &after].map(|routes| routes.owner(0).unwrap());
+        assert!(earlier.shares_connection(later));
+    }
+}
