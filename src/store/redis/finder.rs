@@ -57,13 +57,17 @@ impl Finder {
         }
     }
 
-    /// The routes to all masters, looked for anew if one of them is not connected.
+    /// The routes to all masters; an error if one of them cannot be reached.
     pub(super) async fn all(self: &Arc<Self>) -> Found {
         let known = self.routes().filter(|routes| routes.has_all());
-        match known {
-            Some(routes) => Ok(routes),
-            None => self.search().await,
+        let routes = match known {
+            Some(routes) => routes,
+            None => self.search().await?,
+        };
+        for master in routes.masters() {
+            master.connected().await?;
         }
+        Ok(routes)
     }
 
     /// Has the next question to this server look for the masters first.
@@ -80,7 +84,7 @@ impl Finder {
         known.is_usable().then_some(known)
     }
 
-    /// The part of the store that has a slot: 0 while that is not known, and outside of a Cluster.
+    /// The part of the store that has a slot: 0 while no server is known, and outside of a Cluster.
     pub(super) fn part(&self, slot: u16) -> u64 {
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
         routes.as_ref().map_or(0, |routes| routes.part(slot))
