@@ -212,19 +212,22 @@ fn announcing(cluster: &RedisCluster, per_master: bool) -> RedisStore {
     builder.build().unwrap()
 }
 
-/// How often a link tells of each of these sessions within a second.
+/// How often a link tells of each of these sessions within a second, or until it ends.
 async fn told(link: &mut Feed, ids: &[SessionId]) -> Vec<usize> {
     let mut told = vec![0; ids.len()];
     let listen = async {
         loop {
-            if let FeedEvent::Changed(changed) = link.next().await.expect("the link is up") {
+            let Some(event) = link.next().await else {
+                return;
+            };
+            if let FeedEvent::Changed(changed) = event {
                 for (count, id) in told.iter_mut().zip(ids) {
                     *count += changed.iter().filter(|changed| *changed == id).count();
                 }
             }
         }
     };
-    let _: Result<(), _> = timeout(SECOND, listen).await;
+    let _ = timeout(SECOND, listen).await;
     told
 }
 
@@ -292,90 +295,124 @@ async fn told_for(link: &mut Feed, span: Duration) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_in_a_slot_that_moves_reaches_every_link() {
     let cluster = RedisCluster::start().await;
-    let client = cluster.servers[0].client().await;
-    let user = users(&client, 1).await[0][0].clone();
-    let own = announcing(&cluster, true);
-    let mut link = announcing(&cluster, false).subscribe().await.unwrap();
-    let mut ids = Vec::new();
-    for _ in 0..5 {
-        ids.push(keep(&own, &user).await);
-    }
-    told_for(&mut link, 5 * SECOND).await;
-
-    let mover = Mover::new(&cluster, &user).await;
-    for (step, id) in ids.into_iter().enumerate() {
-        mover.step(step).await;
-        end(&own, id).await;
-        // Once by a master that was known to have it, by all where it was sent on.
-        let told = told(&mut link, &[id]).await[0];
-        println!("step {step}: told {told} times");
-        assert!(told > 0, "a change was lost at step {step}");
-    }
+    let to = &cluster.servers[1];
+    let told = told_while_a_slot_moves(&cluster, to).await;
+    assert!(told.concat().iter().all(|times| *times > 0), "{told:?}");
+    // Once at a master that was known to have it, by all where the call was sent on.
+    assert_eq!([told[0], told[1], told[3]], [[1, 1], [3, 3], [1, 1]]);
 }
 
-/// Moves a user's slot from one server to the next, step by step.
-struct Mover {
-    clients: Vec<Client>,
-    ids: [String; 2],
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_at_a_master_that_has_just_joined_reaches_every_link() {
+    let cluster = RedisCluster::start().await;
+    let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
+    let new = RedisServer::start_with(&arguments).await;
+    let first = cluster.servers[0].port.to_string();
+    let words = ["CLUSTER", "MEET", "127.0.0.1", &first];
+    let () = new.client().await.ask(&words).await;
+    for server in cluster.servers.iter().chain([&new]) {
+        let client = server.client().await;
+        eventually("the new server to be known", async || {
+            let info: String = client.ask(&["CLUSTER", "INFO"]).await;
+            info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:4")
+        })
+        .await;
+    }
+    let told = told_while_a_slot_moves(&cluster, &new).await;
+    assert!(told.concat().iter().all(|times| *times > 0), "{told:?}");
+}
+
+/// How often links that are open before each step of a move hear of two changes after it.
+async fn told_while_a_slot_moves(cluster: &RedisCluster, to: &RedisServer) -> Vec<[usize; 2]> {
+    let client = cluster.servers[0].client().await;
+    let user = users(&client, 1).await[0][0].clone();
+    let (own, other) = (announcing(cluster, true), announcing(cluster, false));
+    let mut ids = Vec::new();
+    for _ in 0..8 {
+        ids.push(keep(&own, &user).await);
+    }
+    sleep(5 * SECOND).await;
+
+    let slot_move = Move::new(cluster, to, &user).await;
+    let mut heard = Vec::new();
+    for (step, ids) in ids.chunks(2).enumerate() {
+        let mut link = other.subscribe().await.unwrap();
+        // It has looked at who is there; half a second later it looks again.
+        assert!(matches!(link.next().await, Some(FeedEvent::Heartbeat(_))));
+        slot_move.step(step).await;
+        for id in ids {
+            end(&own, *id).await;
+        }
+        let told = told(&mut link, ids).await;
+        heard.push([told[0], told[1]]);
+    }
+    heard
+}
+
+/// Moves a user's slot from the first server to another one, step by step.
+struct Move {
+    from: Client,
+    to: Client,
+    others: Vec<Client>,
+    /// The names of both.
+    names: [String; 2],
     slot: String,
     port: String,
 }
 
-impl Mover {
-    async fn new(cluster: &RedisCluster, user: &Identity) -> Self {
-        let mut clients = Vec::new();
-        for server in &cluster.servers {
-            clients.push(server.client().await);
+impl Move {
+    async fn new(cluster: &RedisCluster, to: &RedisServer, user: &Identity) -> Self {
+        let from = cluster.servers[0].client().await;
+        let mut others = Vec::new();
+        for other in &cluster.servers[1..] {
+            others.push(other.client().await);
         }
         let key = format!("wxs:{{{:04x}}}:", u16::from_be_bytes(user.bucket()));
-        let slot: u16 = clients[0].ask(&["CLUSTER", "KEYSLOT", &key]).await;
-        assert!(slot < 5461, "the first server's");
-        let ids = [
-            clients[0].ask(&["CLUSTER", "MYID"]).await,
-            clients[1].ask(&["CLUSTER", "MYID"]).await,
+        let slot: u16 = from.ask(&["CLUSTER", "KEYSLOT", &key]).await;
+        let port = to.port.to_string();
+        let to = to.client().await;
+        let names = [
+            from.ask(&["CLUSTER", "MYID"]).await,
+            to.ask(&["CLUSTER", "MYID"]).await,
         ];
         Self {
-            ids,
+            from,
+            to,
+            others,
+            names,
             slot: slot.to_string(),
-            port: cluster.servers[1].port.to_string(),
-            clients,
+            port,
         }
     }
 
     async fn step(&self, step: usize) {
-        let [from, to] = [&self.clients[0], &self.clients[1]];
-        let set = |words: &[&str]| {
-            let words: Vec<_> = ["CLUSTER", "SETSLOT", &self.slot]
-                .iter()
-                .chain(words)
-                .copied()
-                .collect();
-            words.into_iter().map(str::to_owned).collect::<Vec<_>>()
-        };
-        let ask = async |client: &Client, words: Vec<String>| {
-            let words: Vec<_> = words.iter().map(String::as_str).collect();
-            let () = client.ask(&words).await;
-        };
+        let [from, to] = &self.names;
         match step {
             0 => {
-                ask(to, set(&["IMPORTING", &self.ids[0]])).await;
-                ask(from, set(&["MIGRATING", &self.ids[1]])).await;
+                self.set_slot(&self.to, &["IMPORTING", from]).await;
+                self.set_slot(&self.from, &["MIGRATING", to]).await;
             }
-            1 => {
-                let keys: Vec<String> = from
-                    .ask(&["CLUSTER", "GETKEYSINSLOT", &self.slot, "100"])
-                    .await;
-                for key in keys {
-                    let migrate = ["MIGRATE", "127.0.0.1", &self.port, &key, "0", "1000"];
-                    let () = from.ask(&migrate).await;
+            1 => self.move_keys().await,
+            2 => self.set_slot(&self.to, &["NODE", to]).await,
+            _ => {
+                for client in self.others.iter().chain([&self.from]) {
+                    self.set_slot(client, &["NODE", to]).await;
                 }
             }
-            2 => ask(to, set(&["NODE", &self.ids[1]])).await,
-            3 => {
-                ask(from, set(&["NODE", &self.ids[1]])).await;
-                ask(&self.clients[2], set(&["NODE", &self.ids[1]])).await;
-            }
-            _ => {}
+        }
+    }
+
+    async fn set_slot(&self, client: &Client, words: &[&str]) {
+        let words = [&["CLUSTER", "SETSLOT", &self.slot], words].concat();
+        let () = client.ask(&words).await;
+    }
+
+    async fn move_keys(&self) {
+        let words = ["CLUSTER", "GETKEYSINSLOT", &self.slot, "100"];
+        let keys: Vec<String> = self.from.ask(&words).await;
+        for key in keys {
+            let migrate = ["MIGRATE", "127.0.0.1", &self.port, &key, "0", "1000"];
+            let () = self.from.ask(&migrate).await;
         }
     }
 }

@@ -21,10 +21,10 @@ use tokio::time::{Instant, sleep};
 use tower_wx_session::RejectionKind::{SessionIdleExpired, SessionRevoked, StoreUnavailable};
 use tower_wx_session::sessions::Revocation;
 use tower_wx_session::store::{
-    Feed, Insert, Inserted, Loaded, MemoryStore, PutSessionKey, Record, Revoke, Rotate, Rotated,
-    SessionStore, StoreError, TagKey, Target, Timestamp, Touch,
+    AnyStore, Feed, Insert, Inserted, Loaded, MemoryStore, PutSessionKey, Record, Revoke, Rotate,
+    Rotated, SessionStore, StoreError, TagKey, Target, Timestamp, Touch,
 };
-use tower_wx_session::test_util::ManualClock;
+use tower_wx_session::test_util::{Chaos, ChaosStore, ManualClock};
 use tower_wx_session::{Identity, RejectionKind, SessionId, Sessions};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -219,6 +219,17 @@ async fn the_users_of_the_other_part_notice_nothing() {
         sleep(SECOND).await;
         assert_eq!(refusals(&sessions, &dead).await, vec![None; 40]);
         clock.advance(MINUTE);
+    }
+}
+
+#[tokio::test]
+async fn a_store_in_another_has_the_same_parts() {
+    let store = Parted::new(&ManualClock::new());
+    let any = AnyStore::new(ChaosStore::new(store.clone(), Chaos::seeded(1)));
+    for bucket in [[0, 1], [1, 0]] {
+        assert_eq!(any.part(bucket), store.part(bucket));
+        any.reach(bucket).await.unwrap();
+        assert_eq!(store.probes[half(bucket)].load(Ordering::SeqCst), 1);
     }
 }
 

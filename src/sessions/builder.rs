@@ -152,7 +152,8 @@ impl<S> SessionsBuilder<S> {
         self.with(|config| config.store_deadline = deadline)
     }
 
-    /// Questions to the store at the same time; more of them wait. Default: 256.
+    /// Loads at the same time from one part of the store, such as a master of a Cluster; more of
+    /// them wait. Default: 256.
     pub fn loads_in_flight(self, most: usize) -> Self {
         self.with(|config| config.loads_in_flight = most)
     }

@@ -10,6 +10,7 @@ use super::address::Address;
 use super::clock::ServerClock;
 use super::connection::{Connection, Settings};
 use super::fault::unavailable;
+use super::master::Master;
 use super::reply::{bytes, unintelligible};
 use super::routes::Routes;
 use crate::store::StoreError;
@@ -19,6 +20,8 @@ use crate::trace;
 const SEARCH_PAUSE: Duration = Duration::from_millis(50);
 /// The longest that a server takes to say how it makes room.
 const LOOKED_WITHIN: Duration = Duration::from_secs(1);
+/// Servers without a slot that are connected to at the same time.
+const MOST_IMPORTERS: usize = 16;
 /// A link that does not reach a new master ends within 2 s, or is silent and counts for nothing.
 const SETTLED_AFTER: Duration = Duration::from_secs(5);
 
@@ -37,6 +40,8 @@ struct State {
     /// The search that is going on: one for all who need it.
     search: Option<watch::Receiver<Option<Found>>>,
     last_search: Option<(Instant, Found)>,
+    /// Servers that take over slots and had none when they were named, newest first.
+    importers: Vec<Master>,
 }
 
 pub(super) type Found = Result<Arc<Routes>, StoreError>;
@@ -52,13 +57,17 @@ impl Finder {
         }
     }
 
-    /// The routes to all masters, looked for anew if one of them is not connected.
+    /// The routes to all masters; an error if one of them cannot be reached.
     pub(super) async fn all(self: &Arc<Self>) -> Found {
         let known = self.routes().filter(|routes| routes.has_all());
-        match known {
-            Some(routes) => Ok(routes),
-            None => self.search().await,
+        let routes = match known {
+            Some(routes) => routes,
+            None => self.search().await?,
+        };
+        for master in routes.masters() {
+            master.connected().await?;
         }
+        Ok(routes)
     }
 
     /// Has the next question to this server look for the masters first.
@@ -75,7 +84,7 @@ impl Finder {
         known.is_usable().then_some(known)
     }
 
-    /// The part of the store that has a slot: 0 while that is not known, and outside of a Cluster.
+    /// The part of the store that has a slot: 0 while no server is known, and outside of a Cluster.
     pub(super) fn part(&self, slot: u16) -> u64 {
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
         routes.as_ref().map_or(0, |routes| routes.part(slot))
@@ -100,6 +109,30 @@ impl Finder {
             Ok(lost) if !lost.is_usable() => self.search_anew().await?.connection(slot).await,
             found => found,
         }
+    }
+
+    /// The connection to a server that takes over a slot. It may have none yet, and be no part of
+    /// the routes.
+    pub(super) async fn importer(&self, address: &Address) -> Option<Arc<Connection>> {
+        let known = self.routes().and_then(|routes| routes.to(address));
+        if let Some(usable) = known.filter(|known| known.is_usable()) {
+            return Some(usable);
+        }
+        let importer = {
+            let importers = &mut self.state().importers;
+            importers.retain(Master::is_connected_or_connecting);
+            let known = importers.iter().find(|known| known.address == *address);
+            match known {
+                Some(known) => known.clone(),
+                None => {
+                    let new = Master::importer(&self.settings, &self.clock, address);
+                    importers.truncate(MOST_IMPORTERS - 1);
+                    importers.insert(0, new.clone());
+                    new
+                }
+            }
+        };
+        importer.connected().await.ok()
     }
 
     pub(super) fn routes(&self) -> Option<Arc<Routes>> {

@@ -12,8 +12,8 @@ use super::address::{Address, Topology};
 use super::connection::Connection;
 use super::fault::unavailable;
 use super::finder::Finder;
+use super::master::Master;
 use super::reply::{Greeting, bytes, unintelligible};
-use super::routes::Master;
 use super::{Keys, message};
 use crate::store::{Feed, FeedEvent, FeedSender, StoreError, Timestamp};
 

@@ -17,9 +17,9 @@ mod clock;
 mod connection;
 mod fault;
 mod finder;
-mod importer;
 mod keys;
 mod link;
+mod master;
 mod message;
 mod record;
 mod reply;
@@ -65,6 +65,14 @@ use self::router::Router;
 ///    they work again by themselves. No operation is sent twice unless it was refused.
 /// 5. A link has a connection of its own to every master, and asks every 500 ms whether it still
 ///    is one.
+/// 6. Each master of a Cluster is a part of its own: while it is down, its users get 503 or pass as
+///    [`OutagePolicy`](crate::sessions::OutagePolicy) says, and the others' do not notice; a node
+///    that starts meanwhile serves them. But there is no link then, because it needs every master:
+///    nodes confirm sessions after 3 s instead of 30 s, each at its own master.
+///
+/// For this a Cluster needs `cluster-require-full-coverage no`: by default all masters refuse all
+/// commands until a replica has taken the place of the dead one. Changes are announced by each master to all; see
+/// [`announce_per_master`](RedisStoreBuilder::announce_per_master).
 ///
 /// The server must not evict (`maxmemory-policy noeviction`); there is a warning where it may. A
 /// record that is evicted logs its client out, and forgets that a session was revoked together
@@ -83,7 +91,8 @@ use self::router::Router;
 /// Redis may lose the last writes in a failover, revocations among them. The clocks of a Cluster's
 /// servers have to agree. An ACL user needs
 /// `~{prefix}:* &{prefix}:* +@read +@write +@scripting +@connection +@pubsub +time`, in a Cluster
-/// also `+cluster|slots +cluster|info`, and `+info` for the warning.
+/// also `+cluster|slots +cluster|info`, with `announce_per_master` also `+cluster|myid`, and `+info`
+/// for the warning.
 ///
 /// ```
 /// use tower_wx_session::{Sessions, store::RedisStore};

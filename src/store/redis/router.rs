@@ -8,7 +8,6 @@ use super::address::Address;
 use super::connection::{Connection, Settings};
 use super::fault::{Remedy, look_failed, remedy, unavailable};
 use super::finder::Finder;
-use super::importer::Importer;
 use super::keys::slot;
 use super::reply::time_of;
 use super::script::Call;
@@ -21,11 +20,11 @@ const MOVES_FOR: Duration = Duration::from_millis(15);
 
 /// Brings each question to the server that can answer it.
 #[derive(Clone)]
-pub(super) struct Router(Arc<Finder>, Arc<Importer>);
+pub(super) struct Router(Arc<Finder>);
 
 impl Router {
     pub(super) fn new(settings: Settings) -> Self {
-        Self(Arc::new(Finder::new(settings)), Arc::default())
+        Self(Arc::new(Finder::new(settings)))
     }
 
     pub(super) const fn finder(&self) -> &Arc<Finder> {
@@ -135,13 +134,8 @@ impl Router {
         command: &Cmd,
         otherwise: RedisError,
     ) -> Result<Value, RedisError> {
-        let known = self.0.routes().and_then(|routes| routes.to(address));
-        let connection = match known.filter(|connection| connection.is_usable()) {
-            Some(connection) => connection,
-            None => match self.1.connection(&self.0.settings, address).await {
-                Ok(connection) => connection,
-                Err(_) => return Err(otherwise),
-            },
+        let Some(connection) = self.0.importer(address).await else {
+            return Err(otherwise);
         };
         let mut asking = redis::pipe();
         asking.cmd("ASKING").ignore().add_command(command.clone());

@@ -1,9 +1,7 @@
 use std::convert::Infallible;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -12,6 +10,7 @@ use super::clock::ServerClock;
 use super::connection::{Connection, Settings};
 use super::fault::unavailable;
 use super::keys::SLOTS;
+use super::master::{Master, open_master};
 use super::reply::{Greeting, SlotRange, slots};
 use crate::store::StoreError;
 
@@ -24,23 +23,6 @@ pub(super) struct Routes {
     /// The last slot of each range and whose it is, in order.
     ranges: Vec<(u16, usize)>,
 }
-
-/// A server that has slots.
-#[derive(Clone)]
-pub(super) struct Master {
-    pub(super) address: Address,
-    /// The name that a Cluster has for it; empty elsewhere.
-    pub(super) id: String,
-    /// Which part of the store it is; a server that takes another's place takes its number too.
-    part: u64,
-    /// Since when this node knows it.
-    since: Instant,
-    connection: Connecting,
-}
-
-/// A connection, once it is open, or why there is none: whoever needs it waits for it, and nobody
-/// else.
-type Connecting = watch::Receiver<Option<Result<Arc<Connection>, StoreError>>>;
 
 impl Routes {
     /// Finds the masters. Connections that can still be used are taken over, the others are being
@@ -66,17 +48,9 @@ impl Routes {
         }
     }
 
-    fn of_one((connection, greeting): (Connection, Greeting), clock: &ServerClock) -> Self {
-        clock.learn(greeting.now);
-        let master = Master {
-            address: connection.address().clone(),
-            id: String::new(),
-            part: 0,
-            since: Instant::now(),
-            connection: watch::channel(Some(Ok(Arc::new(connection)))).1,
-        };
+    fn of_one(opened: (Connection, Greeting), clock: &ServerClock) -> Self {
         Self {
-            masters: vec![master],
+            masters: vec![Master::single(opened, clock)],
             ranges: vec![(SLOTS - 1, 0)],
         }
     }
@@ -168,94 +142,6 @@ impl Routes {
     }
 }
 
-impl Master {
-    /// A server that a Cluster has named, as it was known `earlier`, and the one that it has
-    /// `replaced`, if any.
-    fn new(
-        settings: &Settings,
-        clock: &ServerClock,
-        range: &SlotRange,
-        earlier: Option<&Self>,
-        replaced: Option<&Self>,
-    ) -> Self {
-        let address = range.address.clone();
-        let part = earlier.or(replaced).map(|master| master.part);
-        let is_same = |master: &&Self| master.id == range.id;
-        let since = earlier.filter(is_same).map(|master| master.since);
-        let kept = earlier.filter(|master| master.is_connected_or_connecting());
-        let connection = match kept {
-            Some(kept) => kept.connection.clone(),
-            None => connect(settings.clone(), clock.clone(), address.clone()),
-        };
-        Self {
-            part: part.unwrap_or_else(|| part_of(&address)),
-            id: range.id.clone(),
-            since: since.unwrap_or_else(Instant::now),
-            address,
-            connection,
-        }
-    }
-
-    /// Whether this node has known the server for so long.
-    pub(super) fn is_known_for(&self, span: Duration) -> bool {
-        self.since.elapsed() >= span
-    }
-
-    /// The connection, if it is open.
-    pub(super) fn connection(&self) -> Option<Arc<Connection>> {
-        let state = self.connection.borrow();
-        state.as_ref()?.as_ref().ok().cloned()
-    }
-
-    /// The connection, once it is open.
-    pub(super) async fn connected(&self) -> Result<Arc<Connection>, StoreError> {
-        let mut opening = self.connection.clone();
-        let opened = opening.wait_for(Option::is_some).await;
-        match opened.as_deref() {
-            Ok(Some(opened)) => opened.clone(),
-            // The runtime that it was opened in has ended.
-            _ => Err(unavailable("connecting has ended")),
-        }
-    }
-
-    fn is_connected_or_connecting(&self) -> bool {
-        match &*self.connection.borrow() {
-            Some(opened) => opened.as_ref().is_ok_and(|open| open.is_usable()),
-            None => self.connection.has_changed().is_ok(),
-        }
-    }
-}
-
-/// Opens a connection in the background, for all who need it.
-fn connect(settings: Settings, clock: ServerClock, address: Address) -> Connecting {
-    let (outcome, connecting) = watch::channel(None);
-    tokio::spawn(async move {
-        let opened = open_master(&settings, &address).await;
-        let opened = opened.map(|(connection, greeting)| {
-            clock.learn(greeting.now);
-            Arc::new(connection)
-        });
-        outcome.send_replace(Some(opened));
-    });
-    connecting
-}
-
-/// A number for the part of the store that a server is; never that of the store as a whole.
-fn part_of(address: &Address) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    address.hash(&mut hasher);
-    hasher.finish().max(1)
-}
-
-async fn open_master(
-    settings: &Settings,
-    address: &Address,
-) -> Result<(Connection, Greeting), StoreError> {
-    let nothing: Option<fn(_) -> Result<(), Infallible>> = None;
-    let (connection, greeting) = Connection::open(settings, address, nothing).await?;
-    Ok((connection, greeting.expect_master()?))
-}
-
 /// Asks all Sentinels at once, and takes the first server that says itself that it is a master.
 async fn open_named(
     settings: &Settings,
@@ -343,4 +229,58 @@ async fn first_success<T: Send + 'static>(
         }
     }
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::RedisStore;
+
+    fn at(port: u16) -> Address {
+        let host = "127.0.0.1".to_owned();
+        Address { host, port }
+    }
+
+    /// Routes to masters at ports, with all slots up to a last one each.
+    fn routes(masters: &[(u16, u16)], known: Option<&Routes>) -> Routes {
+        let store = RedisStore::builder("redis+cluster://127.0.0.1:1").build();
+        let store = store.unwrap();
+        let mut first = 0;
+        let ranges = masters.iter().map(|(port, last)| {
+            let range = SlotRange {
+                first,
+                last: *last,
+                address: at(*port),
+                id: port.to_string(),
+            };
+            first = last + 1;
+            range
+        });
+        let finder = store.router.finder();
+        Routes::of_cluster(&finder.settings, &finder.clock, ranges.collect(), known)
+    }
+
+    #[tokio::test]
+    async fn whoever_takes_a_master_s_place_is_the_same_part() {
+        let before = routes(&[(1, 100), (2, 200), (3, 16_383)], None);
+        let parts = [0, 150, 16_383].map(|slot| before.part(slot));
+        assert!(parts[0] != parts[1] && parts[1] != parts[2] && parts[0] != parts[2]);
+        assert!(!parts.contains(&0), "0 is the store as a whole");
+
+        // 4 has been promoted in the place of 2.
+        let after = routes(&[(1, 100), (4, 200), (3, 16_383)], Some(&before));
+        assert_eq!([0, 150, 16_383].map(|slot| after.part(slot)), parts);
+        // 5 has got some slots of 1, which is still there.
+        let later = routes(&[(1, 50), (5, 100), (4, 200), (3, 16_383)], Some(&after));
+        assert_eq!([0, 150, 16_383].map(|slot| later.part(slot)), parts);
+        assert!(![0, parts[0]].contains(&later.part(100)));
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_not_opened_again_while_it_is_being_opened() {
+        let before = routes(&[(1, 16_383)], None);
+        let after = routes(&[(1, 16_383)], Some(&before));
+        let [earlier, later] = [&before, &after].map(|routes| routes.owner(0).unwrap());
+        assert!(earlier.shares_connection(later));
+    }
 }

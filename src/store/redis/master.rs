@@ -1,0 +1,148 @@
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::address::Address;
+use super::clock::ServerClock;
+use super::connection::{Connection, Settings};
+use super::fault::unavailable;
+use super::reply::{Greeting, SlotRange};
+use crate::store::StoreError;
+
+/// A server that has slots.
+#[derive(Clone)]
+pub(super) struct Master {
+    pub(super) address: Address,
+    /// The name that a Cluster has for it; empty elsewhere.
+    pub(super) id: String,
+    /// Which part of the store it is; a server that takes another's place takes its number too.
+    pub(super) part: u64,
+    /// Since when this node knows it.
+    since: Instant,
+    connection: Connecting,
+}
+
+/// A connection, once it is open, or why there is none: whoever needs it waits for it, and nobody
+/// else.
+type Connecting = watch::Receiver<Option<Result<Arc<Connection>, StoreError>>>;
+
+impl Master {
+    /// The one server that there is.
+    pub(super) fn single(
+        (connection, greeting): (Connection, Greeting),
+        clock: &ServerClock,
+    ) -> Self {
+        clock.learn(greeting.now);
+        Self {
+            address: connection.address().clone(),
+            id: String::new(),
+            part: 0,
+            since: Instant::now(),
+            connection: watch::channel(Some(Ok(Arc::new(connection)))).1,
+        }
+    }
+
+    /// A server that has no slot yet that we know of, but takes one over.
+    pub(super) fn importer(settings: &Settings, clock: &ServerClock, address: &Address) -> Self {
+        Self {
+            address: address.clone(),
+            id: String::new(),
+            part: new_part(),
+            since: Instant::now(),
+            connection: connect(settings.clone(), clock.clone(), address.clone()),
+        }
+    }
+
+    /// A server that a Cluster has named, as it was known `earlier`, and the one that it has
+    /// `replaced`, if any.
+    pub(super) fn new(
+        settings: &Settings,
+        clock: &ServerClock,
+        range: &SlotRange,
+        earlier: Option<&Self>,
+        replaced: Option<&Self>,
+    ) -> Self {
+        let address = range.address.clone();
+        let part = earlier.or(replaced).map(|master| master.part);
+        let is_same = |master: &&Self| master.id == range.id;
+        let since = earlier.filter(is_same).map(|master| master.since);
+        let kept = earlier.filter(|master| master.is_connected_or_connecting());
+        let connection = match kept {
+            Some(kept) => kept.connection.clone(),
+            None => connect(settings.clone(), clock.clone(), address.clone()),
+        };
+        Self {
+            part: part.unwrap_or_else(new_part),
+            id: range.id.clone(),
+            since: since.unwrap_or_else(Instant::now),
+            address,
+            connection,
+        }
+    }
+
+    /// Whether this node has known the server for so long.
+    pub(super) fn is_known_for(&self, span: Duration) -> bool {
+        self.since.elapsed() >= span
+    }
+
+    /// The connection, if it is open.
+    pub(super) fn connection(&self) -> Option<Arc<Connection>> {
+        let state = self.connection.borrow();
+        state.as_ref()?.as_ref().ok().cloned()
+    }
+
+    /// The connection, once it is open.
+    pub(super) async fn connected(&self) -> Result<Arc<Connection>, StoreError> {
+        let mut opening = self.connection.clone();
+        let opened = opening.wait_for(Option::is_some).await;
+        match opened.as_deref() {
+            Ok(Some(opened)) => opened.clone(),
+            // The runtime that it was opened in has ended.
+            _ => Err(unavailable("connecting has ended")),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn shares_connection(&self, other: &Self) -> bool {
+        self.connection.same_channel(&other.connection)
+    }
+
+    pub(super) fn is_connected_or_connecting(&self) -> bool {
+        match &*self.connection.borrow() {
+            Some(opened) => opened.as_ref().is_ok_and(|open| open.is_usable()),
+            None => self.connection.has_changed().is_ok(),
+        }
+    }
+}
+
+/// Opens a connection in the background, for all who need it.
+fn connect(settings: Settings, clock: ServerClock, address: Address) -> Connecting {
+    let (outcome, connecting) = watch::channel(None);
+    tokio::spawn(async move {
+        let opened = open_master(&settings, &address).await;
+        let opened = opened.map(|(connection, greeting)| {
+            clock.learn(greeting.now);
+            Arc::new(connection)
+        });
+        outcome.send_replace(Some(opened));
+    });
+    connecting
+}
+
+/// A number for a part of the store that no other has; 0 is the store as a whole.
+fn new_part() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+pub(super) async fn open_master(
+    settings: &Settings,
+    address: &Address,
+) -> Result<(Connection, Greeting), StoreError> {
+    let nothing: Option<fn(_) -> Result<(), Infallible>> = None;
+    let (connection, greeting) = Connection::open(settings, address, nothing).await?;
+    Ok((connection, greeting.expect_master()?))
+}
