@@ -144,8 +144,8 @@ fn the_recipes_are_those_of_the_readme() {
 
 /// The code of the client, without comments.
 fn client_of(readme: &str) -> String {
-    let code = readme.split("```js\n").nth(1).unwrap();
-    let code = code.split("```").next().unwrap();
+    let code = readme.split("```js\n").nth(1).expect("the client");
+    let code = code.split("```").next().expect("its code");
     let lines = code
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"));
