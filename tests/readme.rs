@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::process::Command;
 use std::time::Duration;
 
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
@@ -139,6 +140,30 @@ fn the_recipes_are_those_of_the_readme() {
         assert!(include_str!("../README.md").contains(&recipes));
         assert!(chinese.contains(code(&recipes).join("\n").trim()));
     }
+}
+
+/// The code of the client, without comments.
+fn client_of(readme: &str) -> String {
+    let code = readme.split("```js\n").nth(1).expect("the client");
+    let code = code.split("```").next().expect("its code");
+    let lines = code
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    lines.fold(String::new(), |code, line| code + line + "\n")
+}
+
+#[test]
+fn the_client_of_the_readme_logs_in_once_however_late_its_requests_are_refused() {
+    let client = client_of(include_str!("../README.md"));
+    assert_eq!(client, client_of(include_str!("../README.zh-CN.md")));
+    let program = format!("{client}\n;{}", include_str!("node/readme.js"));
+    let node = Command::new("node").arg("-e").arg(program).output();
+    let node = node.expect("node is installed");
+    let errors = String::from_utf8_lossy(&node.stderr);
+    assert!(node.status.success(), "{errors}");
+    let seen = String::from_utf8_lossy(&node.stdout);
+    let once = "1 login, alice alice alice\n";
+    assert_eq!(seen, once.repeat(2), "in one go, one by one");
 }
 
 #[test]

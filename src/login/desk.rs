@@ -3,18 +3,17 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::SemaphorePermit;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
 
 use super::attempts::{Attempted, Attempts, CodeDigest, Paid};
 use super::credentials::Credentials;
 use super::on_login::Hook;
-use super::provider::{ExchangeError, ExchangeErrorKind, IdentityProvider, LoginRequest};
+use super::provider::{IdentityProvider, LoginRequest};
 use super::report::{ProviderLog, report_refusal};
-use super::turns::{Turns, too_busy};
+use super::turns::Turns;
 use crate::response::{Preset, ResponseForRejection};
-use crate::sessions::{ForeignApp, Issued, NewSession, SessionKeyError};
+use crate::sessions::{Issued, NewSession, SessionKeyError};
 use crate::store::SessionStore;
 use crate::time::Uptime;
 use crate::{Action, Rejection, RejectionKind, SessionId, Sessions, meter, trace};
@@ -23,16 +22,16 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Who is logged in, and how: all that a login service is configured with.
 pub(super) struct Desk<S, P> {
-    sessions: Sessions<S>,
-    provider: Arc<P>,
+    pub(super) sessions: Sessions<S>,
+    pub(super) provider: Arc<P>,
     pub(super) on_login: Option<Arc<Hook>>,
     pub(super) responder: Arc<dyn ResponseForRejection>,
     pub(super) replays: bool,
     /// From the request to the answer.
     pub(super) deadline: Duration,
-    attempts: Arc<Attempts>,
+    pub(super) attempts: Arc<Attempts>,
     pub(super) turns: Arc<Turns>,
-    log: Arc<ProviderLog>,
+    pub(super) log: Arc<ProviderLog>,
 }
 
 impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
@@ -92,17 +91,6 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         }
     }
 
-    /// Refuses a login to an app whose sessions are not good here: the client's mistake if it named
-    /// the app, ours if the provider has no other.
-    fn foreign(&self, is_named: bool) -> Rejection {
-        if is_named {
-            return RejectionKind::BadRequest.into();
-        }
-        let error = ExchangeError::new(ExchangeErrorKind::Misconfigured).caused_by(ForeignApp);
-        self.log.note::<()>(&Err(error.clone()));
-        error.into()
-    }
-
     /// A token that is no longer good is not handed out again.
     async fn repeat(&self, issued: Issued) -> Result<Issued, Rejection> {
         match self.sessions.check(issued.token().expose()).await {
@@ -156,49 +144,6 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         issued
     }
 
-    /// Spends a code, if it is worth it.
-    async fn exchange(
-        &self,
-        request: LoginRequest<'_>,
-        code: CodeDigest,
-        patience: Duration,
-    ) -> Result<Paid, Rejection> {
-        if self.attempts.is_spent(code, self.now()) {
-            return Err(RejectionKind::CodeRejected.into());
-        }
-        let _turn = match self.turns.now() {
-            Some(turn) => turn,
-            None => self.wait_for_turn(code, patience).await?,
-        };
-        // Asked last: it may have gone down while this login waited.
-        self.store_answers().await?;
-        if !self.attempts.spend(code, self.now()) {
-            return Err(RejectionKind::CodeRejected.into());
-        }
-        let began = self.sessions.node().clock.now();
-        let exchanged = self.provider.exchange(request).await;
-        self.log.note(&exchanged);
-        let exchanged = exchanged?;
-        Ok(Paid { exchanged, began })
-    }
-
-    /// Nobody waits only to hear that the store is down.
-    async fn wait_for_turn(
-        &self,
-        code: CodeDigest,
-        patience: Duration,
-    ) -> Result<SemaphorePermit<'_>, Rejection> {
-        self.store_answers().await?;
-        let turn = self.turns.wait(patience).await;
-        turn.ok_or_else(|| too_busy(code))
-    }
-
-    /// Also has the node know the fleet's clock, by which logins are in order.
-    async fn store_answers(&self) -> Result<(), Rejection> {
-        self.sessions.node().store_answers().await?;
-        Ok(self.sessions.node().learn_clock().await?)
-    }
-
     async fn issue(&self, paid: &Paid, presented: Option<SessionId>) -> Result<Issued, Rejection> {
         let identity = paid.exchanged.identity();
         let mut new = NewSession::from(identity.clone());
@@ -225,7 +170,7 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         }
     }
 
-    fn now(&self) -> Uptime {
+    pub(super) fn now(&self) -> Uptime {
         self.sessions.node().clock.uptime()
     }
 }

@@ -78,6 +78,7 @@ mod answer;
 mod attempts;
 mod credentials;
 mod desk;
+mod exchange;
 mod form;
 mod on_login;
 mod provider;

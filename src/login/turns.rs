@@ -1,12 +1,10 @@
-use std::error::Error;
-use std::fmt;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::attempts::CodeDigest;
-use crate::{Rejection, RejectionKind};
+use super::provider::{ExchangeError, ExchangeErrorKind};
 
 /// Exchanges at the provider at the same time.
 const RUNNING: usize = 64;
@@ -47,21 +45,12 @@ impl Default for Turns {
     }
 }
 
-/// Refuses for now. Whoever was refused at the same time comes back at another time: in 3 to 6 s.
-pub(super) fn too_busy(code: CodeDigest) -> Rejection {
-    let wait = Duration::from_secs(3 + u64::from(code.spread() % 4));
-    Rejection::from(RejectionKind::ProviderUnavailable)
-        .retry_in(wait)
-        .caused_by(TooBusy)
+/// Nobody's turn, for the operator.
+pub(super) fn too_busy() -> ExchangeError {
+    ExchangeError::new(ExchangeErrorKind::Unavailable).caused_by("too many exchanges in flight")
 }
 
-#[derive(Debug)]
-struct TooBusy;
-
-impl fmt::Display for TooBusy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("too many exchanges in flight")
-    }
+/// Whoever was refused at the same time comes back at another time: in 3 to 6 s.
+pub(super) fn comes_back_in(code: CodeDigest) -> Duration {
+    Duration::from_secs(3 + u64::from(code.spread() % 4))
 }
-
-impl Error for TooBusy {}

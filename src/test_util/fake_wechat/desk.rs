@@ -2,12 +2,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::codes::Codes;
 use super::fault::Fault;
 use super::query::Query;
 use super::reply;
-
-/// How long WeChat takes a code.
-const CODE_LIFETIME: Duration = Duration::from_secs(300);
 
 /// All that the fake knows; it decides what to answer.
 pub(super) struct Desk(Mutex<State>);
@@ -17,16 +15,9 @@ struct State {
     advanced: Duration,
     apps: HashMap<String, String>,
     unionids: bool,
-    codes: HashMap<String, Code>,
-    issued: u64,
+    codes: Codes,
     next: VecDeque<Fault>,
     all: Option<Fault>,
-    exchanges: u64,
-}
-
-struct Code {
-    born: Duration,
-    spent: bool,
     exchanges: u64,
 }
 
@@ -43,8 +34,7 @@ impl Desk {
             advanced: Duration::ZERO,
             apps: HashMap::from([(appid.to_owned(), secret.to_owned())]),
             unionids: false,
-            codes: HashMap::new(),
-            issued: 0,
+            codes: Codes::default(),
             next: VecDeque::new(),
             all: None,
             exchanges: 0,
@@ -62,10 +52,8 @@ impl Desk {
 
     pub(super) fn issue_code(&self, name: &str) -> String {
         let mut state = self.state();
-        state.issued += 1;
-        let code = format!("{name}:issued-{}", state.issued);
-        state.code(&code);
-        code
+        let now = state.now();
+        state.codes.issue(name, now)
     }
 
     pub(super) fn advance(&self, time: Duration) {
@@ -86,15 +74,15 @@ impl Desk {
     }
 
     pub(super) fn exchanges_of(&self, code: &str) -> u64 {
-        let state = self.state();
-        state.codes.get(code).map_or(0, |code| code.exchanges)
+        self.state().codes.exchanges(code)
     }
 
     /// Counts an exchange and decides its answer.
     pub(super) fn exchange(&self, query: &Query) -> Verdict {
         let mut state = self.state();
         state.exchanges += 1;
-        state.code(&query.js_code).exchanges += 1;
+        let now = state.now();
+        state.codes.count_exchange(&query.js_code, now);
         let fault = state.fault(&query.js_code);
         Verdict {
             fault,
@@ -110,16 +98,6 @@ impl Desk {
 impl State {
     fn now(&self) -> Duration {
         self.started.elapsed().saturating_add(self.advanced)
-    }
-
-    /// The record of a code, which begins when it is first seen.
-    fn code(&mut self, code: &str) -> &mut Code {
-        let born = self.now();
-        self.codes.entry(code.to_owned()).or_insert(Code {
-            born,
-            spent: false,
-            exchanges: 0,
-        })
     }
 
     fn fault(&mut self, code: &str) -> Option<Fault> {
@@ -148,7 +126,8 @@ impl State {
 
     fn log_in(&mut self, query: &Query) -> Result<String, i64> {
         self.check(query)?;
-        let name = self.spend(&query.js_code)?;
+        let now = self.now();
+        let name = self.codes.spend(&query.js_code, now)?;
         let (appid, code) = (&query.appid, &query.js_code);
         Ok(reply::success(appid, name, code, self.unionids))
     }
@@ -163,20 +142,6 @@ impl State {
             _ if known.is_none() => Err(40013),
             _ if known != Some(&query.secret) => Err(40125),
             _ => Ok(()),
-        }
-    }
-
-    /// Uses up a code; gives the name of its user.
-    fn spend<'a>(&mut self, code: &'a str) -> Result<&'a str, i64> {
-        let name = code.split_once(':').map_or("", |(name, _)| name);
-        let now = self.now();
-        let record = self.code(code);
-        if name.is_empty() || now.saturating_sub(record.born) >= CODE_LIFETIME {
-            return Err(40029);
-        }
-        match std::mem::replace(&mut record.spent, true) {
-            true => Err(40163),
-            false => Ok(name),
         }
     }
 }

@@ -1,4 +1,5 @@
 mod body;
+mod codes;
 mod desk;
 mod fault;
 mod query;
@@ -29,7 +30,7 @@ const SECRET: &str = "5ec2e7fa4e5ec2e7fa4e5ec2e7fa4e01";
 /// app, another `session_key` with every code. A code works once (then 40163) and for five minutes
 /// (then 40029) of the fake's own clock, which [`advance`](Self::advance) moves. A free-form code
 /// is born when it is first seen, one from [`code`](Self::code) when it is made. A code without a
-/// NAME is 40029.
+/// NAME is 40029. It remembers the last 10 000 codes, so that it does not grow however long it runs.
 ///
 /// # Faults
 ///
