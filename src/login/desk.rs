@@ -14,6 +14,7 @@ use super::provider::{
     ExchangeError, ExchangeErrorKind, Exchanged, IdentityProvider, LoginRequest,
 };
 use super::report::{ProviderLog, report_refusal};
+use crate::drain::Drain;
 use crate::response::{Preset, ResponseForRejection};
 use crate::sessions::{Issued, NewSession, SessionKeyError};
 use crate::store::SessionStore;
@@ -33,6 +34,7 @@ pub(super) struct Desk<S, P> {
     pub(super) replays: bool,
     /// From the request to the answer.
     pub(super) deadline: Duration,
+    pub(super) drain: Drain,
     attempts: Arc<Attempts>,
     exchanges: Arc<Semaphore>,
     log: Arc<ProviderLog>,
@@ -47,6 +49,7 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
             responder: Arc::new(Preset::Json),
             replays: true,
             deadline: DEADLINE,
+            drain: Drain::default(),
             attempts: Arc::new(Attempts::new()),
             exchanges: Arc::new(Semaphore::new(EXCHANGES)),
             log: Arc::default(),
@@ -239,6 +242,7 @@ impl<S, P> Clone for Desk<S, P> {
             responder: Arc::clone(&self.responder),
             replays: self.replays,
             deadline: self.deadline,
+            drain: self.drain,
             attempts: Arc::clone(&self.attempts),
             exchanges: Arc::clone(&self.exchanges),
             log: Arc::clone(&self.log),
