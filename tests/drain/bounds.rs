@@ -18,7 +18,7 @@ use crate::support::world::within_ten_seconds;
 
 const MS: Duration = Duration::from_millis(1);
 /// Shorter than what is read on by default.
-const SOON: Duration = Duration::from_secs(3);
+const SOON: Duration = Duration::from_secs(2);
 
 /// Sends the head of a request and the beginning of its body; gives the answer, and how long the
 /// connection lasted when nothing followed.

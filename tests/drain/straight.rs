@@ -103,10 +103,10 @@ async fn curl_sees_every_refusal_over_any_version_of_http() {
     let site = Site::start().await;
     for version in ["--http1.1", "--http2-prior-knowledge"] {
         for expect in ["Expect:", "Expect: 100-continue"] {
-            for length in [20_000, 300_000, 2_000_000, 20_000_000] {
+            for length in [20_000, 300_000, 2_000_000] {
                 let arguments = [version, "--header", expect];
                 let context = format!("{version}, {expect}, {length} bytes");
-                for _ in 0..3 {
+                for _ in 0..2 {
                     let upload = curl(&site, "/upload", length, &arguments).await;
                     assert_eq!(upload, "0 401", "{context}");
                 }
