@@ -76,6 +76,8 @@ async fn run() -> Result<(), String> {
 
     let layer = SessionLayer::new(sessions.clone())
         .with_rejection_response(settings.refusal)
+        // Of grpc-web, and of requests that speak no gRPC: a refusal reads on what is left.
+        .with_drained_body::<tonic::body::Body>()
         .with_unchecked(|_, uri| is_open(uri.path()));
     let accounts = Accounts {
         login: Login::new(sessions.clone(), platform.wechat.clone()),

@@ -29,7 +29,10 @@ impl IntoResponse for SessionRejection {
     fn into_response(self) -> Response {
         match self {
             Self::Missing(response) => response,
-            Self::NoLayer => (StatusCode::INTERNAL_SERVER_ERROR, NO_LAYER).into_response(),
+            Self::NoLayer => {
+                let headers = [("x-wx-action", "none"), ("cache-control", "no-store")];
+                (StatusCode::INTERNAL_SERVER_ERROR, headers, NO_LAYER).into_response()
+            }
         }
     }
 }
@@ -61,7 +64,7 @@ impl<State: Sync> OptionalFromRequestParts<State> for Session {
 
 fn missing(parts: &Parts) -> SessionRejection {
     match parts.extensions.get::<NoSession>() {
-        Some(passed) => SessionRejection::Missing(into_response(passed.refuse(&parts.headers))),
+        Some(passed) => SessionRejection::Missing(into_response(passed.refuse(parts))),
         None => SessionRejection::NoLayer,
     }
 }

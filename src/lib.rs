@@ -50,6 +50,7 @@
 //! | Name | Description | Default? |
 //! |---|---|---|
 //! | `axum` | Extractors for [`Session`] and `Option<Session>`, `IntoResponse` for [`Rejection`] | no |
+//! | `hyper` | What is left of hyper's own [bodies](layer#bodies-of-refused-requests) is read on when they are refused | no |
 //! | `wechat` | `wechat::WeChat`: `code2Session` over HTTPS | no |
 //! | `redis` | `store::RedisStore`: Redis or Valkey, alone, behind Sentinel or as a Cluster | no |
 //! | `tracing` | Events and spans for operators, without secrets | no |
@@ -59,6 +60,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod cache;
+mod drain;
 #[cfg(feature = "axum")]
 pub mod extract;
 pub mod guide;

@@ -116,7 +116,8 @@ const ORIGIN: &str = "https://shop.example.com";
 
 fn cors() -> CorsLayer {
     let grpc = ["grpc-status", "grpc-message", "grpc-status-details-bin"];
-    let expose = [WWW_AUTHENTICATE, RETRY_AFTER].into_iter();
+    let action = HeaderName::from_static("x-wx-action");
+    let expose = [WWW_AUTHENTICATE, RETRY_AFTER, action].into_iter();
     CorsLayer::new()
         .allow_origin(HeaderValue::from_static(ORIGIN))
         .allow_methods([Method::GET, Method::POST])
@@ -148,7 +149,7 @@ async fn with_cors_outside_preflights_pass_and_pages_can_read_refusals() {
         assert_eq!(refused.reason(), "session_missing");
         assert_eq!(refused.header("access-control-allow-origin"), Some(ORIGIN));
         let exposed = refused.header("access-control-expose-headers").unwrap();
-        for name in ["www-authenticate", "retry-after"] {
+        for name in ["www-authenticate", "retry-after", "x-wx-action"] {
             assert!(exposed.contains(name), "{exposed}");
         }
 

@@ -11,7 +11,7 @@ mod support;
 use account_proto::account_client::AccountClient;
 use account_proto::{EchoMessage, Empty, LoginRequest};
 use bytes::Bytes;
-use http::{Response, Version};
+use http::{Method, Response, Version};
 use http_body::Body as _;
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
@@ -73,8 +73,18 @@ async fn world_with(case: &str) -> (World, Headers) {
 }
 
 async fn post(server: &Server, version: Version, content_type: &str, headers: &Headers) -> Answer {
-    let request = client(version).post(server.url(WHO_AM_I)).body(EMPTY);
-    let request = request.header("content-type", content_type);
+    send(Method::POST, server, version, content_type, headers).await
+}
+
+async fn send(
+    method: Method,
+    server: &Server,
+    version: Version,
+    content_type: &str,
+    headers: &Headers,
+) -> Answer {
+    let request = client(version).request(method, server.url(WHO_AM_I));
+    let request = request.body(EMPTY).header("content-type", content_type);
     let add = |request: reqwest::RequestBuilder, (name, value): &(&'static str, String)| {
         request.header(*name, value)
     };
@@ -84,6 +94,8 @@ async fn post(server: &Server, version: Version, content_type: &str, headers: &H
 fn expected(row: &Golden, content_type: &str) -> Answer {
     let headers = [
         ("content-type", content_type),
+        ("cache-control", "no-store"),
+        ("x-wx-action", row.action),
         ("grpc-status", &*row.code.to_string()),
         ("grpc-message", row.message),
         ("grpc-status-details-bin", row.details),
@@ -126,6 +138,26 @@ async fn whoever_speaks_no_grpc_gets_json_from_the_same_server() {
                 let content_type = answer.header("content-type");
                 assert_eq!(content_type, Some("application/json"), "{context}");
                 assert_eq!(answer.header("grpc-status"), None, "{context}");
+            }
+        }
+    }
+}
+
+/// A proxy that checks requests asks by a GET with their headers, and takes 200 for a pass.
+#[tokio::test]
+async fn only_a_post_is_answered_in_grpc_form() {
+    for row in http_golden::LAYER {
+        let (world, headers) = world_with(row.case).await;
+        let server = grpc::start(world.layer(), &Accounts::default()).await;
+        for version in VERSIONS {
+            for method in [Method::GET, Method::PUT, Method::DELETE, Method::OPTIONS] {
+                let answer = send(method, &server, version, "application/grpc", &headers).await;
+                let context = format!("{}, {version:?}", row.case);
+                assert_eq!(answer.status, row.status, "{context}");
+                assert_eq!(answer.body, row.json, "{context}");
+                assert_eq!(answer.header("grpc-status"), None, "{context}");
+                let action = answer.header("x-wx-action");
+                assert_eq!(action, Some(row.action()), "{context}");
             }
         }
     }

@@ -78,7 +78,7 @@ fn expected(row: &Golden, form: Form) -> Answer {
         Some(seconds) => format!("{} Some({seconds})", row.kind),
         None => format!("{} None", row.kind),
     };
-    let mut headers = vec![("x-rejection", &*rejection)];
+    let mut headers = vec![("x-rejection", &*rejection), ("x-wx-action", row.action())];
     if form == Closure {
         headers.push(("x-custom", "yes"));
         let reason = row.json.split_once(r#""reason":""#).unwrap().1;

@@ -87,6 +87,7 @@ impl<I, B, S, ResBody> Future for ResponseFuture<I, B, S>
 where
     I: Service<Request<B>, Response = Response<ResBody>>,
     S: SessionStore,
+    B: 'static,
 {
     type Output = Result<Response<ResponseBody<ResBody>>, I::Error>;
 
@@ -101,7 +102,7 @@ where
                             gate.pass(session, &mut request);
                             Self::forward(inner.call(request))
                         }
-                        Err(rejection) => Self::refused(gate.refuse(&request, rejection)),
+                        Err(rejection) => Self::refused(gate.refuse(request, rejection)),
                     }
                 }
                 StateProj::Forward { future } => {

@@ -3,10 +3,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 #[cfg(feature = "axum")]
-use http::HeaderMap;
+use http::request::Parts;
 use http::{Method, Request, Response, Uri};
 
+use super::leftover::Leftover;
 use super::source::{Found, TokenSource, hide};
+#[cfg(feature = "axum")]
+use crate::drain::announce_close;
 use crate::response::{Preset, ResponseForRejection, refuse_request};
 use crate::store::SessionStore;
 use crate::token::Token;
@@ -21,6 +24,7 @@ pub(super) struct Gate<S> {
     pub(super) is_optional: bool,
     pub(super) unchecked: Option<Arc<Unchecked>>,
     pub(super) responder: Arc<dyn ResponseForRejection>,
+    pub(super) leftover: Leftover,
 }
 
 /// What becomes of a request.
@@ -39,6 +43,7 @@ impl<S: SessionStore> Gate<S> {
             is_optional: false,
             unchecked: None,
             responder: Arc::new(Preset::Json),
+            leftover: Leftover::default(),
         }
     }
 
@@ -90,8 +95,14 @@ impl<S: SessionStore> Gate<S> {
 }
 
 impl<S> Gate<S> {
-    pub(super) fn refuse<B>(&self, request: &Request<B>, rejection: Rejection) -> Response<Bytes> {
-        refuse_request(&*self.responder, request.headers(), rejection)
+    pub(super) fn refuse<B>(&self, request: Request<B>, rejection: Rejection) -> Response<Bytes>
+    where
+        B: 'static,
+    {
+        let (head, body) = request.into_parts();
+        let mut response = refuse_request(&*self.responder, &head.method, &head.headers, rejection);
+        self.leftover.leave(&head, body, response.headers_mut());
+        response
     }
 }
 
@@ -102,9 +113,12 @@ pub(crate) struct NoSession(Arc<dyn ResponseForRejection>);
 
 #[cfg(feature = "axum")]
 impl NoSession {
-    /// The layer's answer to a request without a token.
-    pub(crate) fn refuse(&self, headers: &HeaderMap) -> Response<Bytes> {
-        refuse_request(&*self.0, headers, RejectionKind::SessionMissing.into())
+    /// The layer's answer to a request without a token, whose body nobody reads any more.
+    pub(crate) fn refuse(&self, head: &Parts) -> Response<Bytes> {
+        let rejection = RejectionKind::SessionMissing.into();
+        let mut response = refuse_request(&*self.0, &head.method, &head.headers, rejection);
+        announce_close(head, response.headers_mut());
+        response
     }
 }
 
@@ -116,6 +130,7 @@ impl<S> Clone for Gate<S> {
             is_optional: self.is_optional,
             unchecked: self.unchecked.clone(),
             responder: Arc::clone(&self.responder),
+            leftover: self.leftover.clone(),
         }
     }
 }
@@ -125,6 +140,7 @@ impl<S> fmt::Debug for Gate<S> {
         f.debug_struct("Gate")
             .field("sources", &self.sources)
             .field("is_optional", &self.is_optional)
+            .field("leftover", &self.leftover)
             .finish_non_exhaustive()
     }
 }

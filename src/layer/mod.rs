@@ -22,9 +22,31 @@
 //! A layer or proxy outside of this one has seen the request with its token. Keep `Authorization`
 //! and `X-WX-Skey` out of its logs, and the query too if a [`TokenSource::query`] is in use.
 //!
-//! A refusal does not wait for the body of the request. Over HTTP/1.1 a server such as hyper then
-//! closes the connection, and a client that is still sending may see that instead of the refusal;
-//! a proxy in front, or HTTP/2, avoids it.
+//! # Bodies of refused requests
+//!
+//! A refusal does not wait for the body of the request. Were the body dropped, the server would
+//! close the connection, and whoever is still sending would see that instead of the refusal: nginx
+//! makes a 502 of it, and takes the node for dead; over HTTP/2 some clients fail likewise. So what
+//! is left of the body is read on and thrown away in a task of its own, for 5 seconds and 64 MiB at
+//! most ([`with_drain_limits`](SessionLayer::with_drain_limits)); past that the connection ends.
+//!
+//! The layer takes requests with bodies of any type, so it has to know the type to read one. By
+//! themselves these are read, and [`Limited`](http_body_util::Limited) ones around them:
+//!
+//! - the body of axum, with the feature `axum`;
+//! - hyper's `Incoming`, and boxed bodies with its error, with the feature `hyper`;
+//! - the boxed bodies of [`http_body_util::combinators`] over [`bytes::Bytes`] with a boxed error.
+//!
+//! **Any other has to be named**, by [`with_drained_body`](SessionLayer::with_drained_body): tonic's
+//! (`tonic::body::Body`, for grpc-web and requests that speak no gRPC), or what a layer outside of
+//! this one makes, such as decompression.
+//!
+//! Not read are bodies that have no end to wait for: gRPC (grpc-web is read), upgrades, CONNECT. Nor
+//! is that of a client over HTTP/1.1 that waits for `100 Continue`: it has not sent any. Wherever a
+//! body is not read to its end, an answer over HTTP/1.1 says `Connection: close`.
+//!
+//! In [optional](SessionLayer::optional) mode, what an extractor or handler refuses is their answer,
+//! and the body is theirs: uploads belong behind a layer that requires a session.
 //!
 //! # Example
 //!
@@ -59,13 +81,16 @@
 //! ```
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Method, Uri};
+use http_body::Body;
 use tower_layer::Layer;
 
 mod body;
 mod future;
 mod gate;
+mod leftover;
 mod service;
 mod source;
 
@@ -80,6 +105,7 @@ pub use self::source::TokenSource;
 #[cfg(feature = "test-util")]
 pub(crate) use self::source::hide;
 use crate::Sessions;
+use crate::drain::Drain;
 use crate::response::ResponseForRejection;
 use crate::store::SessionStore;
 
@@ -131,6 +157,35 @@ impl<S: SessionStore> SessionLayer<S> {
         R: ResponseForRejection,
     {
         self.with(|gate| gate.responder = Arc::new(response))
+    }
+
+    /// How long, and how many bytes, what is left of a refused request's body is read on, so that
+    /// the client sees the refusal. Default: 5 seconds, 64 MiB.
+    ///
+    /// See [Bodies of refused requests](crate::layer#bodies-of-refused-requests).
+    pub fn with_drain_limits(self, time: Duration, bytes: u64) -> Self {
+        self.with(|gate| gate.leftover.drain = Drain::within(time, bytes))
+    }
+
+    /// Drops the bodies of refused requests unread. A client that is still sending then often sees
+    /// a closed connection instead of the refusal, and a proxy makes a 502 of it.
+    pub fn without_drain(self) -> Self {
+        self.with(|gate| gate.leftover.drain = Drain::OFF)
+    }
+
+    /// Reads on bodies of this type, too, which the layer does not know by itself.
+    ///
+    /// ```
+    /// use tower_wx_session::{SessionLayer, Sessions, store::MemoryStore};
+    ///
+    /// let layer = SessionLayer::new(Sessions::new(MemoryStore::new()))
+    ///     .with_drained_body::<tonic::body::Body>();
+    /// ```
+    pub fn with_drained_body<B>(self) -> Self
+    where
+        B: Body + Send + 'static,
+    {
+        self.with(|gate| gate.leftover.register::<B>())
     }
 }
 

@@ -44,6 +44,7 @@ impl<I, S, B, ResBody> Service<Request<B>> for SessionService<I, S>
 where
     I: Service<Request<B>, Response = Response<ResBody>> + Clone,
     S: SessionStore,
+    B: 'static,
 {
     type Response = Response<ResponseBody<ResBody>>;
     type Error = I::Error;
@@ -59,7 +60,7 @@ where
             Admission::Refuse(rejection) => {
                 // What the inner service has reserved for this request is given back.
                 drop(self.take_readied());
-                ResponseFuture::refused(self.gate.refuse(&request, rejection))
+                ResponseFuture::refused(self.gate.refuse(request, rejection))
             }
             Admission::Ask(token) => {
                 let inner = self.take_readied();

@@ -12,6 +12,7 @@ use super::on_login::Hook;
 use super::provider::{IdentityProvider, LoginRequest};
 use super::report::{ProviderLog, report_refusal};
 use super::turns::Turns;
+use crate::drain::Drain;
 use crate::response::{Preset, ResponseForRejection};
 use crate::sessions::{Issued, NewSession, SessionKeyError};
 use crate::store::SessionStore;
@@ -29,6 +30,7 @@ pub(super) struct Desk<S, P> {
     pub(super) replays: bool,
     /// From the request to the answer.
     pub(super) deadline: Duration,
+    pub(super) drain: Drain,
     pub(super) attempts: Arc<Attempts>,
     pub(super) turns: Arc<Turns>,
     pub(super) log: Arc<ProviderLog>,
@@ -43,6 +45,7 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
             responder: Arc::new(Preset::Json),
             replays: true,
             deadline: DEADLINE,
+            drain: Drain::default(),
             attempts: Arc::new(Attempts::new()),
             turns: Arc::default(),
             log: Arc::default(),
@@ -205,6 +208,7 @@ impl<S, P> Clone for Desk<S, P> {
             responder: Arc::clone(&self.responder),
             replays: self.replays,
             deadline: self.deadline,
+            drain: self.drain,
             attempts: Arc::clone(&self.attempts),
             turns: Arc::clone(&self.turns),
             log: Arc::clone(&self.log),

@@ -1,14 +1,15 @@
 use std::fmt;
 
 use bytes::Buf;
-use http::{Method, Request};
+use http::request::Parts;
+use http::{HeaderMap, Method, Request};
 use http_body::Body;
-use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::credentials::Credentials;
+use crate::drain::Unread;
 use crate::layer::{Found, TokenSource};
 use crate::token::Token;
 use crate::{RejectionKind, SessionId};
@@ -28,28 +29,24 @@ struct Form {
 
 /// Reads a request: a POST with a JSON body, or a GET as Wafer clients send it.
 pub(super) async fn read<B: Body>(
-    request: Request<B>,
+    head: &Parts,
+    body: &mut Unread<B>,
     serves_wafer: bool,
 ) -> Result<Credentials, RejectionKind> {
-    let appid = header(&request, APPID)?;
-    let presented = presented(&request);
-    let form = match *request.method() {
-        Method::POST => Form::from_body(request.into_body()).await?,
+    let appid = header(&head.headers, APPID)?;
+    let form = match head.method {
+        Method::POST => Form::from_body(body).await?,
         Method::GET if serves_wafer => Form {
-            code: header(&request, CODE)?.unwrap_or_default(),
+            code: header(&head.headers, CODE)?.unwrap_or_default(),
             appid: None,
         },
         _ => return Err(RejectionKind::MethodNotAllowed),
     };
-    let credentials = form.into_credentials(appid)?;
-    Ok(Credentials {
-        presented,
-        ..credentials
-    })
+    form.into_credentials(appid)
 }
 
 impl Form {
-    async fn from_body<B: Body>(body: B) -> Result<Self, RejectionKind> {
+    async fn from_body<B: Body>(body: &mut Unread<B>) -> Result<Self, RejectionKind> {
         let bytes = read_body(body).await.ok_or(RejectionKind::BadRequest)?;
         let mut json = serde_json::Deserializer::from_slice(&bytes);
         let form = json.deserialize_map(Fields);
@@ -87,8 +84,7 @@ impl<'de> Visitor<'de> for Fields {
     }
 }
 
-async fn read_body<B: Body>(body: B) -> Option<Vec<u8>> {
-    let mut body = std::pin::pin!(body);
+async fn read_body<B: Body>(body: &mut Unread<B>) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(mut data) = frame.ok()?.into_data() else {
@@ -103,14 +99,14 @@ async fn read_body<B: Body>(body: B) -> Option<Vec<u8>> {
 }
 
 /// The value of a header, which has to be text; an empty one counts as absent.
-fn header<B>(request: &Request<B>, name: &str) -> Result<Option<String>, RejectionKind> {
-    let value = request.headers().get(name).map(|value| value.to_str());
+fn header(headers: &HeaderMap, name: &str) -> Result<Option<String>, RejectionKind> {
+    let value = headers.get(name).map(|value| value.to_str());
     let text = value.transpose().map_err(|_| RejectionKind::BadRequest)?;
     Ok(text.filter(|text| !text.is_empty()).map(ToOwned::to_owned))
 }
 
 /// The session that a client still has a token of; a login goes on without one.
-fn presented<B>(request: &Request<B>) -> Option<SessionId> {
+pub(super) fn presented<B>(request: &Request<B>) -> Option<SessionId> {
     const SOURCES: [TokenSource; 2] = [TokenSource::bearer(), TokenSource::skey()];
     match Found::find(&SOURCES, request) {
         Found::One(text) => Token::parse(text).map(|token| token.id()),

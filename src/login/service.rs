@@ -20,6 +20,7 @@ use super::form;
 use super::on_login::{OnLogin, hook};
 use super::provider::IdentityProvider;
 use super::turns::Turns;
+use crate::drain::{Drain, Unread, announce_close};
 use crate::response::ResponseForRejection;
 use crate::sessions::Issued;
 use crate::store::SessionStore;
@@ -155,6 +156,20 @@ impl<S: SessionStore, P: IdentityProvider> Login<S, P> {
         self.with(|desk| desk.turns = Arc::new(Turns::new(most)))
     }
 
+    /// How long, and how many bytes, what is left of a request's body is read on behind an answer
+    /// that did not need it, so that the client sees the answer. Default: 5 seconds, 64 MiB.
+    ///
+    /// See [Bodies of refused requests](crate::layer#bodies-of-refused-requests).
+    pub fn with_drain_limits(self, time: Duration, bytes: u64) -> Self {
+        self.with(|desk| desk.drain = Drain::within(time, bytes))
+    }
+
+    /// Drops what is left of a body. A client that is still sending then often sees a closed
+    /// connection instead of the answer, and a proxy makes a 502 of it.
+    pub fn without_drain(self) -> Self {
+        self.with(|desk| desk.drain = Drain::OFF)
+    }
+
     /// Logs in without HTTP, such as from a gRPC method or a WebSocket: the same codes, limits,
     /// [`on_login`](Self::on_login) and deadline as for requests to the service.
     ///
@@ -214,16 +229,30 @@ where
         let asked_at = Instant::now();
         LoginFuture(Box::pin(async move {
             let responder = Arc::clone(&desk.responder);
-            let credentials = form::read(request, responder.serves_wafer());
+            let presented = form::presented(&request);
+            let (head, body) = request.into_parts();
+            let mut body = Unread::new(body);
+            let credentials = form::read(&head, &mut body, responder.serves_wafer());
             let in_time = timeout(desk.deadline, credentials).await;
+            let is_read = body.leave(desk.drain, &head);
             let result = match in_time.unwrap_or(Err(RejectionKind::BadRequest)) {
-                Ok(credentials) => desk.serve(credentials, asked_at).await,
+                Ok(credentials) => {
+                    let credentials = Credentials {
+                        presented,
+                        ..credentials
+                    };
+                    desk.serve(credentials, asked_at).await
+                }
                 Err(kind) => {
                     meter::login(kind.reason());
                     Err(Rejection::from(kind))
                 }
             };
-            answer(&*responder, result).map(Full::new)
+            let mut answer = answer(&*responder, result);
+            if !is_read {
+                announce_close(&head, answer.headers_mut());
+            }
+            answer.map(Full::new)
         }))
     }
 }

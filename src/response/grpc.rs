@@ -4,10 +4,11 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::Bytes;
-use http::Response;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Response};
 
 use super::protobuf::Message;
+use super::{ACTION, NO_STORE, action};
 use crate::{Rejection, RejectionKind};
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -109,9 +110,21 @@ impl Rejection {
 }
 
 /// The content type of a gRPC, grpc-web or grpc-web-text request, to be echoed; `None` for others.
-pub(super) fn content_type(headers: &HeaderMap) -> Option<&HeaderValue> {
+///
+/// gRPC is always a POST. A proxy that asks whether a request may pass sends a GET with the headers
+/// of that request, and would take the 200 of a gRPC refusal for a yes.
+pub(super) fn content_type<'h>(method: &Method, headers: &'h HeaderMap) -> Option<&'h HeaderValue> {
     let value = headers.get(CONTENT_TYPE)?;
-    is_grpc(value.as_bytes()).then_some(value)
+    (*method == Method::POST && is_grpc(value.as_bytes())).then_some(value)
+}
+
+/// Whether the request's body may go on as long as the answer does. That of grpc-web is one message.
+pub(crate) fn is_grpc_stream(method: &Method, headers: &HeaderMap) -> bool {
+    const WEB: &[u8] = b"application/grpc-web";
+    content_type(method, headers).is_some_and(|content_type| {
+        let start = content_type.as_bytes().get(..WEB.len());
+        !start.is_some_and(|start| start.eq_ignore_ascii_case(WEB))
+    })
 }
 
 fn is_grpc(content_type: &[u8]) -> bool {
@@ -132,8 +145,10 @@ fn is_grpc(content_type: &[u8]) -> bool {
 /// "Responses"; grpc-web has it likewise).
 pub(super) fn response(content_type: HeaderValue, rejection: &Rejection) -> Response<Bytes> {
     let status = rejection.grpc_status();
-    let mut headers = HeaderMap::with_capacity(4);
+    let mut headers = HeaderMap::with_capacity(6);
     headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    headers.insert(ACTION, action(rejection));
     headers.insert(
         STATUS,
         HeaderValue::from_static(status.kind.grpc_code_text()),

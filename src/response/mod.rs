@@ -10,6 +10,13 @@
 //! more; `retry` = wait `Retry-After` seconds (at login: then take a fresh code); `none` = show an
 //! error. `errcode` is the status of the preset `json`, never a code of WeChat's.
 //!
+//! The header `X-WX-Action` says the same, whatever the body looks like: proxies and request
+//! libraries that lose the body keep it.
+//!
+//! **A proxy that checks requests** (nginx's `auth_request`, Traefik's `ForwardAuth`) takes every
+//! 2xx for a pass: behind one, the presets [`OkJson`](Preset::OkJson) and [`Wafer`](Preset::Wafer)
+//! let everybody in, and so does a closure that answers 200.
+//!
 //! A closure makes refusals look any other way:
 //!
 //! ```
@@ -24,26 +31,36 @@
 //!         response
 //!     });
 //! ```
-
-//! gRPC clients do not look at bodies. A request with `content-type: application/grpc*`, grpc-web
+//!
+//! gRPC clients do not look at bodies. A POST with `content-type: application/grpc*`, grpc-web
 //! among them, gets a trailers-only answer whatever else is configured: `grpc-status`,
 //! `grpc-message` and, for clients that act on it, `grpc-status-details-bin`; see [`GrpcStatus`].
 
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 
 mod grpc;
 mod preset;
 mod protobuf;
 
 pub use self::grpc::GrpcStatus;
+pub(crate) use self::grpc::is_grpc_stream;
 pub(crate) use self::preset::WAFER_MAGIC;
 pub use self::preset::{ParsePresetError, Preset};
 use crate::Rejection;
 
+/// What the client should do: `login`, `retry` or `none`.
+const ACTION: HeaderName = HeaderName::from_static("x-wx-action");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+const fn action(rejection: &Rejection) -> HeaderValue {
+    HeaderValue::from_static(rejection.kind().action().as_str())
+}
+
 /// Builds the response to a refused request: a [`Preset`], or a closure.
 ///
-/// The [`Rejection`] is put into the response's extensions afterwards, whatever was built.
+/// The [`Rejection`] is put into the response's extensions afterwards, and its action into the
+/// header `X-WX-Action` unless there is one, whatever was built.
 pub trait ResponseForRejection: Send + Sync + 'static {
     /// Builds the response.
     fn response_for_rejection(&self, rejection: &Rejection) -> Response<Bytes>;
@@ -73,13 +90,14 @@ pub(crate) fn refuse(
     with_cause(response, rejection)
 }
 
-/// Refuses a request with these headers, in gRPC where it speaks that.
+/// Refuses a request with this method and these headers, in gRPC where it speaks that.
 pub(crate) fn refuse_request(
     responder: &dyn ResponseForRejection,
+    method: &Method,
     headers: &HeaderMap,
     rejection: Rejection,
 ) -> Response<Bytes> {
-    match grpc::content_type(headers) {
+    match grpc::content_type(method, headers) {
         Some(content_type) => {
             let response = grpc::response(content_type.clone(), &rejection);
             with_cause(response, rejection)
@@ -89,6 +107,10 @@ pub(crate) fn refuse_request(
 }
 
 fn with_cause(mut response: Response<Bytes>, rejection: Rejection) -> Response<Bytes> {
+    let headers = response.headers_mut();
+    if !headers.contains_key(ACTION) {
+        headers.insert(ACTION, action(&rejection));
+    }
     response.extensions_mut().insert(rejection);
     response
 }

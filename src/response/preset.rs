@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
 
-use super::ResponseForRejection;
+use super::{ACTION, NO_STORE, ResponseForRejection};
 use crate::{Action, Rejection, RejectionKind};
 
 /// The key by which clients of the first Wafer SDK know an answer of the session layer.
@@ -24,9 +24,14 @@ pub enum Preset {
     #[default]
     Json,
     /// The same with status 200, for clients that look at bodies only.
+    ///
+    /// **Not behind a proxy that checks requests** (`auth_request`, `ForwardAuth`): it takes 200 for
+    /// a pass.
     OkJson,
     /// For both generations of Wafer clients: where they should log in, status 200 and what they
     /// look for besides the same object; a fault of the server never sends them to `wx.login`.
+    ///
+    /// **Not behind a proxy that checks requests**, for the same reason as `OkJson`.
     Wafer,
 }
 
@@ -81,9 +86,10 @@ fn headers(rejection: &Rejection) -> HeaderMap {
 }
 
 fn headers_of(kind: RejectionKind) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(3);
+    let mut headers = HeaderMap::with_capacity(4);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    headers.insert(ACTION, HeaderValue::from_static(kind.action().as_str()));
     if let Some(challenge) = challenge(kind) {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }

@@ -18,6 +18,14 @@ pub struct Golden {
     pub retry_after: Option<&'static str>,
 }
 
+impl Golden {
+    /// `X-WX-Action`, as in the body.
+    pub fn action(&self) -> &'static str {
+        let action = self.json.split_once(r#""action":""#).unwrap().1;
+        action.trim_end_matches(r#""}"#)
+    }
+}
+
 /// The row of a case.
 #[track_caller]
 pub fn golden(table: &'static [Golden], case: &str) -> &'static Golden {

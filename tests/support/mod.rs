@@ -16,6 +16,7 @@ pub mod grpc;
 pub mod grpc_golden;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod http;
+pub mod nginx;
 pub mod nodes;
 pub mod process;
 #[cfg(feature = "metrics")]
