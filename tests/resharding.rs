@@ -310,8 +310,9 @@ async fn interrupted(moves: fn(&str) -> bool) -> Outcome {
         let (here, there, store) = (here.clone(), there.clone(), trial.store.clone());
         all.spawn(async move {
             // All of this may fail. None of it may do harm.
-            let refused = user.refused(&there).await;
-            let _ = here.list(&user.identity).await;
+            let mut refused = user.refused(&there).await;
+            let listed = here.list(&user.identity).await;
+            refused += usize::from(listed.is_ok_and(|listed| listed.len() != EACH));
             let mut end = None;
             match number % 4 {
                 0 => drop(user.log_in_again(&here).await),
@@ -362,12 +363,16 @@ async fn reach(node: &Node, store: &RedisStore, users: Vec<User>, outcome: &mut 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupted_move_that_began_with_the_indexes() {
-    assert!(interrupted(is_index).await.is_good());
+    let outcome = interrupted(is_index).await;
+    assert!(outcome.is_good());
+    assert_eq!(outcome.done, 5, "the logouts of one session");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupted_move_that_began_with_the_sessions() {
-    assert!(interrupted(|key| !is_index(key)).await.is_good());
+    let outcome = interrupted(|key| !is_index(key)).await;
+    assert!(outcome.is_good());
+    assert_eq!(outcome.done, 5, "the logouts of one session");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
