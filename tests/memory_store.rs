@@ -192,14 +192,22 @@ async fn a_session_that_was_left_alone_is_not_told_of() {
 async fn records_whose_successors_go_in_a_circle_hold_up_nobody() {
     let subject = Subject::new();
     let user = Identity::new("appid", "me");
+    let id = |number: u8| {
+        let mut bytes = [number; 18];
+        bytes[..2].copy_from_slice(&user.bucket());
+        SessionId::from_bytes(bytes)
+    };
     for (number, successor) in [(1, 2), (2, 1), (3, 3)] {
         let mut record = Record::issued(user.clone(), subject.clock.now(), LIFETIME, IDLE, None);
         record.retire(record.absolute_end, id(successor));
         let inserted = subject.store.insert(Insert::new(id(number), record)).await;
         assert_eq!(inserted.unwrap(), Inserted::Kept(vec![]));
     }
-    let keep = id(1);
-    let revoke = Revoke::new(Target::Others { user, keep }, RevokeReason::LoggedOut);
+    let others = Target::Others {
+        user: user.clone(),
+        keep: id(1),
+    };
+    let revoke = Revoke::new(others, RevokeReason::LoggedOut);
     assert_eq!(subject.store.revoke(revoke).await.unwrap(), [id(3)]);
     let revoke = Revoke::new(id(2), RevokeReason::LoggedOut);
     assert_eq!(subject.store.revoke(revoke).await.unwrap(), [id(2), id(1)]);

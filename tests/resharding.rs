@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use support::redis::{Client, RedisCluster, eventually};
+use support::redis::{Client, RedisCluster, RedisServer, eventually};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tower_wx_session::sessions::Revocation;
@@ -310,8 +310,9 @@ async fn interrupted(moves: fn(&str) -> bool) -> Outcome {
         let (here, there, store) = (here.clone(), there.clone(), trial.store.clone());
         all.spawn(async move {
             // All of this may fail. None of it may do harm.
-            let refused = user.refused(&there).await;
-            let _ = here.list(&user.identity).await;
+            let mut refused = user.refused(&there).await;
+            let listed = here.list(&user.identity).await;
+            refused += usize::from(listed.is_ok_and(|listed| listed.len() != EACH));
             let mut end = None;
             match number % 4 {
                 0 => drop(user.log_in_again(&here).await),
@@ -362,12 +363,16 @@ async fn reach(node: &Node, store: &RedisStore, users: Vec<User>, outcome: &mut 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupted_move_that_began_with_the_indexes() {
-    assert!(interrupted(is_index).await.is_good());
+    let outcome = interrupted(is_index).await;
+    assert!(outcome.is_good());
+    assert_eq!(outcome.done, 5, "the logouts of one session");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupted_move_that_began_with_the_sessions() {
-    assert!(interrupted(|key| !is_index(key)).await.is_good());
+    let outcome = interrupted(|key| !is_index(key)).await;
+    assert!(outcome.is_good());
+    assert_eq!(outcome.done, 5, "the logouts of one session");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -444,4 +449,51 @@ async fn a_move_under_load_that_begins_with_the_indexes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_move_under_load_that_begins_with_the_sessions() {
     assert!(under_load(false).await.is_good());
+}
+
+/// The usual way to grow: no route leads to the new server before it has its first slot.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_takes_over_its_first_slot_is_found() {
+    let Trial {
+        cluster,
+        nodes: [node, _],
+        store,
+        slot,
+        users,
+    } = Trial::new(2).await;
+    let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
+    let newcomer = RedisServer::start_with(&arguments).await;
+    let client = newcomer.client().await;
+    let known = cluster.servers[0].port.to_string();
+    let () = client.ask(&["CLUSTER", "MEET", "127.0.0.1", &known]).await;
+    let name: String = client.ask(&["CLUSTER", "MYID"]).await;
+    let from = &cluster.servers[usize::from(slot / 5461).min(2)];
+    let owner = from.client().await;
+    eventually("the newcomer to be known", async || {
+        let nodes: String = owner.ask(&["CLUSTER", "NODES"]).await;
+        let info: String = client.ask(&["CLUSTER", "INFO"]).await;
+        nodes.contains(&name) && info.contains("cluster_state:ok")
+    })
+    .await;
+
+    let (slot, port) = (slot.to_string(), newcomer.port.to_string());
+    let owner_name: String = owner.ask(&["CLUSTER", "MYID"]).await;
+    let importing = ["CLUSTER", "SETSLOT", &slot, "IMPORTING", &owner_name];
+    let () = client.ask(&importing).await;
+    let migrating = ["CLUSTER", "SETSLOT", &slot, "MIGRATING", &name];
+    let () = owner.ask(&migrating).await;
+    let keys: Vec<String> = owner.ask(&["CLUSTER", "GETKEYSINSLOT", &slot, "100"]).await;
+    for key in &keys {
+        let _: String = owner
+            .ask(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000"])
+            .await;
+    }
+    assert_eq!(users[0].live(&store).await, EACH);
+    let revoked = node.revoke(users[0].ids[0], RevokeReason::LoggedOut).await;
+    assert_eq!(revoked.unwrap(), Revocation::Done(1));
+    // All that is there is together again, if not where the routes lead.
+    let revoked = node.revoke_user(&users[0].identity).await;
+    assert_eq!(revoked.unwrap(), Revocation::Done(EACH - 1));
+    assert_eq!(users[0].live(&store).await, 0);
+    assert_eq!(node.list(&users[1].identity).await.unwrap().len(), EACH);
 }

@@ -1,12 +1,15 @@
 //! The runs of scripts, with the arguments that all of them take first.
 
 use redis::Value;
+use tokio::time::sleep;
 
-use super::answer::needed;
+use super::answer::{listed, needed};
 use super::keys::bucket_slot;
+use super::reply::{bytes, items};
+use super::router::MOVES_FOR;
 use super::script::{Call, Script};
 use super::{RedisStore, record, script};
-use crate::store::{Revoke, StoreError, Target};
+use crate::store::{Loaded, Record, Revoke, SessionStore, StoreError, StoreErrorKind, Target};
 use crate::{Identity, SessionId};
 
 impl RedisStore {
@@ -14,12 +17,58 @@ impl RedisStore {
     /// the sessions of a user, or what took a session's place.
     pub(super) async fn run(&self, bucket: [u8; 2], mut call: Call) -> Result<Value, StoreError> {
         loop {
-            let answer = self.router.run(&call).await?;
+            match self.run_unless_moving(bucket, &mut call).await? {
+                Some(answer) => return Ok(answer),
+                None => sleep(MOVES_FOR).await,
+            }
+        }
+    }
+
+    async fn run_unless_moving(
+        &self,
+        bucket: [u8; 2],
+        call: &mut Call,
+    ) -> Result<Option<Value>, StoreError> {
+        while let Some(answer) = self.router.run_unless_moving(call).await? {
             let Some(needed) = needed(&answer) else {
-                return Ok(answer);
+                return Ok(Some(answer));
             };
             call.ask_for(needed.map(|name| self.keys.named(bucket, name)));
         }
+        Ok(None)
+    }
+
+    /// The user's sessions at one instant, or one after the other while the slot moves: a look
+    /// must not wait for that, or it would be taken for a store that is down.
+    pub(super) async fn sessions_of(
+        &self,
+        user: &Identity,
+    ) -> Result<Vec<(SessionId, Record)>, StoreError> {
+        let mut call = self.call_on_index(&script::LIST, user);
+        match self.run_unless_moving(user.bucket(), &mut call).await? {
+            Some(answer) => listed(&answer),
+            None => self.look_at_each(user).await,
+        }
+    }
+
+    async fn look_at_each(&self, user: &Identity) -> Result<Vec<(SessionId, Record)>, StoreError> {
+        let index = self.keys.index(user);
+        let mut question = redis::cmd("ZRANGE");
+        question.arg(&index).arg(0).arg(-1);
+        let known = self.router.look(&index, &question).await?;
+        let mut found = Vec::new();
+        for id in items(&known)?.iter().filter_map(bytes) {
+            let Some(id) = record::session_id(id) else {
+                continue;
+            };
+            match self.load(id).await {
+                Ok(Loaded::Live(record)) if !record.is_retired() => found.push((id, record)),
+                Err(error) if error.kind() == StoreErrorKind::Unavailable => return Err(error),
+                // A damaged record is the matter of its own session.
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(found)
     }
 
     /// Has an index forget those of these sessions that are gone. Nobody waits for a slot that

@@ -30,7 +30,7 @@ mod secret;
 mod tag_keys;
 mod tls;
 
-use self::answer::{ended, inserted, listed, rotated, touched};
+use self::answer::{ended, inserted, rotated, touched};
 pub use self::builder::{RedisConfigError, RedisStoreBuilder};
 use self::connection::Settings;
 use self::keys::{Keys, bucket_slot};
@@ -85,8 +85,8 @@ use self::router::Router;
 ///
 /// While a slot of a Cluster moves, whatever needs several keys of a user waits until they are
 /// together again, as long as its caller waits: a revocation is pending then, and is done as soon
-/// as the slot has moved; a login or a rotation fails as unavailable. Loads, uses and the logout of
-/// one session go on.
+/// as the slot has moved; a login or a rotation fails as unavailable. Loads, lists, uses and the
+/// logout of one session go on.
 ///
 /// Redis may lose the last writes in a failover, revocations among them. The clocks of a Cluster's
 /// servers have to agree. An ACL user needs
@@ -199,8 +199,7 @@ impl SessionStore for RedisStore {
     }
 
     async fn list(&self, user: Identity) -> Result<Vec<(SessionId, Record)>, StoreError> {
-        let call = self.call_on_index(&script::LIST, &user);
-        listed(&self.run(user.bucket(), call).await?)
+        self.sessions_of(&user).await
     }
 
     async fn put_session_key(&self, put: PutSessionKey) -> Result<(), StoreError> {

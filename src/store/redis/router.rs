@@ -16,7 +16,7 @@ use crate::store::{StoreError, Timestamp};
 /// Times that a question is sent: anew after another server or a script was named.
 const SENT_AT_MOST: usize = 4;
 /// Pause before a question about a slot that moves is asked again.
-const MOVES_FOR: Duration = Duration::from_millis(15);
+pub(super) const MOVES_FOR: Duration = Duration::from_millis(15);
 
 /// Brings each question to the server that can answer it.
 #[derive(Clone)]
@@ -36,18 +36,18 @@ impl Router {
     pub(super) async fn run(&self, call: &Call) -> Result<Value, StoreError> {
         loop {
             match self.run_unless_moving(call).await? {
-                Err(error) if is_moving(&error) => sleep(MOVES_FOR).await,
-                answer => return answer.map_err(unavailable),
+                Some(answer) => return Ok(answer),
+                None => sleep(MOVES_FOR).await,
             }
         }
     }
 
-    /// The same, but it does not wait for a slot that moves.
-    pub(super) async fn run_unless_moving(
-        &self,
-        call: &Call,
-    ) -> Result<Result<Value, RedisError>, StoreError> {
-        self.send(call.key(), &call.by_hash(), Some(call)).await
+    /// The same, but it does not wait: `None` if the keys are in two places.
+    pub(super) async fn run_unless_moving(&self, call: &Call) -> Result<Option<Value>, StoreError> {
+        match self.send(call.key(), &call.by_hash(), Some(call)).await? {
+            Err(error) if is_moving(&error) => Ok(None),
+            answer => answer.map(Some).map_err(unavailable),
+        }
     }
 
     /// Looks at what is under the key.
