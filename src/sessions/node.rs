@@ -209,7 +209,7 @@ impl<S: SessionStore> Node<S> {
         touch: Touch,
     ) -> Result<Option<Timestamp>, StoreError> {
         let told = self.tell(self.store.touch(touch)).await;
-        self.note_failed_write(&told);
+        self.note_touch(&touch, &told);
         told
     }
 

@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::node::Node;
-use crate::store::{SessionStore, StoreError, StoreErrorKind, Timestamp};
+use crate::store::{SessionStore, StoreError, StoreErrorKind, Timestamp, Touch};
 use crate::time::{Moment, Uptime};
 
 /// For how long a write that was done shows that the store can be written.
@@ -17,7 +17,9 @@ pub(super) struct Writes(Mutex<Known>);
 
 #[derive(Default)]
 struct Known {
-    last_done: Option<(Timestamp, Uptime)>,
+    last_done: Timestamp,
+    /// When something new was written, unless a write has failed since.
+    shown_at: Option<Uptime>,
     failure: Option<Failure>,
 }
 
@@ -30,19 +32,26 @@ struct Failure {
 }
 
 impl Writes {
-    /// Notes a write that was done.
+    /// Notes that something new was written.
     pub(super) fn done(&self, now: Moment) {
+        self.touched(now.fleet);
+        self.lock().shown_at = Some(now.local);
+    }
+
+    /// Notes that a use was written. A full server takes that, and nothing new.
+    fn touched(&self, now: Timestamp) {
         let mut known = self.lock();
-        known.last_done = Some((now.fleet, now.local));
+        known.last_done = now;
         if let Some(failure) = &mut known.failure {
-            failure.until.get_or_insert(now.fleet);
+            failure.until.get_or_insert(now);
         }
     }
 
     /// Notes a write that failed.
     fn failed(&self, now: Timestamp) {
         let mut known = self.lock();
-        let from = known.last_done.map(|(at, _)| at).unwrap_or_default();
+        known.shown_at = None;
+        let from = known.last_done;
         match &mut known.failure {
             // Touches that wait for its end still do.
             Some(failure) if failure.is_felt(now) => failure.until = None,
@@ -50,12 +59,10 @@ impl Writes {
         }
     }
 
-    /// Whether the last write was done, a moment ago.
+    /// Whether something new was written a moment ago.
     fn are_shown(&self, now: Uptime) -> bool {
-        let known = self.lock();
-        let is_over = known.failure.is_none_or(|failure| failure.until.is_some());
-        let is_recent = |(_, at)| now.since(at) < SHOWN_FOR;
-        is_over && known.last_done.is_some_and(is_recent)
+        let shown_at = self.lock().shown_at;
+        shown_at.is_some_and(|at| now.since(at) < SHOWN_FOR)
     }
 
     /// Whether a session that the store takes for idle since `idle_at` may have been used since
@@ -77,8 +84,18 @@ impl Failure {
 }
 
 impl<S: SessionStore> Node<S> {
-    /// Notes a write that failed. Of those that are done only logins and trials count: a full server
-    /// takes touches all the same, and a touch that another node's covers is not written.
+    /// Notes what a touch came to. One that another node's covers was not written.
+    pub(super) fn note_touch(&self, touch: &Touch, told: &Result<Option<Timestamp>, StoreError>) {
+        let written = touch
+            .used_at
+            .after(self.config.idle_timeout)
+            .after(touch.slack);
+        match told {
+            Ok(Some(deadline)) if *deadline == written => self.writes.touched(self.clock.now()),
+            _ => self.note_failed_write(told),
+        }
+    }
+
     pub(super) fn note_failed_write<T>(&self, written: &Result<T, StoreError>) {
         let error = written.as_ref().err();
         if error.is_some_and(|error| error.kind() == StoreErrorKind::Unavailable) {
@@ -130,6 +147,8 @@ mod tests {
         assert!(shown(1000) && shown(1999) && !shown(2000));
         writes.failed(at(1));
         assert!(!shown(1000));
+        writes.touched(at(1));
+        assert!(!shown(1000), "a full server takes uses");
         writes.done(moment(1));
         assert!(shown(1000));
     }
@@ -143,7 +162,7 @@ mod tests {
         writes.failed(at(300));
         assert!(writes.may_be_touched(at(100), at(900)));
         assert!(!writes.may_be_touched(at(99), at(900)), "idle before it");
-        writes.done(moment(900));
+        writes.touched(at(900));
         writes.done(moment(902));
         assert!(writes.may_be_touched(at(100), at(904)));
         assert!(!writes.may_be_touched(at(100), at(905)));
