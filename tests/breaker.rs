@@ -214,6 +214,35 @@ async fn a_repetition_spares_what_took_the_place_of_the_session_that_stays() {
     assert_eq!(refusal(&sessions, kept.token().expose()).await, None);
 }
 
+/// One that fails, or is never answered, holds up no other and is tried again.
+#[tokio::test(start_paused = true)]
+async fn each_revocation_is_repeated_until_the_store_takes_it() {
+    let (clock, store) = store_on_a_clock();
+    let hangs = Arc::new(AtomicUsize::new(0));
+    let left = Arc::clone(&hangs);
+    let store = store.before(move |op| {
+        let less = |left: usize| left.checked_sub(1);
+        let hangs = op == Op::Revoke
+            && (left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less)).is_ok();
+        async move {
+            if hangs {
+                std::future::pending::<()>().await;
+            }
+            Ok(())
+        }
+    });
+    let sessions = node(&store, &clock);
+    for _ in 0..5 {
+        let issued = sessions.issue(alice()).await.unwrap();
+        sessions.kick_out(issued.session()).await.unwrap();
+    }
+    let calls = store.calls(Op::Revoke);
+    hangs.store(2, Ordering::SeqCst);
+    cut_link(&store.inner, &sessions).await;
+    sleep(5 * SECOND).await;
+    assert_eq!(store.calls(Op::Revoke), calls + 5 + 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_lost_revocation_holds_again() {
     let clock = ManualClock::new();

@@ -172,6 +172,77 @@ async fn pending_revocations_are_told_of_once_until_none_is_left() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn pending_revocations_outlive_the_last_handle_for_a_minute_and_are_then_lost() {
+    for pending in [1, 2, 100] {
+        let (log, _guard) = Log::from(Level::INFO);
+        let (clock, store) = store_on_a_clock();
+        let store = store.before(async |op| match op {
+            Op::Revoke => Err(down()),
+            _ => Ok(()),
+        });
+        let sessions = node(&store, &clock);
+        log_in(&sessions).await;
+        for _ in 0..pending {
+            let answer = sessions.kick_out(alice()).await.unwrap();
+            assert_eq!(answer, Revocation::Pending);
+        }
+        sleep(120 * SECOND).await;
+        drop(sessions);
+        sleep(59 * SECOND).await;
+        assert_eq!(log.take("lost"), [""; 0]);
+        let calls = store.calls(Op::Revoke);
+        sleep(10 * SECOND).await;
+        let lost = format!(
+            "ERROR tower_wx_session: pending revocations lost: the session store was not told \
+             before the last handle went revocations={pending}"
+        );
+        assert_eq!(log.take("lost"), [lost]);
+        assert!(store.calls(Op::Revoke) > calls);
+        let calls = store.calls(Op::Revoke);
+        sleep(10 * SECOND).await;
+        assert_eq!(store.calls(Op::Revoke), calls, "somebody still tries");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pending_revocations_are_done_after_the_last_handle_is_gone() {
+    let (log, _guard) = Log::from(Level::INFO);
+    let (clock, store) = store_on_a_clock();
+    let (store, is_down) = switchable(store);
+    let token = {
+        let sessions = node(&store, &clock);
+        let token = log_in(&sessions).await;
+        is_down.store(true, Ordering::SeqCst);
+        let answer = sessions.kick_out(alice()).await.unwrap();
+        assert_eq!(answer, Revocation::Pending);
+        token
+    };
+    sleep(50 * SECOND).await;
+    is_down.store(false, Ordering::SeqCst);
+    sleep(2 * SECOND).await;
+    let another = node(&store, &clock);
+    assert!(refusal(&another, &token).await.is_some());
+    assert_eq!(log.take("lost"), [""; 0]);
+}
+
+#[test]
+fn pending_revocations_that_end_with_the_runtime_are_lost() {
+    let (log, _guard) = Log::from(Level::INFO);
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let (clock, store) = store_on_a_clock();
+        let (store, is_down) = switchable(store);
+        let sessions = node(&store, &clock);
+        log_in(&sessions).await;
+        is_down.store(true, Ordering::SeqCst);
+        sessions.kick_out(alice()).await.unwrap();
+    });
+    drop(runtime);
+    assert_eq!(log.take("pending revocations lost").len(), 1);
+}
+
 #[tokio::test]
 async fn what_waits_for_the_store_has_spans_and_a_hit_has_none() {
     let (log, _guard) = Log::from(Level::TRACE);

@@ -258,6 +258,25 @@ async fn the_first_revocation_of_a_node_with_a_slow_clock_spares_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_revocation_during_a_shutdown_is_as_good_as_any() {
+    let (clock, store) = store_on_a_clock();
+    let (store, is_down) = switchable(store);
+    let sessions = node(&store, &clock);
+    let issued = sessions.issue(alice()).await.unwrap();
+    is_down.store(true, Ordering::SeqCst);
+    sessions.kick_out(alice()).await.unwrap();
+    let flush = sessions.clone();
+    let shutdown = tokio::spawn(async move { flush.shutdown().await });
+    settle().await;
+    let pending = sessions.kick_out(issued.session()).await.unwrap();
+    assert_eq!(pending, Revocation::Pending);
+    is_down.store(false, Ordering::SeqCst);
+    shutdown.await.unwrap().unwrap();
+    let elsewhere = refusal(&node(&store, &clock), issued.token().expose()).await;
+    assert_eq!(elsewhere, Some(SessionKickedOut));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shutdown_waits_for_a_revocation_that_nobody_waits_for() {
     let (clock, store) = store_on_a_clock();
     let store = store.before(async |op| {

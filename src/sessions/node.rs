@@ -227,9 +227,8 @@ impl<S: SessionStore> Node<S> {
         self: &Arc<Self>,
         touch: Touch,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let bucket = touch.id.bucket();
-        let told = self.tell(bucket, self.store.touch(touch)).await;
-        self.note_failed_write(bucket, &told);
+        let told = self.tell(touch.id.bucket(), self.store.touch(touch)).await;
+        self.note_touch(&touch, &told);
         told
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::node::Node;
 use crate::SessionId;
-use crate::store::{SessionStore, StoreError, StoreErrorKind, Timestamp};
+use crate::store::{SessionStore, StoreError, StoreErrorKind, Timestamp, Touch};
 use crate::time::{Moment, Uptime};
 
 /// For how long a write that was done shows that the store can be written.
@@ -22,7 +22,9 @@ pub(super) struct Writes(Mutex<BTreeMap<u64, Known>>);
 
 #[derive(Default)]
 struct Known {
-    last_done: Option<(Timestamp, Uptime)>,
+    last_done: Timestamp,
+    /// When something new was written, unless a write has failed since.
+    shown_at: Option<Uptime>,
     failure: Option<Failure>,
 }
 
@@ -37,41 +39,44 @@ struct Failure {
 }
 
 impl Writes {
-    /// Notes a write that was done.
+    /// Notes that something new was written.
     pub(super) fn done(&self, part: u64, now: Moment) {
         self.with(part, |known| {
-            known.last_done = Some((now.fleet, now.local));
-            if let Some(failure) = &mut known.failure {
-                failure.until.get_or_insert(now.fleet);
-            }
+            known.touched(now.fleet);
+            known.shown_at = Some(now.local);
         });
+    }
+
+    /// Notes that a use was written. A full server takes that, and nothing new.
+    fn touched(&self, part: u64, now: Timestamp) {
+        self.with(part, |known| known.touched(now));
     }
 
     /// Notes a write that failed.
     fn failed(&self, part: u64, bucket: [u8; 2], now: Timestamp) {
         self.with(part, |known| {
-            let last_done = known.last_done.map(|(at, _)| at).unwrap_or_default();
+            known.shown_at = None;
             // Touches that wait for the end of the last failure still do.
             let felt = known.failure.filter(|failure| failure.is_felt(now));
             known.failure = Some(Failure {
                 bucket,
-                from: felt.map_or(last_done, |failure| failure.from),
+                from: felt.map_or(known.last_done, |failure| failure.from),
                 until: None,
             });
         });
     }
 
-    /// A bucket that could not be written when that was tried last.
+    /// A bucket to which nothing new could be written when that was tried last.
     fn failing(&self) -> Option<[u8; 2]> {
         let parts = self.lock();
-        let mut failures = parts.values().filter_map(|known| known.failure);
-        let failing = failures.find(|failure| failure.until.is_none());
-        failing.map(|failure| failure.bucket)
+        let mut failing = parts.values().filter(|known| known.shown_at.is_none());
+        failing.find_map(|known| Some(known.failure?.bucket))
     }
 
-    /// Whether the last write to a part was done, a moment ago.
+    /// Whether something new was written to a part a moment ago.
     fn are_shown(&self, part: u64, now: Uptime) -> bool {
-        self.with(part, |known| known.is_shown(now))
+        let shown_at = self.with(part, |known| known.shown_at);
+        shown_at.is_some_and(|at| now.since(at) < SHOWN_FOR)
     }
 
     /// Whether a session that the store takes for idle since `idle_at` may have been used since
@@ -95,12 +100,11 @@ impl Writes {
 }
 
 impl Known {
-    fn is_shown(&self, now: Uptime) -> bool {
-        let is_over = self.failure.is_none_or(|failure| failure.until.is_some());
-        is_over
-            && self
-                .last_done
-                .is_some_and(|(_, at)| now.since(at) < SHOWN_FOR)
+    fn touched(&mut self, now: Timestamp) {
+        self.last_done = now;
+        if let Some(failure) = &mut self.failure {
+            failure.until.get_or_insert(now);
+        }
     }
 }
 
@@ -111,8 +115,22 @@ impl Failure {
 }
 
 impl<S: SessionStore> Node<S> {
-    /// Notes a write that failed. Of those that are done only logins and trials count: a full server
-    /// takes touches all the same, and a touch that another node's covers is not written.
+    /// Notes what a touch came to. One that another node's covers was not written.
+    pub(super) fn note_touch(&self, touch: &Touch, told: &Result<Option<Timestamp>, StoreError>) {
+        let bucket = touch.id.bucket();
+        let written = touch
+            .used_at
+            .after(self.config.idle_timeout)
+            .after(touch.slack);
+        match told {
+            Ok(Some(deadline)) if *deadline == written => {
+                let part = self.store.part(bucket);
+                self.writes.touched(part, self.clock.now());
+            }
+            _ => self.note_failed_write(bucket, told),
+        }
+    }
+
     pub(super) fn note_failed_write<T>(&self, bucket: [u8; 2], written: &Result<T, StoreError>) {
         let error = written.as_ref().err();
         if error.is_some_and(|error| error.kind() == StoreErrorKind::Unavailable) {
@@ -176,6 +194,9 @@ mod tests {
         assert!(shown(1000) && shown(1999) && !shown(2000));
         writes.failed(PART, BUCKET, at(1));
         assert!(!shown(1000));
+        writes.touched(PART, at(1));
+        assert!(!shown(1000), "a full server takes uses");
+        assert_eq!(writes.failing(), Some(BUCKET));
         writes.done(PART, moment(1));
         assert!(shown(1000));
     }
@@ -192,7 +213,7 @@ mod tests {
             !writes.may_be_touched(PART, at(99), at(900)),
             "idle before it"
         );
-        writes.done(PART, moment(900));
+        writes.touched(PART, at(900));
         writes.done(PART, moment(902));
         assert!(writes.may_be_touched(PART, at(100), at(904)));
         assert!(!writes.may_be_touched(PART, at(100), at(905)));

@@ -24,7 +24,8 @@ const FEED_CAPACITY: usize = 1024;
 ///
 /// It never drops a live session. Expired sessions are collected a few at a time by the
 /// operations that follow, without a pause. For 100 000 revoked sessions it remembers why they
-/// ended until their absolute end, oldest out; for expired ones, for one more idle timeout.
+/// ended until their absolute end, oldest out; for expired ones, for one more idle timeout. The
+/// record itself stays for at least 6 hours: see [`Record::kept_until`].
 ///
 /// Clones are handles to the same sessions.
 #[derive(Clone)]

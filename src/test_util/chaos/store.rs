@@ -4,8 +4,8 @@ use tokio::sync::watch;
 
 use super::{Chaos, injected};
 use crate::store::{
-    Feed, FeedSender, Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, Rotate, Rotated,
-    SessionStore, StoreError, TagKey, Timestamp, Touch,
+    EndReason, Feed, FeedSender, Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, Rotate,
+    Rotated, SessionStore, StoreError, TagKey, Timestamp, Touch,
 };
 use crate::{Identity, SessionId};
 
@@ -68,12 +68,16 @@ impl<S: SessionStore> ChaosStore<S> {
         })
     }
 
-    /// What a store says of a touch that cannot write it. Of a session that is over for other
-    /// reasons it may not say that it would take it.
+    /// What a store says of a touch that cannot write it. The one behind tells nothing of a session
+    /// whose end it does not remember.
     async fn refuse_to_touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
-        match self.pretend_to_touch(touch).await? {
-            Some(_) => Err(StoreError::unwritten()),
-            None => Err(refused()),
+        match self.inner.load(touch.id).await? {
+            Loaded::Live(_) => Err(StoreError::unwritten()),
+            Loaded::Ended { reason, at } if reason == EndReason::Idle && touch.since <= at => {
+                Err(StoreError::unwritten())
+            }
+            Loaded::Ended { .. } => Ok(None),
+            Loaded::NeverSeen => Err(refused()),
         }
     }
 
