@@ -61,7 +61,7 @@ impl Cache {
             gone: memory(GONE_CAPACITY, GONE_MEMORY),
             successors: memory(SUCCESSORS, SUCCESSOR_MEMORY),
             loads: moka::future::Cache::new(0),
-            generations: Generations::new(),
+            generations: Generations::new(capacity),
             tombstones: Tombstones::default(),
             sequence: Sequence::new(),
             link: Link::default(),
