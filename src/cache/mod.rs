@@ -31,12 +31,12 @@ use self::tombstones::{Acknowledged, Tombstones};
 pub(crate) use self::waiters::Waiter;
 use self::waiters::Waiters;
 
-/// Tokens remembered as not live: few, because they are worth little.
+/// Tokens remembered as not live, oldest out: few, because they are worth little.
 const GONE_CAPACITY: u64 = 10_000;
 /// For how long; a store learns of a token that it did not know only by issuing it.
 const GONE_MEMORY: Duration = Duration::from_secs(5);
 
-/// Rotations remembered, and for how long: more than the grace of usual settings.
+/// Rotations remembered, oldest out, and for how long: more than the grace of usual settings.
 const SUCCESSORS: u64 = 10_000;
 const SUCCESSOR_MEMORY: Duration = Duration::from_secs(10 * 60);
 
@@ -55,9 +55,10 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    pub(crate) fn new(capacity: u64) -> Self {
+    /// Holds up to `capacity` sessions, and each for as long as an answer of the store is `useful_for`.
+    pub(crate) fn new(capacity: u64, useful_for: Duration) -> Self {
         Self {
-            live: Held::new(capacity),
+            live: Held::new(capacity, useful_for),
             gone: memory(GONE_CAPACITY, GONE_MEMORY),
             successors: memory(SUCCESSORS, SUCCESSOR_MEMORY),
             loads: moka::future::Cache::new(0),
@@ -104,10 +105,17 @@ impl Cache {
         self.live.len()
     }
 
-    /// Counts the sessions that are held. Never on a request: it works off what moka has put off.
-    #[cfg(feature = "metrics")]
-    pub(crate) fn count(&self) -> u64 {
-        self.live.count()
+    /// Forgets what is over. Never on a request: it works off what moka has put off.
+    pub(crate) fn forget_what_is_over(&self, now: Uptime) {
+        self.live.sweep();
+        self.gone.run_pending_tasks();
+        self.successors.run_pending_tasks();
+        self.tombstones.sweep(now);
+    }
+
+    /// A session is in use, and kept: its hits alone do not tell.
+    pub(crate) fn is_in_use(&self, id: SessionId) {
+        self.live.of_record(id);
     }
 
     /// Asks the store by `load`, once for all who ask about the same session at the same time.

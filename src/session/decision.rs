@@ -79,6 +79,18 @@ pub(crate) fn decide(
         StoreState::Silent if idle || !is_within(freshness.grace) => Verdict::Unknown,
         StoreState::Silent | StoreState::Answered => Verdict::Valid { refresh: false },
         StoreState::Linked { .. } | StoreState::Unlinked if idle => Verdict::Confirm,
+impl Freshness {
+    /// How long facts are good for anything: later the store is asked whatever they are, and if it
+    /// cannot tell, they do not help.
+    ///
+    /// Sessions in use are confirmed before. One minute is the least, for clocks that do not agree.
+    pub(crate) fn useful_for(&self) -> Duration {
+        const LEAST: Duration = Duration::from_secs(60);
+        let longest = self.linked.max(self.unlinked).max(self.grace);
+        longest.max(LEAST)
+    }
+}
+
         StoreState::Linked { since } if facts.asked >= since && is_within(freshness.linked) => {
             Verdict::Valid {
                 refresh: !is_within(freshness.linked - freshness.linked / 5),

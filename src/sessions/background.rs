@@ -9,6 +9,7 @@ use tokio::time::sleep;
 
 use super::node::Node;
 use super::task::Task;
+use super::upkeep;
 use crate::session::{Session, Touch};
 use crate::store::{Feed, FeedEvent, SessionStore, StoreError, StoreErrorKind};
 use crate::{SessionId, meter, trace};
@@ -112,9 +113,7 @@ impl<S: SessionStore> Node<S> {
         } = &self.background;
         follower.start(|| {
             let follow = follow_feed(Arc::downgrade(self), alive.subscribe());
-            #[cfg(feature = "metrics")]
-            let follow = super::report::reporting(Arc::downgrade(self), follow);
-            follow
+            upkeep::beside(Arc::downgrade(self), follow)
         });
     }
 
@@ -172,6 +171,7 @@ async fn tell_of_use<S: SessionStore>(
         if matches!(&told, Err(error) if error.kind() == StoreErrorKind::Unavailable) {
             drop(node);
             sleep(TOUCH_AGAIN_AFTER).await;
+        node.cache.is_in_use(session.id());
             continue;
         }
         match session.told(&touch, told.ok().flatten()) {

@@ -17,12 +17,11 @@ mod keyring;
 mod node;
 mod outage_policy;
 mod reassertion;
-#[cfg(feature = "metrics")]
-mod report;
 mod revocation;
 mod seal;
 mod session_key;
 mod task;
+mod upkeep;
 
 pub use self::builder::{ConfigError, SessionsBuilder};
 pub use self::issue::{Issued, NewSession};

@@ -41,7 +41,7 @@ pub(crate) struct Node<S> {
 impl<S: SessionStore> Node<S> {
     pub(super) fn new(store: S, config: Config, clock: Clock) -> Self {
         Self {
-            cache: Cache::new(config.cache_capacity),
+            cache: Cache::new(config.cache_capacity, config.freshness.useful_for()),
             loads: Semaphore::new(config.loads_in_flight.min(Semaphore::MAX_PERMITS)),
             background: Background::new(config.pending_revocations),
             breaker: Breaker::default(),
