@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::SessionId;
 use crate::memory::memory;
-use crate::session::{Record, Session, Stamp, StoreState};
+use crate::session::{Gap, Record, Session, Stamp, StoreState};
 use crate::store::{Loaded, Revoke, StoreError, Target};
 use crate::time::Uptime;
 
@@ -247,6 +247,14 @@ impl Cache {
         self.link.state(now)
     }
 
+    /// What is known of a session all the same that was asked about before a gap in what the link
+    /// has told; `None` if there is no gap.
+    pub(crate) fn gap(&self, session: &Session, link: StoreState, now: Uptime) -> Option<Gap> {
+        let asked = session.asked();
+        let is_since = matches!(link, StoreState::Linked { since } if asked >= since);
+        (!is_since).then(|| self.link.gap(asked, now))
+    }
+
     /// From now on revocations reach this node.
     pub(crate) fn link_came_up(&self, now: Uptime, has_heartbeat: bool) {
         self.link
@@ -254,14 +262,15 @@ impl Cache {
         self.waiters.relinked();
     }
 
-    pub(crate) fn link_went_down(&self) {
-        self.link.went_down();
+    pub(crate) fn link_went_down(&self, now: Uptime) {
+        self.link.went_down(now);
         self.waiters.relinked();
     }
 
-    /// Notes a sign of life of the link.
-    pub(crate) fn link_beat(&self, now: Uptime) {
-        let was_silent = self.link.beat(|| self.sequence.advance(), now);
+    /// Notes a sign of life of the link; a heartbeat comes from all that it consists of.
+    pub(crate) fn link_is_alive(&self, now: Uptime, is_heartbeat: bool) {
+        let since = || self.sequence.advance();
+        let was_silent = self.link.alive(since, now, is_heartbeat);
         if was_silent {
             self.waiters.relinked();
         }

@@ -148,11 +148,17 @@ impl<S: SessionStore> Node<S> {
     }
 
     fn take_in(&self, event: FeedEvent) {
-        match event {
-            FeedEvent::Changed(sessions) => self.cache.changed(&sessions),
-            FeedEvent::Heartbeat(store_now) => self.clock.follow(store_now),
-        }
-        self.cache.link_beat(self.clock.uptime());
+        let is_heartbeat = match event {
+            FeedEvent::Changed(sessions) => {
+                self.cache.changed(&sessions);
+                false
+            }
+            FeedEvent::Heartbeat(store_now) => {
+                self.clock.follow(store_now);
+                true
+            }
+        };
+        (self.cache).link_is_alive(self.clock.uptime(), is_heartbeat);
     }
 }
 
@@ -165,13 +171,13 @@ async fn tell_of_use<S: SessionStore>(
 ) {
     let unless_told = Untold(&session);
     while let Some(node) = node.upgrade() {
+        node.cache.is_in_use(session.id());
         let turn = node.background.touch_turns.acquire().await;
         let told = node.tell(node.store.touch(touch)).await;
         drop(turn);
         if matches!(&told, Err(error) if error.kind() == StoreErrorKind::Unavailable) {
             drop(node);
             sleep(TOUCH_AGAIN_AFTER).await;
-        node.cache.is_in_use(session.id());
             continue;
         }
         match session.told(&touch, told.ok().flatten()) {
@@ -243,7 +249,7 @@ struct Following<'a, S>(&'a Weak<Node<S>>);
 impl<S> Drop for Following<'_, S> {
     fn drop(&mut self) {
         if let Some(node) = self.0.upgrade() {
-            node.cache.link_went_down();
+            node.cache.link_went_down(node.clock.uptime());
             node.distrust_store();
             meter::link(false);
         }
