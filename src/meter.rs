@@ -97,6 +97,17 @@ fn checks(refusal: Option<RejectionKind>, by: AnsweredBy) -> Counter {
     )
 }
 
+/// A node begins to work. What is recorded often is described here, once.
+pub(crate) fn begins() {
+    link(false);
+    #[cfg(feature = "metrics")]
+    metrics::describe_histogram!(
+        STORE_DURATION,
+        Unit::Seconds,
+        "Time from a question to the session store to its answer."
+    );
+}
+
 /// How long the store took.
 #[cfg(feature = "metrics")]
 pub(crate) fn store_answered(
@@ -104,11 +115,6 @@ pub(crate) fn store_answered(
     outcome: &'static str,
     took: std::time::Duration,
 ) {
-    metrics::describe_histogram!(
-        STORE_DURATION,
-        Unit::Seconds,
-        "Time from a question to the session store to its answer."
-    );
     metrics::histogram!(STORE_DURATION, "operation" => operation, "outcome" => outcome)
         .record(took.as_secs_f64());
 }
@@ -137,11 +143,15 @@ pub(crate) fn breaker(is_open: bool) {
 }
 
 /// How many sessions this node holds in its cache.
-#[cfg(feature = "metrics")]
 pub(crate) fn cached(sessions: u64) {
-    metrics::describe_gauge!(CACHED, "Sessions in the cache of this node.");
-    #[allow(clippy::cast_precision_loss, reason = "far below 2^53")]
-    metrics::gauge!(CACHED).set(sessions as f64);
+    #[cfg(feature = "metrics")]
+    {
+        metrics::describe_gauge!(CACHED, "Sessions in the cache of this node.");
+        #[allow(clippy::cast_precision_loss, reason = "far below 2^53")]
+        metrics::gauge!(CACHED).set(sessions as f64);
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = sessions;
 }
 
 /// A login ended: `issued`, `replayed` or the reason of its refusal.

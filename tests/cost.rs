@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use support::nodes::{alice, log_in, node, refusal, settle, store_on_a_clock};
 use support::{HookedStore, Op};
+use tower_wx_session::Identity;
 use tower_wx_session::store::{FeedEvent, SessionStore, Timestamp};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -62,6 +63,36 @@ async fn reads_grow_with_nodes_and_time_and_messages_with_revocations_only() {
         };
         assert_eq!(sessions.len(), 1);
     }
+}
+
+/// What others do costs the sessions of a node nothing, but for few of them.
+#[tokio::test]
+async fn three_thousand_ends_elsewhere_have_few_sessions_loaded_again() {
+    const WARM: usize = 300;
+    let (clock, store) = store_on_a_clock();
+    let (here, elsewhere) = (node(&store, &clock), node(&store, &clock));
+    log_in(&here).await;
+    settle().await;
+    let mut warm = Vec::new();
+    for _ in 0..WARM {
+        let token = log_in(&here).await;
+        assert_eq!(refusal(&here, &token).await, None);
+        warm.push(token);
+    }
+    for other in 0..3000 {
+        let user = Identity::new("appid", format!("other{other}"));
+        let issued = elsewhere.issue(user).await.unwrap();
+        elsewhere.kick_out(issued.session()).await.unwrap();
+        if other % 100 == 99 {
+            settle().await;
+        }
+    }
+    let loads = store.calls(Op::Load);
+    for token in &warm {
+        assert_eq!(refusal(&here, token).await, None);
+    }
+    let loads = store.calls(Op::Load) - loads;
+    assert!(loads <= WARM / 20, "{loads} of {WARM} were loaded again");
 }
 
 /// What the store has of the one session.

@@ -81,6 +81,43 @@ async fn a_revocation_whose_acknowledgement_was_lost_gives_no_pass() {
     assert!(refusal(&sessions, &token).await.is_some());
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_logged_in_a_second_before_an_outage_passes_also_with_a_full_cache() {
+    let (clock, store) = store_on_a_clock();
+    let (store, is_down) = switchable(store);
+    let sessions = node_with(&store, &clock, |builder| builder.cache_capacity(500));
+    let log_in_and_use = async |users: std::ops::Range<usize>, uses: usize| {
+        let mut tokens = Vec::new();
+        for user in users {
+            let user = Identity::new("appid", format!("user{user}"));
+            let issued = sessions.issue(user).await.unwrap();
+            tokens.push(issued.token().expose().to_owned());
+        }
+        for token in tokens.iter().cycle().take(uses * tokens.len()) {
+            assert_eq!(refusal(&sessions, token).await, None);
+        }
+        tokens
+    };
+    // The cache has been full for long, of sessions that are used a lot.
+    let old = log_in_and_use(0..500, 1).await;
+    for _ in 0..10 {
+        clock.advance(31 * SECOND);
+        for token in &old {
+            assert_eq!(refusal(&sessions, token).await, None);
+        }
+    }
+    let new = log_in_and_use(500..700, 0).await;
+    clock.advance(SECOND);
+    // What a cache puts off is done from time to time.
+    sleep(6 * SECOND).await;
+    is_down.store(true, Ordering::SeqCst);
+    let mut refused = 0;
+    for token in &new {
+        refused += usize::from(refusal(&sessions, token).await.is_some());
+    }
+    assert_eq!(refused, 0, "of {}", new.len());
+}
+
 #[tokio::test]
 async fn a_node_whose_wall_clock_is_wrong_goes_by_the_store_s() {
     let hour = Duration::from_secs(3600);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::sleep;
+use tower_wx_session::sessions::OutagePolicy;
 use tower_wx_session::store::SessionStore;
 use tower_wx_session::{Identity, Sessions};
 
@@ -18,7 +19,8 @@ pub fn node<S: SessionStore>(store: S, capacity: u64) -> Sessions<S> {
     let builder = Sessions::builder(store)
         .cache_capacity(capacity)
         .fresh_for(HOUR)
-        .fresh_for_without_link(HOUR);
+        .fresh_for_without_link(HOUR)
+        .outage_policy(OutagePolicy::ServeKnown(HOUR));
     builder.build().expect("settings that are not zero")
 }
 

@@ -1,5 +1,7 @@
 use std::sync::Arc;
+use std::time::Duration;
 
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use super::table::{Table, any_number};
@@ -8,21 +10,35 @@ use crate::session::Session;
 
 /// One hit in so many is told to moka, so that it keeps what is in use.
 const HITS_PER_SAMPLE: usize = 128;
+/// moka takes no more than a thousand years.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// The sessions that this node holds.
 ///
 /// moka is the cache of record and says what is held; the table in front of it answers hits.
+///
+/// Full, it gives up what was used longest ago. moka hears of the use of a session when it is
+/// confirmed, when the store is told of the use, and of one hit in [`HITS_PER_SAMPLE`]: nothing
+/// that requests rely on goes before what nobody has used for the time between confirmations.
+/// moka's own policy, `TinyLfu`, turns newcomers away from a full cache instead
+/// (`benches/eviction.rs` compares them).
 pub(super) struct Held {
     table: Arc<Table>,
     of_record: Cache<SessionId, Session>,
 }
 
 impl Held {
-    pub(super) fn new(capacity: u64) -> Self {
+    /// Holds up to `capacity` sessions, each for `useful_for` after the last of these: in real
+    /// time, which is moka's, whatever clock a test may move.
+    ///
+    /// Not for as long after it was put in, which would take moka a second queue: 48 bytes each.
+    pub(super) fn new(capacity: u64, useful_for: Duration) -> Self {
         let table = Arc::new(Table::new(capacity));
         let forgetful = Arc::clone(&table);
         let of_record = Cache::builder()
             .max_capacity(capacity)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_idle(useful_for.min(LONGEST))
             .eviction_listener(move |_, session: Session, _| forgetful.remove(&session))
             .build();
         Self { table, of_record }
@@ -51,7 +67,7 @@ impl Held {
         })
     }
 
-    /// What is held of a session, whatever the table has.
+    /// What is held of a session, whatever the table has. It counts as a use of it.
     pub(super) fn of_record(&self, id: SessionId) -> Option<Session> {
         self.of_record.get(&id)
     }
@@ -73,11 +89,9 @@ impl Held {
         self.of_record.entry_count()
     }
 
-    /// Counts them. Never on a request: it works off what moka has put off.
-    #[cfg(feature = "metrics")]
-    pub(super) fn count(&self) -> u64 {
+    /// Gives up what is useless by now. Never on a request: it works off what moka has put off.
+    pub(super) fn sweep(&self) {
         self.of_record.run_pending_tasks();
-        self.of_record.entry_count()
     }
 }
 
@@ -85,6 +99,8 @@ impl Held {
 mod tests {
     use super::super::table::tests::session_of;
     use super::*;
+
+    const HOUR: Duration = Duration::from_secs(60 * 60);
 
     fn session(number: u16) -> Session {
         let mut id = [0; 18];
@@ -98,7 +114,7 @@ mod tests {
 
     #[test]
     fn what_moka_gives_up_is_held_no_longer() {
-        let held = Held::new(100);
+        let held = Held::new(100, HOUR);
         let sessions: Vec<_> = (0..1000).map(session).collect();
         for session in &sessions {
             held.insert(session);
@@ -112,7 +128,7 @@ mod tests {
 
     #[test]
     fn what_the_table_alone_has_is_not_of_record_and_can_be_removed() {
-        let held = Held::new(100);
+        let held = Held::new(100, HOUR);
         let late = session(7);
         held.insert(&late);
         held.remove(late.id());
@@ -126,10 +142,9 @@ mod tests {
 
     #[test]
     fn what_is_hit_is_kept() {
-        let held = Held::new(100);
+        let held = Held::new(100, HOUR);
         let hot = session(0);
         held.insert(&hot);
-        // moka counts uses once it is half full.
         (1..100).for_each(|number| held.insert(&session(number)));
         for number in 100..1000 {
             for _ in 0..10 * HITS_PER_SAMPLE {
@@ -146,8 +161,37 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_last_is_held_by_a_full_cache() {
+        let held = Held::new(100, HOUR);
+        for number in 0..1000 {
+            let session = session(number);
+            held.insert(&session);
+            for _ in 0..5 {
+                held.of_record(session.id());
+            }
+            held.sweep();
+            assert!(held.of_record.contains_key(&session.id()), "{number}");
+        }
+    }
+
+    #[test]
+    fn what_is_useless_leaves_the_cache_and_the_table() {
+        // moka has no clock that a test could move.
+        let held = Held::new(100, Duration::from_millis(20));
+        (0..50).for_each(|number| held.insert(&session(number)));
+        held.sweep();
+        std::thread::sleep(Duration::from_millis(30));
+        held.insert(&session(50));
+        held.sweep();
+        assert_eq!(held.len(), 1);
+        let in_table = (0..50).filter(|number| held.hit(session(*number).id()).is_some());
+        assert_eq!(in_table.count(), 0);
+        assert!(held.hit(session(50).id()).is_some());
+    }
+
+    #[test]
     fn what_the_table_has_no_room_for_is_held_still() {
-        let held = Held::new(1000);
+        let held = Held::new(1000, HOUR);
         let sessions: Vec<_> = (0..1000).map(session).collect();
         sessions.iter().for_each(|session| held.insert(session));
         held.table.remove(&sessions[7]);

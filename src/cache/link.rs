@@ -1,13 +1,17 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::session::StoreState;
+use arc_swap::ArcSwap;
+
+use crate::session::{Gap, StoreState};
 use crate::time::Uptime;
 
 /// A link without an event for this long counts as dead.
 const DEAD_AFTER: Duration = Duration::from_secs(2);
 /// Marks a link that cannot die unnoticed.
 const FOREVER: u64 = u64::MAX;
+/// Links whose word still counts: one is opened a second at most, and 3 s is how far back it matters.
+const REMEMBERED: usize = 4;
 
 /// Whether revocations reach this node.
 #[derive(Default)]
@@ -16,6 +20,67 @@ pub(super) struct Link {
     since: AtomicU64,
     /// When the last sign of life came.
     alive_at: AtomicU64,
+    /// What is known where there is a gap: no hit looks at it while there is none.
+    signs: ArcSwap<Signs>,
+}
+
+/// Until when revocations have been taken in.
+#[derive(Clone, Copy, Default)]
+struct Signs {
+    /// The newest first.
+    links: [Vouched; REMEMBERED],
+    /// When the newest came up, or went down.
+    changed_at: Uptime,
+    /// When the newest heartbeat came.
+    beat_at: Uptime,
+}
+
+/// What a link vouches for: what was asked since, and not revoked until then, is live.
+#[derive(Clone, Copy)]
+struct Vouched {
+    since: u64,
+    /// When the last heartbeat but one came. A heartbeat answers a question that was asked after
+    /// the one before had come, and what was revoked up to the question comes before the answer;
+    /// what was revoked later, and was lost with the link, was revoked after that.
+    until: Uptime,
+}
+
+impl Default for Vouched {
+    /// Vouches for nothing.
+    fn default() -> Self {
+        Self {
+            since: u64::MAX,
+            until: Uptime::default(),
+        }
+    }
+}
+
+impl Signs {
+    /// A link came up: it vouches for what is asked from now on, as the answer itself does.
+    fn came_up(mut self, since: u64, now: Uptime) -> Self {
+        self.links.rotate_right(1);
+        self.links[0] = Vouched { since, until: now };
+        Self {
+            changed_at: now,
+            beat_at: now,
+            ..self
+        }
+    }
+
+    fn went_down(self, now: Uptime) -> Self {
+        Self {
+            changed_at: now,
+            ..self
+        }
+    }
+
+    fn beat(mut self, now: Uptime) -> Self {
+        self.links[0].until = self.beat_at;
+        Self {
+            beat_at: now,
+            ..self
+        }
+    }
 }
 
 impl Link {
@@ -32,29 +97,61 @@ impl Link {
         }
     }
 
+    /// What is known all the same of a session that was `asked` about before a gap.
+    ///
+    /// The newest link that is older than the question vouches for it, never a later one:
+    /// a revocation in between is what that one has not told of.
+    pub(super) fn gap(&self, asked: u64, now: Uptime) -> Gap {
+        let signs = self.signs.load();
+        let mut links = signs.links.iter();
+        let link = links.find(|link| asked >= link.since);
+        let alive_at = Uptime::from_millis(self.alive_at.load(Ordering::Acquire));
+        let began = match self.is_silent(now) {
+            true => signs.changed_at.max(alive_at.after(DEAD_AFTER)),
+            false => signs.changed_at,
+        };
+        Gap {
+            vouched_until: link.map_or_else(Uptime::default, |link| link.until),
+            began,
+        }
+    }
+
     pub(super) fn came_up(&self, since: u64, now: Uptime, has_heartbeat: bool) {
         let alive_at = if has_heartbeat {
             now.as_millis()
         } else {
             FOREVER
         };
+        // Before `since`: who sees that this link is newer than a question finds what the links
+        // before it vouch for.
+        self.signs.rcu(|signs| signs.came_up(since, now));
         self.alive_at.store(alive_at, Ordering::Release);
         self.since.store(since, Ordering::Release);
     }
 
-    pub(super) fn went_down(&self) {
+    pub(super) fn went_down(&self, now: Uptime) {
+        self.signs.rcu(|signs| signs.went_down(now));
         self.since.store(0, Ordering::Release);
     }
 
     /// Notes a sign of life; after a silence the link counts as a new one, `since` now, and the
     /// answer is `true`.
-    pub(super) fn beat(&self, since: impl FnOnce() -> u64, now: Uptime) -> bool {
+    pub(super) fn alive(
+        &self,
+        since: impl FnOnce() -> u64,
+        now: Uptime,
+        is_heartbeat: bool,
+    ) -> bool {
         if self.alive_at.load(Ordering::Acquire) == FOREVER {
             return false;
         }
         let was_silent = self.is_silent(now);
         if was_silent {
-            self.since.store(since(), Ordering::Release);
+            let since = since();
+            self.signs.rcu(|signs| signs.came_up(since, now));
+            self.since.store(since, Ordering::Release);
+        } else if is_heartbeat {
+            self.signs.rcu(|signs| signs.beat(now));
         }
         self.alive_at.store(now.as_millis(), Ordering::Release);
         was_silent
@@ -75,6 +172,10 @@ mod tests {
         Uptime::from_millis(millis)
     }
 
+    fn beat(link: &Link, since: u64, now: Uptime) -> bool {
+        link.alive(|| since, now, true)
+    }
+
     #[test]
     fn a_link_is_dead_after_two_seconds_of_silence() {
         let link = Link::default();
@@ -88,22 +189,60 @@ mod tests {
     fn what_came_before_a_silence_is_not_trusted_after_it() {
         let link = Link::default();
         link.came_up(7, at(1000), true);
-        assert!(!link.beat(|| 8, at(2500)));
+        assert!(!beat(&link, 8, at(2500)));
         assert_eq!(link.state(at(4500)), StoreState::Linked { since: 7 });
-        assert!(link.beat(|| 9, at(9000)));
+        assert!(beat(&link, 9, at(9000)));
         assert_eq!(link.state(at(9001)), StoreState::Linked { since: 9 });
-        link.went_down();
+        link.went_down(at(9001));
         assert_eq!(link.state(at(9001)), StoreState::Unlinked);
     }
 
     #[test]
-    fn a_link_without_heartbeat_lives_until_it_ends() {
+    fn a_link_without_heartbeat_lives_until_it_ends_and_vouches_for_nothing_then() {
         let link = Link::default();
         link.came_up(7, at(1000), false);
-        assert!(!link.beat(|| 8, at(2000)));
+        assert!(!beat(&link, 8, at(2000)));
         let much_later = at(1_000_000_000);
         assert_eq!(link.state(much_later), StoreState::Linked { since: 7 });
-        link.went_down();
+        link.went_down(much_later);
         assert_eq!(link.state(much_later), StoreState::Unlinked);
+        assert_eq!(link.gap(7, much_later).vouched_until, at(1000));
+    }
+
+    #[test]
+    fn a_link_vouches_until_its_last_heartbeat_but_one_for_what_was_asked_over_it() {
+        let link = Link::default();
+        link.came_up(7, at(1000), true);
+        [1500, 2000, 2500]
+            .iter()
+            .for_each(|now| assert!(!beat(&link, 0, at(*now))));
+        // Some master has told of a change: that says nothing of the others.
+        assert!(!link.alive(|| 0, at(2700), false));
+        link.went_down(at(2800));
+        let gap = link.gap(7, at(2900));
+        assert_eq!((gap.vouched_until, gap.began), (at(2000), at(2800)));
+        assert_eq!(link.gap(6, at(2900)).vouched_until, at(0));
+
+        link.came_up(9, at(3800), true);
+        [4300, 4800]
+            .iter()
+            .for_each(|now| assert!(!beat(&link, 0, at(*now))));
+        let gap = link.gap(7, at(4900));
+        assert_eq!((gap.vouched_until, gap.began), (at(2000), at(3800)));
+        assert_eq!(link.gap(8, at(4900)).vouched_until, at(2000));
+    }
+
+    #[test]
+    fn a_silence_is_a_gap_from_when_the_link_counts_as_dead() {
+        let link = Link::default();
+        link.came_up(7, at(1000), true);
+        [1500, 2000]
+            .iter()
+            .for_each(|now| assert!(!beat(&link, 0, at(*now))));
+        let gap = link.gap(7, at(4100));
+        assert_eq!((gap.vouched_until, gap.began), (at(1500), at(4000)));
+        assert!(beat(&link, 8, at(4200)));
+        let gap = link.gap(7, at(4300));
+        assert_eq!((gap.vouched_until, gap.began), (at(1500), at(4200)));
     }
 }

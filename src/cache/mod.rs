@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::SessionId;
 use crate::memory::memory;
-use crate::session::{Record, Session, Stamp, StoreState};
+use crate::session::{Gap, Record, Session, Stamp, StoreState};
 use crate::store::{Loaded, Revoke, StoreError, Target};
 use crate::time::Uptime;
 
@@ -31,12 +31,12 @@ use self::tombstones::{Acknowledged, Tombstones};
 pub(crate) use self::waiters::Waiter;
 use self::waiters::Waiters;
 
-/// Tokens remembered as not live: few, because they are worth little.
+/// Tokens remembered as not live, oldest out: few, because they are worth little.
 const GONE_CAPACITY: u64 = 10_000;
 /// For how long; a store learns of a token that it did not know only by issuing it.
 const GONE_MEMORY: Duration = Duration::from_secs(5);
 
-/// Rotations remembered, and for how long: more than the grace of usual settings.
+/// Rotations remembered, oldest out, and for how long: more than the grace of usual settings.
 const SUCCESSORS: u64 = 10_000;
 const SUCCESSOR_MEMORY: Duration = Duration::from_secs(10 * 60);
 
@@ -55,13 +55,14 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    pub(crate) fn new(capacity: u64) -> Self {
+    /// Holds up to `capacity` sessions, and each for as long as an answer of the store is `useful_for`.
+    pub(crate) fn new(capacity: u64, useful_for: Duration) -> Self {
         Self {
-            live: Held::new(capacity),
+            live: Held::new(capacity, useful_for),
             gone: memory(GONE_CAPACITY, GONE_MEMORY),
             successors: memory(SUCCESSORS, SUCCESSOR_MEMORY),
             loads: moka::future::Cache::new(0),
-            generations: Generations::new(),
+            generations: Generations::new(capacity),
             tombstones: Tombstones::default(),
             sequence: Sequence::new(),
             link: Link::default(),
@@ -104,10 +105,17 @@ impl Cache {
         self.live.len()
     }
 
-    /// Counts the sessions that are held. Never on a request: it works off what moka has put off.
-    #[cfg(feature = "metrics")]
-    pub(crate) fn count(&self) -> u64 {
-        self.live.count()
+    /// Forgets what is over. Never on a request: it works off what moka has put off.
+    pub(crate) fn forget_what_is_over(&self, now: Uptime) {
+        self.live.sweep();
+        self.gone.run_pending_tasks();
+        self.successors.run_pending_tasks();
+        self.tombstones.sweep(now);
+    }
+
+    /// A session is in use, and kept: its hits alone do not tell.
+    pub(crate) fn is_in_use(&self, id: SessionId) {
+        self.live.of_record(id);
     }
 
     /// Asks the store by `load`, once for all who ask about the same session at the same time.
@@ -234,6 +242,14 @@ impl Cache {
         self.link.state(now)
     }
 
+    /// What is known of a session all the same that was asked about before a gap in what the link
+    /// has told; `None` if there is no gap.
+    pub(crate) fn gap(&self, session: &Session, link: StoreState, now: Uptime) -> Option<Gap> {
+        let asked = session.asked();
+        let is_since = matches!(link, StoreState::Linked { since } if asked >= since);
+        (!is_since).then(|| self.link.gap(asked, now))
+    }
+
     /// From now on revocations reach this node.
     pub(crate) fn link_came_up(&self, now: Uptime, has_heartbeat: bool) {
         self.link
@@ -241,14 +257,15 @@ impl Cache {
         self.waiters.relinked();
     }
 
-    pub(crate) fn link_went_down(&self) {
-        self.link.went_down();
+    pub(crate) fn link_went_down(&self, now: Uptime) {
+        self.link.went_down(now);
         self.waiters.relinked();
     }
 
-    /// Notes a sign of life of the link.
-    pub(crate) fn link_beat(&self, now: Uptime) {
-        let was_silent = self.link.beat(|| self.sequence.advance(), now);
+    /// Notes a sign of life of the link; a heartbeat comes from all that it consists of.
+    pub(crate) fn link_is_alive(&self, now: Uptime, is_heartbeat: bool) {
+        let since = || self.sequence.advance();
+        let was_silent = self.link.alive(since, now, is_heartbeat);
         if was_silent {
             self.waiters.relinked();
         }

@@ -87,6 +87,11 @@ impl Tombstones {
         graveyard.remove_settled(now);
     }
 
+    /// Forgets what no answer that is still held somewhere can contradict any longer.
+    pub(super) fn sweep(&self, now: Uptime) {
+        self.lock().remove_settled(now);
+    }
+
     /// The revocation failed and will not be tried again.
     pub(super) fn withdraw(&self, revoke: &Revoke, now: Uptime) {
         self.lock().remove_pending(revoke, now);

@@ -24,10 +24,48 @@ pub(crate) enum StoreState {
     Linked { since: u64 },
     /// Revocations may not reach this node.
     Unlinked,
+    /// The same, or they may not have for a while since the facts were asked for; and this is known
+    /// all the same.
+    Gap(Gap, Share),
     /// The facts are the store's answer to this very request, and it calls the session live.
     Answered,
     /// The store was asked for this very request and could not tell.
     Silent,
+}
+
+/// A time in which revocations may have missed this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gap {
+    /// What was asked for before has taken in all revocations until then, or until it was asked for.
+    pub(crate) vouched_until: Uptime,
+    /// When the link ended, or came up again: from then on sessions are confirmed.
+    pub(crate) began: Uptime,
+}
+
+/// Which part of the time that is left to it passes before a session is confirmed, of 65 535:
+/// another one for each, so that the store is not asked about all of them at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Share(pub(crate) u16);
+
+impl Gap {
+    /// Until when facts are good: nothing that was revoked after they were vouched for is missed
+    /// for longer than without a link.
+    fn good_until(self, confirmed_at: Uptime, freshness: &Freshness) -> Uptime {
+        let vouched = self.vouched_until.after(freshness.unlinked);
+        let vouched = vouched.min(confirmed_at.after(freshness.linked));
+        vouched.max(confirmed_at.after(freshness.unlinked))
+    }
+
+    fn judge(self, share: Share, good_until: Uptime, now: Uptime) -> Verdict {
+        if now >= good_until {
+            return Verdict::Confirm;
+        }
+        let left = good_until.since(self.began);
+        let wait = left / u32::from(u16::MAX) * u32::from(share.0);
+        Verdict::Valid {
+            refresh: now >= self.began.after(wait),
+        }
+    }
 }
 
 /// How long facts are good for.
@@ -39,6 +77,18 @@ pub(crate) struct Freshness {
     pub(crate) unlinked: Duration,
     /// While the store cannot tell.
     pub(crate) grace: Duration,
+}
+
+impl Freshness {
+    /// How long facts are good for anything: later the store is asked whatever they are, and if it
+    /// cannot tell, they do not help.
+    ///
+    /// Sessions in use are confirmed before. One minute is the least, for clocks that do not agree.
+    pub(crate) fn useful_for(&self) -> Duration {
+        const LEAST: Duration = Duration::from_secs(60);
+        let longest = self.linked.max(self.unlinked).max(self.grace);
+        longest.max(LEAST)
+    }
 }
 
 /// The decision about a session.
@@ -78,20 +128,26 @@ pub(crate) fn decide(
     match store {
         StoreState::Silent if idle || !is_within(freshness.grace) => Verdict::Unknown,
         StoreState::Silent | StoreState::Answered => Verdict::Valid { refresh: false },
-        StoreState::Linked { .. } | StoreState::Unlinked if idle => Verdict::Confirm,
+        StoreState::Linked { .. } | StoreState::Unlinked | StoreState::Gap(..) if idle => {
+            Verdict::Confirm
+        }
         StoreState::Linked { since } if facts.asked >= since && is_within(freshness.linked) => {
             Verdict::Valid {
                 refresh: !is_within(freshness.linked - freshness.linked / 5),
             }
         }
         StoreState::Unlinked if is_within(freshness.unlinked) => Verdict::Valid { refresh: false },
+        StoreState::Gap(gap, share) => {
+            let good_until = gap.good_until(facts.confirmed_at, freshness);
+            gap.judge(share, good_until, now.local)
+        }
         StoreState::Linked { .. } | StoreState::Unlinked => Verdict::Confirm,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::StoreState::{Answered, Linked, Silent, Unlinked};
+    use super::StoreState::{self, Answered, Linked, Silent, Unlinked};
     use super::Verdict::{Confirm, Invalid, Unknown};
     use super::*;
     use crate::Identity;
@@ -236,6 +292,87 @@ mod tests {
         };
         assert_eq!(decided(1), VALID);
         assert_eq!(decided(2), Confirm);
+    }
+
+    /// In a gap that began at 110 s, vouched for until then.
+    fn in_gap(vouched_until: u64, share: u16) -> StoreState {
+        let gap = Gap {
+            vouched_until: Uptime::from_millis(vouched_until),
+            began: Uptime::from_millis(110_000),
+        };
+        StoreState::Gap(gap, Share(share))
+    }
+
+    #[track_caller]
+    fn gap_table(record: &Record, store: StoreState, rows: &[(u64, Verdict)]) {
+        for (now, verdict) in rows {
+            let decided = decide(&facts(record), moment(*now), store, &FRESHNESS);
+            assert_eq!(decided, *verdict, "at {now} with {store:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_vouched_for_is_good_for_three_seconds_and_confirmed_at_its_part_of_them() {
+        let live = live();
+        for (share, due) in [(0, 110_000), (0x8000, 111_250), (0xffff, 112_499)] {
+            let rows = [
+                (due - 1, VALID),
+                (due, REFRESH),
+                (112_499, REFRESH),
+                (112_500, Confirm),
+                (129_999, Confirm),
+            ];
+            gap_table(&live, in_gap(109_500, share), &rows);
+        }
+    }
+
+    #[test]
+    fn what_nobody_vouches_for_is_good_for_three_seconds_after_its_confirmation() {
+        let gap = |began| {
+            let gap = Gap {
+                vouched_until: Uptime::default(),
+                began: Uptime::from_millis(began),
+            };
+            StoreState::Gap(gap, Share(0x8000))
+        };
+        let rows = [(100_000, VALID), (102_999, REFRESH), (103_000, Confirm)];
+        gap_table(&live(), gap(100_000), &rows);
+        gap_table(&live(), gap(200_000), &[(200_000, Confirm)]);
+    }
+
+    #[test]
+    fn nothing_that_is_vouched_for_is_good_beyond_fresh_for_or_its_end() {
+        let rows = [(129_999, REFRESH), (130_000, Confirm)];
+        gap_table(&live(), in_gap(129_500, 0), &rows);
+        let idle = Record {
+            idle_deadline: at(110_500),
+            ..live()
+        };
+        gap_table(&idle, in_gap(109_500, 0), &[(110_500, Confirm)]);
+        let retired = Record {
+            retires_at: Some(at(110_500)),
+            ..live()
+        };
+        let replaced = Invalid(EndReason::Replaced);
+        gap_table(&retired, in_gap(109_500, 0), &[(110_500, replaced)]);
+    }
+
+    #[test]
+    fn endless_spans_overflow_nothing() {
+        let endless = Freshness {
+            linked: Duration::MAX,
+            unlinked: Duration::MAX,
+            grace: Duration::MAX,
+        };
+        for share in [0, u16::MAX] {
+            let decided = decide(&facts(&live()), moment(111_000), in_gap(0, share), &endless);
+            assert_eq!(
+                decided,
+                Verdict::Valid {
+                    refresh: share == 0
+                }
+            );
+        }
     }
 
     #[test]

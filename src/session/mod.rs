@@ -18,7 +18,7 @@ mod touch;
 
 pub use self::data::DataError;
 pub(crate) use self::data::to_json;
-pub(crate) use self::decision::{Facts, Freshness, StoreState, Verdict, decide};
+pub(crate) use self::decision::{Facts, Freshness, Gap, Share, StoreState, Verdict, decide};
 pub use self::end::EndReason;
 pub use self::record::Record;
 pub use self::touch::Touch;
@@ -181,6 +181,12 @@ impl Session {
             confirmed_at: self.0.stamp.confirmed_at,
             asked: self.0.stamp.asked,
         }
+    }
+
+    /// Its part of a time over which sessions are spread.
+    pub(crate) fn share(&self) -> Share {
+        let [.., high, low] = *self.0.id.as_bytes();
+        Share(u16::from_be_bytes([high, low]))
     }
 
     /// When the session is over, as far as this node knows, if nothing more happens to it.

@@ -11,6 +11,7 @@ use super::pending::Pending;
 use super::prober::Prober;
 use super::tag_keys::look_after_keys;
 use super::task::Task;
+use super::upkeep;
 use crate::session::{Session, Touch};
 use crate::store::{Feed, FeedEvent, SessionStore, StoreError, StoreErrorKind};
 use crate::{SessionId, meter, trace};
@@ -100,9 +101,7 @@ impl<S: SessionStore> Node<S> {
         } = &self.background;
         follower.start(|| {
             let follow = follow_feed(Arc::downgrade(self), alive.subscribe());
-            #[cfg(feature = "metrics")]
-            let follow = super::report::reporting(Arc::downgrade(self), follow);
-            follow
+            upkeep::beside(Arc::downgrade(self), follow)
         });
         let keeper = &self.keyring.keeper;
         keeper.start(|| look_after_keys(Arc::downgrade(self), alive.subscribe()));
@@ -154,11 +153,17 @@ impl<S: SessionStore> Node<S> {
     }
 
     fn take_in(&self, event: FeedEvent) {
-        match event {
-            FeedEvent::Changed(sessions) => self.cache.changed(&sessions),
-            FeedEvent::Heartbeat(store_now) => self.clock.follow(store_now),
-        }
-        self.cache.link_beat(self.clock.uptime());
+        let is_heartbeat = match event {
+            FeedEvent::Changed(sessions) => {
+                self.cache.changed(&sessions);
+                false
+            }
+            FeedEvent::Heartbeat(store_now) => {
+                self.clock.follow(store_now);
+                true
+            }
+        };
+        (self.cache).link_is_alive(self.clock.uptime(), is_heartbeat);
     }
 }
 
@@ -178,6 +183,7 @@ async fn tell_of_uses<S: SessionStore>(
         let Some(touch) = node.untold.latest(id) else {
             return;
         };
+        node.cache.is_in_use(id);
         let told = node.tell_of_use(touch).await;
         if matches!(&told, Err(error) if error.kind() == StoreErrorKind::Unavailable) {
             drop(node);
@@ -253,7 +259,7 @@ struct Following<'a, S>(&'a Weak<Node<S>>);
 impl<S> Drop for Following<'_, S> {
     fn drop(&mut self) {
         if let Some(node) = self.0.upgrade() {
-            node.cache.link_went_down();
+            node.cache.link_went_down(node.clock.uptime());
             node.distrust_store();
             meter::link(false);
         }

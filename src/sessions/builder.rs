@@ -105,6 +105,9 @@ impl<S> SessionsBuilder<S> {
     }
 
     /// How long a session lasts however much it is used. Default: 30 days.
+    ///
+    /// Exact to a tick of the system's clock (1 to 10 ms on Linux, usually 4) and to how well a node
+    /// knows the store's.
     pub fn lifetime(self, lifetime: Duration) -> Self {
         self.with(|config| config.lifetime = lifetime)
     }
@@ -123,6 +126,11 @@ impl<S> SessionsBuilder<S> {
 
     /// How many sessions are cached in front of the store. Default: 200 000.
     ///
+    /// Sessions that nobody has used for the longest of [`fresh_for`](Self::fresh_for), the same
+    /// without a link and the grace of the [`outage_policy`](Self::outage_policy) (one minute at
+    /// least, and by default) leave it by themselves, so it is filled by those in use. Where they are too many, the
+    /// one used longest ago goes first, and is loaded again at its next use.
+    ///
     /// A cached session takes some 600 bytes. 32 to 64 of them, for at most 33 million sessions, are
     /// the table's that answers hits, and are allocated when this node is built; see the
     /// [guide](crate::guide::performance).
@@ -131,7 +139,8 @@ impl<S> SessionsBuilder<S> {
     }
 
     /// How long a cached session is good without asking the store, while revocations reach this
-    /// node. Default: 30 seconds; the store is asked in the background at four fifths of it.
+    /// node. Default: 30 seconds; the store is asked in the background at four fifths of it. At
+    /// most the grace of the [`outage_policy`](Self::outage_policy), unless that is nothing.
     pub fn fresh_for(self, span: Duration) -> Self {
         self.with(|config| config.freshness.linked = span)
     }
@@ -226,7 +235,11 @@ impl<S: SessionStore> SessionsBuilder<S> {
     ///
     /// # Errors
     ///
-    /// If a setting that has to be at least one (or longer than nothing) is zero.
+    /// If a setting that has to be at least one (or longer than nothing) is zero, or if
+    /// [`fresh_for`](Self::fresh_for) is longer than the grace of the
+    /// [`outage_policy`](Self::outage_policy): most sessions in use would be refused at the moment
+    /// at which the store fails, because they were confirmed longer ago than the grace lets pass.
+    /// Without any grace that is what was asked for.
     pub fn build(self) -> Result<Sessions<S>, ConfigError> {
         let config = &self.config;
         let settings = [
@@ -243,8 +256,11 @@ impl<S: SessionStore> SessionsBuilder<S> {
             ),
         ];
         match settings.iter().find(|(_, is_zero)| *is_zero) {
-            Some((setting, _)) => Err(ConfigError { setting }),
-            None => Ok(self.build_unchecked()),
+            Some((setting, _)) => Err(ConfigError(Fault::Zero(setting))),
+            None => {
+                check_freshness(&config.freshness)?;
+                Ok(self.build_unchecked())
+            }
         }
     }
 
@@ -253,16 +269,66 @@ impl<S: SessionStore> SessionsBuilder<S> {
     }
 }
 
-/// A setting of a [`SessionsBuilder`] is zero that must not be.
+fn check_freshness(freshness: &Freshness) -> Result<(), ConfigError> {
+    let Freshness {
+        linked: fresh_for,
+        grace,
+        ..
+    } = *freshness;
+    if grace.is_zero() || fresh_for <= grace {
+        return Ok(());
+    }
+    Err(ConfigError(Fault::FreshForAboveGrace { fresh_for, grace }))
+}
+
+/// A setting of a [`SessionsBuilder`] is zero that must not be, or two do not go together.
+///
+/// It names the setting and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
-    setting: &'static str,
+pub struct ConfigError(Fault);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Fault {
+    Zero(&'static str),
+    FreshForAboveGrace {
+        fresh_for: Duration,
+        grace: Duration,
+    },
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} must not be zero", self.setting)
+        match &self.0 {
+            Fault::Zero(setting) => write!(f, "{setting} must not be zero"),
+            Fault::FreshForAboveGrace { fresh_for, grace } => write!(
+                f,
+                "fresh_for of {fresh_for:?} is above the grace of outage_policy, {grace:?}"
+            ),
+        }
     }
 }
 
 impl Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+
+    fn build(fresh_for: Duration, policy: OutagePolicy) -> Result<(), String> {
+        let builder = SessionsBuilder::new(MemoryStore::new()).fresh_for(fresh_for);
+        let built = builder.outage_policy(policy).build();
+        built.map(drop).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn sessions_are_fresh_for_no_longer_than_the_grace() {
+        let serve = OutagePolicy::ServeKnown;
+        assert_eq!(build(MINUTE, serve(MINUTE)), Ok(()));
+        assert_eq!(build(HOUR, OutagePolicy::Strict), Ok(()));
+        assert_eq!(
+            build(2 * MINUTE, serve(MINUTE)).unwrap_err(),
+            "fresh_for of 120s is above the grace of outage_policy, 60s"
+        );
+    }
+}

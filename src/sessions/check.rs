@@ -90,6 +90,14 @@ impl<S: SessionStore> Node<S> {
         if self.keyring.judge(token) == Tag::Forged {
             return Some(Err(self.refuse_at_sight(RejectionKind::SessionMalformed)));
         }
+        self.check_cached(id, now)
+    }
+
+    fn check_cached(
+        self: &Arc<Self>,
+        id: SessionId,
+        now: Moment,
+    ) -> Option<Result<Session, Rejection>> {
         if let Some(session) = self.cache.get(id) {
             return self.check_known(session, now, AnsweredBy::Cache);
         }
@@ -152,14 +160,11 @@ impl<S: SessionStore> Node<S> {
 
     /// Checks a session that was checked before, without its token.
     pub(super) async fn check_again(self: &Arc<Self>, id: SessionId) -> Result<Session, Rejection> {
-        let (checked, by) = match self.look_up_now(id) {
-            Some(known) => (known, AnsweredBy::Cache),
-            None => {
-                let answer = trace::check_span(self.look_up_in_store(id));
-                (answer.await, AnsweredBy::Store)
-            }
-        };
-        self.count(&checked, by);
+        if let Some(decided) = self.check_cached(id, self.clock.read()) {
+            return decided;
+        }
+        let checked = trace::check_span(self.look_up_in_store(id)).await;
+        self.count(&checked, AnsweredBy::Store);
         self.use_concluded(id, checked)
     }
 
@@ -176,7 +181,7 @@ impl<S: SessionStore> Node<S> {
         let Some(session) = self.cache.get(id) else {
             return self.cache.gone(id, now.local).map(|gone| Err(gone.into()));
         };
-        match self.decide_now(&session, now) {
+        match self.decide_without_gap(&session, now) {
             Verdict::Valid { .. } => Some(Ok(session)),
             Verdict::Invalid(reason) => Some(Err(RejectionKind::from(reason).into())),
             Verdict::Confirm | Verdict::Unknown => None,
@@ -199,7 +204,7 @@ impl<S: SessionStore> Node<S> {
         let Some(session) = self.cache.get(id) else {
             return self.cache.gone(id, now.local).map(Answer::Gone);
         };
-        let verdict = self.decide_now(&session, now);
+        let verdict = self.decide_without_gap(&session, now);
         (verdict == Verdict::Valid { refresh: false }).then_some(Answer::Live(session))
     }
 
@@ -210,9 +215,33 @@ impl<S: SessionStore> Node<S> {
         }
     }
 
+    /// Decides about a request with what is known.
+    #[inline]
     pub(crate) fn decide_now(&self, session: &Session, now: Moment) -> Verdict {
+        match self.decide_without_gap(session, now) {
+            Verdict::Confirm => self.decide_in_gap(session, now),
+            verdict => verdict,
+        }
+    }
+
+    /// Decides with what nothing is missing from: whoever waits for the end of a session does not
+    /// come again when what was missed is known.
+    #[inline]
+    pub(super) fn decide_without_gap(&self, session: &Session, now: Moment) -> Verdict {
         let link = self.cache.link(now.local);
         decide(&session.facts(), now, link, &self.config.freshness)
+    }
+
+    /// Decides with what was confirmed, or vouched for, a moment before the link ended or came up:
+    /// it is as good as without a link, so that not all sessions in use are confirmed at once.
+    #[cold]
+    fn decide_in_gap(&self, session: &Session, now: Moment) -> Verdict {
+        let link = self.cache.link(now.local);
+        let Some(gap) = self.cache.gap(session, link, now.local) else {
+            return Verdict::Confirm;
+        };
+        let state = StoreState::Gap(gap, session.share());
+        decide(&session.facts(), now, state, &self.config.freshness)
     }
 
     /// Decides from the store's answer, or from what is known if there is none.

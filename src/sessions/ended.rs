@@ -78,7 +78,7 @@ impl<S: SessionStore> Node<S> {
     /// store could not tell, or is due just now.
     fn time_left(&self, session: &Session) -> Option<Duration> {
         let now = self.clock.read();
-        let is_confirmed = matches!(self.decide_now(session, now), Verdict::Valid { .. });
+        let is_confirmed = matches!(self.decide_without_gap(session, now), Verdict::Valid { .. });
         is_confirmed.then(|| session.end().since(now.fleet).max(SHORTEST))
     }
 }

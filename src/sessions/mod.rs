@@ -20,8 +20,6 @@ mod part;
 mod pending;
 mod prober;
 mod reassertion;
-#[cfg(feature = "metrics")]
-mod report;
 mod revocation;
 mod seal;
 mod session_key;
@@ -29,6 +27,7 @@ mod strangers;
 mod tag_keys;
 mod task;
 mod untold;
+mod upkeep;
 mod writes;
 
 pub use self::builder::{ConfigError, SessionsBuilder};

@@ -45,7 +45,7 @@ pub(crate) struct Node<S> {
 impl<S: SessionStore> Node<S> {
     pub(super) fn new(store: S, config: Config, clock: Clock) -> Self {
         Self {
-            cache: Cache::new(config.cache_capacity),
+            cache: Cache::new(config.cache_capacity, config.freshness.useful_for()),
             background: Background::new(config.pending_revocations),
             breaker: Breaker::new(config.loads_in_flight.min(Semaphore::MAX_PERMITS)),
             reassertions: Reassertions::default(),

@@ -32,8 +32,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tower_wx_session::store::{
-    Feed, Insert, Inserted, Loaded, MemoryStore, PutSessionKey, Record, Revoke, Rotate, Rotated,
-    SessionStore, StoreError, StoreErrorKind, TagKey, Target, Timestamp, Touch,
+    Feed, FeedEvent, FeedSender, Insert, Inserted, Loaded, MemoryStore, PutSessionKey, Record,
+    Revoke, Rotate, Rotated, SessionStore, StoreError, StoreErrorKind, TagKey, Target, Timestamp,
+    Touch,
 };
 use tower_wx_session::{Identity, SessionId};
 
@@ -69,6 +70,33 @@ impl Op {
     ];
 }
 
+/// A link with heartbeats in the test's hands, one at a time.
+#[derive(Clone, Default)]
+pub struct Links(Arc<Mutex<Option<FeedSender>>>);
+
+impl Links {
+    fn open(&self) -> Feed {
+        let (sender, feed) = Feed::channel(1024);
+        *self.0.lock().unwrap() = Some(sender);
+        feed
+    }
+
+    /// Tells something, if the link is up.
+    pub fn tell(&self, event: FeedEvent) {
+        if let Some(sender) = &*self.0.lock().unwrap() {
+            assert!(sender.send(event), "the node has taken in what came before");
+        }
+    }
+
+    pub fn cut(&self) {
+        self.0.lock().unwrap().take();
+    }
+
+    pub fn is_up(&self) -> bool {
+        self.0.lock().unwrap().is_some()
+    }
+}
+
 type Step = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
 type Hook = Arc<dyn Fn(Op) -> Step + Send + Sync>;
 
@@ -81,6 +109,7 @@ pub struct HookedStore {
     calls: Arc<[AtomicUsize; Op::ALL.len()]>,
     is_shared: bool,
     has_dead_links: bool,
+    links: Option<Links>,
     keys: Arc<Mutex<Option<MemoryStore>>>,
     unrevokable: Option<Identity>,
 }
@@ -95,6 +124,7 @@ impl HookedStore {
             calls: Arc::default(),
             is_shared: false,
             has_dead_links: false,
+            links: None,
             keys: Arc::default(),
             unrevokable: None,
         }
@@ -132,6 +162,14 @@ impl HookedStore {
     pub fn with_dead_links(self) -> Self {
         Self {
             has_dead_links: true,
+            ..self
+        }
+    }
+
+    /// Has the test say what links tell.
+    pub fn with_links(self, links: &Links) -> Self {
+        Self {
+            links: Some(links.clone()),
             ..self
         }
     }
@@ -246,7 +284,11 @@ impl SessionStore for HookedStore {
     async fn subscribe(&self) -> Result<Feed, StoreError> {
         let feed = self.step(Op::Subscribe, self.inner.subscribe()).await?;
         let dead = Feed::channel(1).1;
-        Ok(if self.has_dead_links { dead } else { feed })
+        Ok(match &self.links {
+            Some(links) => links.open(),
+            None if self.has_dead_links => dead,
+            None => feed,
+        })
     }
 
     fn is_shared(&self) -> bool {

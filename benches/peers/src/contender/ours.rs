@@ -7,6 +7,7 @@ use http::Request;
 use http::header::AUTHORIZATION;
 use tokio::time::sleep;
 use tower::{Layer, service_fn};
+use tower_wx_session::sessions::OutagePolicy;
 use tower_wx_session::store::{MemoryStore, SessionStore};
 use tower_wx_session::{Session, SessionLayer, Sessions};
 
@@ -54,8 +55,9 @@ pub(crate) fn sessions<S: SessionStore>(store: S, users: usize) -> Sessions<S> {
     builder
         .fresh_for(FRESH)
         .fresh_for_without_link(FRESH)
+        .outage_policy(OutagePolicy::ServeKnown(FRESH))
         .build()
-        .expect("no setting is zero")
+        .expect("settings that go together")
 }
 
 /// Issues sessions and uses each of them once. The store is told of a first use, and of the next
