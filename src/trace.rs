@@ -126,12 +126,8 @@ pub(crate) fn revocation_given_up(error: &(dyn Error + 'static)) {
     event!(error, error = %Chain(error), "pending revocation refused by the session store");
 }
 
-pub(crate) fn tag_key_lost(id: u8) {
-    event!(
-        warn,
-        key = %id,
-        "the session store has lost a tag key: putting it back"
-    );
+pub(crate) fn tag_key_put_back(id: u8) {
+    event!(warn, key = %id, "session store had lost a tag key: put back");
 }
 
 pub(crate) fn revocations_lost(lost: u32) {

@@ -4,14 +4,14 @@
 
 mod support;
 
+use std::collections::HashSet;
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use support::nodes::{log_in, node, refusal, settle, store_on_a_clock};
+use support::forged::{forged, key_of};
+use support::nodes::{log_in, node, node_with, refusal, settle, store_on_a_clock};
 use support::{HookedStore, Op, down};
 use tokio::time::{Instant, advance, sleep};
 use tower_wx_session::RejectionKind::{SessionMalformed, SessionUnknown, StoreUnavailable};
@@ -23,20 +23,6 @@ const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 /// Long enough for each node to have looked after the keys twice.
 const SECONDS: Duration = Duration::from_secs(11);
-
-/// A token that nobody has issued: it names any key, and one of a few buckets.
-fn forged(key: u8, number: u32) -> String {
-    let mut token = [0x5A; 44];
-    token[0] = 1;
-    token[1] = key;
-    token[2..4].copy_from_slice(&[0, (number % 3) as u8]);
-    token[4..8].copy_from_slice(&number.to_be_bytes());
-    format!("wxs_{}", URL_SAFE_NO_PAD.encode(token))
-}
-
-fn key_of(token: &str) -> u8 {
-    URL_SAFE_NO_PAD.decode(&token[4..]).unwrap()[1]
-}
 
 /// A store whose keys can be lost alone.
 fn store_with_keys_apart() -> (ManualClock, HookedStore) {
@@ -121,6 +107,17 @@ async fn a_token_of_a_key_that_was_just_made_elsewhere_passes_at_once() {
     let forgery = forged(key_of(&elsewhere), 1);
     assert_eq!(refusal(&sessions, &forgery).await, Some(SessionMalformed));
     assert_eq!(store.calls(Op::Load), loads);
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_keys_have_ids_of_their_own_whenever_they_are_made() {
+    let mut ids = HashSet::new();
+    for _ in 0..64 {
+        let (clock, store) = store_on_a_clock();
+        let small = node_with(&store, &clock, |builder| builder.cache_capacity(16));
+        ids.insert(key_of(&log_in(&small).await));
+    }
+    assert!(ids.len() > 32, "{ids:?}");
 }
 
 #[tokio::test(start_paused = true)]

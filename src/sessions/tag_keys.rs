@@ -38,9 +38,15 @@ impl<S: SessionStore> Node<S> {
         let Some(lost) = self.keyring.lost(&kept) else {
             return Ok(kept);
         };
-        trace::tag_key_lost(lost.id());
-        let put_back = self.ask(None, self.store.tag_keys(lost)).await;
-        Ok(put_back.unwrap_or(kept))
+        let id = lost.id();
+        match self.tell(None, self.store.tag_keys(lost)).await {
+            Ok(kept) => {
+                trace::tag_key_put_back(id);
+                Ok(kept)
+            }
+            // The next fetch tries again.
+            Err(_) => Ok(kept),
+        }
     }
 }
 

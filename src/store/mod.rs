@@ -151,7 +151,12 @@ pub trait SessionStore: Send + Sync + 'static {
     /// All keys for the tags of tokens, after adding `offer` unless one at least as new is there.
     ///
     /// "As new" compares the instants from which keys are usable. The keys are the only thing in
-    /// a store that never expires.
+    /// a store that never expires. Each node asks for them every 5 s: should they be lost all the
+    /// same, it offers those it knows again, each as newer than what the store has by then.
+    ///
+    /// Tokens whose key is nowhere cost a load a second and node, until one of them turns out to
+    /// stand for a live session. A store whose parts fail apart should answer with what any of
+    /// them has.
     fn tag_keys(
         &self,
         offer: TagKey,

@@ -14,6 +14,12 @@ use crate::time::Timestamp;
 /// A store keeps [`id`](Self::id), the secret and [`usable_since`](Self::usable_since), and makes
 /// the key of them again by [`new`](Self::new) and [`usable_from`](Self::usable_from). There is no
 /// serde for it, and `Debug` is redacted, so that the secret gets nowhere by accident.
+///
+/// ```compile_fail
+/// use tower_wx_session::store::TagKey;
+///
+/// serde_json::to_string(&TagKey::new(0, [0; 16]));
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct TagKey {
     id: u8,

@@ -8,6 +8,7 @@
 
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod case;
+pub mod forged;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod golden;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
