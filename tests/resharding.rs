@@ -200,15 +200,14 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn is_good(&self) -> bool {
-        let Self { done, pending, .. } = *self;
+    #[track_caller]
+    fn is_good(&self) {
         let good = Self {
-            done,
-            pending,
+            done: self.done,
+            pending: self.pending,
             ..Self::default()
         };
-        println!("{self:?}");
-        *self == good
+        assert_eq!(*self, good);
     }
 
     fn ended(&mut self, revocation: Revocation, live: usize) {
@@ -364,21 +363,21 @@ async fn reach(node: &Node, store: &RedisStore, users: Vec<User>, outcome: &mut 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupted_move_that_began_with_the_indexes() {
     let outcome = interrupted(is_index).await;
-    assert!(outcome.is_good());
+    outcome.is_good();
     assert_eq!(outcome.done, 5, "the logouts of one session");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupted_move_that_began_with_the_sessions() {
     let outcome = interrupted(|key| !is_index(key)).await;
-    assert!(outcome.is_good());
+    outcome.is_good();
     assert_eq!(outcome.done, 5, "the logouts of one session");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupted_move_of_half_of_everything() {
     let is_odd = |key: &str| key.bytes().fold(0, |sum, byte| sum ^ byte) % 2 == 1;
-    assert!(interrupted(is_odd).await.is_good());
+    interrupted(is_odd).await.is_good();
 }
 
 /// A move under load: users come, rotate and go while one key after the other moves.
@@ -443,12 +442,12 @@ async fn under_load(indexes_first: bool) -> Outcome {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_move_under_load_that_begins_with_the_indexes() {
-    assert!(under_load(true).await.is_good());
+    under_load(true).await.is_good();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_move_under_load_that_begins_with_the_sessions() {
-    assert!(under_load(false).await.is_good());
+    under_load(false).await.is_good();
 }
 
 /// The usual way to grow: no route leads to the new server before it has its first slot.

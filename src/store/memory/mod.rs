@@ -10,6 +10,7 @@ use crate::{Identity, SessionId};
 
 mod agenda;
 mod collect;
+mod rotate;
 mod shard;
 mod user;
 

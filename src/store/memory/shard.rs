@@ -3,8 +3,7 @@ use std::collections::{HashMap, VecDeque};
 use super::agenda::Agenda;
 use super::user::User;
 use super::{
-    Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, Rotate, Rotated, SHARDS, Target,
-    Timestamp, Touch,
+    Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, SHARDS, Target, Timestamp, Touch,
 };
 use crate::session::EndReason;
 use crate::store::{Retire, RevokeReason};
@@ -90,44 +89,6 @@ impl Shard {
         }
     }
 
-    /// Also returns the sessions of which nodes may hold an older record now.
-    pub(super) fn rotate(&mut self, rotate: Rotate, now: Timestamp) -> (Rotated, Vec<SessionId>) {
-        match self.try_rotate(rotate, now) {
-            Ok((record, changed)) => (Rotated::Done(record), changed),
-            Err(failed) => (failed, Vec::new()),
-        }
-    }
-
-    fn try_rotate(
-        &mut self,
-        rotate: Rotate,
-        now: Timestamp,
-    ) -> Result<(Record, Vec<SessionId>), Rotated> {
-        let Rotate { old, new, .. } = rotate;
-        if self.sessions.contains_key(&new) {
-            return Err(Rotated::Taken);
-        }
-        let record = match self.load(old, now) {
-            Loaded::Live(record) => record,
-            Loaded::Ended { reason, .. } => return Err(Rotated::Ended(reason)),
-            Loaded::NeverSeen => return Err(Rotated::NeverSeen),
-        };
-        let mut changed = vec![old];
-        if record.is_retired() {
-            let replaced = Rotated::Ended(EndReason::Replaced);
-            let unused = self.unused_successor(&record, now).ok_or(replaced)?;
-            self.overwrite(unused, EndReason::Replaced, now);
-            self.succeed(old, new);
-            changed.push(unused);
-        } else {
-            let retire = Retire::new(old, rotate.grace);
-            self.retire(retire, new, &record.identity, now);
-        }
-        let record = record.rotated(now, rotate.data);
-        self.keep(new, record.clone());
-        Ok((record, changed))
-    }
-
     pub(super) fn revoke(&mut self, revoke: &Revoke, now: Timestamp) -> Vec<SessionId> {
         let mut revoked = Vec::new();
         for id in self.targets(&revoke.target) {
@@ -157,7 +118,7 @@ impl Shard {
         user.map_or_else(Vec::new, |user| user.keys(now))
     }
 
-    fn keep(&mut self, id: SessionId, record: Record) {
+    pub(super) fn keep(&mut self, id: SessionId, record: Record) {
         self.agenda.add(record.kept_until(), Due::Session(id));
         let user = self.users.entry(record.identity.clone()).or_default();
         user.add(id, &record);
@@ -180,30 +141,14 @@ impl Shard {
             .filter(move |(_, record)| record.ended(now).is_none() && !record.is_retired())
     }
 
-    fn record(&self, id: SessionId) -> Option<&Record> {
+    pub(super) fn record(&self, id: SessionId) -> Option<&Record> {
         match self.sessions.get(&id)? {
             Slot::Kept(record) => Some(record),
             Slot::Revoked { .. } => None,
         }
     }
 
-    /// What a rotation of this session has made and nobody has used: it makes room for another one.
-    /// A login that took over has a time of issue of its own.
-    fn unused_successor(&self, old: &Record, now: Timestamp) -> Option<SessionId> {
-        let id = old.successor?;
-        let new = self.record(id)?;
-        let is_unused = new.last_used.is_none() && new.issued_at == old.issued_at;
-        (is_unused && !new.is_retired() && new.ended(now).is_none()).then_some(id)
-    }
-
-    /// Another session takes the place of a retired one, whose grace stays as it is.
-    fn succeed(&mut self, old: SessionId, new: SessionId) {
-        if let Some(Slot::Kept(record)) = self.sessions.get_mut(&old) {
-            record.successor = Some(new);
-        }
-    }
-
-    fn retire(
+    pub(super) fn retire(
         &mut self,
         retire: Retire,
         successor: SessionId,
@@ -282,7 +227,7 @@ impl Shard {
     }
 
     /// Puts the reason in the place of the record.
-    fn overwrite(&mut self, id: SessionId, reason: EndReason, at: Timestamp) {
+    pub(super) fn overwrite(&mut self, id: SessionId, reason: EndReason, at: Timestamp) {
         if let Some(record) = self.record(id).cloned() {
             let until = record.absolute_end.max(record.kept_until());
             self.sessions
