@@ -162,23 +162,17 @@ async fn one_server_takes_no_other_along(
     check_all(&sessions, &of_dead[..20], known).await;
 
     dies(&cluster.servers[dead]);
-    let (_, of_first) = check_all(&sessions, &of_dead, &living[..20]).await;
+    check_all(&sessions, &of_dead, &living[..20]).await;
     sleep(DEADLINE).await;
     let (refused, passed) = check_all(&sessions, &of_dead, &living[20..]).await;
-    println!("first deadline {of_first:?}; then others {passed:?}, dead server's {refused:?}");
 
     let new = Sessions::new(cluster.store());
-    let started = Instant::now();
     let (_, at_new) = check_all(&new, &of_dead, &living).await;
-    println!("a new node: {at_new:?}");
     let mut logins = Vec::new();
     for user in others.iter().flat_map(|other| &users[*other][..5]) {
         logins.push(login(&new, user).await);
     }
-    println!(
-        "logins at a new node: {logins:?} after {:?}",
-        started.elapsed()
-    );
+    assert!(refused.unavailable > 0, "the server is dead: {refused:?}");
     assert_eq!(passed.unavailable, 0, "users of the others were refused");
     assert!(passed.slowest < DEADLINE, "{:?}", passed.slowest);
     assert_eq!(

@@ -43,7 +43,7 @@ impl Routes {
             }
             Topology::Cluster(seeds) => {
                 let ranges = find_cluster(settings, seeds, known).await?;
-                Ok(Self::of_cluster(settings, clock, ranges, known))
+                Ok(Self::of_cluster(settings, clock, &ranges, known))
             }
         }
     }
@@ -58,12 +58,12 @@ impl Routes {
     fn of_cluster(
         settings: &Settings,
         clock: &ServerClock,
-        slots: Vec<SlotRange>,
+        slots: &[SlotRange],
         known: Option<&Self>,
     ) -> Self {
         let mut masters: Vec<Master> = Vec::new();
         let mut ranges = Vec::with_capacity(slots.len());
-        for range in &slots {
+        for range in slots {
             let owner = masters.iter().position(|m| m.address == range.address);
             ranges.push((range.last, owner.unwrap_or(masters.len())));
             if owner.is_none() {
@@ -257,7 +257,8 @@ mod tests {
             range
         });
         let finder = store.router.finder();
-        Routes::of_cluster(&finder.settings, &finder.clock, ranges.collect(), known)
+        let ranges: Vec<_> = ranges.collect();
+        Routes::of_cluster(&finder.settings, &finder.clock, &ranges, known)
     }
 
     #[tokio::test]
