@@ -9,6 +9,8 @@
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod case;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
+pub mod desk;
+#[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod golden;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod grpc;
