@@ -505,10 +505,10 @@ async fn the_index_lives_as_long_as_the_sessions_in_it() {
     let index = key_with(&client, ":u:").await;
     let left = async || -> i64 { client.ask(&["PTTL", &index]).await };
     let hours = |millis: i64| (millis + 1_800_000) / 3_600_000;
-    assert_eq!(hours(left().await), 2);
+    assert_eq!(hours(left().await), 7);
     let touch = Touch::new(id, record.issued_at, 3 * HOUR);
     assert!(store.touch(touch).await.unwrap().is_some());
-    assert_eq!(hours(left().await), 5);
+    assert_eq!(hours(left().await), 10);
 }
 
 #[tokio::test]

@@ -168,7 +168,7 @@ impl<S: SessionStore> Sessions<S> {
 
     /// Writes what is still to be told to the store: uses, and revocations that wait for it.
     ///
-    /// The handle stays usable.
+    /// The handle stays usable, also meanwhile. What is still pending when the process ends is lost.
     ///
     /// # Errors
     ///

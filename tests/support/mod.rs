@@ -10,6 +10,8 @@
 pub mod case;
 pub mod forged;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
+pub mod desk;
+#[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod golden;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod grpc;
