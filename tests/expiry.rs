@@ -266,7 +266,8 @@ async fn a_session_in_use_is_confirmed_in_the_background() {
     let sessions = node(&store, &clock);
     let token = log_in(&sessions).await;
     settle().await;
-    // From before the link, so that the first use is confirmed.
+    // From before the link, so that a use after 3 s is confirmed.
+    clock.advance(3 * SECOND);
     assert_eq!(refusal(&sessions, &token).await, None);
     settle().await;
     for _ in 0..10 {
