@@ -8,9 +8,9 @@
 
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod case;
-pub mod forged;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod desk;
+pub mod forged;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod golden;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
