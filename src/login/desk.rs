@@ -81,7 +81,8 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
             return Err(self.foreign(credentials.appid.is_some()));
         }
         let code = CodeDigest::new(&appid, &credentials.code);
-        let attempt = self.clone().attempt(appid, credentials, code, asked_at);
+        // Boxed, because each of the layers around it would hold it twice, and thousands may wait.
+        let attempt = Box::pin(self.clone().attempt(appid, credentials, code, asked_at));
         match self
             .attempts
             .join(code, &self.sessions.node().clock, attempt)
@@ -89,7 +90,7 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         {
             Attempted::Now(result) => result.map(Served::New),
             Attempted::Beside(result) => result.map(Served::Again),
-            Attempted::Before(issued) => self.repeat(issued).await.map(Served::Again),
+            Attempted::Before(issued) => Box::pin(self.repeat(issued)).await.map(Served::Again),
             Attempted::LongAgo => Err(RejectionKind::CodeRejected.into()),
         }
     }
@@ -139,7 +140,7 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
                 self.exchange(request, code, patience).await?
             }
         };
-        let issued = self.issue(&paid, credentials.presented).await;
+        let issued = Box::pin(self.issue(&paid, credentials.presented)).await;
         let failed = issued.as_ref().err().map(Rejection::kind);
         if failed.is_some_and(|kind| kind.action() == Action::Retry) {
             self.attempts.keep_unused(code, paid, self.now());

@@ -33,7 +33,8 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
             return Err(RejectionKind::CodeRejected.into());
         }
         let began = self.sessions.node().clock.now();
-        let exchanged = self.provider.exchange(request).await;
+        // Boxed, so that those who wait for their turn do not have room for it yet.
+        let exchanged = Box::pin(self.provider.exchange(request)).await;
         self.log.note(&exchanged);
         let exchanged = exchanged?;
         Ok(Paid { exchanged, began })

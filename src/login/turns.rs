@@ -8,8 +8,8 @@ use super::provider::{ExchangeError, ExchangeErrorKind};
 
 /// Exchanges at the provider at the same time.
 const RUNNING: usize = 64;
-/// Logins that wait for one to end. This bounds their memory, and is more than the provider serves
-/// within the deadline.
+/// Logins that wait for one to end: some 5 KB each, and more than a provider serves
+/// within the deadline at 100 ms for an exchange.
 const WAITING: usize = 4096;
 
 /// Whose turn it is to exchange a code.
