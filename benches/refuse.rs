@@ -10,7 +10,7 @@ use std::time::Duration;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode};
 use support::client::{log_in, node};
 use support::request::{SKEY, present, presenting, without_token};
 use support::rounds::{Spread, in_turns, print};
@@ -106,6 +106,7 @@ impl Form {
             }
             let content_type = HeaderValue::from_static(self.content_type);
             request.headers_mut().insert(CONTENT_TYPE, content_type);
+            *request.method_mut() = Method::POST;
             request
         }
     }

@@ -9,7 +9,7 @@ use std::future::{Ready, ready};
 use std::hint::black_box;
 
 use allocation_counter::{AllocationInfo, measure};
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use support::nodes::{log_in, node, store_on_a_clock};
 use tower::{Layer, Service, service_fn};
 use tower_wx_session::{SessionLayer, TokenSource};
@@ -108,6 +108,7 @@ async fn a_grpc_hit_allocates_what_an_http_hit_does() {
         let value = format!("Bearer {token}");
         let request = || {
             let mut request = request("authorization", &value);
+            *request.method_mut() = Method::POST;
             let content_type = content_type.parse().unwrap();
             request.headers_mut().insert("content-type", content_type);
             request
@@ -132,9 +133,12 @@ async fn a_grpc_refusal_without_the_store_allocates_for_the_response_only() {
     let response = measure(|| {
         let mut response = Response::new(());
         let headers = response.headers_mut();
-        headers.reserve(4);
+        headers.reserve(6);
         let details = "grpc-status-details-bin";
         for name in ["content-type", "grpc-status", "grpc-message", details] {
+            headers.insert(name, HeaderValue::from_static("any"));
+        }
+        for name in ["cache-control", "x-wx-action"] {
             headers.insert(name, HeaderValue::from_static("any"));
         }
         response.extensions_mut().insert([0_u64; 5]);
@@ -143,6 +147,7 @@ async fn a_grpc_refusal_without_the_store_allocates_for_the_response_only() {
     for value in ["", "Bearer nonsense", &format!("Bearer {forged}")] {
         let request = || {
             let mut request = request("authorization", value);
+            *request.method_mut() = Method::POST;
             let content_type = HeaderValue::from_static("application/grpc");
             request.headers_mut().insert("content-type", content_type);
             request

@@ -1,4 +1,4 @@
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::error::Error;
 use std::fmt;
 
@@ -36,6 +36,10 @@ impl Leftover {
     /// Leaves the body of a refused request to be read on, or says in the answer that the
     /// connection ends.
     pub(super) fn leave<B: 'static>(&self, head: &Parts, body: B, answer: &mut HeaderMap) {
+        if size_of::<B>() == 0 {
+            // Such as `()`: no connection is behind it.
+            return;
+        }
         let mut slot = Some(body);
         let is_read = self.read_on_known(&mut slot, head);
         let is_read = is_read.or_else(|| self.read_on_registered(&mut slot, head));
@@ -46,14 +50,16 @@ impl Leftover {
 
     /// The types are compared by the compiler: for another body nothing is left of this.
     #[inline]
-    fn read_on_known(&self, slot: &mut dyn Any, head: &Parts) -> Option<bool> {
+    fn read_on_known<B: 'static>(&self, slot: &mut Option<B>, head: &Parts) -> Option<bool> {
         macro_rules! known {
             ($($(#[$condition:meta])* $body:ty,)*) => {$(
                 $(#[$condition])*
-                for drain_if in [drain_if::<$body>, drain_if::<Limited<$body>>] {
-                    if let Some(is_read) = drain_if(slot, self.drain, head) {
-                        return Some(is_read);
-                    }
+                if TypeId::of::<B>() == TypeId::of::<$body>() {
+                    return drain_if::<$body>(slot, self.drain, head);
+                }
+                $(#[$condition])*
+                if TypeId::of::<B>() == TypeId::of::<Limited<$body>>() {
+                    return drain_if::<Limited<$body>>(slot, self.drain, head);
                 }
             )*};
         }
@@ -78,7 +84,6 @@ impl Leftover {
     }
 }
 
-#[inline]
 fn drain_if<B>(slot: &mut dyn Any, drain: Drain, head: &Parts) -> Option<bool>
 where
     B: Body + Send + 'static,

@@ -70,6 +70,12 @@ pub trait ResponseForRejection: Send + Sync + 'static {
     fn serves_wafer(&self) -> bool {
         false
     }
+
+    /// Whether every response has its `X-WX-Action`, so that nobody has to look.
+    #[doc(hidden)]
+    fn names_action(&self) -> bool {
+        false
+    }
 }
 
 impl<F> ResponseForRejection for F
@@ -86,7 +92,10 @@ pub(crate) fn refuse(
     responder: &dyn ResponseForRejection,
     rejection: Rejection,
 ) -> Response<Bytes> {
-    let response = responder.response_for_rejection(&rejection);
+    let mut response = responder.response_for_rejection(&rejection);
+    if !responder.names_action() && !response.headers().contains_key(ACTION) {
+        response.headers_mut().insert(ACTION, action(&rejection));
+    }
     with_cause(response, rejection)
 }
 
@@ -107,10 +116,6 @@ pub(crate) fn refuse_request(
 }
 
 fn with_cause(mut response: Response<Bytes>, rejection: Rejection) -> Response<Bytes> {
-    let headers = response.headers_mut();
-    if !headers.contains_key(ACTION) {
-        headers.insert(ACTION, action(&rejection));
-    }
     response.extensions_mut().insert(rejection);
     response
 }

@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use tokio::runtime;
 use tower::{Layer, Service, service_fn};
 use tower_wx_session::store::MemoryStore;
@@ -76,6 +76,9 @@ impl Case {
             _ => "application/json",
         };
         let mut request = Request::new(());
+        if matches!(self, Self::GrpcMissing) {
+            *request.method_mut() = Method::POST;
+        }
         let headers = request.headers_mut();
         for (name, value) in [
             ("host", "api.example.com"),

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Request, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 
 use crate::draw::Draw;
 
@@ -59,6 +59,7 @@ impl Credentials {
 #[derive(Clone, Debug)]
 pub(crate) struct Requests {
     headers: HeaderMap,
+    method: Method,
     uri: Uri,
     credentials: Option<Arc<Credentials>>,
     draw: Draw,
@@ -80,15 +81,18 @@ impl Requests {
         let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
         Self {
             headers: headers.into_iter().collect(),
+            method: Method::GET,
             uri: Uri::from_static("/me"),
             credentials: credentials.map(Arc::new),
             draw: Draw::new(1),
         }
     }
 
+    /// As a POST of this content type: gRPC is nothing else.
     pub(crate) fn with_content_type(mut self, content_type: &'static str) -> Self {
         let content_type = HeaderValue::from_static(content_type);
         self.headers.insert(CONTENT_TYPE, content_type);
+        self.method = Method::POST;
         self
     }
 
@@ -102,6 +106,7 @@ impl Requests {
 
     pub(crate) fn next(&mut self) -> Request<Bytes> {
         let mut request = Request::new(Bytes::new());
+        *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.headers.clone();
         if let Some(credentials) = &self.credentials {
