@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use support::nodes::{node, refusal, settle, store_on_a_clock};
 use support::{HookedStore, Links, Op};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tower_wx_session::RejectionKind::SessionKickedOut;
 use tower_wx_session::sessions::Issued;
 use tower_wx_session::store::{FeedEvent, Revoke, RevokeReason, SessionStore};
@@ -205,4 +205,21 @@ async fn what_is_revoked_in_a_silence_passes_for_three_seconds_at_most() {
     // The same link is heard again.
     world.beat_for(2 * SECOND).await;
     assert!(!world.passes(&other).await);
+}
+
+/// Whoever waits for the end of a session looks once when the link is back: what counts for
+/// requests meanwhile is no answer then.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_an_end_asks_the_store_when_the_link_is_back() {
+    let world = World::new().await;
+    let issued = world.issue("alice").await;
+    world.beat_for(5 * SECOND).await;
+    let ended = tokio::spawn(world.sessions.ended(issued.session().id()));
+    settle().await;
+    world.cut_link().await;
+    // It has looked at what is known without a link.
+    sleep(SECOND / 2).await;
+    world.end_elsewhere(&issued).await;
+    let ended = timeout(4 * SECOND, ended).await;
+    assert_eq!(ended.unwrap().unwrap().kind(), SessionKickedOut);
 }
