@@ -495,12 +495,12 @@ impl SessionStore for WrongStore {
         match self.fault {
             Fault::TouchGoesByTheLastUse => touch.since = touch.used_at,
             Fault::TouchTakesTheFirstUseForGranted => touch.since = Timestamp::default(),
-            Fault::TouchGoesByWhatIsRemembered => {
-                if self.good.load(touch.id).await? == Loaded::NeverSeen {
-                    return Ok(None);
-                }
-            }
             _ => {}
+        }
+        if self.has(Fault::TouchGoesByWhatIsRemembered)
+            && self.good.load(touch.id).await? == Loaded::NeverSeen
+        {
+            return Ok(None);
         }
         if self.has(Fault::TouchGoesByTheClock) {
             let live = matches!(self.good.load(touch.id).await?, Loaded::Live(_));
