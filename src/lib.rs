@@ -1,11 +1,11 @@
 //! A Tower layer that checks a mini-program login session on every request, and tells the client
 //! exactly when to call `wx.login` again.
 //!
-//! It is the server side of WeChat's `wx.checkSession`. The client logs in once: it sends a
-//! `wx.login` code to [`login::Login`], which exchanges it for the user's openid and answers with
-//! a session token. From then on the client sends the token in a header, [`SessionLayer`] checks
-//! it against a cached store, and the handler finds the [`Session`]. When the session is over,
-//! every refusal says whether to log in again, to wait, or neither.
+//! What `wx.checkSession` is for WeChat's session_key, this is for your own login state. The client
+//! logs in once: it sends a `wx.login` code to [`login::Login`], which exchanges it for the user's
+//! openid and answers with a session token. From then on the client sends the token in a header,
+//! [`SessionLayer`] checks it against a cached store, and the handler finds the [`Session`]. When the
+//! session is over, every refusal says whether to log in again, to wait, or neither.
 //!
 //! It works with axum, tonic and anything else that is a `tower::Service` over [`http`] types.
 //!

@@ -86,16 +86,16 @@ let sessions = Sessions::builder(MemoryStore::new())
     .idle_timeout(Duration::from_secs(30 * 60))
     .build()?;
 
-// Ending sessions: refused on this node from the next request on.
+// Ending sessions: refused on this node from the next request on. This one; the user's, this one in any case; others.
 sessions.revoke(&session, RevokeReason::LoggedOut).await?;
-sessions.revoke_user(session.identity()).await?;
+sessions.revoke_all(&session).await?;
 sessions.revoke_others(&session).await?;
 
 // As an administrator: a session, its id, its token, or all of a user's. The user may log in again,
 // unless `on_login` refuses.
 sessions.kick_out(session.identity()).await?;
 
-// Decrypting what WeChat encrypted for the user, on the server.
+// Decrypting what WeChat encrypted for the user, on the server; newest first: `keys.iter()`.
 let keys = sessions.session_key(session.identity()).await?;
 // </recipes>
 Ok(())
