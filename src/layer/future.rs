@@ -91,6 +91,7 @@ where
 {
     type Output = Result<Response<ResponseBody<ResBody>>, I::Error>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             let next = match self.as_mut().project().state.project() {

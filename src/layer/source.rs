@@ -93,6 +93,7 @@ pub(crate) enum Found<'r> {
 
 impl<'r> Found<'r> {
     /// Looks in all places.
+    #[inline]
     pub(crate) fn find<B>(sources: &[TokenSource], request: &'r Request<B>) -> Self {
         let mut found = Self::Nothing;
         for source in sources {
@@ -112,6 +113,7 @@ impl<'r> Found<'r> {
 }
 
 /// Keeps the token out of what is logged behind the layer.
+#[inline]
 pub(crate) fn hide<B>(sources: &[TokenSource], request: &mut Request<B>) {
     for source in sources {
         source.hide_in(request);
@@ -135,6 +137,7 @@ fn strip_bearer(credentials: &[u8]) -> Option<&[u8]> {
     (is_bearer && is_separate).then(|| rest.trim_ascii_start())
 }
 
+#[inline]
 fn mark_sensitive(headers: &mut HeaderMap, name: &HeaderName) {
     let Some(first) = headers.get_mut(name) else {
         return;

@@ -24,9 +24,6 @@ pub(crate) enum StoreState {
     Linked { since: u64 },
     /// Revocations may not reach this node.
     Unlinked,
-    /// The same, or they may not have for a while since the facts were asked for; and this is known
-    /// all the same.
-    Gap(Gap, Share),
     /// The facts are the store's answer to this very request, and it calls the session live.
     Answered,
     /// The store was asked for this very request and could not tell.
@@ -128,26 +125,36 @@ pub(crate) fn decide(
     match store {
         StoreState::Silent if idle || !is_within(freshness.grace) => Verdict::Unknown,
         StoreState::Silent | StoreState::Answered => Verdict::Valid { refresh: false },
-        StoreState::Linked { .. } | StoreState::Unlinked | StoreState::Gap(..) if idle => {
-            Verdict::Confirm
-        }
+        StoreState::Linked { .. } | StoreState::Unlinked if idle => Verdict::Confirm,
         StoreState::Linked { since } if facts.asked >= since && is_within(freshness.linked) => {
             Verdict::Valid {
                 refresh: !is_within(freshness.linked - freshness.linked / 5),
             }
         }
         StoreState::Unlinked if is_within(freshness.unlinked) => Verdict::Valid { refresh: false },
-        StoreState::Gap(gap, share) => {
-            let good_until = gap.good_until(facts.confirmed_at, freshness);
-            gap.judge(share, good_until, now.local)
-        }
         StoreState::Linked { .. } | StoreState::Unlinked => Verdict::Confirm,
     }
 }
 
+/// Decides about a session that is to be confirmed because of a gap.
+pub(crate) fn decide_in_gap(
+    facts: &Facts<'_>,
+    now: Moment,
+    gap: Gap,
+    share: Share,
+    freshness: &Freshness,
+) -> Verdict {
+    let verdict = decide(facts, now, StoreState::Unlinked, freshness);
+    if matches!(verdict, Verdict::Invalid(_)) || now.fleet >= facts.idle_deadline {
+        return verdict;
+    }
+    let good_until = gap.good_until(facts.confirmed_at, freshness);
+    gap.judge(share, good_until, now.local)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::StoreState::{self, Answered, Linked, Silent, Unlinked};
+    use super::StoreState::{Answered, Linked, Silent, Unlinked};
     use super::Verdict::{Confirm, Invalid, Unknown};
     use super::*;
     use crate::Identity;
@@ -295,19 +302,19 @@ mod tests {
     }
 
     /// In a gap that began at 110 s, vouched for until then.
-    fn in_gap(vouched_until: u64, share: u16) -> StoreState {
+    fn in_gap(vouched_until: u64, share: u16) -> (Gap, Share) {
         let gap = Gap {
             vouched_until: Uptime::from_millis(vouched_until),
             began: Uptime::from_millis(110_000),
         };
-        StoreState::Gap(gap, Share(share))
+        (gap, Share(share))
     }
 
     #[track_caller]
-    fn gap_table(record: &Record, store: StoreState, rows: &[(u64, Verdict)]) {
+    fn gap_table(record: &Record, (gap, share): (Gap, Share), rows: &[(u64, Verdict)]) {
         for (now, verdict) in rows {
-            let decided = decide(&facts(record), moment(*now), store, &FRESHNESS);
-            assert_eq!(decided, *verdict, "at {now} with {store:?}");
+            let decided = decide_in_gap(&facts(record), moment(*now), gap, share, &FRESHNESS);
+            assert_eq!(decided, *verdict, "at {now} with {gap:?}, {share:?}");
         }
     }
 
@@ -333,7 +340,7 @@ mod tests {
                 vouched_until: Uptime::default(),
                 began: Uptime::from_millis(began),
             };
-            StoreState::Gap(gap, Share(0x8000))
+            (gap, Share(0x8000))
         };
         let rows = [(100_000, VALID), (102_999, REFRESH), (103_000, Confirm)];
         gap_table(&live(), gap(100_000), &rows);
@@ -365,7 +372,9 @@ mod tests {
             grace: Duration::MAX,
         };
         for share in [0, u16::MAX] {
-            let decided = decide(&facts(&live()), moment(111_000), in_gap(0, share), &endless);
+            let (gap, share_of_it) = in_gap(0, share);
+            let decided =
+                decide_in_gap(&facts(&live()), moment(111_000), gap, share_of_it, &endless);
             assert_eq!(
                 decided,
                 Verdict::Valid {

@@ -18,7 +18,9 @@ mod touch;
 
 pub use self::data::DataError;
 pub(crate) use self::data::to_json;
-pub(crate) use self::decision::{Facts, Freshness, Gap, Share, StoreState, Verdict, decide};
+pub(crate) use self::decision::{
+    Facts, Freshness, Gap, Share, StoreState, Verdict, decide, decide_in_gap,
+};
 pub use self::end::EndReason;
 pub use self::record::Record;
 pub use self::touch::Touch;

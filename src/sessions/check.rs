@@ -5,7 +5,7 @@ use super::node::Node;
 use super::tag_keys::FETCH_SHARED;
 use crate::cache::{Answer, Gone};
 use crate::meter::AnsweredBy;
-use crate::session::{StoreState, Verdict, decide};
+use crate::session::{StoreState, Verdict, decide, decide_in_gap};
 use crate::store::{SessionStore, StoreError, StoreErrorKind, Timestamp};
 use crate::time::Moment;
 use crate::token::Token;
@@ -240,8 +240,8 @@ impl<S: SessionStore> Node<S> {
         let Some(gap) = self.cache.gap(session, link, now.local) else {
             return Verdict::Confirm;
         };
-        let state = StoreState::Gap(gap, session.share());
-        decide(&session.facts(), now, state, &self.config.freshness)
+        let freshness = &self.config.freshness;
+        decide_in_gap(&session.facts(), now, gap, session.share(), freshness)
     }
 
     /// Decides from the store's answer, or from what is known if there is none.
