@@ -287,6 +287,9 @@ async fn a_whole_run_tells_no_secret() {
         "an issued session",
         debug(&rotated) + &debug(rotated.token()),
     );
+    // Once the new token was used, and the store knows, the old one can be rotated no more.
+    sessions.check(rotated.token().expose()).await.unwrap();
+    sessions.shutdown().await.unwrap();
     let again = sessions.rotate(alice.id()).await.unwrap_err();
     run.note("a refused rotation", texts(&again));
     let unreadable = alice.data::<u64>().unwrap_err();

@@ -219,8 +219,11 @@ impl Cache {
 
     /// A session has taken the place of another one, as this node is the first to know.
     pub(crate) fn succeeded(&self, old: SessionId, new: SessionId) {
+        // A repeated rotation ends what the first one has put there.
+        let earlier = self.successor(old).filter(|earlier| *earlier != new);
         self.successors.insert(old, new);
         self.changed(&[old]);
+        self.changed(earlier.as_slice());
     }
 
     /// The session that took the place of this one, as far as this node knows.
