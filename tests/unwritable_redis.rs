@@ -18,7 +18,7 @@ use support::nodes::refusal;
 use support::redis::{Client, RedisServer, directory, eventually, path};
 use tokio::time::sleep;
 use tower_wx_session::RejectionKind::{SessionIdleExpired, SessionKickedOut, StoreUnavailable};
-use tower_wx_session::sessions::{Issued, Revocation};
+use tower_wx_session::sessions::{Issued, OutagePolicy, Revocation};
 use tower_wx_session::store::RedisStore;
 use tower_wx_session::{Identity, Sessions};
 
@@ -64,10 +64,17 @@ impl Why {
     }
 }
 
-fn node(server: &RedisServer) -> Sessions<RedisStore> {
-    let builder = Sessions::builder(server.store()).idle_timeout(IDLE);
-    // Tests share a machine.
-    builder.store_deadline(SECOND).build().unwrap()
+/// A node that passes sessions on the server's word, or for `grace` without it.
+fn node(server: &RedisServer, grace: Duration) -> Sessions<RedisStore> {
+    Sessions::builder(server.store())
+        .idle_timeout(IDLE)
+        .fresh_for(SECOND / 4)
+        .fresh_for_without_link(SECOND / 4)
+        .outage_policy(OutagePolicy::ServeKnown(grace))
+        // Tests share a machine.
+        .store_deadline(SECOND)
+        .build()
+        .unwrap()
 }
 
 async fn issue(node: &Sessions<RedisStore>, user: &str) -> Issued {
@@ -79,7 +86,7 @@ async fn a_server_that_takes_no_writes(why: Why) {
     let saved_in = directory();
     let server = RedisServer::start_with(&["--dir", path(&saved_in)]).await;
     let client = server.client().await;
-    let [here, there] = [node(&server), node(&server)];
+    let [here, there] = [(), ()].map(|()| node(&server, SECOND / 2));
     let desk = Desk::of(&here).await;
     let mut used = Vec::new();
     for number in 0..20 {
@@ -159,10 +166,12 @@ async fn a_server_without_replicas_loses_nobody_and_spends_no_code() {
 async fn a_server_that_became_a_replica_loses_nobody_and_spends_no_code() {
     let server = RedisServer::start().await;
     let client = server.client().await;
-    let here = node(&server);
+    let here = node(&server, 60 * SECOND);
     let desk = Desk::of(&here).await;
     let used = issue(&here, "alice").await;
     let () = client.ask(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    // What was written a moment ago shows that the server takes writes, for a second.
+    sleep(SECOND).await;
     let start = Instant::now();
     while start.elapsed() < 2 * IDLE {
         assert_eq!(refusal(&here, used.token().expose()).await, None);
