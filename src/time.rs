@@ -89,6 +89,11 @@ impl Uptime {
         Self(self.0.saturating_add(millis(span)))
     }
 
+    pub(crate) fn before(self, span: Duration) -> Self {
+        let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        Self::from_millis(self.as_millis().saturating_sub(millis))
+    }
+
     pub(crate) const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }

@@ -21,7 +21,7 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// confirmed, when the store is told of the use, and of one hit in [`HITS_PER_SAMPLE`]: nothing
 /// that requests rely on goes before what nobody has used for the time between confirmations.
 /// moka's own policy, `TinyLfu`, turns newcomers away from a full cache instead
-/// (`benches/eviction.rs` compares them).
+/// (`benches/eviction/main.rs` compares them).
 pub(super) struct Held {
     table: Arc<Table>,
     of_record: Cache<SessionId, Session>,

@@ -31,7 +31,7 @@ struct Signs {
     links: [Vouched; REMEMBERED],
     /// When the newest came up, or went down.
     changed_at: Uptime,
-    /// When the newest heartbeat came.
+    /// When the newest heartbeat was answered.
     beat_at: Uptime,
 }
 
@@ -39,8 +39,8 @@ struct Signs {
 #[derive(Clone, Copy)]
 struct Vouched {
     since: u64,
-    /// When the last heartbeat but one came. A heartbeat answers a question that was asked after
-    /// the one before had come, and what was revoked up to the question comes before the answer;
+    /// When the last heartbeat but one was answered, whenever this node came to take it in. A
+    /// heartbeat answers a question that was asked after the one before had come, and what was revoked up to the question comes before the answer;
     /// what was revoked later, and was lost with the link, was revoked after that.
     until: Uptime,
 }
@@ -74,10 +74,10 @@ impl Signs {
         }
     }
 
-    fn beat(mut self, now: Uptime) -> Self {
-        self.links[0].until = self.beat_at;
+    fn beat(mut self, answered: Uptime) -> Self {
+        self.links[0].until = self.links[0].until.max(self.beat_at);
         Self {
-            beat_at: now,
+            beat_at: answered,
             ..self
         }
     }
@@ -140,7 +140,7 @@ impl Link {
         &self,
         since: impl FnOnce() -> u64,
         now: Uptime,
-        is_heartbeat: bool,
+        answered: Option<Uptime>,
     ) -> bool {
         if self.alive_at.load(Ordering::Acquire) == FOREVER {
             return false;
@@ -150,8 +150,8 @@ impl Link {
             let since = since();
             self.signs.rcu(|signs| signs.came_up(since, now));
             self.since.store(since, Ordering::Release);
-        } else if is_heartbeat {
-            self.signs.rcu(|signs| signs.beat(now));
+        } else if let Some(answered) = answered {
+            self.signs.rcu(|signs| signs.beat(answered));
         }
         self.alive_at.store(now.as_millis(), Ordering::Release);
         was_silent
@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn beat(link: &Link, since: u64, now: Uptime) -> bool {
-        link.alive(|| since, now, true)
+        link.alive(|| since, now, Some(now))
     }
 
     #[test]
@@ -217,7 +217,7 @@ mod tests {
             .iter()
             .for_each(|now| assert!(!beat(&link, 0, at(*now))));
         // Some master has told of a change: that says nothing of the others.
-        assert!(!link.alive(|| 0, at(2700), false));
+        assert!(!link.alive(|| 0, at(2700), None));
         link.went_down(at(2800));
         let gap = link.gap(7, at(2900));
         assert_eq!((gap.vouched_until, gap.began), (at(2000), at(2800)));
@@ -244,5 +244,17 @@ mod tests {
         assert!(beat(&link, 8, at(4200)));
         let gap = link.gap(7, at(4300));
         assert_eq!((gap.vouched_until, gap.began), (at(1500), at(4200)));
+    }
+
+    #[test]
+    fn a_link_vouches_up_to_when_its_heartbeats_were_answered_not_taken_in() {
+        let link = Link::default();
+        link.came_up(7, at(0), true);
+        link.alive(|| 0, at(500), Some(at(500)));
+        // Two that waited for a busy node.
+        link.alive(|| 0, at(1900), Some(at(1000)));
+        link.alive(|| 0, at(1900), Some(at(1500)));
+        link.went_down(at(2000));
+        assert_eq!(link.gap(7, at(2000)).vouched_until, at(1000));
     }
 }

@@ -265,10 +265,11 @@ impl Cache {
         self.waiters.relinked();
     }
 
-    /// Notes a sign of life of the link; a heartbeat comes from all that it consists of.
-    pub(crate) fn link_is_alive(&self, now: Uptime, is_heartbeat: bool) {
+    /// Notes a sign of life of the link; a heartbeat comes from all that it consists of, and was
+    /// `answered` some time before.
+    pub(crate) fn link_is_alive(&self, now: Uptime, answered: Option<Uptime>) {
         let since = || self.sequence.advance();
-        let was_silent = self.link.alive(since, now, is_heartbeat);
+        let was_silent = self.link.alive(since, now, answered);
         if was_silent {
             self.waiters.relinked();
         }

@@ -9,7 +9,7 @@ use crate::{Identity, SessionId};
 
 /// For how long after an idle deadline a store takes in uses that it could not be told of before:
 /// an outage of a night. The scripts of the Redis store know it, too.
-pub(crate) const LATE_TOUCHES: Duration = Duration::from_secs(6 * 60 * 60);
+pub(crate) const KEPT_FOR_LATE_USES: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// What a store keeps of one live session.
 ///
@@ -130,7 +130,7 @@ impl Record {
     pub fn kept_until(&self) -> Timestamp {
         let idle = self
             .idle_deadline
-            .after(self.idle_timeout.max(LATE_TOUCHES));
+            .after(self.idle_timeout.max(KEPT_FOR_LATE_USES));
         idle.min(self.hard_end().after(self.idle_timeout))
     }
 

@@ -19,7 +19,7 @@ use crate::{SessionId, meter, trace};
 /// Sessions of which the store is being told a use; more are put off to their next use.
 const TOUCHES: u32 = 65_536;
 /// Touches that are at the store at the same time, and pending revocations.
-const TURNS: u32 = 64;
+const TURNS: usize = 64;
 /// Pause before a touch is tried again.
 const TOUCH_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// The longest that a link takes to open: it may need a connection to each server of a fleet, and
@@ -59,8 +59,8 @@ impl Background {
             keeper: Task::default(),
             revocations: Pending::new(pending_revocations),
             touches: Arc::new(Semaphore::new(TOUCHES as usize)),
-            touch_turns: Arc::new(Semaphore::new(TURNS as usize)),
-            revocation_turns: Arc::new(Semaphore::new(TURNS as usize)),
+            touch_turns: Arc::new(Semaphore::new(TURNS)),
+            revocation_turns: Arc::new(Semaphore::new(TURNS)),
             alive: watch::Sender::new(()),
         }
     }
@@ -68,12 +68,6 @@ impl Background {
     /// Who tells the store of a revocation takes a turn of these before it takes hold of the node.
     pub(super) fn revocation_turns(&self) -> Turns {
         Turns(Arc::clone(&self.revocation_turns))
-    }
-
-    /// Waits until no task holds the node at its turn, and lets none begin.
-    pub(super) async fn all_turns(&self) -> impl Sized {
-        let touches = self.touch_turns.acquire_many(TURNS).await;
-        (touches, self.revocation_turns.acquire_many(TURNS).await)
     }
 
     /// Waits until nothing is left that the store is to be told.
@@ -153,17 +147,20 @@ impl<S: SessionStore> Node<S> {
     }
 
     fn take_in(&self, event: FeedEvent) {
-        let is_heartbeat = match event {
+        let now = self.clock.read();
+        let answered = match event {
             FeedEvent::Changed(sessions) => {
                 self.cache.changed(&sessions);
-                false
+                None
             }
             FeedEvent::Heartbeat(store_now) => {
+                // It may have waited for this task.
+                let age = now.fleet.since(store_now);
                 self.clock.follow(store_now);
-                true
+                Some(now.local.before(age))
             }
         };
-        (self.cache).link_is_alive(self.clock.uptime(), is_heartbeat);
+        self.cache.link_is_alive(now.local, answered);
     }
 }
 

@@ -79,6 +79,8 @@ impl Default for Config {
 pub struct SessionsBuilder<S> {
     store: S,
     config: Config,
+    /// As it was set; it goes by the grace otherwise.
+    fresh_for: Option<Duration>,
     clock: Clock,
 }
 
@@ -87,6 +89,7 @@ impl<S> SessionsBuilder<S> {
         Self {
             store,
             config: Config::default(),
+            fresh_for: None,
             clock: Clock::monotonic(),
         }
     }
@@ -140,9 +143,13 @@ impl<S> SessionsBuilder<S> {
 
     /// How long a cached session is good without asking the store, while revocations reach this
     /// node. Default: 30 seconds; the store is asked in the background at four fifths of it. At
-    /// most the grace of the [`outage_policy`](Self::outage_policy), unless that is nothing.
+    /// most the grace of the [`outage_policy`](Self::outage_policy), unless that is nothing: with a
+    /// shorter grace, that is the default.
     pub fn fresh_for(self, span: Duration) -> Self {
-        self.with(|config| config.freshness.linked = span)
+        Self {
+            fresh_for: Some(span),
+            ..self
+        }
     }
 
     /// The same while revocations may not reach this node. Default: 3 seconds.
@@ -258,27 +265,31 @@ impl<S: SessionStore> SessionsBuilder<S> {
         match settings.iter().find(|(_, is_zero)| *is_zero) {
             Some((setting, _)) => Err(ConfigError(Fault::Zero(setting))),
             None => {
-                check_freshness(&config.freshness)?;
+                check_freshness(self.fresh_for, config.freshness.grace)?;
                 Ok(self.build_unchecked())
             }
         }
     }
 
     pub(super) fn build_unchecked(self) -> Sessions<S> {
-        Sessions::on(self.store, self.config, self.clock)
+        let mut config = self.config;
+        let Freshness { linked, grace, .. } = &mut config.freshness;
+        *linked = match self.fresh_for {
+            Some(fresh_for) => fresh_for,
+            None if grace.is_zero() => *linked,
+            None => (*linked).min(*grace),
+        };
+        Sessions::on(self.store, config, self.clock)
     }
 }
 
-fn check_freshness(freshness: &Freshness) -> Result<(), ConfigError> {
-    let Freshness {
-        linked: fresh_for,
-        grace,
-        ..
-    } = *freshness;
-    if grace.is_zero() || fresh_for <= grace {
-        return Ok(());
+fn check_freshness(fresh_for: Option<Duration>, grace: Duration) -> Result<(), ConfigError> {
+    match fresh_for {
+        Some(fresh_for) if fresh_for > grace && !grace.is_zero() => {
+            Err(ConfigError(Fault::FreshForAboveGrace { fresh_for, grace }))
+        }
+        _ => Ok(()),
     }
-    Err(ConfigError(Fault::FreshForAboveGrace { fresh_for, grace }))
 }
 
 /// A setting of a [`SessionsBuilder`] is zero that must not be, or two do not go together.

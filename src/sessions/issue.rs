@@ -105,7 +105,7 @@ impl<S: SessionStore> Node<S> {
         let bucket = new.identity.bucket();
         let issued = Box::pin(self.try_issue(new));
         let issued = self.within_deadline(bucket, issued).await;
-        self.note_failed_write(bucket, &issued);
+        self.note_failed_order(bucket, &issued);
         Ok(issued?)
     }
 
@@ -121,7 +121,7 @@ impl<S: SessionStore> Node<S> {
         }
         let rotated = Box::pin(self.try_rotate(old, data));
         let rotated = self.within_deadline(old.bucket(), rotated).await;
-        self.note_failed_write(old.bucket(), &rotated);
+        self.note_failed_order(old.bucket(), &rotated);
         Ok(rotated??)
     }
 

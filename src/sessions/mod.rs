@@ -72,6 +72,8 @@ const SHUTDOWN_DEADLINES: u32 = 20;
 /// ```
 pub struct Sessions<S> {
     node: Arc<Node<S>>,
+    /// Tells the node that there is a handle still.
+    handle: Arc<()>,
 }
 
 impl<S: SessionStore> Sessions<S> {
@@ -86,9 +88,9 @@ impl<S: SessionStore> Sessions<S> {
     }
 
     fn on(store: S, config: builder::Config, clock: Clock) -> Self {
-        Self {
-            node: Arc::new(Node::new(store, config, clock)),
-        }
+        let node = Arc::new(Node::new(store, config, clock));
+        let handle = Arc::clone(&node.handles);
+        Self { node, handle }
     }
 
     /// Issues a session to a user: an [`Identity`], or a [`NewSession`] with data.
@@ -193,6 +195,7 @@ impl<S> Clone for Sessions<S> {
     fn clone(&self) -> Self {
         Self {
             node: Arc::clone(&self.node),
+            handle: Arc::clone(&self.handle),
         }
     }
 }

@@ -27,6 +27,8 @@ const LOAD_STEPS: u32 = 4;
 /// One node of the fleet: the store, and what this process knows of the sessions in it.
 pub(crate) struct Node<S> {
     pub(super) store: Watched<S>,
+    /// One for each handle of the application, and this one.
+    pub(super) handles: Arc<()>,
     pub(super) config: Config,
     pub(crate) clock: Clock,
     pub(super) cache: Cache,
@@ -56,6 +58,7 @@ impl<S: SessionStore> Node<S> {
             has_store_clock: OnceCell::new(),
             meter: Meter::default(),
             store: Watched(store),
+            handles: Arc::default(),
             config,
             clock,
         }
@@ -116,7 +119,7 @@ impl<S: SessionStore> Node<S> {
     /// nothing.
     pub(crate) async fn store_answers(self: &Arc<Self>) -> Result<(), StoreError> {
         self.ask(None, self.store.now()).await?;
-        self.ensure_writable(None).await
+        self.ensure_logins().await
     }
 
     /// Learns the fleet's clock from the store, once.
@@ -197,11 +200,10 @@ impl<S: SessionStore> Node<S> {
     ) -> Result<Loaded, StoreError> {
         let told = match self.untold.latest(id) {
             Some(touch) => self.tell_of_use(touch).await,
+            // A record outlasts an idle session by hours: what is not there is asked about once.
+            None if loaded == Loaded::NeverSeen => Ok(None),
             // Other nodes may be unable to tell of theirs, and nothing else would show it here.
-            None => {
-                let writable = self.ensure_writable(Some(id.bucket())).await;
-                writable.map(|()| None)
-            }
+            None => self.ensure_writable(id.bucket()).await.map(|()| None),
         };
         match told {
             Ok(Some(_)) => return self.ask(id.bucket(), self.store.load(id)).await,

@@ -11,7 +11,7 @@ const IN_A_ROW: u32 = 5;
 const IN_ALL: u32 = 10;
 const REMEMBERED: u32 = 20;
 /// For how long after an outage uses from within it may still be on their way to the store.
-const LATE_TOUCHES: Duration = Duration::from_secs(5);
+const LATE_USES: Duration = Duration::from_secs(5);
 
 /// What the answers of one part of the store say of it.
 #[derive(Default)]
@@ -86,7 +86,7 @@ impl Part {
     pub(super) fn may_be_touched(&self, idle_at: Timestamp, now: Timestamp) -> bool {
         self.outage.is_some_and(|outage| {
             let ended = outage.until.unwrap_or(now);
-            idle_at >= outage.from && now < ended.after(LATE_TOUCHES)
+            idle_at >= outage.from && now < ended.after(LATE_USES)
         })
     }
 
@@ -106,7 +106,7 @@ impl Part {
                 outage.until.get_or_insert(now);
             }
             // A straggler: touches that wait for the end of the outage still do.
-            Some(outage) if outage.until.is_none_or(|end| now < end.after(LATE_TOUCHES)) => {
+            Some(outage) if outage.until.is_none_or(|end| now < end.after(LATE_USES)) => {
                 outage.until = None;
             }
             _ if has_failed => {

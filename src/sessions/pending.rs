@@ -128,11 +128,9 @@ impl<S: SessionStore> Node<S> {
         self.background.keeper.start(|| keep(node));
     }
 
-    /// Whether whoever keeps this node is the only one.
-    async fn is_abandoned(self: &Arc<Self>) -> bool {
-        // Background tasks hold the node at their turn only: with all turns taken, none does.
-        let _turns = self.background.all_turns().await;
-        Arc::strong_count(self) == 1
+    /// Whether the last handle is gone.
+    fn is_abandoned(&self) -> bool {
+        Arc::strong_count(&self.handles) == 1
     }
 }
 
@@ -140,7 +138,7 @@ async fn keep<S: SessionStore>(node: Arc<Node<S>>) {
     let pending = &node.background.revocations;
     let mut abandoned = None;
     while pending.waiting() > 0 {
-        if abandoned.is_none() && node.is_abandoned().await {
+        if abandoned.is_none() && node.is_abandoned() {
             // Nobody can make another handle from now on.
             abandoned = Some(Instant::now());
         }

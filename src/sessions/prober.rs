@@ -101,8 +101,11 @@ impl<S: SessionStore> Node<S> {
     async fn try_part(self: Arc<Self>, place: Place) {
         let reach = async {
             match place.bucket {
-                Some(bucket) => self.store.reach(bucket).await,
-                None => self.store.now().await.map(drop),
+                Some(bucket) if self.store.part(bucket) == place.part => {
+                    self.store.reach(bucket).await
+                }
+                // About no bucket, or about one whose server was not known then.
+                _ => self.store.now().await.map(drop),
             }
         };
         if let Ok(Ok(())) = timeout(self.config.store_deadline, reach).await {

@@ -153,7 +153,7 @@ async fn repeat<S: SessionStore>(
         // It holds up no other: a part of the store may be down.
         revocations.push_back(revoke);
         failed_in_a_row += 1;
-        if node.breaker.is_open() || failed_in_a_row >= revocations.len() {
+        if failed_in_a_row >= revocations.len() {
             failed_in_a_row = 0;
             let closed = node.breaker.closed();
             drop((node, turn));

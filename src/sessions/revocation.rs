@@ -85,7 +85,7 @@ impl<S: SessionStore> Sessions<S> {
     ///
     /// # Errors
     ///
-    /// As [`revoke`](Self::revoke).
+    /// As [`revoke`](Self::revoke); a part of it may hold then.
     pub async fn revoke_all(&self, session: &Session) -> Result<Revocation, Rejection> {
         let (user, itself) = tokio::join!(
             self.revoke(session.identity(), RevokeReason::LoggedOut),

@@ -13,8 +13,11 @@ const ASKED_EVERY: Duration = Duration::from_secs(1);
 /// Tokens whose key the store does not have: forged, or made with a key that was lost.
 ///
 /// One of them a second has the store asked, and what it says stands for all that name the same
-/// key. A session that is found is proof that its key was lost: from then on each token that
-/// names it is asked about. Nothing but a genuine token leads there.
+/// key. A session that is found, live or ended, is proof that its key was lost: from then on each
+/// token that names it is asked about. Nothing but a genuine token leads there.
+///
+/// Where the one that was asked about was never seen, the others get 401 without being asked about:
+/// after a loss of everything all clients hold such tokens, and must not be told to wait.
 pub(super) struct Strangers(Mutex<Seen>);
 
 struct Seen {
@@ -81,9 +84,9 @@ impl Seen {
 
     fn note(&mut self, key: usize, answer: &Answer) {
         match answer {
-            Answer::Live(_) => self.keys[key] = Key::Lost,
+            Answer::Live(_) | Answer::Gone(Gone::Ended(_)) => self.keys[key] = Key::Lost,
             Answer::Gone(Gone::NeverSeen) => self.keys[key] = Key::Nobodys,
-            Answer::Gone(Gone::Ended(_)) | Answer::Failed(_) => {}
+            Answer::Failed(_) => {}
         }
     }
 }

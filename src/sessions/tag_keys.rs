@@ -39,14 +39,15 @@ impl<S: SessionStore> Node<S> {
             return Ok(kept);
         };
         let id = lost.id();
-        match self.tell(None, self.store.tag_keys(lost)).await {
-            Ok(kept) => {
-                trace::tag_key_put_back(id);
-                Ok(kept)
-            }
-            // The next fetch tries again.
-            Err(_) => Ok(kept),
+        // What fails here is tried again by the next fetch.
+        let kept = self
+            .tell(None, self.store.tag_keys(lost))
+            .await
+            .unwrap_or(kept);
+        if self.keyring.lost(&kept).is_none() {
+            trace::tag_key_put_back(id);
         }
+        Ok(kept)
     }
 }
 

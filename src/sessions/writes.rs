@@ -10,8 +10,10 @@ use crate::time::{Moment, Uptime};
 /// For how long a write that was done shows that the store can be written.
 const SHOWN_FOR: Duration = Duration::from_secs(1);
 /// For how long after writes failed uses from that time may still be on their way to the store.
-const LATE_TOUCHES: Duration = Duration::from_secs(5);
+const LATE_USES: Duration = Duration::from_secs(5);
 
+/// The part that a store is which has no parts.
+const WHOLE: u64 = 0;
 /// Parts of the store that are remembered, whatever a store makes up.
 const MOST_PARTS: usize = 1024;
 
@@ -25,6 +27,8 @@ struct Known {
     last_done: Timestamp,
     /// When something new was written, unless a write has failed since.
     shown_at: Option<Uptime>,
+    /// When a trial failed last.
+    failed_at: Option<Uptime>,
     failure: Option<Failure>,
 }
 
@@ -44,6 +48,7 @@ impl Writes {
         self.with(part, |known| {
             known.touched(now.fleet);
             known.shown_at = Some(now.local);
+            known.failed_at = None;
         });
     }
 
@@ -66,11 +71,19 @@ impl Writes {
         });
     }
 
-    /// A bucket to which nothing new could be written when that was tried last.
-    fn failing(&self) -> Option<[u8; 2]> {
+    /// A bucket of each part to which nothing new could be written when that was tried last.
+    fn failing(&self) -> Vec<[u8; 2]> {
         let parts = self.lock();
-        let mut failing = parts.values().filter(|known| known.shown_at.is_none());
-        failing.find_map(|known| Some(known.failure?.bucket))
+        let failing = parts.values().filter(|known| known.shown_at.is_none());
+        failing
+            .filter_map(|known| Some(known.failure?.bucket))
+            .collect()
+    }
+
+    /// Whether a trial failed a moment ago.
+    fn have_failed(&self, part: u64, now: Uptime) -> bool {
+        let failed_at = self.with(part, |known| known.failed_at);
+        failed_at.is_some_and(|at| now.since(at) < SHOWN_FOR)
     }
 
     /// Whether something new was written to a part a moment ago.
@@ -110,7 +123,7 @@ impl Known {
 
 impl Failure {
     fn is_felt(&self, now: Timestamp) -> bool {
-        self.until.is_none_or(|end| now < end.after(LATE_TOUCHES))
+        self.until.is_none_or(|end| now < end.after(LATE_USES))
     }
 }
 
@@ -131,6 +144,14 @@ impl<S: SessionStore> Node<S> {
         }
     }
 
+    /// The same, unless it failed because there is no key for a new token.
+    pub(super) fn note_failed_order<T>(&self, bucket: [u8; 2], ordered: &Result<T, StoreError>) {
+        if self.keyring.newest().is_some() {
+            self.note_failed_write(bucket, ordered);
+        }
+    }
+
+    /// Notes a write that failed.
     pub(super) fn note_failed_write<T>(&self, bucket: [u8; 2], written: &Result<T, StoreError>) {
         let error = written.as_ref().err();
         if error.is_some_and(|error| error.kind() == StoreErrorKind::Unavailable) {
@@ -147,13 +168,41 @@ impl<S: SessionStore> Node<S> {
     }
 
     /// Fails unless the part of the store that has a bucket can be written: it has been within the
-    /// last second, or is now. A login does not know its bucket yet (`None`), and tries where writes
-    /// fail.
+    /// last second, or is now. A trial that failed counts for a second, too.
     pub(super) async fn ensure_writable(
         self: &Arc<Self>,
-        bucket: Option<[u8; 2]>,
+        bucket: [u8; 2],
     ) -> Result<(), StoreError> {
-        let bucket = bucket.or_else(|| self.writes.failing()).unwrap_or_default();
+        let unwritable = StoreError::new(StoreErrorKind::Unavailable);
+        let part = self.store.part(bucket);
+        if self.writes.have_failed(part, self.clock.uptime()) {
+            return Err(unwritable.caused_by("a write has failed within the last second"));
+        }
+        // It says nothing of a record.
+        let written = self.try_writing(bucket).await;
+        written.map_err(|error| unwritable.caused_by(error))
+    }
+
+    /// Fails if a login would spend its code for nothing, as far as that can be known before its
+    /// user is: where a server that answers has refused the last write, and still does. A part of
+    /// the store that is down concerns its own users only.
+    pub(super) async fn ensure_logins(self: &Arc<Self>) -> Result<(), StoreError> {
+        let mut failing = self.writes.failing();
+        if failing.is_empty() && self.store.part([0, 0]) == WHOLE {
+            failing.push([0, 0]);
+        }
+        for bucket in failing {
+            let written = self.try_writing(bucket).await;
+            let is_whole = self.store.part(bucket) == WHOLE;
+            match written {
+                Err(error) if is_whole || error.is_unwritten() => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn try_writing(self: &Arc<Self>, bucket: [u8; 2]) -> Result<(), StoreError> {
         let part = self.store.part(bucket);
         if self.writes.are_shown(part, self.clock.uptime()) {
             return Ok(());
@@ -161,7 +210,11 @@ impl<S: SessionStore> Node<S> {
         let written = self.tell(bucket, self.store.writable(bucket)).await;
         match &written {
             Ok(()) => self.writes.done(part, self.clock.read()),
-            Err(_) => self.note_failed_write(bucket, &written),
+            Err(_) => {
+                self.note_failed_write(bucket, &written);
+                let now = self.clock.uptime();
+                self.writes.with(part, |known| known.failed_at = Some(now));
+            }
         }
         written
     }
@@ -196,7 +249,7 @@ mod tests {
         assert!(!shown(1000));
         writes.touched(PART, at(1));
         assert!(!shown(1000), "a full server takes uses");
-        assert_eq!(writes.failing(), Some(BUCKET));
+        assert_eq!(writes.failing(), [BUCKET]);
         writes.done(PART, moment(1));
         assert!(shown(1000));
     }
@@ -237,12 +290,12 @@ mod tests {
         let writes = Writes::default();
         writes.done(PART, moment(1));
         writes.done(8, moment(1));
-        assert_eq!(writes.failing(), None);
+        assert!(writes.failing().is_empty());
         writes.failed(PART, BUCKET, at(1));
-        assert_eq!(writes.failing(), Some(BUCKET));
+        assert_eq!(writes.failing(), [BUCKET]);
         assert!(writes.are_shown(8, Uptime::from_millis(1000)));
         assert!(!writes.may_be_touched(8, at(1), at(1)));
         writes.done(PART, moment(2));
-        assert_eq!(writes.failing(), None);
+        assert!(writes.failing().is_empty());
     }
 }

@@ -169,7 +169,8 @@ pub trait SessionStore: Send + Sync + 'static {
     /// at the moment, where reads may still be answered: no login is begun then, and nobody is found
     /// idle.
     ///
-    /// A write that leaves nothing behind. As provided it asks only for the time.
+    /// A write that leaves nothing behind; a server that answers and refuses it is
+    /// [`StoreError::unwritten`]. As provided it asks only for the time.
     fn writable(&self, bucket: [u8; 2]) -> impl Future<Output = Result<(), StoreError>> + Send {
         let _ = bucket;
         async { self.now().await.map(drop) }

@@ -122,6 +122,8 @@ async fn replication(server: &Client, name: &str) -> u64 {
 /// Within this a node has a link to a new master: the longest pause between two probes, that
 /// between two links, and the search.
 const FOUND_WITHIN: Duration = Duration::from_secs(3);
+/// For how long a confirmation counts without a link, by default.
+const UNLINKED: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes its time: ./test runs it"]
@@ -150,9 +152,10 @@ async fn revocations_while_the_store_is_down() {
     }
     let recovered = fleet.history.now();
     for node in [1, 2] {
-        bounds = bounds.excuse(node, recovered + linked());
+        // What a node has confirmed before its link was back counts for 3 s.
+        bounds = bounds.excuse(node, recovered + linked() + UNLINKED);
     }
-    sleep(Duration::from_secs(scaled(2, 4))).await;
+    sleep(linked() + UNLINKED + Duration::from_secs(1)).await;
     load.stop().await;
     let passed = fleet
         .history

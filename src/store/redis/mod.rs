@@ -242,7 +242,7 @@ impl SessionStore for RedisStore {
         let key = self.keys.trial(bucket);
         let mut trial = redis::cmd("SETRANGE");
         trial.arg(&key).arg(0).arg("");
-        self.router.look(&key, &trial).await.map(drop)
+        self.router.try_writing(&key, &trial).await
     }
 
     async fn reach(&self, bucket: [u8; 2]) -> Result<(), StoreError> {

@@ -50,6 +50,14 @@ impl Router {
         }
     }
 
+    /// Tries a write, and tells a server that refuses it from one that does not answer.
+    pub(super) async fn try_writing(&self, key: &str, write: &Cmd) -> Result<(), StoreError> {
+        match self.send(key, write, None).await? {
+            Err(error) if error.code().is_some() => Err(StoreError::unwritten().caused_by(error)),
+            answer => answer.map(drop).map_err(unavailable),
+        }
+    }
+
     /// Looks at what is under the key.
     pub(super) async fn look(&self, key: &str, question: &Cmd) -> Result<Value, StoreError> {
         loop {

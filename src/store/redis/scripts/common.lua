@@ -10,7 +10,7 @@ local NEWER, CORRUPT = 'newer', 'corrupt'
 -- For a damaged record that has no expiry: the longest that a session lasts by default.
 local MONTH = 30 * 24 * 60 * 60 * 1000
 -- For how long after its idle deadline a session is kept at least: see `Record::kept_until`.
-local LATE_TOUCHES = 6 * 60 * 60 * 1000
+local KEPT_FOR_LATE_USES = 6 * 60 * 60 * 1000
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -70,7 +70,7 @@ end
 
 -- Until when a record is kept, to take in a late touch.
 local function kept_until(r)
-  local late = r.deadline + math.max(r.idle, LATE_TOUCHES)
+  local late = r.deadline + math.max(r.idle, KEPT_FOR_LATE_USES)
   return math.min(late, hard_end(r) + r.idle, LATEST)
 end
 
