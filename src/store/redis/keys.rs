@@ -21,7 +21,7 @@ pub(super) const SLOTS: u16 = 16_384;
 /// | `{prefix}:{bucket}:s:{session}` | a session's record |
 /// | `{prefix}:{bucket}:u:{user}` | the sessions of a user, by time of issue; who looks takes out what is over |
 /// | `{prefix}:{bucket}:k:{user}` | a user's session_keys |
-/// | `{prefix}:{bucket}:trial` | nothing: it shows for a second that the server takes writes |
+/// | `{prefix}:{bucket}:trial` | never there: a write that is only tried names it |
 /// | `{prefix}:tag-key` | the keys of the tokens' tags; it never expires |
 /// | `{prefix}:{n}:tag-key` | copies of that, each in another quarter of a Cluster's slots |
 #[derive(Clone, Debug)]

@@ -59,8 +59,8 @@ use self::router::Router;
 /// 2. Names of keys hold digests, never a token or an openid. The records name the user.
 /// 3. Every key expires by itself but `{prefix}:tag-key` and its four copies, which are spread over
 ///    a Cluster: nodes that start while a master is down find the keys of the tokens' tags there. A
-///    session's does 6 hours after its end, or one idle timeout if that is longer: until then a late
-///    use counts.
+///    session's does 6 hours after its idle deadline (one idle timeout, if that is longer), at most
+///    one idle timeout after its absolute end: until then a late use counts.
 /// 4. Nothing connects before the first operation. While the servers are down operations fail;
 ///    they work again by themselves. No operation is sent twice unless it was refused.
 /// 5. A link has a connection of its own to every master, and asks every 500 ms whether it still
