@@ -10,7 +10,7 @@ use tower_wx_session::{Identity, RejectionKind, Sessions};
 use super::fleet::Fleet;
 use super::history::{Bounds, quantile};
 use super::load::Load;
-use super::scenario::{Scenario, durable_redis, linked, scaled, within};
+use super::scenario::{Scenario, UNLINKED, durable_redis, linked, scaled, within};
 use crate::support::redis::{Client, RedisSentinel, RedisServer, eventually};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -122,8 +122,6 @@ async fn replication(server: &Client, name: &str) -> u64 {
 /// Within this a node has a link to a new master: the longest pause between two probes, that
 /// between two links, and the search.
 const FOUND_WITHIN: Duration = Duration::from_secs(3);
-/// For how long a confirmation counts without a link, by default.
-const UNLINKED: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes its time: ./test runs it"]

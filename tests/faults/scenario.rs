@@ -15,6 +15,9 @@ pub fn linked() -> Duration {
     within(Duration::from_secs(1))
 }
 
+/// For how long a confirmation counts without a link, by default.
+pub const UNLINKED: Duration = Duration::from_secs(3);
+
 /// A bound on time. The short form runs beside other work on machines that are shared, so it allows
 /// three times as long: it is about what happens, the full form about how fast as well.
 pub fn within(bound: Duration) -> Duration {
