@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use super::node::Node;
+use super::node::{Node, within};
 use super::pending::Pending;
-use super::prober::Prober;
+use super::prober::{Prober, has_failed};
 use super::tag_keys::look_after_keys;
 use super::task::Task;
 use super::upkeep;
 use crate::session::{Session, Touch};
-use crate::store::{Feed, FeedEvent, SessionStore, StoreError, StoreErrorKind};
+use crate::store::{Feed, FeedEvent, SessionStore, StoreError};
 use crate::{SessionId, meter, trace};
 
 /// Sessions of which the store is being told a use; more are put off to their next use.
@@ -138,10 +138,7 @@ impl<S: SessionStore> Node<S> {
     async fn open_link(self: &Arc<Self>) -> Result<Feed, StoreError> {
         let place = self.place(None);
         self.unless_down(place)?;
-        let opened = timeout(SUBSCRIBE_WITHIN, self.store.subscribe()).await;
-        let opened = opened.unwrap_or_else(|late| {
-            Err(StoreError::new(StoreErrorKind::Unavailable).caused_by(late))
-        });
+        let opened = within(SUBSCRIBE_WITHIN, self.store.subscribe()).await;
         self.note_order(place, &opened);
         opened
     }
@@ -182,7 +179,7 @@ async fn tell_of_uses<S: SessionStore>(
         };
         node.cache.is_in_use(id);
         let told = node.tell_of_use(touch).await;
-        if matches!(&told, Err(error) if error.kind() == StoreErrorKind::Unavailable) {
+        if has_failed(&told) {
             drop(node);
             drop(turn);
             sleep(TOUCH_AGAIN_AFTER).await;

@@ -9,7 +9,7 @@ use crate::store::{StoreError, StoreErrorKind, Timestamp};
 use crate::trace;
 
 /// Parts of the store that are remembered, whatever a store makes up.
-const MOST_PARTS: usize = 1024;
+pub(super) const MOST_PARTS: usize = 1024;
 
 /// What a question is put to: a part of the store, and a bucket in it if it is about one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -109,10 +110,7 @@ impl<S: SessionStore> Node<S> {
         &self,
         question: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let answer = timeout(self.config.store_deadline, question).await;
-        answer.unwrap_or_else(|late| {
-            Err(StoreError::new(StoreErrorKind::Unavailable).caused_by(late))
-        })
+        within(self.config.store_deadline, question).await
     }
 
     /// Whether the store answers and can be written, so that a login does not spend a code for
@@ -253,6 +251,15 @@ impl<S: SessionStore> Node<S> {
             Loaded::Ended { .. } | Loaded::Live(_) => None,
         }
     }
+}
+
+/// What takes longer than `span` has failed.
+pub(super) async fn within<T>(
+    span: Duration,
+    question: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let answer = timeout(span, question).await;
+    answer.unwrap_or_else(|late| Err(StoreError::new(StoreErrorKind::Unavailable).caused_by(late)))
 }
 
 /// Only the load of a record can find it damaged; no other failure says anything of a session.

@@ -136,7 +136,8 @@ async fn probe<S: SessionStore>(node: Weak<Node<S>>) {
     }
 }
 
-fn has_failed<T>(answer: &Result<T, StoreError>) -> bool {
+/// Whether the store could not do what it was asked; other failures are those of one record.
+pub(super) fn has_failed<T>(answer: &Result<T, StoreError>) -> bool {
     let error = answer.as_ref().err();
     error.is_some_and(|error| error.kind() == StoreErrorKind::Unavailable)
 }

@@ -7,8 +7,9 @@ use tokio::time::timeout;
 
 use super::background::Turns;
 use super::node::Node;
+use super::prober::has_failed;
 use crate::SessionId;
-use crate::store::{Revoke, RevokeReason, SessionStore, StoreError, StoreErrorKind, Target};
+use crate::store::{Revoke, RevokeReason, SessionStore, StoreError, Target};
 use crate::time::Uptime;
 
 /// Pause after all that is left has failed.
@@ -146,7 +147,7 @@ async fn repeat<S: SessionStore>(
             return;
         };
         let repeated = node.repeat_revocation(&revoke).await;
-        if !repeated.is_err_and(|error| error.kind() == StoreErrorKind::Unavailable) {
+        if !has_failed(&repeated) {
             failed_in_a_row = 0;
             continue;
         }

@@ -2,10 +2,10 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use super::node::{Node, about_no_session, fill_random};
-use crate::store::{SessionStore, StoreError, StoreErrorKind, TagKey};
+use super::node::{Node, about_no_session, fill_random, within};
+use crate::store::{SessionStore, StoreError, TagKey};
 use crate::trace;
 
 /// Tokens with keys that nobody knows have the store asked for keys at most once in this time.
@@ -22,12 +22,7 @@ impl<S: SessionStore> Node<S> {
         at_most: Duration,
     ) -> Result<(), StoreError> {
         // One answer, however many share it.
-        let ask = async || {
-            let fetched = timeout(at_most, self.offer_key()).await;
-            fetched.unwrap_or_else(|late| {
-                Err(StoreError::new(StoreErrorKind::Unavailable).caused_by(late))
-            })
-        };
+        let ask = async || within(at_most, self.offer_key()).await;
         let fetched = Box::pin(self.keyring.fetch(ask, shared_for));
         fetched.await.map_err(about_no_session)
     }

@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::breaker::MOST_PARTS;
 use super::node::Node;
+use super::prober::has_failed;
 use crate::SessionId;
 use crate::store::{SessionStore, StoreError, StoreErrorKind, Timestamp, Touch};
 use crate::time::{Moment, Uptime};
@@ -14,8 +16,6 @@ const LATE_USES: Duration = Duration::from_secs(5);
 
 /// The part that a store is which has no parts.
 const WHOLE: u64 = 0;
-/// Parts of the store that are remembered, whatever a store makes up.
-const MOST_PARTS: usize = 1024;
 
 /// What this node knows of whether the parts of the store can be written: one that is full, or whose
 /// disk or replicas are gone, still reads.
@@ -153,8 +153,7 @@ impl<S: SessionStore> Node<S> {
 
     /// Notes a write that failed.
     pub(super) fn note_failed_write<T>(&self, bucket: [u8; 2], written: &Result<T, StoreError>) {
-        let error = written.as_ref().err();
-        if error.is_some_and(|error| error.kind() == StoreErrorKind::Unavailable) {
+        if has_failed(written) {
             let part = self.store.part(bucket);
             self.writes.failed(part, bucket, self.clock.now());
         }
