@@ -8,8 +8,9 @@ use http::request::Parts;
 use http_body_util::Full;
 
 use crate::layer::NoSession;
+use crate::rejection::Rejection;
 use crate::response::{Preset, refuse};
-use crate::{Rejection, Session};
+use crate::session::Session;
 
 const NO_LAYER: &str = "a handler takes a `Session`, but no `SessionLayer` is in front of it: \
                         add `.layer(SessionLayer::new(sessions))` to its router";

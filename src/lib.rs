@@ -59,6 +59,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod backend;
 mod cache;
 mod drain;
 #[cfg(feature = "axum")]
@@ -67,20 +68,19 @@ pub mod guide;
 mod identity;
 pub mod layer;
 pub mod login;
-mod memory;
-mod meter;
-mod outage;
+mod observe;
+mod recent;
 mod rejection;
 pub mod response;
 mod session;
 mod session_key;
 pub mod sessions;
 pub mod store;
+mod task;
 #[cfg(feature = "test-util")]
 pub mod test_util;
 mod time;
 mod token;
-mod trace;
 #[cfg(feature = "wechat")]
 pub mod wechat;
 

@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::SessionId;
+use crate::token::SessionId;
 
 /// Words that share a line of the processor's cache: a hit looks at one line.
 const WORDS: usize = 16;

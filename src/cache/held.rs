@@ -5,8 +5,8 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use super::table::{Table, any_number};
-use crate::SessionId;
 use crate::session::Session;
+use crate::token::SessionId;
 
 /// One hit in so many is told to moka, so that it keeps what is in use.
 const HITS_PER_SAMPLE: usize = 128;

@@ -7,11 +7,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::SessionId;
-use crate::memory::memory;
+use crate::recent::recent;
 use crate::session::{Gap, Record, Session, Stamp, StoreState};
 use crate::store::{Loaded, Revoke, StoreError, Target};
 use crate::time::Uptime;
+use crate::token::SessionId;
 
 mod answer;
 mod generations;
@@ -59,8 +59,8 @@ impl Cache {
     pub(crate) fn new(capacity: u64, useful_for: Duration) -> Self {
         Self {
             live: Held::new(capacity, useful_for),
-            gone: memory(GONE_CAPACITY, GONE_MEMORY),
-            successors: memory(SUCCESSORS, SUCCESSOR_MEMORY),
+            gone: recent(GONE_CAPACITY, GONE_MEMORY),
+            successors: recent(SUCCESSORS, SUCCESSOR_MEMORY),
             loads: moka::future::Cache::new(0),
             generations: Generations::new(capacity),
             tombstones: Tombstones::default(),

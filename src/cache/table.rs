@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwapOption;
 
-use crate::SessionId;
 use crate::session::{Known, Session};
+use crate::token::SessionId;
 
 /// Sessions that may be in each other's way: as many slots as fit into a line of the processor's
 /// cache.
@@ -176,7 +176,7 @@ pub(super) fn any_number() -> usize {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::Identity;
+    use crate::identity::Identity;
     use crate::session::{Record, Stamp};
     use crate::time::Timestamp;
 

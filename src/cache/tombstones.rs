@@ -2,10 +2,11 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::identity::Identity;
 use crate::session::{EndReason, Record};
 use crate::store::{Revoke, Target};
 use crate::time::Uptime;
-use crate::{Identity, SessionId};
+use crate::token::SessionId;
 
 /// Revocations that this node knows of and that an answer of the store may not reflect.
 ///

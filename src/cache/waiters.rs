@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use crate::SessionId;
+use crate::token::SessionId;
 
 /// Sessions of one user share a shard, because they share a bucket.
 const SHARDS: usize = 64;

@@ -11,9 +11,10 @@ use tower_service::Service;
 
 use super::body::ResponseBody;
 use super::gate::Gate;
+use crate::rejection::Rejection;
+use crate::session::Session;
 use crate::store::SessionStore;
 use crate::token::Token;
-use crate::{Rejection, Session};
 
 type Check = Pin<Box<dyn Future<Output = Result<Session, Rejection>> + Send>>;
 

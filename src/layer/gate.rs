@@ -7,13 +7,15 @@ use http::request::Parts;
 use http::{Method, Request, Response, Uri};
 
 use super::leftover::Leftover;
-use super::source::{Found, TokenSource, hide};
 #[cfg(feature = "axum")]
 use crate::drain::announce_close;
+use crate::rejection::{Rejection, RejectionKind};
 use crate::response::{Preset, ResponseForRejection, refuse_request};
+use crate::session::Session;
+use crate::sessions::Sessions;
 use crate::store::SessionStore;
 use crate::token::Token;
-use crate::{Rejection, RejectionKind, Session, Sessions};
+use crate::token::{Found, TokenSource, hide};
 
 type Unchecked = dyn Fn(&Method, &Uri) -> bool + Send + Sync;
 

@@ -92,7 +92,6 @@ mod future;
 mod gate;
 mod leftover;
 mod service;
-mod source;
 
 pub use self::body::ResponseBody;
 pub use self::future::ResponseFuture;
@@ -100,14 +99,12 @@ use self::gate::Gate;
 #[cfg(feature = "axum")]
 pub(crate) use self::gate::NoSession;
 pub use self::service::SessionService;
-pub(crate) use self::source::Found;
-pub use self::source::TokenSource;
-#[cfg(feature = "test-util")]
-pub(crate) use self::source::hide;
-use crate::Sessions;
+
 use crate::drain::Drain;
 use crate::response::ResponseForRejection;
+use crate::sessions::Sessions;
 use crate::store::SessionStore;
+pub use crate::token::TokenSource;
 
 /// Layer that checks the session of every request.
 ///

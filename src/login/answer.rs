@@ -2,9 +2,9 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Response};
 
+use crate::rejection::{Rejection, RejectionKind};
 use crate::response::{ResponseForRejection, WAFER_MAGIC, refuse};
 use crate::sessions::Issued;
-use crate::{Rejection, RejectionKind};
 
 /// Answers a login, for clients of this preset.
 pub(super) fn answer(

@@ -7,11 +7,11 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::provider::Exchanged;
-use crate::memory::memory;
+use crate::observe::trace;
+use crate::recent::recent;
+use crate::rejection::{Rejection, RejectionKind};
 use crate::sessions::Issued;
-use crate::store::Timestamp;
-use crate::time::{Clock, Uptime};
-use crate::{Rejection, RejectionKind, trace};
+use crate::time::{Clock, Timestamp, Uptime};
 
 /// How long a repeat of a code gets the same token.
 const REPLAY_WINDOW: Duration = Duration::from_secs(5);
@@ -71,9 +71,9 @@ pub(super) struct Attempts {
 impl Attempts {
     pub(super) fn new() -> Self {
         Self {
-            recent: memory(ATTEMPTS, ATTEMPT_MEMORY),
-            spent: memory(SPENT, CODE_LIFETIME),
-            unused: memory(ATTEMPTS, REPLAY_WINDOW),
+            recent: recent(ATTEMPTS, ATTEMPT_MEMORY),
+            spent: recent(SPENT, CODE_LIFETIME),
+            unused: recent(ATTEMPTS, REPLAY_WINDOW),
         }
     }
 

@@ -1,7 +1,7 @@
 use std::fmt;
 
-use crate::token::Token;
-use crate::{RejectionKind, SessionId};
+use crate::rejection::RejectionKind;
+use crate::token::{SessionId, Token};
 
 /// Bytes of a code; WeChat's have 32.
 const CODE_LIMIT: usize = 512;

@@ -1,7 +1,6 @@
-use std::fmt;
-use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, mem};
 
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
@@ -13,11 +12,13 @@ use super::provider::{IdentityProvider, LoginRequest};
 use super::report::{ProviderLog, report_refusal};
 use super::turns::Turns;
 use crate::drain::Drain;
+use crate::observe::{meter, trace};
+use crate::rejection::{Action, Rejection, RejectionKind};
 use crate::response::{Preset, ResponseForRejection};
-use crate::sessions::{Issued, NewSession, SessionKeyError};
+use crate::sessions::{Issued, NewSession, SessionKeyError, Sessions};
 use crate::store::SessionStore;
 use crate::time::Uptime;
-use crate::{Action, Rejection, RejectionKind, SessionId, Sessions, meter, trace};
+use crate::token::SessionId;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 

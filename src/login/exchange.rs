@@ -8,9 +8,9 @@ use super::attempts::{CodeDigest, Paid};
 use super::desk::Desk;
 use super::provider::{ExchangeError, ExchangeErrorKind, IdentityProvider, LoginRequest};
 use super::turns::{comes_back_in, too_busy};
+use crate::rejection::{Rejection, RejectionKind};
 use crate::sessions::ForeignApp;
 use crate::store::SessionStore;
-use crate::{Rejection, RejectionKind};
 
 impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
     /// Spends a code, if it is worth it.

@@ -10,9 +10,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::credentials::Credentials;
 use crate::drain::Unread;
-use crate::layer::{Found, TokenSource};
-use crate::token::Token;
-use crate::{RejectionKind, SessionId};
+use crate::rejection::RejectionKind;
+use crate::token::{Found, SessionId, Token, TokenSource};
 
 /// Bytes of a body that is read at all; a real one has about 100.
 const BODY_LIMIT: usize = 4096;

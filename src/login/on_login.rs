@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::session::to_json;
-use crate::sessions::DataError;
-use crate::{Identity, Rejection, RejectionKind};
+use crate::identity::Identity;
+use crate::rejection::{Rejection, RejectionKind};
+use crate::session::{DataError, to_json};
 
 /// What an application does with an identity before there is a session.
 ///

@@ -4,7 +4,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Identity, Rejection, RejectionKind, SessionKey};
+use crate::identity::Identity;
+use crate::rejection::{Rejection, RejectionKind};
+use crate::session_key::SessionKey;
 
 /// Turns a one-time login code into the [`Identity`] of a user.
 ///

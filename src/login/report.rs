@@ -4,8 +4,8 @@ use tokio::time::Instant;
 
 use super::on_login::Refusal;
 use super::provider::{ExchangeError, ExchangeErrorKind};
-use crate::outage::OutageLog;
-use crate::trace;
+use crate::observe::outage::OutageLog;
+use crate::observe::trace;
 
 /// Tells operators what goes wrong at the provider, and one outage of it once.
 #[derive(Default)]

@@ -21,10 +21,11 @@ use super::on_login::{OnLogin, hook};
 use super::provider::IdentityProvider;
 use super::turns::Turns;
 use crate::drain::{Drain, Unread, announce_close};
+use crate::observe::meter;
+use crate::rejection::{Rejection, RejectionKind};
 use crate::response::ResponseForRejection;
-use crate::sessions::Issued;
+use crate::sessions::{Issued, Sessions};
 use crate::store::SessionStore;
-use crate::{Rejection, RejectionKind, Sessions, meter};
 
 /// The login endpoint: a service that turns a login code into a session.
 ///

@@ -9,7 +9,7 @@ use http::{Method, Response};
 
 use super::protobuf::Message;
 use super::{ACTION, NO_STORE, action};
-use crate::{Rejection, RejectionKind};
+use crate::rejection::{Rejection, RejectionKind};
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");

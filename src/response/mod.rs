@@ -47,7 +47,7 @@ pub use self::grpc::GrpcStatus;
 pub(crate) use self::grpc::is_grpc_stream;
 pub(crate) use self::preset::WAFER_MAGIC;
 pub use self::preset::{ParsePresetError, Preset};
-use crate::Rejection;
+use crate::rejection::Rejection;
 
 /// What the client should do: `login`, `retry` or `none`.
 const ACTION: HeaderName = HeaderName::from_static("x-wx-action");

@@ -9,7 +9,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AU
 use http::{HeaderMap, Response, StatusCode};
 
 use super::{ACTION, NO_STORE, ResponseForRejection};
-use crate::{Action, Rejection, RejectionKind};
+use crate::rejection::{Action, Rejection, RejectionKind};
 
 /// The key by which clients of the first Wafer SDK know an answer of the session layer.
 pub(crate) const WAFER_MAGIC: &str = "F2C224D4-2BCE-4C64-AF9F-A6D872000D1A";

@@ -157,7 +157,7 @@ mod tests {
     use super::StoreState::{Answered, Linked, Silent, Unlinked};
     use super::Verdict::{Confirm, Invalid, Unknown};
     use super::*;
-    use crate::Identity;
+    use crate::identity::Identity;
 
     const FRESHNESS: Freshness = Freshness {
         linked: Duration::from_secs(30),

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::RejectionKind;
+use crate::rejection::RejectionKind;
 
 /// Why a session is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

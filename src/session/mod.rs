@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 
+use crate::identity::Identity;
 use crate::time::{Timestamp, Uptime};
-use crate::{Identity, SessionId};
+use crate::token::SessionId;
 
 mod data;
 mod decision;

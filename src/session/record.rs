@@ -4,8 +4,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{EndReason, Touch};
+use crate::identity::Identity;
 use crate::time::Timestamp;
-use crate::{Identity, SessionId};
+use crate::token::SessionId;
 
 /// For how long after an idle deadline a store takes in uses that it could not be told of before:
 /// an outage of a night. The scripts of the Redis store know it, too.

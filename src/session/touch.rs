@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use crate::SessionId;
 use crate::time::Timestamp;
+use crate::token::SessionId;
 
 /// Uses of a session, for the store: they never create or revive one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use crate::trace;
+use crate::observe::trace;
 
 /// Work that goes on in a task of its own when whoever waits for it is gone.
 ///

@@ -10,11 +10,12 @@ use super::node::{Node, within};
 use super::pending::Pending;
 use super::prober::{Prober, has_failed};
 use super::tag_keys::look_after_keys;
-use super::task::Task;
 use super::upkeep;
+use crate::observe::{meter, trace};
 use crate::session::{Session, Touch};
 use crate::store::{Feed, FeedEvent, SessionStore, StoreError};
-use crate::{SessionId, meter, trace};
+use crate::task::Task;
+use crate::token::SessionId;
 
 /// Sessions of which the store is being told a use; more are put off to their next use.
 const TOUCHES: u32 = 65_536;

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, Semaphore};
 
 use super::part::Part;
-use crate::store::{StoreError, StoreErrorKind, Timestamp};
-use crate::trace;
+use crate::observe::trace;
+use crate::store::{StoreError, StoreErrorKind};
+use crate::time::Timestamp;
 
 /// Parts of the store that are remembered, whatever a store makes up.
 pub(super) const MOST_PARTS: usize = 1024;

@@ -1,15 +1,17 @@
 use std::sync::Arc;
 
+use super::Sessions;
 use super::keyring::Tag;
 use super::node::Node;
 use super::tag_keys::FETCH_SHARED;
 use crate::cache::{Answer, Gone};
-use crate::meter::AnsweredBy;
-use crate::session::{StoreState, Verdict, decide, decide_in_gap};
-use crate::store::{SessionStore, StoreError, StoreErrorKind, Timestamp};
-use crate::time::Moment;
-use crate::token::Token;
-use crate::{Rejection, RejectionKind, Session, SessionId, Sessions, trace};
+use crate::observe::meter::AnsweredBy;
+use crate::observe::trace;
+use crate::rejection::{Rejection, RejectionKind};
+use crate::session::{Session, StoreState, Verdict, decide, decide_in_gap};
+use crate::store::{SessionStore, StoreError, StoreErrorKind};
+use crate::time::{Moment, Timestamp};
+use crate::token::{SessionId, Token};
 
 impl<S: SessionStore> Sessions<S> {
     /// Checks a token as the layer does, and counts as a use of the session.

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::Sessions;
 use super::node::Node;
-use crate::session::Verdict;
+use crate::rejection::{Rejection, RejectionKind};
+use crate::session::{Session, Verdict};
 use crate::store::SessionStore;
-use crate::{Rejection, RejectionKind, Session, SessionId, Sessions};
+use crate::token::SessionId;
 
 /// Pause after the store could not tell.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);

@@ -7,12 +7,13 @@ use serde::Serialize;
 
 use super::node::{Node, fill_random};
 use crate::cache::{Answer, Gone};
+use crate::identity::Identity;
+use crate::rejection::{Rejection, RejectionKind};
 use crate::session::{DataError, Record, Session, Stamp, to_json};
 use crate::store::{
     Insert, Inserted, Retire, Rotate, Rotated, SessionStore, StoreError, StoreErrorKind,
 };
-use crate::token::Token;
-use crate::{Identity, Rejection, RejectionKind, SessionId, SessionToken};
+use crate::token::{SessionId, SessionToken, Token};
 
 /// A session to issue: a user, and what the application wants to find in each of the requests.
 ///

@@ -5,9 +5,10 @@ use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::task::Task;
-use crate::store::{StoreError, StoreErrorKind, TagKey, Timestamp};
-use crate::token::Token;
+use crate::store::{StoreError, StoreErrorKind};
+use crate::task::Task;
+use crate::time::Timestamp;
+use crate::token::{TagKey, Token};
 
 /// The keys of the tags that this node knows.
 #[derive(Default)]

@@ -25,7 +25,6 @@ mod seal;
 mod session_key;
 mod strangers;
 mod tag_keys;
-mod task;
 mod untold;
 mod upkeep;
 mod writes;
@@ -37,12 +36,14 @@ pub(crate) use self::node::Node;
 pub use self::outage_policy::OutagePolicy;
 pub use self::revocation::Revocation;
 pub use self::session_key::{SessionKeyError, SessionKeys};
+use crate::identity::Identity;
+use crate::rejection::{Rejection, RejectionKind};
 pub use crate::session::DataError;
-use crate::session::to_json;
+use crate::session::{Session, to_json};
 use crate::store::SessionStore;
 use crate::time::Clock;
 pub use crate::token::ParseSessionIdError;
-use crate::{Identity, Rejection, RejectionKind, Session, SessionId};
+use crate::token::SessionId;
 
 /// The longest that [`Sessions::shutdown`] waits, in store deadlines.
 const SHUTDOWN_DEADLINES: u32 = 20;

@@ -14,13 +14,12 @@ use super::reassertion::Reassertions;
 use super::strangers::Strangers;
 use super::untold::Untold;
 use super::writes::Writes;
-use crate::SessionId;
 use crate::cache::{Answer, Cache};
-use crate::meter::Meter;
-use crate::store::{
-    EndReason, Loaded, SessionStore, StoreError, StoreErrorKind, Timestamp, Touch, Watched,
-};
-use crate::time::Clock;
+use crate::observe::meter::Meter;
+use crate::session::{EndReason, Touch};
+use crate::store::{Loaded, SessionStore, StoreError, StoreErrorKind, Watched};
+use crate::time::{Clock, Timestamp};
+use crate::token::SessionId;
 
 /// Waits of a load, each of a deadline: its turn, the answer, a use to be told, the answer after it.
 const LOAD_STEPS: u32 = 4;

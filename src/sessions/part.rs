@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::outage::{OutageLog, Over};
-use crate::store::Timestamp;
+use crate::observe::outage::{OutageLog, Over};
+use crate::time::Timestamp;
 
 /// Failures in a row that open the breaker,
 const IN_A_ROW: u32 = 5;

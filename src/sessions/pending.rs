@@ -6,8 +6,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep};
 
 use super::node::Node;
+use crate::observe::{meter, trace};
 use crate::store::SessionStore;
-use crate::{meter, trace};
 
 /// For how long revocations that wait for the store outlive the last handle.
 const OUTLIVE_HANDLES: Duration = Duration::from_secs(60);

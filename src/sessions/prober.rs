@@ -6,9 +6,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::breaker::Place;
 use super::node::Node;
-use super::task::Task;
+use crate::observe::{meter, trace};
 use crate::store::{SessionStore, StoreError, StoreErrorKind};
-use crate::{meter, trace};
+use crate::task::Task;
 
 /// Between two probes at an open breaker, evenly spread so that the nodes of a fleet take turns.
 const PROBE_AFTER: Duration = Duration::from_millis(200);

@@ -8,9 +8,9 @@ use tokio::time::timeout;
 use super::background::Turns;
 use super::node::Node;
 use super::prober::has_failed;
-use crate::SessionId;
 use crate::store::{Revoke, RevokeReason, SessionStore, StoreError, Target};
 use crate::time::Uptime;
+use crate::token::SessionId;
 
 /// Pause after all that is left has failed.
 const AGAIN_AFTER: Duration = Duration::from_millis(200);

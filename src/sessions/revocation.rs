@@ -3,11 +3,16 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
+use super::Sessions;
 use super::background::Turns;
 use super::node::Node;
 use super::pending::Place;
+use crate::identity::Identity;
+use crate::observe::{meter, trace};
+use crate::rejection::{Rejection, RejectionKind};
+use crate::session::Session;
 use crate::store::{Revoke, RevokeReason, SessionStore, StoreError, StoreErrorKind, Target};
-use crate::{Identity, Rejection, RejectionKind, Session, SessionId, Sessions, meter, trace};
+use crate::token::SessionId;
 
 /// A revocation that reaches the store late spares sessions issued later than this after it was
 /// asked for: enough for nodes whose clocks differ.

@@ -4,8 +4,9 @@ use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 
 use super::node::fill_random;
+use crate::identity::Identity;
+use crate::session_key::SessionKey;
 use crate::store::{StoreError, StoreErrorKind};
-use crate::{Identity, SessionKey};
 
 const VERSION: u8 = 1;
 /// Long enough to be random for any number of keys.

@@ -6,8 +6,10 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::node::Node;
-use crate::store::{PutSessionKey, SessionStore, StoreError, Timestamp};
-use crate::{Identity, SessionKey};
+use crate::identity::Identity;
+use crate::session_key::SessionKey;
+use crate::store::{PutSessionKey, SessionStore, StoreError};
+use crate::time::Timestamp;
 
 /// How long the keys of the logins before the newest one are kept: data that a client encrypted just
 /// before it logged in again may still be on its way.

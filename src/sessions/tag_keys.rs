@@ -5,8 +5,9 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::node::{Node, about_no_session, fill_random, within};
-use crate::store::{SessionStore, StoreError, TagKey};
-use crate::trace;
+use crate::observe::trace;
+use crate::store::{SessionStore, StoreError};
+use crate::token::TagKey;
 
 /// Tokens with keys that nobody knows have the store asked for keys at most once in this time.
 pub(super) const FETCH_SHARED: Duration = Duration::from_secs(1);

@@ -2,9 +2,9 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::SessionId;
 use crate::session::{Session, Touch};
-use crate::store::Timestamp;
+use crate::time::Timestamp;
+use crate::token::SessionId;
 
 /// Uses that the store is being told of: for each session the first one that it does not know and
 /// the last, however long that takes and however often the session is confirmed meanwhile.

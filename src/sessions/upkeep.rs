@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::node::Node;
-use crate::meter;
+use crate::observe::meter;
 use crate::store::SessionStore;
 
 /// How long after its time something may be forgotten on a node with nothing to do, and how old

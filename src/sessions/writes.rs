@@ -5,9 +5,10 @@ use std::time::Duration;
 use super::breaker::MOST_PARTS;
 use super::node::Node;
 use super::prober::has_failed;
-use crate::SessionId;
-use crate::store::{SessionStore, StoreError, StoreErrorKind, Timestamp, Touch};
-use crate::time::{Moment, Uptime};
+use crate::session::Touch;
+use crate::store::{SessionStore, StoreError, StoreErrorKind};
+use crate::time::{Moment, Timestamp, Uptime};
+use crate::token::SessionId;
 
 /// For how long a write that was done shows that the store can be written.
 const SHOWN_FOR: Duration = Duration::from_secs(1);

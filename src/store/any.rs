@@ -4,10 +4,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::{
-    Feed, Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, Rotate, Rotated, SessionStore,
-    StoreError, TagKey, Timestamp, Touch,
+    Feed, Insert, Inserted, Loaded, PutSessionKey, Revoke, Rotate, Rotated, SessionStore,
+    StoreError,
 };
-use crate::{Identity, SessionId};
+use crate::identity::Identity;
+use crate::session::{Record, Touch};
+use crate::time::Timestamp;
+use crate::token::{SessionId, TagKey};
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 

@@ -1,7 +1,7 @@
 use tokio::sync::mpsc;
 
-use super::Timestamp;
-use crate::SessionId;
+use crate::time::Timestamp;
+use crate::token::SessionId;
 
 /// What a [`Feed`] carries.
 #[derive(Clone, Debug, PartialEq, Eq)]

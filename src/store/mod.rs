@@ -47,29 +47,27 @@ macro_rules! for_each_operation {
 mod any;
 mod error;
 mod feed;
-mod memory;
 mod operation;
-#[cfg(feature = "redis")]
-mod redis;
 mod session_key;
 mod watched;
 
 pub use self::any::AnyStore;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::feed::{Feed, FeedEvent, FeedSender};
-pub use self::memory::MemoryStore;
 pub use self::operation::{
     Insert, Inserted, Loaded, Retire, Revoke, RevokeReason, Rotate, Rotated, Target,
 };
-#[cfg(feature = "redis")]
-pub use self::redis::{RedisConfigError, RedisStore, RedisStoreBuilder};
 pub use self::session_key::PutSessionKey;
 pub(crate) use self::session_key::SESSION_KEYS;
 pub(crate) use self::watched::Watched;
+pub use crate::backend::memory::MemoryStore;
+#[cfg(feature = "redis")]
+pub use crate::backend::redis::{RedisConfigError, RedisStore, RedisStoreBuilder};
+use crate::identity::Identity;
 pub use crate::session::{EndReason, Record, Touch};
 pub use crate::time::Timestamp;
+use crate::token::SessionId;
 pub use crate::token::TagKey;
-use crate::{Identity, SessionId};
 
 /// Keeps sessions; the only source of truth about them.
 ///

@@ -1,8 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{EndReason, Record, Timestamp};
-use crate::{Identity, Session, SessionId, SessionToken};
+use crate::identity::Identity;
+use crate::session::{EndReason, Record, Session};
+use crate::time::Timestamp;
+use crate::token::{SessionId, SessionToken};
 
 /// A new session to keep.
 #[derive(Clone, Debug)]

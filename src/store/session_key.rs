@@ -1,8 +1,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Timestamp;
-use crate::Identity;
+use crate::identity::Identity;
+use crate::time::Timestamp;
 
 /// How many session_keys of a user are kept: of logins in parallel, any may have been the last at the
 /// platform.

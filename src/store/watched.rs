@@ -4,10 +4,14 @@ use std::future::Future;
 use std::time::Instant;
 
 use super::{
-    Feed, Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, Rotate, Rotated, SessionStore,
-    StoreError, TagKey, Timestamp, Touch,
+    Feed, Insert, Inserted, Loaded, PutSessionKey, Revoke, Rotate, Rotated, SessionStore,
+    StoreError,
 };
-use crate::{Identity, SessionId, trace};
+use crate::identity::Identity;
+use crate::observe::trace;
+use crate::session::{Record, Touch};
+use crate::time::Timestamp;
+use crate::token::{SessionId, TagKey};
 
 /// A store whose every operation operators see: how long it takes, and as a span.
 pub(crate) struct Watched<S>(pub(crate) S);
@@ -65,6 +69,6 @@ struct Stopwatch {
 #[cfg(feature = "metrics")]
 impl Drop for Stopwatch {
     fn drop(&mut self) {
-        crate::meter::store_answered(self.operation, self.outcome, self.started.elapsed());
+        crate::observe::meter::store_answered(self.operation, self.outcome, self.started.elapsed());
     }
 }

@@ -3,11 +3,10 @@ use std::hint::black_box;
 
 use http::Request;
 
-use crate::layer::{Found, hide};
-use crate::session::Verdict;
+use crate::session::{Session, Verdict};
+use crate::sessions::Sessions;
 use crate::store::SessionStore;
-use crate::token::Token;
-use crate::{Session, SessionId, Sessions, TokenSource};
+use crate::token::{Found, SessionId, Token, TokenSource, hide};
 
 /// The steps of a hit, one at a time: for the benchmark that says what each of them costs.
 ///

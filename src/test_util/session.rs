@@ -1,11 +1,9 @@
 use std::time::Duration;
 
-use crate::Session;
-use crate::session::{Record, Stamp};
+use crate::session::{Record, Session, Stamp};
 use crate::sessions::NewSession;
-use crate::store::TagKey;
 use crate::time::Clock;
-use crate::token::Token;
+use crate::token::{TagKey, Token};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 

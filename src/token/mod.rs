@@ -7,9 +7,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 mod base64url;
 mod id;
+mod source;
 mod tag;
 
 pub use self::id::{ParseSessionIdError, SessionId};
+pub use self::source::TokenSource;
+pub(crate) use self::source::{Found, hide};
 pub use self::tag::TagKey;
 
 /// Characters of a token: the prefix and base64url of 44 bytes.

@@ -2,7 +2,7 @@ use serde_json::{Map, Value};
 
 use super::failure::Failure;
 use super::mask::mask;
-use crate::SessionKey;
+use crate::session_key::SessionKey;
 
 /// What WeChat says of a good code.
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 use std::error::Error;
-use std::fmt;
-use std::iter;
 use std::time::Duration;
+use std::{fmt, iter};
 
 use http::StatusCode;
 

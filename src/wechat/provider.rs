@@ -8,7 +8,7 @@ use super::app::App;
 use super::base_url::BaseUrl;
 use super::failure::Failure;
 use super::{ConfigError, answer, client};
-use crate::Identity;
+use crate::identity::Identity;
 use crate::login::{ExchangeError, Exchanged, IdentityProvider, LoginRequest};
 
 const OFFICIAL: &str = "https://api.weixin.qq.com";

@@ -3,11 +3,14 @@ use std::future::Future;
 use tokio::sync::watch;
 
 use super::{Chaos, injected};
+use crate::identity::Identity;
+use crate::session::{EndReason, Record, Touch};
 use crate::store::{
-    EndReason, Feed, FeedSender, Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, Rotate,
-    Rotated, SessionStore, StoreError, TagKey, Timestamp, Touch,
+    Feed, FeedSender, Insert, Inserted, Loaded, PutSessionKey, Revoke, Rotate, Rotated,
+    SessionStore, StoreError,
 };
-use crate::{Identity, SessionId};
+use crate::time::Timestamp;
+use crate::token::{SessionId, TagKey};
 
 /// Events that a link may be behind.
 const LINK_CAPACITY: usize = 1024;

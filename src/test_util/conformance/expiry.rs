@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::Fixture;
 use super::suite::{LONG, Outcome, Suite, Violation, ensure, ensure_eq, id_of, user};
-use crate::store::{EndReason, Revoke, RevokeReason, Rotate, Rotated, SessionStore, Touch};
+use crate::session::{EndReason, Touch};
+use crate::store::{Revoke, RevokeReason, Rotate, Rotated, SessionStore};
 
 pub(super) async fn an_unknown_session_stays_unknown<F: Fixture>(suite: &Suite<'_, F>) -> Outcome {
     let user = user()?;

@@ -6,10 +6,9 @@ use tokio::time::timeout;
 
 use super::Fixture;
 use super::suite::{LONG, Outcome, Suite, Violation, ensure, id_of, user};
-use crate::SessionId;
-use crate::store::{
-    Feed, FeedEvent, Insert, Record, Retire, Revoke, RevokeReason, SessionStore, Touch,
-};
+use crate::session::{Record, Touch};
+use crate::store::{Feed, FeedEvent, Insert, Retire, Revoke, RevokeReason, SessionStore};
+use crate::token::SessionId;
 
 /// Far longer than it takes a healthy link to carry an event.
 const PATIENCE: Duration = Duration::from_secs(5);

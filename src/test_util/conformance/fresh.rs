@@ -1,7 +1,8 @@
 //! Names that no check and no run has used before.
 
 use super::violation::{Outcome, Violation};
-use crate::{Identity, SessionId};
+use crate::identity::Identity;
+use crate::token::SessionId;
 
 /// A user whom nobody has seen before.
 pub(super) fn user() -> Outcome<Identity> {

@@ -1,12 +1,12 @@
 //! What an insert keeps, and whom it pushes out.
 
 use super::Fixture;
-use super::suite::{LONG, Outcome, Suite, Violation, ensure, ensure_eq};
-use super::suite::{id_of, random, sorted, together, user};
-use crate::Identity;
-use crate::store::{
-    EndReason, Insert, Inserted, Loaded, Record, Retire, Revoke, RevokeReason, SessionStore,
+use super::suite::{
+    LONG, Outcome, Suite, Violation, ensure, ensure_eq, id_of, random, sorted, together, user,
 };
+use crate::identity::Identity;
+use crate::session::{EndReason, Record};
+use crate::store::{Insert, Inserted, Loaded, Retire, Revoke, RevokeReason, SessionStore};
 
 pub(super) async fn a_new_session_is_live<F: Fixture>(suite: &Suite<'_, F>) -> Outcome {
     let session = suite.long_session().await?;

@@ -3,13 +3,14 @@
 use std::future::Future;
 
 use super::Fixture;
-use super::suite::{Kept, LONG, Outcome, Suite, Violation, ensure, ensure_eq};
-use super::suite::{id_of, race, sibling};
-use crate::SessionId;
-use crate::store::{
-    EndReason, Insert, Inserted, Record, Retire, Revoke, RevokeReason, Rotate, Rotated,
-    SessionStore, StoreError, Touch,
+use super::suite::{
+    Kept, LONG, Outcome, Suite, Violation, ensure, ensure_eq, id_of, race, sibling,
 };
+use crate::session::{EndReason, Record, Touch};
+use crate::store::{
+    Insert, Inserted, Retire, Revoke, RevokeReason, Rotate, Rotated, SessionStore, StoreError,
+};
+use crate::token::SessionId;
 
 pub(super) async fn no_touch_outruns_a_revocation<F: Fixture>(suite: &Suite<'_, F>) -> Outcome {
     for round in 0..suite.rounds() {

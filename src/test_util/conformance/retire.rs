@@ -5,8 +5,10 @@ use std::time::Duration;
 use super::Fixture;
 use super::suite::{Kept, LONG, Outcome, Suite, Violation, ensure, ensure_eq, id_of};
 use super::users::neighbours;
-use crate::store::{EndReason, Insert, Record, Retire, Revoke, RevokeReason};
-use crate::{Identity, SessionId};
+use crate::identity::Identity;
+use crate::session::{EndReason, Record};
+use crate::store::{Insert, Retire, Revoke, RevokeReason};
+use crate::token::SessionId;
 
 pub(super) async fn the_session_taken_over_from_keeps_a_grace<F: Fixture>(
     suite: &Suite<'_, F>,

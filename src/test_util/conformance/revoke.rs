@@ -2,7 +2,8 @@
 
 use super::Fixture;
 use super::suite::{Kept, LONG, Outcome, Suite, Violation, ensure, ensure_eq, sorted, user};
-use crate::store::{EndReason, Revoke, RevokeReason, Target, Touch};
+use crate::session::{EndReason, Touch};
+use crate::store::{Revoke, RevokeReason, Target};
 
 pub(super) async fn a_revoked_session_is_over_for_the_reason_given<F: Fixture>(
     suite: &Suite<'_, F>,

@@ -1,12 +1,12 @@
 //! What a rotation keeps, and what becomes of the old session.
 
 use super::Fixture;
-use super::suite::{LONG, Outcome, Suite, Violation, ensure, ensure_eq};
-use super::suite::{id_of, sibling, sorted, together, user};
-use crate::SessionId;
-use crate::store::{
-    EndReason, Insert, Record, Retire, Revoke, RevokeReason, Rotate, Rotated, SessionStore, Touch,
+use super::suite::{
+    LONG, Outcome, Suite, Violation, ensure, ensure_eq, id_of, sibling, sorted, together, user,
 };
+use crate::session::{EndReason, Record, Touch};
+use crate::store::{Insert, Retire, Revoke, RevokeReason, Rotate, Rotated, SessionStore};
+use crate::token::SessionId;
 
 pub(super) async fn a_rotation_keeps_the_login<F: Fixture>(suite: &Suite<'_, F>) -> Outcome {
     let user = user()?.with_unionid("unionid");

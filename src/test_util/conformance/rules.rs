@@ -3,10 +3,10 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use super::Fixture;
 use super::suite::{Outcome, Suite};
 use super::{
-    expiry, feed, insert, races, retire, revoke, rotate, session_keys, tag_keys, touch, users,
+    Fixture, expiry, feed, insert, races, retire, revoke, rotate, session_keys, tag_keys, touch,
+    users,
 };
 
 /// A rule by name, and the check of it.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::Fixture;
 use super::suite::{LONG, Outcome, Suite, Violation, ensure, ensure_eq, user};
 use super::users::neighbours;
-use crate::Identity;
-use crate::store::{PutSessionKey, SessionStore, Timestamp};
+use crate::identity::Identity;
+use crate::store::{PutSessionKey, SessionStore};
+use crate::time::Timestamp;
 
 pub(super) async fn a_user_has_the_newest_and_those_before_it<F: Fixture>(
     suite: &Suite<'_, F>,

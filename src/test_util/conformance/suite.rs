@@ -5,11 +5,11 @@ use super::Fixture;
 pub(super) use super::concurrency::{race, together};
 pub(super) use super::fresh::{id_of, random, sibling, user};
 pub(super) use super::violation::{Outcome, Violation, ensure, ensure_eq};
-use crate::store::{
-    EndReason, Insert, Inserted, Loaded, Record, Revoke, Rotate, Rotated, SessionStore, Target,
-    Timestamp, Touch,
-};
-use crate::{Identity, SessionId};
+use crate::identity::Identity;
+use crate::session::{EndReason, Record, Touch};
+use crate::store::{Insert, Inserted, Loaded, Revoke, Rotate, Rotated, SessionStore, Target};
+use crate::time::Timestamp;
+use crate::token::SessionId;
 
 /// Long enough that nothing ends by itself while a check runs.
 pub(super) const LONG: Duration = Duration::from_secs(60 * 60);

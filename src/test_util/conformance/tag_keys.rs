@@ -2,7 +2,9 @@
 
 use super::Fixture;
 use super::suite::{Outcome, Suite, Violation, ensure, ensure_eq, random, together};
-use crate::store::{SessionStore, TagKey, Timestamp};
+use crate::store::SessionStore;
+use crate::time::Timestamp;
+use crate::token::TagKey;
 
 pub(super) async fn one_of_many_is_kept<F: Fixture>(suite: &Suite<'_, F>) -> Outcome {
     let (usable_from, known) = newer_than_all(suite).await?;

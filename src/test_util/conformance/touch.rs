@@ -2,7 +2,9 @@
 
 use super::Fixture;
 use super::suite::{LONG, Outcome, Suite, Violation, ensure, ensure_eq, id_of, user};
-use crate::store::{EndReason, Revoke, RevokeReason, Timestamp, Touch};
+use crate::session::{EndReason, Touch};
+use crate::store::{Revoke, RevokeReason};
+use crate::time::Timestamp;
 
 pub(super) async fn a_touch_moves_the_idle_deadline<F: Fixture>(suite: &Suite<'_, F>) -> Outcome {
     let idle_timeout = suite.ticks(8);

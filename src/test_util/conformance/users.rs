@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use super::Fixture;
 use super::suite::{LONG, Outcome, Suite, Violation, ensure, ensure_eq, id_of, user};
-use crate::Identity;
-use crate::store::{EndReason, Insert, Record, Revoke, RevokeReason, SessionStore};
+use crate::identity::Identity;
+use crate::session::{EndReason, Record};
+use crate::store::{Insert, Revoke, RevokeReason, SessionStore};
 
 pub(super) async fn the_list_is_oldest_first_and_live_only<F: Fixture>(
     suite: &Suite<'_, F>,

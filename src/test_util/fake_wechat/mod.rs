@@ -6,10 +6,9 @@ mod query;
 mod reply;
 mod server;
 
-use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;

@@ -9,8 +9,10 @@ use super::reply::{bytes, items};
 use super::router::MOVES_FOR;
 use super::script::{Call, Script};
 use super::{RedisStore, record, script};
-use crate::store::{Loaded, Record, Revoke, SessionStore, StoreError, StoreErrorKind, Target};
-use crate::{Identity, SessionId};
+use crate::identity::Identity;
+use crate::session::Record;
+use crate::store::{Loaded, Revoke, SessionStore, StoreError, StoreErrorKind, Target};
+use crate::token::SessionId;
 
 impl RedisStore {
     /// Runs a script as often as it says that it needs other keys, which it finds out by looking:

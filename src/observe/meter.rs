@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 #[cfg(feature = "metrics")]
 use metrics::{Counter, Unit};
 
-use crate::RejectionKind;
+use crate::rejection::RejectionKind;
 
 #[cfg(feature = "metrics")]
 const CHECKS: &str = "wx_session_checks_total";

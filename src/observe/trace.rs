@@ -11,10 +11,9 @@ use std::future::Future;
 #[cfg(feature = "tracing")]
 use tracing::{Instrument, Span, field::Empty};
 
+use crate::observe::outage::Over;
 #[cfg(feature = "tracing")]
-use crate::Rejection;
-use crate::SessionId;
-use crate::outage::Over;
+use crate::rejection::Rejection;
 
 #[cfg(feature = "tracing")]
 macro_rules! event {
@@ -54,7 +53,7 @@ pub(crate) fn store_is_back(outage: Over) {
     event!(info, failures = %outage.failures, seconds = %outage.lasted.as_secs_f64(), "session store is back");
 }
 
-pub(crate) fn record_refused(id: SessionId, error: &(dyn Error + 'static)) {
+pub(crate) fn record_refused(id: impl fmt::Display, error: &(dyn Error + 'static)) {
     event!(error, session = %id, error = %Chain(error), "session record refused");
 }
 

@@ -4,7 +4,8 @@ use redis::{RedisResult, Value, from_redis_value_ref};
 
 use super::address::Address;
 use super::fault::unavailable;
-use crate::store::{StoreError, Timestamp};
+use crate::store::StoreError;
+use crate::time::Timestamp;
 
 /// Who a server is, and its time.
 #[derive(Clone, Copy, Debug)]

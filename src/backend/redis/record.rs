@@ -21,8 +21,11 @@ use std::time::Duration;
 
 use super::bytes::{LATEST, Reader, put_length, put_time, put_u48};
 use super::keys::{USER_LEN, user_name_bytes};
-use crate::store::{EndReason, Loaded, Record, StoreError, StoreErrorKind, Timestamp};
-use crate::{Identity, SessionId};
+use crate::identity::Identity;
+use crate::session::{EndReason, Record};
+use crate::store::{Loaded, StoreError, StoreErrorKind};
+use crate::time::Timestamp;
+use crate::token::SessionId;
 
 const VERSION: u8 = 1;
 /// No text begins with one of these, so that rubbish is not taken for a record of the future.

@@ -4,7 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use crate::{Identity, SessionId};
+use crate::identity::Identity;
+use crate::token::SessionId;
 
 /// Characters of [`user_name`].
 pub(super) const USER_LEN: usize = 22;

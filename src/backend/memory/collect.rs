@@ -2,8 +2,10 @@
 
 use super::shard::{Due, Shard, Slot};
 use super::user::User;
-use super::{Record, Timestamp};
-use crate::{Identity, SessionId};
+use crate::identity::Identity;
+use crate::session::Record;
+use crate::time::Timestamp;
+use crate::token::SessionId;
 
 /// Things that one operation collects at most, so that none pauses for long.
 const COLLECTED_AT_ONCE: usize = 8;

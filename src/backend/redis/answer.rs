@@ -4,8 +4,10 @@ use redis::Value;
 
 use super::record::{self, Stored, corrupt, session_id};
 use super::reply::{bytes, items, unintelligible};
-use crate::SessionId;
-use crate::store::{EndReason, Inserted, Record, Rotated, StoreError, StoreErrorKind, Timestamp};
+use crate::session::{EndReason, Record};
+use crate::store::{Inserted, Rotated, StoreError, StoreErrorKind};
+use crate::time::Timestamp;
+use crate::token::SessionId;
 
 /// Reads how a script begins its answer: a word, and what follows.
 pub(super) fn verdict(value: &Value) -> Result<(&[u8], &[Value]), StoreError> {

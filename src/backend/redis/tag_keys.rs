@@ -11,7 +11,8 @@ use super::fault::unavailable;
 use super::keys::COPIES;
 use super::reply::{bytes, items};
 use super::{RedisStore, script, secret};
-use crate::store::{StoreError, TagKey};
+use crate::store::StoreError;
+use crate::token::TagKey;
 
 /// The longest that one place holds up what the others know.
 const PATIENCE: Duration = Duration::from_millis(100);

@@ -15,7 +15,8 @@ use super::finder::Finder;
 use super::master::Master;
 use super::reply::{Greeting, bytes, unintelligible};
 use super::{Keys, message};
-use crate::store::{Feed, FeedEvent, FeedSender, StoreError, Timestamp};
+use crate::store::{Feed, FeedEvent, FeedSender, StoreError};
+use crate::time::Timestamp;
 
 /// Events that a node may be behind before its link ends.
 const CAPACITY: usize = 1024;

@@ -1,12 +1,14 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{
-    Feed, FeedEvent, FeedSender, Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, Rotate,
-    Rotated, SESSION_KEYS, SessionStore, StoreError, TagKey, Target, Timestamp, Touch,
+use crate::identity::Identity;
+use crate::session::{Record, Touch};
+use crate::store::{
+    Feed, FeedEvent, FeedSender, Insert, Inserted, Loaded, PutSessionKey, Revoke, Rotate, Rotated,
+    SessionStore, StoreError, Target,
 };
-use crate::time::Clock;
-use crate::{Identity, SessionId};
+use crate::time::{Clock, Timestamp};
+use crate::token::{SessionId, TagKey};
 
 mod agenda;
 mod collect;

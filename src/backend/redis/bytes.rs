@@ -2,7 +2,7 @@
 
 use std::str;
 
-use crate::store::Timestamp;
+use crate::time::Timestamp;
 
 /// The end of time, in the 48 bits that a Lua number holds exactly.
 pub(super) const LATEST: u64 = (1 << 48) - 1;

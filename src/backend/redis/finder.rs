@@ -13,8 +13,8 @@ use super::fault::unavailable;
 use super::master::Master;
 use super::reply::{bytes, unintelligible};
 use super::routes::Routes;
+use crate::observe::trace;
 use crate::store::StoreError;
-use crate::trace;
 
 /// Pause between two searches for the servers; questions in between share the last outcome.
 const SEARCH_PAUSE: Duration = Duration::from_millis(50);

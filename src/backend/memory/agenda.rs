@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::Timestamp;
+use crate::time::Timestamp;
 
 /// Things to look at again, each at its time.
 #[derive(Debug)]

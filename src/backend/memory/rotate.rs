@@ -1,8 +1,8 @@
 use super::shard::{Shard, Slot};
-use super::{Loaded, Record, Rotate, Rotated, Timestamp};
-use crate::SessionId;
-use crate::session::EndReason;
-use crate::store::Retire;
+use crate::session::{EndReason, Record};
+use crate::store::{Loaded, Retire, Rotate, Rotated};
+use crate::time::Timestamp;
+use crate::token::SessionId;
 
 impl Shard {
     /// Also returns the sessions of which nodes may hold an older record now.

@@ -1,7 +1,7 @@
 //! What nodes are told over the link: the version, then the sessions' names as text.
 
 use super::record::session_id;
-use crate::SessionId;
+use crate::token::SessionId;
 
 const VERSION: u8 = 1;
 const ID_LEN: usize = 24;

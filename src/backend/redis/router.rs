@@ -11,7 +11,8 @@ use super::finder::Finder;
 use super::keys::slot;
 use super::reply::time_of;
 use super::script::Call;
-use crate::store::{StoreError, Timestamp};
+use crate::store::StoreError;
+use crate::time::Timestamp;
 
 /// Times that a question is sent: anew after another server or a script was named.
 const SENT_AT_MOST: usize = 4;

@@ -1,7 +1,9 @@
 //! The bytes of what is kept beside sessions: session_keys and keys of tags.
 
 use super::record::corrupt;
-use crate::store::{SESSION_KEYS, StoreError, StoreErrorKind, TagKey, Timestamp};
+use crate::store::{SESSION_KEYS, StoreError, StoreErrorKind};
+use crate::time::Timestamp;
+use crate::token::TagKey;
 
 const VERSION: u8 = 1;
 const TAG_KEY_LEN: usize = 26;

@@ -1,8 +1,10 @@
 use std::collections::BTreeSet;
 
 use super::agenda::Entry;
-use super::{PutSessionKey, Record, SESSION_KEYS, Timestamp};
-use crate::SessionId;
+use crate::session::Record;
+use crate::store::{PutSessionKey, SESSION_KEYS};
+use crate::time::Timestamp;
+use crate::token::SessionId;
 
 /// What is kept of one user besides the sessions themselves.
 #[derive(Default)]

@@ -1,13 +1,13 @@
 use std::collections::{HashMap, VecDeque};
 
+use super::SHARDS;
 use super::agenda::Agenda;
 use super::user::User;
-use super::{
-    Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, SHARDS, Target, Timestamp, Touch,
-};
-use crate::session::EndReason;
-use crate::store::{Retire, RevokeReason};
-use crate::{Identity, SessionId};
+use crate::identity::Identity;
+use crate::session::{EndReason, Record, Touch};
+use crate::store::{Insert, Inserted, Loaded, PutSessionKey, Retire, Revoke, RevokeReason, Target};
+use crate::time::Timestamp;
+use crate::token::SessionId;
 
 /// Revoked sessions whose reason is remembered; more than that, and the oldest is forgotten.
 const REMEMBERED: usize = 100_000 / SHARDS;

@@ -2,11 +2,14 @@ use std::fmt;
 
 use redis::Value;
 
-use super::{
-    Feed, Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, Rotate, Rotated, SessionStore,
-    StoreError, TagKey, Timestamp, Touch,
+use crate::identity::Identity;
+use crate::session::{Record, Touch};
+use crate::store::{
+    Feed, Insert, Inserted, Loaded, PutSessionKey, Revoke, Rotate, Rotated, SessionStore,
+    StoreError,
 };
-use crate::{Identity, SessionId};
+use crate::time::Timestamp;
+use crate::token::{SessionId, TagKey};
 
 mod address;
 mod answer;

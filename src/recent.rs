@@ -9,7 +9,7 @@ use moka::sync::{Cache, CacheBuilder};
 /// Keeps up to `capacity` things for `span`.
 ///
 /// Full, it forgets the oldest: moka's usual policy would rather turn away the newest.
-pub(crate) fn memory<K, V>(capacity: u64, span: Duration) -> Cache<K, V>
+pub(crate) fn recent<K, V>(capacity: u64, span: Duration) -> Cache<K, V>
 where
     K: Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,

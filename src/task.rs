@@ -6,11 +6,11 @@ use tokio::task::JoinHandle;
 
 /// A task of which one is to run: it may end by itself, or with the runtime it was started in.
 #[derive(Default)]
-pub(super) struct Task(Mutex<Option<JoinHandle<()>>>);
+pub(crate) struct Task(Mutex<Option<JoinHandle<()>>>);
 
 impl Task {
     /// Starts it, unless it runs or there is no runtime.
-    pub(super) fn start<F>(&self, task: impl FnOnce() -> F)
+    pub(crate) fn start<F>(&self, task: impl FnOnce() -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -21,7 +21,7 @@ impl Task {
     }
 
     /// Starts it, in the place of the one that runs.
-    pub(super) fn restart<F>(&self, task: impl FnOnce() -> F)
+    pub(crate) fn restart<F>(&self, task: impl FnOnce() -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
