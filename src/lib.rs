@@ -76,6 +76,7 @@ mod session;
 mod session_key;
 pub mod sessions;
 pub mod store;
+mod sync;
 mod task;
 #[cfg(feature = "test-util")]
 pub mod test_util;

@@ -66,7 +66,7 @@ impl From<Timestamp> for SystemTime {
 
 /// Whole milliseconds of a span; at most `u64::MAX`.
 #[inline]
-fn millis(span: Duration) -> u64 {
+pub(crate) fn millis(span: Duration) -> u64 {
     let of_seconds = span.as_secs().saturating_mul(1000);
     of_seconds.saturating_add(span.subsec_millis().into())
 }
@@ -90,8 +90,7 @@ impl Uptime {
     }
 
     pub(crate) fn before(self, span: Duration) -> Self {
-        let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-        Self::from_millis(self.as_millis().saturating_sub(millis))
+        Self(self.0.saturating_sub(millis(span)))
     }
 
     pub(crate) const fn since(self, earlier: Self) -> Duration {

@@ -48,6 +48,16 @@ impl StoreError {
         }
     }
 
+    /// The store is unavailable, and why.
+    pub(crate) fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(StoreErrorKind::Unavailable).caused_by(source)
+    }
+
+    /// Whether the store itself has failed; other failures are those of one record.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        self.kind == StoreErrorKind::Unavailable
+    }
+
     /// Whether the store would have done it.
     pub(crate) const fn is_unwritten(&self) -> bool {
         self.is_unwritten

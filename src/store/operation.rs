@@ -154,6 +154,22 @@ impl Target {
             Self::User(user) | Self::Others { user, .. } => user.bucket(),
         }
     }
+
+    /// The one session that is meant, if it is one.
+    pub(crate) const fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::Session(id) => Some(*id),
+            Self::User(_) | Self::Others { .. } => None,
+        }
+    }
+
+    /// Whose sessions are meant, if they are several.
+    pub(crate) const fn user(&self) -> Option<&Identity> {
+        match self {
+            Self::Session(_) => None,
+            Self::User(user) | Self::Others { user, .. } => Some(user),
+        }
+    }
 }
 
 impl From<SessionId> for Target {
