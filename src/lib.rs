@@ -68,7 +68,9 @@ pub mod guide;
 mod identity;
 pub mod layer;
 pub mod login;
+mod node;
 mod observe;
+mod random;
 mod recent;
 mod rejection;
 pub mod response;
@@ -82,6 +84,7 @@ mod task;
 pub mod test_util;
 mod time;
 mod token;
+mod upstream;
 #[cfg(feature = "wechat")]
 pub mod wechat;
 

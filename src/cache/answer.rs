@@ -1,13 +1,14 @@
-use super::tombstones::Buried;
+use super::tombstones::Shadow;
+use crate::rejection::{Rejection, RejectionKind};
 use crate::session::{EndReason, Session};
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::StoreError;
 
-/// What asking the store came to.
+/// What reading a session came to.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     Live(Session),
     Gone(Gone),
-    /// The store could not tell.
+    /// The store was unavailable, or the record unreadable.
     Failed(StoreError),
 }
 
@@ -18,14 +19,22 @@ pub(crate) enum Gone {
     NeverSeen,
 }
 
-impl From<Buried> for Answer {
-    fn from(buried: Buried) -> Self {
-        match buried {
-            Buried::Ended(reason) => Self::Gone(Gone::Ended(reason)),
-            Buried::Perhaps => Self::Failed(
-                StoreError::new(StoreErrorKind::Unavailable)
-                    .caused_by("a revocation of the user's other sessions is under way"),
-            ),
+impl From<Shadow> for Answer {
+    fn from(shadow: Shadow) -> Self {
+        match shadow {
+            Shadow::Ended(reason) => Self::Gone(Gone::Ended(reason)),
+            Shadow::Unsure => Self::Failed(StoreError::unavailable(
+                "a revocation of the user's other sessions is under way",
+            )),
+        }
+    }
+}
+
+impl From<Gone> for Rejection {
+    fn from(gone: Gone) -> Self {
+        match gone {
+            Gone::Ended(reason) => RejectionKind::from(reason).into(),
+            Gone::NeverSeen => RejectionKind::SessionUnknown.into(),
         }
     }
 }

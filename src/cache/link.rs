@@ -14,9 +14,16 @@ const FOREVER: u64 = u64::MAX;
 const REMEMBERED: usize = 4;
 
 /// Whether revocations reach this node.
+///
+/// Hits read two words and write none; one task writes them, the follower of the feed.
+// Release, paired with the Acquire of `state` and `gap`: who sees a word sees what was written before
+// it. That gives two orders. A link that comes up writes `signs`, then `alive_at`, then `since`: who
+// trusts it by `since` finds it alive, and finds in `signs` what the links before it vouched for. One
+// that went down writes `signs` and then clears `since`: who finds no link finds the gap, too. In
+// another order a session would be confirmed once too often, or be trusted with a link that is dead.
 #[derive(Default)]
 pub(super) struct Link {
-    /// Since when, without a gap, in the order of what happened on this node; 0 while they do not.
+    /// Since which change of this node, without a gap; 0 while they do not.
     since: AtomicU64,
     /// When the last sign of life came.
     alive_at: AtomicU64,
@@ -35,13 +42,14 @@ struct Signs {
     beat_at: Uptime,
 }
 
-/// What a link vouches for: what was asked since, and not revoked until then, is live.
+/// What a link vouches for: what was read since, and not revoked until then, is live.
 #[derive(Clone, Copy)]
 struct Vouched {
     since: u64,
     /// When the last heartbeat but one was answered, whenever this node came to take it in. A
-    /// heartbeat answers a question that was asked after the one before had come, and what was revoked up to the question comes before the answer;
-    /// what was revoked later, and was lost with the link, was revoked after that.
+    /// heartbeat answers a request that was sent after the one before had come, and what was revoked
+    /// up to the request comes before the answer; what was revoked later, and was lost with the
+    /// link, was revoked after that.
     until: Uptime,
 }
 
@@ -56,7 +64,7 @@ impl Default for Vouched {
 }
 
 impl Signs {
-    /// A link came up: it vouches for what is asked from now on, as the answer itself does.
+    /// A link came up: it vouches for what is read from now on, as the answer itself does.
     fn came_up(mut self, since: u64, now: Uptime) -> Self {
         self.links.rotate_right(1);
         self.links[0] = Vouched { since, until: now };
@@ -97,14 +105,14 @@ impl Link {
         }
     }
 
-    /// What is known all the same of a session that was `asked` about before a gap.
+    /// What is known all the same of a session that was read before a gap.
     ///
-    /// The newest link that is older than the question vouches for it, never a later one:
-    /// a revocation in between is what that one has not told of.
-    pub(super) fn gap(&self, asked: u64, now: Uptime) -> Gap {
+    /// The newest link that is older than the read vouches for it, never a later one:
+    /// a revocation in between was not announced by that one.
+    pub(super) fn gap(&self, as_of: u64, now: Uptime) -> Gap {
         let signs = self.signs.load();
         let mut links = signs.links.iter();
-        let link = links.find(|link| asked >= link.since);
+        let link = links.find(|link| as_of >= link.since);
         let alive_at = Uptime::from_millis(self.alive_at.load(Ordering::Acquire));
         let began = match self.is_silent(now) {
             true => signs.changed_at.max(alive_at.after(DEAD_AFTER)),
@@ -122,7 +130,7 @@ impl Link {
         } else {
             FOREVER
         };
-        // Before `since`: who sees that this link is newer than a question finds what the links
+        // Before `since`: who sees that this link is newer than a read finds what the links
         // before it vouch for.
         self.signs.rcu(|signs| signs.came_up(since, now));
         self.alive_at.store(alive_at, Ordering::Release);

@@ -23,9 +23,14 @@ const SWEPT_AT_ONCE: usize = 8;
 /// Answers hits without a lock and without a queue: sessions by id, in a table of fixed size.
 ///
 /// It forgets whatever is in the way of something newer, and what it answers may be out of date,
-/// as with any cache: the generation tells.
+/// as with any cache: the number of its read tells.
 ///
 /// No more of it is in use than what was held needed, because memory that is close together is fast.
+// A slot is two words that are written one after the other, the session and then its hint, and read
+// without a lock in the other order. So a reader may find the hint of one session and the pointer to
+// another: it compares the whole id before it believes the pointer. The other way round it misses
+// a session that has just come, which moka has. The hint is stored with Release and read with Acquire,
+// so that whoever sees a hint sees the session that it was written for, or a later one.
 pub(super) struct Table {
     /// A power of two.
     sets: Box<[Set]>,
@@ -65,6 +70,8 @@ impl Table {
         let in_use = self.in_use.load(Ordering::Acquire);
         let is_full = in_use < self.sets.len() && held > in_use as u64;
         if self.sweep(in_use) && is_full {
+            // One of those who come at the same time. Until `swept` is set back the table passes for
+            // swept: at worst it grows once more, and that sweep finds what lies in a wrong set.
             let grown = (self.in_use).compare_exchange(
                 in_use,
                 2 * in_use,
@@ -84,6 +91,8 @@ impl Table {
         if self.swept.load(Ordering::Acquire) >= end {
             return true;
         }
+        // Each set is swept by one; what it finds is compared before it is taken out, because a
+        // newer answer may have come in between.
         let first = self.swept.fetch_add(SWEPT_AT_ONCE, Ordering::AcqRel);
         for set in first..end.min(first + SWEPT_AT_ONCE) {
             for slot in &self.sets[set].0 {
@@ -128,7 +137,8 @@ impl Table {
     }
 
     fn remove_where(&self, id: SessionId, is_meant: impl Fn(&Arc<Known>) -> bool) {
-        // Whatever the hints say: they are written a moment later.
+        // Whatever the hints say: they are written a moment later, and who removes because of a
+        // revocation must not miss what was put just now.
         for slot in self.place(id).0 {
             let known = slot.session.load();
             if known.as_ref().is_some_and(&is_meant) {

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
+use crate::sync::Lock;
 use crate::token::SessionId;
 
 /// Sessions of one user share a shard, because they share a bucket.
@@ -11,11 +12,11 @@ const SHARDS: usize = 64;
 
 /// Who waits for the end of a session.
 ///
-/// Exact, where the generations are not: a revocation wakes those who wait for the sessions that
+/// Exact, where the marks of [`Changes`](super::changes::Changes) are not: a revocation wakes those who wait for the sessions that
 /// it is about and nobody else, however many there are.
 pub(super) struct Waiters {
     /// In the order of ids, so that the sessions of a bucket are neighbours.
-    shards: [Mutex<Shard>; SHARDS],
+    shards: [Lock<Shard>; SHARDS],
     /// Rung when revocations may have been missed.
     relinked: Notify,
 }
@@ -45,7 +46,7 @@ pub(crate) struct Waiter {
 impl Waiters {
     pub(super) fn new() -> Self {
         Self {
-            shards: std::array::from_fn(|_| Mutex::default()),
+            shards: std::array::from_fn(|_| Lock::default()),
             relinked: Notify::new(),
         }
     }
@@ -97,14 +98,13 @@ impl Waiters {
 
     fn shard(&self, bucket: [u8; 2]) -> MutexGuard<'_, Shard> {
         let index = usize::from(u16::from_be_bytes(bucket)) % SHARDS;
-        let shard = self.shards[index].lock();
-        shard.unwrap_or_else(PoisonError::into_inner)
+        self.shards[index].lock()
     }
 
     #[cfg(test)]
     fn len(&self) -> usize {
         let shards = self.shards.iter();
-        shards.map(|shard| shard.lock().unwrap().len()).sum()
+        shards.map(|shard| shard.lock().len()).sum()
     }
 }
 

@@ -14,8 +14,7 @@ use crate::response::{Preset, ResponseForRejection, refuse_request};
 use crate::session::Session;
 use crate::sessions::Sessions;
 use crate::store::SessionStore;
-use crate::token::Token;
-use crate::token::{Found, TokenSource, hide};
+use crate::token::{Found, Token, TokenSource, hide};
 
 type Unchecked = dyn Fn(&Method, &Uri) -> bool + Send + Sync;
 

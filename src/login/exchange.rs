@@ -35,7 +35,7 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         let began = self.sessions.node().clock.now();
         // Boxed, so that those who wait for their turn do not have room for it yet.
         let exchanged = Box::pin(self.provider.exchange(request)).await;
-        self.log.note(&exchanged);
+        self.log.note(&exchanged, self.now());
         let exchanged = exchanged?;
         Ok(Paid { exchanged, began })
     }
@@ -53,7 +53,7 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
 
     /// Also has the node know the fleet's clock, by which logins are in order.
     async fn store_answers(&self) -> Result<(), Rejection> {
-        self.sessions.node().store_answers().await?;
+        self.sessions.node().ensure_logins().await?;
         Ok(self.sessions.node().learn_clock().await?)
     }
 
@@ -70,7 +70,7 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
     /// Tells the operator, and refuses.
     fn fault(&self, error: ExchangeError) -> Rejection {
         let failed: Result<(), _> = Err(error.clone());
-        self.log.note(&failed);
+        self.log.note(&failed, self.now());
         error.into()
     }
 }

@@ -1,21 +1,18 @@
-use std::sync::{Mutex, PoisonError};
-
-use tokio::time::Instant;
-
 use super::on_login::Refusal;
 use super::provider::{ExchangeError, ExchangeErrorKind};
-use crate::observe::outage::OutageLog;
+use crate::observe::outage::Outage;
 use crate::observe::trace;
+use crate::sync::Lock;
+use crate::time::Uptime;
 
 /// Tells operators what goes wrong at the provider, and one outage of it once.
 #[derive(Default)]
-pub(super) struct ProviderLog(Mutex<OutageLog>);
+pub(super) struct ProviderLog(Lock<Outage>);
 
 impl ProviderLog {
-    pub(super) fn note<T>(&self, answer: &Result<T, ExchangeError>) {
+    pub(super) fn note<T>(&self, answer: &Result<T, ExchangeError>, now: Uptime) {
         use ExchangeErrorKind::{CodeRejected, Unavailable, UserBlocked};
-        let now = Instant::now();
-        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut log = self.0.lock();
         match answer {
             Err(error) if error.kind() == Unavailable => {
                 trace::provider_unavailable(error, log.fails(now));

@@ -1,18 +1,34 @@
 use std::time::Duration;
 
-use tokio::time::Instant;
+use crate::time::Uptime;
 
 /// A success sooner than this after a failure does not end an outage: half of the calls may fail.
 const QUIET: Duration = Duration::from_secs(1);
+/// For how long after an outage what was put off in it may still be on its way.
+const LATE: Duration = Duration::from_secs(5);
 
-/// Tells the first failure of a row from the others, so that one outage is one line in the log.
+/// Failures in a row, told from single ones: since when nothing works, and what operators hear.
 #[derive(Debug, Default)]
-pub(crate) struct OutageLog(Option<Running>);
+pub(crate) struct Outage {
+    last_success: Uptime,
+    /// The last time span without a success.
+    span: Option<Span>,
+    /// The failures of which operators were told, until they are told that it is over.
+    row: Option<Row>,
+}
 
 #[derive(Debug)]
-struct Running {
-    since: Instant,
-    last: Instant,
+struct Span {
+    /// The last success before it.
+    from: Uptime,
+    /// The first one after it; `None` while it lasts.
+    until: Option<Uptime>,
+}
+
+#[derive(Debug)]
+struct Row {
+    since: Uptime,
+    last: Uptime,
     failures: u64,
 }
 
@@ -23,27 +39,54 @@ pub(crate) struct Over {
     pub(crate) lasted: Duration,
 }
 
-impl OutageLog {
+impl Outage {
     /// Notes a failure; `true` if an outage begins with it.
-    pub(crate) fn fails(&mut self, now: Instant) -> bool {
-        let begins = self.0.is_none();
-        let outage = self.0.get_or_insert(Running {
+    pub(crate) fn fails(&mut self, now: Uptime) -> bool {
+        // A straggler belongs to the outage that seemed over: what waits for its end still does.
+        let felt = self.span.take_if(|span| span.is_felt(now));
+        self.span = Some(Span {
+            from: felt.map_or(self.last_success, |span| span.from),
+            until: None,
+        });
+        let begins = self.row.is_none();
+        let row = self.row.get_or_insert(Row {
             since: now,
             last: now,
             failures: 0,
         });
-        outage.last = now;
-        outage.failures += 1;
+        row.last = now;
+        row.failures += 1;
         begins
     }
 
     /// Notes a success; ends the outage that there was, if nothing has failed for a second.
-    pub(crate) fn succeeds(&mut self, now: Instant) -> Option<Over> {
-        let is_over = |outage: &mut Running| now.duration_since(outage.last) >= QUIET;
-        self.0.take_if(is_over).map(|outage| Over {
-            failures: outage.failures,
-            lasted: now.duration_since(outage.since),
+    pub(crate) fn succeeds(&mut self, now: Uptime) -> Option<Over> {
+        self.last_success = now;
+        if let Some(span) = &mut self.span {
+            span.until.get_or_insert(now);
+        }
+        let row = self.row.take_if(|row| now.since(row.last) >= QUIET);
+        row.map(|row| Over {
+            failures: row.failures,
+            lasted: now.since(row.since),
         })
+    }
+
+    pub(crate) const fn last_success(&self) -> Uptime {
+        self.last_success
+    }
+
+    /// Whether something that happened `at` a time fell into the last outage, and may still be on
+    /// its way to where it could not be brought then.
+    pub(crate) fn may_have_kept(&self, at: Uptime, now: Uptime) -> bool {
+        let span = self.span.as_ref();
+        span.is_some_and(|span| at >= span.from && span.is_felt(now))
+    }
+}
+
+impl Span {
+    fn is_felt(&self, now: Uptime) -> bool {
+        self.until.is_none_or(|end| now < end.after(LATE))
     }
 }
 
@@ -51,10 +94,13 @@ impl OutageLog {
 mod tests {
     use super::*;
 
+    const fn at(secs: u64) -> Uptime {
+        Uptime::from_millis(secs * 1000)
+    }
+
     #[test]
     fn an_outage_begins_once_and_ends_once() {
-        let (mut outage, start) = (OutageLog::default(), Instant::now());
-        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut outage = Outage::default();
         assert_eq!(outage.succeeds(at(0)), None);
         assert!(outage.fails(at(1)));
         assert!(!outage.fails(at(2)));
@@ -69,11 +115,48 @@ mod tests {
 
     #[test]
     fn a_success_among_failures_ends_no_outage() {
-        let (mut outage, start) = (OutageLog::default(), Instant::now());
-        assert!(outage.fails(start));
-        let soon = start + QUIET - Duration::from_millis(1);
+        let mut outage = Outage::default();
+        assert!(outage.fails(at(0)));
+        let soon = Uptime::from_millis(999);
         assert_eq!(outage.succeeds(soon), None);
         assert!(!outage.fails(soon));
-        assert!(outage.succeeds(soon + QUIET).is_some());
+        assert!(outage.succeeds(soon.after(QUIET)).is_some());
+    }
+
+    #[test]
+    fn what_was_put_off_since_the_last_success_has_five_seconds_after_the_outage() {
+        let mut outage = Outage::default();
+        outage.succeeds(at(100));
+        assert!(!outage.may_have_kept(at(100), at(100)));
+        outage.fails(at(110));
+        outage.fails(at(120));
+        assert!(outage.may_have_kept(at(100), at(200)));
+        outage.succeeds(at(200));
+        outage.succeeds(at(202));
+        assert!(!outage.may_have_kept(at(99), at(204)), "before it");
+        assert!(outage.may_have_kept(at(100), at(204)));
+        assert!(!outage.may_have_kept(at(100), at(205)), "that was long");
+        outage.fails(at(210));
+        assert!(!outage.may_have_kept(at(201), at(211)), "another one");
+        assert!(outage.may_have_kept(at(202), at(211)));
+    }
+
+    #[test]
+    fn a_straggler_belongs_to_the_outage_that_seemed_over() {
+        let mut outage = Outage::default();
+        outage.fails(at(100));
+        outage.succeeds(at(200));
+        outage.fails(at(201));
+        outage.succeeds(at(202));
+        assert!(outage.may_have_kept(at(50), at(206)));
+        outage.fails(at(300));
+        assert!(!outage.may_have_kept(at(50), at(300)));
+    }
+
+    #[test]
+    fn without_a_success_yet_nobody_knows_of_a_time_when_it_worked() {
+        let mut outage = Outage::default();
+        outage.fails(at(200));
+        assert!(outage.may_have_kept(at(0), at(200)));
     }
 }

@@ -11,36 +11,36 @@ pub(crate) struct Facts<'a> {
     /// Retirement or the absolute end, whichever comes first.
     pub(crate) hard_end: Timestamp,
     pub(crate) idle_deadline: Timestamp,
-    /// When the store was asked for what is known, by this node's clock
+    /// When what is known was read, by this node's clock
     pub(crate) confirmed_at: Uptime,
-    /// and in the order of what happened on this node.
-    pub(crate) asked: u64,
+    /// and by its number of changes.
+    pub(crate) as_of: u64,
 }
 
 /// How far the store stands behind the facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StoreState {
-    /// Revocations reach this node, and have without a gap for questions asked `since`.
+    /// Revocations reach this node, and have without a gap for what was read `since`.
     Linked { since: u64 },
     /// Revocations may not reach this node.
     Unlinked,
     /// The facts are the store's answer to this very request, and it calls the session live.
     Answered,
-    /// The store was asked for this very request and could not tell.
+    /// The store was read for this very request and is unavailable.
     Silent,
 }
 
 /// A time in which revocations may have missed this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gap {
-    /// What was asked for before has taken in all revocations until then, or until it was asked for.
+    /// What was read before has taken in all revocations until then, or until it was read.
     pub(crate) vouched_until: Uptime,
     /// When the link ended, or came up again: from then on sessions are confirmed.
     pub(crate) began: Uptime,
 }
 
 /// Which part of the time that is left to it passes before a session is confirmed, of 65 535:
-/// another one for each, so that the store is not asked about all of them at once.
+/// another one for each, so that they are not read all at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Share(pub(crate) u16);
 
@@ -68,17 +68,17 @@ impl Gap {
 /// How long facts are good for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Freshness {
-    /// Without a question to the store, while revocations reach this node.
+    /// Without a read, while revocations reach this node.
     pub(crate) linked: Duration,
-    /// Without a question to the store, while they may not.
+    /// Without a read, while they may not.
     pub(crate) unlinked: Duration,
-    /// While the store cannot tell.
+    /// While the store is unavailable.
     pub(crate) grace: Duration,
 }
 
 impl Freshness {
-    /// How long facts are good for anything: later the store is asked whatever they are, and if it
-    /// cannot tell, they do not help.
+    /// How long facts are good for anything: later the store is
+    /// read whatever they are, and if it is unavailable, they do not help.
     ///
     /// Sessions in use are confirmed before. One minute is the least, for clocks that do not agree.
     pub(crate) fn useful_for(&self) -> Duration {
@@ -92,13 +92,13 @@ impl Freshness {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Valid {
-        /// The facts are about to get stale: ask the store in the background.
+        /// The facts are about to get stale: confirm them in the background.
         refresh: bool,
     },
     Invalid(EndReason),
     /// Ask the store, then decide again.
     Confirm,
-    /// The store could not tell, and the facts are too old or do not suffice.
+    /// The store is unavailable, and the facts are too old or do not suffice.
     Unknown,
 }
 
@@ -126,7 +126,7 @@ pub(crate) fn decide(
         StoreState::Silent if idle || !is_within(freshness.grace) => Verdict::Unknown,
         StoreState::Silent | StoreState::Answered => Verdict::Valid { refresh: false },
         StoreState::Linked { .. } | StoreState::Unlinked if idle => Verdict::Confirm,
-        StoreState::Linked { since } if facts.asked >= since && is_within(freshness.linked) => {
+        StoreState::Linked { since } if facts.as_of >= since && is_within(freshness.linked) => {
             Verdict::Valid {
                 refresh: !is_within(freshness.linked - freshness.linked / 5),
             }
@@ -194,7 +194,7 @@ mod tests {
             hard_end: record.hard_end(),
             idle_deadline: record.idle_deadline,
             confirmed_at: Uptime::from_millis(100_000),
-            asked: 1,
+            as_of: 1,
         }
     }
 

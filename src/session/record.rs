@@ -8,7 +8,7 @@ use crate::identity::Identity;
 use crate::time::Timestamp;
 use crate::token::SessionId;
 
-/// For how long after an idle deadline a store takes in uses that it could not be told of before:
+/// For how long after an idle deadline a store takes in uses that could not be written before:
 /// an outage of a night. The scripts of the Redis store know it, too.
 pub(crate) const KEPT_FOR_LATE_USES: Duration = Duration::from_secs(6 * 60 * 60);
 

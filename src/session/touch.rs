@@ -9,7 +9,7 @@ use crate::token::SessionId;
 pub struct Touch {
     /// The session that was used.
     pub id: SessionId,
-    /// The first use that the store was not told of. From then until `used_at` the session was
+    /// The first use that is not in the store. From then until `used_at` the session was
     /// never unused for as long as its idle timeout. A store accepts it up to the idle deadline
     /// that it has recorded.
     pub since: Timestamp,
@@ -32,7 +32,7 @@ impl Touch {
         }
     }
 
-    /// The last of several uses, of which `first` was the first: the store could not be told.
+    /// The last of several uses, of which `first` was the first: they could not be written.
     #[must_use]
     pub const fn in_use_since(self, first: Timestamp) -> Self {
         Self {

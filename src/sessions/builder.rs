@@ -2,62 +2,13 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use super::seal::Seal;
-use super::{OutagePolicy, Sessions};
+use super::Sessions;
+use crate::node::config::Config;
+use crate::node::outage_policy::OutagePolicy;
+use crate::node::seal::Seal;
 use crate::session::Freshness;
 use crate::store::SessionStore;
 use crate::time::Clock;
-
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(60 * 60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// What [`Sessions`] go by.
-#[derive(Clone, Debug)]
-pub(super) struct Config {
-    pub(super) idle_timeout: Duration,
-    pub(super) lifetime: Duration,
-    pub(super) rotation_grace: Duration,
-    pub(super) sessions_per_user: Option<usize>,
-    pub(super) cache_capacity: u64,
-    pub(super) freshness: Freshness,
-    pub(super) store_deadline: Duration,
-    pub(super) loads_in_flight: usize,
-    pub(super) pending_revocations: usize,
-    /// Without it a store that is shared keeps no session_keys.
-    pub(super) seal: Option<Seal>,
-    /// The apps whose sessions are good here; any if there is no list.
-    pub(super) appids: Option<Vec<String>>,
-}
-
-impl Config {
-    pub(super) fn serves(&self, appid: &str) -> bool {
-        let appids = self.appids.as_ref();
-        appids.is_none_or(|appids| appids.iter().any(|ours| ours == appid))
-    }
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            idle_timeout: 2 * HOUR,
-            lifetime: 30 * DAY,
-            rotation_grace: MINUTE / 2,
-            sessions_per_user: None,
-            cache_capacity: 200_000,
-            freshness: Freshness {
-                linked: MINUTE / 2,
-                unlinked: Duration::from_secs(3),
-                grace: OutagePolicy::default().grace(),
-            },
-            store_deadline: Duration::from_millis(250),
-            loads_in_flight: 256,
-            pending_revocations: 10_000,
-            seal: None,
-            appids: None,
-        }
-    }
-}
 
 /// Configures [`Sessions`]. Every setting has a default that suits production.
 ///
@@ -102,7 +53,7 @@ impl<S> SessionsBuilder<S> {
     /// How long a session may go unused. Default: 2 hours.
     ///
     /// A session never used ends exactly then; one that was used, at the earliest then and at
-    /// most a tenth later, because the store is told of uses only once per tenth.
+    /// most a tenth later, because uses are written only once per tenth.
     pub fn idle_timeout(self, timeout: Duration) -> Self {
         self.with(|config| config.idle_timeout = timeout)
     }
@@ -141,8 +92,8 @@ impl<S> SessionsBuilder<S> {
         self.with(|config| config.cache_capacity = sessions)
     }
 
-    /// How long a cached session is good without asking the store, while revocations reach this
-    /// node. Default: 30 seconds; the store is asked in the background at four fifths of it. At
+    /// How long a cached session is good without a read from the store, while revocations reach this
+    /// node. Default: 30 seconds; at four fifths of it the session is confirmed in the background. At
     /// most the grace of the [`outage_policy`](Self::outage_policy), unless that is nothing: with a
     /// shorter grace, that is the default.
     pub fn fresh_for(self, span: Duration) -> Self {
@@ -157,7 +108,7 @@ impl<S> SessionsBuilder<S> {
         self.with(|config| config.freshness.unlinked = span)
     }
 
-    /// What becomes of known sessions while the store cannot tell. Default: they pass until 60
+    /// What becomes of known sessions while the store is unavailable. Default: they pass until 60
     /// seconds after their last confirmation.
     pub fn outage_policy(self, policy: OutagePolicy) -> Self {
         self.with(|config| config.freshness.grace = policy.grace())
@@ -168,7 +119,7 @@ impl<S> SessionsBuilder<S> {
         self.with(|config| config.store_deadline = deadline)
     }
 
-    /// Loads at the same time from one part of the store, such as a master of a Cluster; more of
+    /// Reads at the same time from one part of the store, such as a master of a Cluster; more of
     /// them wait. Default: 256.
     pub fn loads_in_flight(self, most: usize) -> Self {
         self.with(|config| config.loads_in_flight = most)
@@ -325,6 +276,9 @@ impl Error for ConfigError {}
 mod tests {
     use super::*;
     use crate::store::MemoryStore;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+    const HOUR: Duration = Duration::from_secs(60 * 60);
 
     fn build(fresh_for: Duration, policy: OutagePolicy) -> Result<(), String> {
         let builder = SessionsBuilder::new(MemoryStore::new()).fresh_for(fresh_for);

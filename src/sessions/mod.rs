@@ -1,42 +1,24 @@
 //! The handle that an application keeps: issue, check, rotate, revoke, list.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 
 use serde::Serialize;
 use tokio::time::timeout;
 
-mod aside;
-mod background;
-mod breaker;
 mod builder;
-mod check;
-mod ended;
-mod issue;
-mod keyring;
-mod node;
-mod outage_policy;
-mod part;
-mod pending;
-mod prober;
-mod reassertion;
-mod revocation;
-mod seal;
-mod session_key;
-mod strangers;
-mod tag_keys;
-mod untold;
-mod upkeep;
-mod writes;
+mod revoke;
 
 pub use self::builder::{ConfigError, SessionsBuilder};
-pub(crate) use self::issue::ForeignApp;
-pub use self::issue::{Issued, NewSession};
-pub(crate) use self::node::Node;
-pub use self::outage_policy::OutagePolicy;
-pub use self::revocation::Revocation;
-pub use self::session_key::{SessionKeyError, SessionKeys};
 use crate::identity::Identity;
+use crate::node::Node;
+use crate::node::config::Config;
+pub(crate) use crate::node::issued::ForeignApp;
+pub use crate::node::issued::{Issued, NewSession};
+pub use crate::node::outage_policy::OutagePolicy;
+pub use crate::node::revocation::Revocation;
+pub use crate::node::session_keys::{SessionKeyError, SessionKeys};
 use crate::rejection::{Rejection, RejectionKind};
 pub use crate::session::DataError;
 use crate::session::{Session, to_json};
@@ -88,9 +70,9 @@ impl<S: SessionStore> Sessions<S> {
         SessionsBuilder::new(store)
     }
 
-    fn on(store: S, config: builder::Config, clock: Clock) -> Self {
+    fn on(store: S, config: Config, clock: Clock) -> Self {
         let node = Arc::new(Node::new(store, config, clock));
-        let handle = Arc::clone(&node.handles);
+        let handle = node.handle();
         Self { node, handle }
     }
 
@@ -105,6 +87,57 @@ impl<S: SessionStore> Sessions<S> {
     /// the sessions of this app are not good [here](SessionsBuilder::appids).
     pub async fn issue(&self, new: impl Into<NewSession>) -> Result<Issued, Rejection> {
         self.node.issue(new.into()).await
+    }
+
+    /// Checks a token as the layer does, and counts as a use of the session.
+    ///
+    /// Drop the future or poll it to its end: while it reads from the store, other checks of the same session wait for its answer
+    /// (single flight).
+    ///
+    /// # Errors
+    ///
+    /// Why the token stands for no live session, or
+    /// [`StoreUnavailable`](RejectionKind::StoreUnavailable) if the store is unavailable.
+    pub async fn check(&self, token: &str) -> Result<Session, Rejection> {
+        self.node.check(token).await
+    }
+
+    /// Checks a session again that was checked with its token before, as a connection does that
+    /// outlives its request. Counts as a use of the session, which an open connection does not.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    pub async fn check_again(&self, session: SessionId) -> Result<Session, Rejection> {
+        self.node.check_again(session).await
+    }
+
+    /// Waits until a session is over, and says why: for connections that outlive their request.
+    ///
+    /// It learns of revocations by the link, on every node, and knows by itself when the session
+    /// expires; uses on any node put that off. While nothing happens it does not read the store.
+    /// Where the link was lost, it reads once, within 2 s, when it is back. A store that is
+    /// unavailable ends nothing. The future may be dropped, and counts as a handle while it waits.
+    ///
+    /// ```
+    /// use tower_wx_session::{Identity, RejectionKind, Sessions, store::MemoryStore};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tower_wx_session::Rejection> {
+    /// let sessions = Sessions::new(MemoryStore::new());
+    /// let issued = sessions.issue(Identity::new("appid", "openid")).await?;
+    ///
+    /// let ended = tokio::spawn(sessions.ended(issued.session().id()));
+    /// sessions.kick_out(issued.session()).await?;
+    /// assert_eq!(ended.await.unwrap().kind(), RejectionKind::SessionKickedOut);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ended(
+        &self,
+        session: SessionId,
+    ) -> impl Future<Output = Rejection> + Send + use<S> + 'static {
+        Arc::clone(&self.node).ended(session)
     }
 
     /// Puts a new token in the place of a live session's, which stays good for the grace.
@@ -146,11 +179,7 @@ impl<S: SessionStore> Sessions<S> {
     ///
     /// [`StoreUnavailable`](RejectionKind::StoreUnavailable).
     pub async fn list(&self, user: &Identity) -> Result<Vec<Session>, Rejection> {
-        let list = self.node.store.list(user.clone());
-        let records = self.node.ask(user.bucket(), list).await?.into_iter();
-        Ok(records
-            .map(|(id, record)| Session::new(id, record, crate::session::Stamp::default()))
-            .collect())
+        Ok(self.node.list(user).await?)
     }
 
     /// The user's session_keys, for decrypting and verifying on the server. Never on the request
@@ -158,7 +187,7 @@ impl<S: SessionStore> Sessions<S> {
     ///
     /// # Errors
     ///
-    /// If the store does not keep them, or could not tell.
+    /// If the store does not keep them, or is unavailable.
     pub async fn session_key(&self, user: &Identity) -> Result<SessionKeys, SessionKeyError> {
         self.node.session_keys(user).await
     }
@@ -166,10 +195,10 @@ impl<S: SessionStore> Sessions<S> {
     /// Sessions in the cache at the moment, to within what is not counted yet.
     #[must_use]
     pub fn cached(&self) -> u64 {
-        self.node.cache.len()
+        self.node.cached()
     }
 
-    /// Writes what is still to be told to the store: uses, and revocations that wait for it.
+    /// Writes what the store does not have yet: uses, and revocations that wait for it.
     ///
     /// The handle stays usable, also meanwhile. What is still pending when the process ends is lost.
     ///
@@ -178,10 +207,9 @@ impl<S: SessionStore> Sessions<S> {
     /// [`StoreUnavailable`](RejectionKind::StoreUnavailable) if that takes longer than 20 store
     /// deadlines (5 s by default); it then goes on in the background.
     pub async fn shutdown(&self) -> Result<(), Rejection> {
-        self.node.start();
         let deadline = self.node.config.store_deadline;
         let limit = deadline.saturating_mul(SHUTDOWN_DEADLINES);
-        timeout(limit, self.node.background.flush())
+        timeout(limit, self.node.flush())
             .await
             .map_err(|late| Rejection::from(RejectionKind::StoreUnavailable).caused_by(late))
     }

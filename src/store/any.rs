@@ -56,7 +56,7 @@ macro_rules! forward_to_dyn {
 
 for_each_operation!(forward_to_dyn);
 
-/// Any store, chosen at run time. Costs one allocation per question to the store, none per hit.
+/// Any store, chosen at run time. Costs one allocation per read or write, none per hit.
 #[derive(Clone)]
 pub struct AnyStore(Arc<dyn DynStore>);
 

@@ -2,13 +2,15 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-/// A store could not tell.
+use crate::rejection::{Rejection, RejectionKind};
+
+/// A store is unavailable, or cannot read a record.
 ///
 /// One failure is shared by all requests that waited for the same answer, so it is cheap to clone.
 #[derive(Clone, Debug)]
 pub struct StoreError {
     kind: StoreErrorKind,
-    /// The store would do what was asked if it could write.
+    /// The store would do it if it could write.
     is_unwritten: bool,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
@@ -58,6 +60,15 @@ impl StoreError {
         self.kind == StoreErrorKind::Unavailable
     }
 
+    /// Only the load of a record can find it damaged; no other failure says anything of a session.
+    pub(crate) fn about_no_record(self) -> Self {
+        if self.is_unavailable() {
+            self
+        } else {
+            Self::unavailable(self)
+        }
+    }
+
     /// Whether the store would have done it.
     pub(crate) const fn is_unwritten(&self) -> bool {
         self.is_unwritten
@@ -86,6 +97,12 @@ impl fmt::Display for StoreError {
             StoreErrorKind::Corrupt => "session record damaged",
             StoreErrorKind::NewerVersion => "session record of a newer release",
         })
+    }
+}
+
+impl From<StoreError> for Rejection {
+    fn from(error: StoreError) -> Self {
+        Self::from(RejectionKind::StoreUnavailable).caused_by(error)
     }
 }
 

@@ -47,19 +47,19 @@ macro_rules! for_each_operation {
 mod any;
 mod error;
 mod feed;
+mod measured;
 mod operation;
 mod session_key;
-mod watched;
 
 pub use self::any::AnyStore;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::feed::{Feed, FeedEvent, FeedSender};
+pub(crate) use self::measured::Measured;
 pub use self::operation::{
     Insert, Inserted, Loaded, Retire, Revoke, RevokeReason, Rotate, Rotated, Target,
 };
 pub use self::session_key::PutSessionKey;
 pub(crate) use self::session_key::SESSION_KEYS;
-pub(crate) use self::watched::Watched;
 pub use crate::backend::memory::MemoryStore;
 #[cfg(feature = "redis")]
 pub use crate::backend::redis::{RedisConfigError, RedisStore, RedisStoreBuilder};
@@ -81,7 +81,7 @@ pub use crate::token::TagKey;
 ///
 /// # Errors
 ///
-/// Every method fails with a [`StoreError`] when the store cannot tell, and never makes up an
+/// Every method fails with a [`StoreError`] when the store is unavailable, and never makes up an
 /// answer: "never seen" is a fact that logs a user out.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot keep sessions",
@@ -99,7 +99,7 @@ pub trait SessionStore: Send + Sync + 'static {
     /// the session had ended or is not known. A store that would accept them and cannot write says
     /// so by [`StoreError::unwritten`].
     ///
-    /// It never creates or revives a session, and nodes are not told of it.
+    /// It never creates or revives a session, and it is not announced to nodes.
     fn touch(
         &self,
         touch: Touch,
@@ -117,7 +117,7 @@ pub trait SessionStore: Send + Sync + 'static {
     /// The record is overwritten with the reason until its absolute end. Doing it again changes
     /// nothing. Returns the sessions that this call ended.
     ///
-    /// Nodes are told of each of them, and of a session that is the target and not known here: the
+    /// Each of them is announced to the nodes, and of a session that is the target and not known here: the
     /// store may have lost it, and they may hold it still.
     fn revoke(
         &self,
@@ -149,7 +149,7 @@ pub trait SessionStore: Send + Sync + 'static {
     /// All keys for the tags of tokens, after adding `offer` unless one at least as new is there.
     ///
     /// "As new" compares the instants from which keys are usable. The keys are the only thing in
-    /// a store that never expires. Each node asks for them every 5 s: should they be lost all the
+    /// a store that never expires. Each node reads them every 5 s: should they be lost all the
     /// same, it offers those it knows again, each as newer than what the store has by then.
     ///
     /// Tokens whose key is nowhere cost a load a second and node, until one of them turns out to
@@ -168,15 +168,15 @@ pub trait SessionStore: Send + Sync + 'static {
     /// idle.
     ///
     /// A write that leaves nothing behind; a server that answers and refuses it is
-    /// [`StoreError::unwritten`]. As provided it asks only for the time.
+    /// [`StoreError::unwritten`]. As provided it reads only the time.
     fn writable(&self, bucket: [u8; 2]) -> impl Future<Output = Result<(), StoreError>> + Send {
         let _ = bucket;
         async { self.now().await.map(drop) }
     }
 
-    /// Fails unless whatever keeps this bucket can be asked for what is in it. A node tries a part of the store that was down by this.
+    /// Fails unless whatever keeps this bucket can be read. A node tries a part of the store that was down by this.
     ///
-    /// As provided it asks for the store's time: enough for a store that fails as a whole.
+    /// As provided it reads the store's time: enough for a store that fails as a whole.
     fn reach(&self, bucket: [u8; 2]) -> impl Future<Output = Result<(), StoreError>> + Send {
         let _ = bucket;
         async { self.now().await.map(drop) }
@@ -189,8 +189,8 @@ pub trait SessionStore: Send + Sync + 'static {
     /// stays the same while the same server, or whichever takes its place, has the bucket.
     ///
     /// A node notes failures by part, so that one that is down takes no other along. By default
-    /// the store is one part, 0, which is also that of questions about no bucket: the time, the
-    /// keys of the tags, links. Called with every question, so it must be quick and not block.
+    /// the store is one part, 0, which is also that of reads of no bucket: the time, the
+    /// keys of the tags, links. Called with every read and write, so it must be quick and not block.
     fn part(&self, bucket: [u8; 2]) -> u64 {
         let _ = bucket;
         0

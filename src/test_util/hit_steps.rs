@@ -54,7 +54,7 @@ impl<S: SessionStore> HitSteps<S> {
         self.sessions.node().clock.read().fleet.as_millis()
     }
 
-    /// Looks into the hit table, and compares the generation.
+    /// Looks into the hit table, and whether anything changed since the read.
     #[must_use]
     pub fn probe(&self, id: SessionId) -> Option<Session> {
         self.sessions.node().hit(id)
@@ -71,7 +71,7 @@ impl<S: SessionStore> HitSteps<S> {
     /// Reads the clock and notes a use; whether the store is owed a touch.
     pub fn clock_and_use(&self, session: &Session) -> bool {
         let now = self.sessions.node().clock.now();
-        session.note_use(now).is_some()
+        session.usage().note(session.id(), now).is_some()
     }
 
     /// Marks the token of a request as sensitive.

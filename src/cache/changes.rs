@@ -1,0 +1,173 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::token::SessionId;
+
+/// Words that share a line of the processor's cache: a hit looks at one line.
+const WORDS: usize = 8;
+/// Those for all sessions of a user. The others are for single sessions.
+const OF_USERS: usize = 2;
+const OF_SESSIONS: usize = WORDS - OF_USERS;
+
+/// Sessions of the cache's capacity for each line: 16 bytes a session.
+const SESSIONS_PER_LINE: u64 = 4;
+/// 4 KiB.
+const FEWEST_LINES: u64 = 64;
+/// 2 MiB: each of the 65 536 buckets of users has a word of its own, and 3 000 ends elsewhere have
+/// one session in 66 read again.
+const MOST_LINES: u64 = 1 << 15;
+
+/// The one clock of change on this node: what was read before something changed, and what after.
+///
+/// Every read of the store is numbered when it starts, and every change when it becomes known. The
+/// number of the last change near a session stands in two words, its own stripe's and its user's.
+/// What was read at number *a* is good iff *a* is no less than both: a change whose number is
+/// greater may not be in it. A link's beginning is a number of this clock, too.
+///
+/// Of *n* stripes for sessions, *r* revocations move *r* / *n*, and the sessions of those are read
+/// again, so their number follows the capacity of the cache and not its load.
+///
+/// A clock would do instead of a count, if no two things ever happened within one of its ticks.
+pub(super) struct Changes {
+    /// The number of the last change.
+    last: AtomicU64,
+    stripes: Box<[Line]>,
+}
+
+#[derive(Default)]
+#[repr(align(64))]
+struct Line([AtomicU64; WORDS]);
+
+impl Changes {
+    /// For a cache of so many sessions.
+    pub(super) fn new(capacity: u64) -> Self {
+        let lines = (capacity / SESSIONS_PER_LINE).clamp(FEWEST_LINES, MOST_LINES);
+        let lines = 0..lines.next_power_of_two();
+        Self {
+            // 0 stands for "never": a node without a link has one that began at 0.
+            last: AtomicU64::new(1),
+            stripes: lines.map(|_| Line::default()).collect(),
+        }
+    }
+
+    /// The number of a read that starts now.
+    pub(super) fn now(&self) -> u64 {
+        // SeqCst, with `advance`: a read that starts after a change was numbered has its number.
+        self.last.load(Ordering::SeqCst)
+    }
+
+    /// Numbers a change: reads that started before have smaller numbers, later ones do not.
+    pub(super) fn advance(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// The number of the last change near a session. Hits read these two words and write none.
+    #[inline]
+    pub(super) fn last_near(&self, id: SessionId) -> u64 {
+        let (line, user) = self.place(id.bucket());
+        // Acquire, with the Release of `mark`: whoever sees the number of a revocation sees its
+        // tombstone, too, which was added before.
+        let session = line.0[session_word(id)].load(Ordering::Acquire);
+        let user = line.0[user].load(Ordering::Acquire);
+        session.max(user)
+    }
+
+    /// Something has changed about a session.
+    pub(super) fn session_changed(&self, id: SessionId) {
+        let (line, _) = self.place(id.bucket());
+        self.mark(&line.0[session_word(id)]);
+    }
+
+    /// Something has changed about the sessions of a user.
+    pub(super) fn user_changed(&self, bucket: [u8; 2]) {
+        let (line, user) = self.place(bucket);
+        self.mark(&line.0[user]);
+    }
+
+    /// Between the two steps a read may start that has the new number and finds the old mark. It is
+    /// good all the same: either the store knew of the change before this node did, or there is a
+    /// tombstone, which stays until a second mark after the store has acknowledged.
+    fn mark(&self, stripe: &AtomicU64) {
+        let number = self.advance();
+        // The maximum, because two that mark one stripe may come here in the other order.
+        stripe.fetch_max(number, Ordering::Release);
+    }
+
+    /// The line of a user, and the user's word in it.
+    #[inline]
+    fn place(&self, bucket: [u8; 2]) -> (&Line, usize) {
+        let bucket = usize::from(u16::from_be_bytes(bucket));
+        let line = &self.stripes[bucket & (self.stripes.len() - 1)];
+        (line, (bucket >> 15) % OF_USERS)
+    }
+}
+
+/// By a byte that the hit table does not go by.
+#[inline]
+fn session_word(id: SessionId) -> usize {
+    let byte = usize::from(id.as_bytes()[6]);
+    OF_USERS + byte * OF_SESSIONS / 256
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    fn session(number: u32) -> SessionId {
+        let digest = Sha256::digest(number.to_le_bytes());
+        SessionId::from_bytes(digest[..18].try_into().unwrap())
+    }
+
+    /// How many of 300 sessions are read again after 3 000 others have ended.
+    fn read_again(capacity: u64) -> usize {
+        let changes = Changes::new(capacity);
+        let warm: Vec<_> = (0..300).map(session).collect();
+        let before: Vec<_> = warm.iter().map(|id| changes.last_near(*id)).collect();
+        (300..3300).for_each(|number| changes.session_changed(session(number)));
+        let moved = warm.iter().zip(before);
+        moved
+            .filter(|(id, before)| changes.last_near(**id) != *before)
+            .count()
+    }
+
+    #[test]
+    fn other_sessions_ends_have_few_sessions_read_again() {
+        assert_eq!(read_again(200_000), 4);
+        assert!(read_again(20_000) <= 300 / 20);
+    }
+
+    #[test]
+    fn each_bucket_has_a_word_of_its_own_and_each_session_shares_its_user_s() {
+        let changes = Changes::new(200_000);
+        let id = session(1);
+        let before = changes.last_near(id);
+        for bucket in (0..=u16::MAX).filter(|bucket| bucket.to_be_bytes() != id.bucket()) {
+            changes.user_changed(bucket.to_be_bytes());
+        }
+        assert_eq!(changes.last_near(id), before);
+        changes.user_changed(id.bucket());
+        assert_ne!(changes.last_near(id), before);
+    }
+
+    #[test]
+    fn the_size_follows_the_capacity() {
+        for (capacity, lines) in [(1, 64), (1000, 256), (200_000, 32_768), (u64::MAX, 32_768)] {
+            assert_eq!(Changes::new(capacity).stripes.len(), lines);
+        }
+        assert_eq!(size_of::<Line>(), 64);
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_is_older_than_its_mark_and_what_comes_later_is_not() {
+        let changes = Changes::new(1000);
+        let (id, before) = (session(1), changes.now());
+        changes.session_changed(id);
+        assert!(before < changes.last_near(id));
+        assert!(changes.now() >= changes.last_near(id));
+        let before = changes.now();
+        changes.user_changed(id.bucket());
+        assert!(before < changes.last_near(id));
+        assert!(changes.now() >= changes.last_near(id));
+    }
+}

@@ -1,0 +1,147 @@
+//! The whole way of a session that is known, from its token to its use, without a wait.
+//!
+//! Most requests go no further than [`check_now`](Node::check_now): a look into the hit table, the
+//! clock, the decision, the use. What this node cannot decide by itself goes on in `read`.
+
+use std::sync::Arc;
+
+use super::Node;
+use super::keyring::Tag;
+use crate::cache::{Answer, Gone};
+use crate::observe::meter::AnsweredBy;
+use crate::rejection::{Rejection, RejectionKind};
+use crate::session::{Session, Verdict, decide, decide_in_gap};
+use crate::store::SessionStore;
+use crate::time::{Moment, Timestamp};
+use crate::token::{SessionId, Token};
+
+impl<S: SessionStore> Node<S> {
+    /// Decides from what is known on this node; `None` if the store has to be asked.
+    #[inline]
+    pub(crate) fn check_now(self: &Arc<Self>, token: &Token) -> Option<Result<Session, Rejection>> {
+        let id = token.id();
+        let now = self.clock.read();
+        match self.cache.hit(id) {
+            Some(session) => self.check_known(session, now, AnsweredBy::Table),
+            None => self.check_behind_table(token, id, now),
+        }
+    }
+
+    /// A forged token gets no further than its tag: all else costs more.
+    fn check_behind_table(
+        self: &Arc<Self>,
+        token: &Token,
+        id: SessionId,
+        now: Moment,
+    ) -> Option<Result<Session, Rejection>> {
+        if self.keyring.judge(token) == Tag::Forged {
+            return Some(Err(self.refuse_at_sight(RejectionKind::SessionMalformed)));
+        }
+        self.check_cached(id, now)
+    }
+
+    /// Decides from the cache behind the table.
+    pub(super) fn check_cached(
+        self: &Arc<Self>,
+        id: SessionId,
+        now: Moment,
+    ) -> Option<Result<Session, Rejection>> {
+        match self.cache.look(id, now.local)? {
+            Ok(session) => self.check_known(session, now, AnsweredBy::Cache),
+            Err(gone) => Some(Err(self.refuse(Rejection::from(gone), AnsweredBy::Cache))),
+        }
+    }
+
+    /// Decides about a session that is known, and notes its use.
+    fn check_known(
+        self: &Arc<Self>,
+        session: Session,
+        now: Moment,
+        by: AnsweredBy,
+    ) -> Option<Result<Session, Rejection>> {
+        match self.decide_now(&session, now) {
+            Verdict::Valid { refresh } => {
+                self.use_session(&session, now.fleet, refresh);
+                self.meter.passed(by);
+                Some(Ok(session))
+            }
+            Verdict::Invalid(reason) => {
+                let kind = RejectionKind::from(reason);
+                Some(Err(self.refuse(kind.into(), by)))
+            }
+            Verdict::Confirm | Verdict::Unknown => None,
+        }
+    }
+
+    /// Decides about a request with what is known.
+    #[inline]
+    pub(crate) fn decide_now(&self, session: &Session, now: Moment) -> Verdict {
+        match self.decide_without_gap(session, now) {
+            Verdict::Confirm => self.decide_in_gap(session, now),
+            verdict => verdict,
+        }
+    }
+
+    /// Decides with what nothing is missing from: whoever waits for the end of a session does not
+    /// come again when what was missed is known.
+    #[inline]
+    pub(super) fn decide_without_gap(&self, session: &Session, now: Moment) -> Verdict {
+        let link = self.cache.link(now.local);
+        decide(&session.facts(), now, link, &self.config.freshness)
+    }
+
+    /// Decides with what was confirmed, or vouched for, a moment before the link ended or came up:
+    /// it is as good as without a link, so that not all sessions in use are confirmed at once.
+    #[cold]
+    fn decide_in_gap(&self, session: &Session, now: Moment) -> Verdict {
+        let link = self.cache.link(now.local);
+        let Some(gap) = self.cache.gap(session, link, now.local) else {
+            return Verdict::Confirm;
+        };
+        let freshness = &self.config.freshness;
+        decide_in_gap(&session.facts(), now, gap, session.share(), freshness)
+    }
+
+    /// Notes a use; has it written to the store, or the session confirmed, if that is due.
+    #[inline]
+    pub(super) fn use_session(self: &Arc<Self>, session: &Session, now: Timestamp, refresh: bool) {
+        if let Some(touch) = session.usage().note(session.id(), now) {
+            self.touch_later(session, touch);
+        }
+        if refresh && session.start_refresh() {
+            self.refresh_soon(session.id());
+        }
+    }
+
+    /// What is known of a session so surely that the store need not be asked: nothing is missing,
+    /// and no confirmation is due. It is no use of the session.
+    pub(super) fn look(&self, id: SessionId) -> Option<Answer> {
+        let now = self.clock.read();
+        let session = match self.cache.look(id, now.local)? {
+            Ok(session) => session,
+            Err(gone) => return Some(Answer::Gone(gone)),
+        };
+        match self.decide_without_gap(&session, now) {
+            Verdict::Valid { refresh: false } => Some(Answer::Live(session)),
+            Verdict::Invalid(reason) => Some(Answer::Gone(Gone::Ended(reason))),
+            Verdict::Valid { refresh: true } | Verdict::Confirm | Verdict::Unknown => None,
+        }
+    }
+
+    /// Refuses what is no token, or more than one.
+    pub(crate) fn refuse_at_sight(&self, kind: RejectionKind) -> Rejection {
+        self.refuse(kind.into(), AnsweredBy::Request)
+    }
+
+    /// Counts a refusal.
+    fn refuse(&self, rejection: Rejection, by: AnsweredBy) -> Rejection {
+        self.meter.refused(rejection.kind(), by);
+        rejection
+    }
+
+    /// The entry of a session in the hit table: for the benchmark of it.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn hit(&self, id: SessionId) -> Option<Session> {
+        self.cache.hit(id)
+    }
+}

@@ -1,0 +1,79 @@
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::Node;
+use super::issued::{ForeignApp, Issued, NewSession};
+use crate::rejection::{Rejection, RejectionKind};
+use crate::session::{Record, Session, Stamp};
+use crate::store::{Insert, Inserted, Retire, SessionStore, StoreError};
+use crate::token::Token;
+
+impl<S: SessionStore> Node<S> {
+    /// Issues a session to a user.
+    pub(crate) async fn issue(self: &Arc<Self>, new: NewSession) -> Result<Issued, Rejection> {
+        if !self.serves(new.identity.appid()) {
+            let rejection = Rejection::from(RejectionKind::ProviderMisconfigured);
+            return Err(rejection.caused_by(ForeignApp));
+        }
+        self.start();
+        Ok(Box::pin(self.try_issue(new)).await?)
+    }
+
+    async fn try_issue(self: &Arc<Self>, new: NewSession) -> Result<Issued, StoreError> {
+        let asked_at = Instant::now();
+        let token = self.prepare(new.identity.bucket()).await?;
+        let id = token.id();
+        let now = self.clock.read();
+        let config = &self.config;
+        let (lifetime, idle_timeout) = (config.lifetime, config.idle_timeout);
+        let record = Record::issued(new.identity, now.fleet, lifetime, idle_timeout, new.data);
+        let retired = new.replaces.filter(|old| old.bucket() == id.bucket());
+        let insert = Insert {
+            cap: config.sessions_per_user,
+            retire: retired.map(|old| Retire::new(old, config.rotation_grace)),
+            ..Insert::new(id, record.clone())
+        };
+        // Before the write: whatever changes from now on has a greater number.
+        let stamp = self.cache.stamp(now.local);
+        let left = config.store_deadline.saturating_sub(asked_at.elapsed());
+        let insert = |store| SessionStore::insert(store, insert);
+        match (self.upstream)
+            .write_within(left, id.bucket(), insert)
+            .await?
+        {
+            Inserted::Kept(replaced) => {
+                self.upstream.note_written(id.bucket());
+                self.cache.changed(&replaced);
+                self.cache.changed(retired.as_slice());
+                Ok(self.issued(&token, record, stamp))
+            }
+            Inserted::Taken => Err(taken()),
+        }
+    }
+
+    /// Learns the fleet's clock and makes a token, within the deadline.
+    pub(super) async fn prepare(self: &Arc<Self>, bucket: [u8; 2]) -> Result<Token, StoreError> {
+        let prepare = async {
+            self.learn_clock().await?;
+            self.mint(bucket).await
+        };
+        self.in_time(prepare).await
+    }
+
+    pub(super) fn issued(&self, token: &Token, record: Record, stamp: Stamp) -> Issued {
+        let expires_in = record.lasts_unused();
+        let session = Session::new(token.id(), record, stamp);
+        self.cache.keep(&session);
+        Issued {
+            token: token.to_text(),
+            expires_in,
+            session,
+        }
+    }
+}
+
+/// 256 random bits are taken only if the randomness is broken; refusing beats sharing a session.
+pub(super) fn taken() -> StoreError {
+    StoreError::unavailable("the new session's id is taken")
+}

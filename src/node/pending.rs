@@ -1,0 +1,123 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::turns::Turns;
+use crate::observe::{meter, trace};
+
+/// Revocations under way, and those that wait for a store that could not be told.
+pub(super) struct Pending {
+    room: Arc<Semaphore>,
+    /// Whoever writes one takes a turn of these before it takes hold of the node.
+    pub(super) turns: Turns,
+    counts: Arc<Counts>,
+}
+
+// Relaxed throughout: each is a number by itself, and a look that is late is made again.
+struct Counts {
+    under_way: watch::Sender<u32>,
+    /// Those that were answered as pending.
+    waiting: AtomicU32,
+    /// Of those, the ones that nobody will tell the store.
+    lost: AtomicU32,
+    /// Whether those that wait are to end.
+    are_given_up: AtomicBool,
+}
+
+impl Pending {
+    pub(super) fn new(most: usize) -> Self {
+        let counts = Counts {
+            under_way: watch::Sender::new(0),
+            waiting: AtomicU32::new(0),
+            lost: AtomicU32::new(0),
+            are_given_up: AtomicBool::new(false),
+        };
+        Self {
+            room: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
+            turns: Turns::default(),
+            counts: Arc::new(counts),
+        }
+    }
+
+    /// The right to have one more revocation pending, if there is room.
+    pub(super) fn enter(&self) -> Option<Permit> {
+        let permit = Arc::clone(&self.room).try_acquire_owned().ok()?;
+        self.counts.under_way.send_modify(|count| *count += 1);
+        Some(Permit {
+            counts: Arc::clone(&self.counts),
+            is_waiting: false,
+            _permit: permit,
+        })
+    }
+
+    /// How many wait for the store.
+    pub(super) fn waiting(&self) -> u32 {
+        self.counts.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Waits until there is none. Others may begin meanwhile.
+    pub(super) async fn flush(&self) {
+        let mut under_way = self.counts.under_way.subscribe();
+        // An error would mean that the counts are gone.
+        let _ = under_way.wait_for(|count| *count == 0).await;
+    }
+
+    /// Has those that wait end: nobody is left who could want them.
+    pub(super) fn give_up(&self) {
+        self.counts.are_given_up.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn are_given_up(&self) -> bool {
+        self.counts.are_given_up.load(Ordering::Relaxed)
+    }
+}
+
+/// The right to have one revocation pending. What waits is lost with it, unless it is settled first.
+pub(super) struct Permit {
+    counts: Arc<Counts>,
+    is_waiting: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Permit {
+    /// The store is told later.
+    pub(super) fn wait(&mut self) {
+        self.is_waiting = true;
+        let before = self.counts.waiting.fetch_add(1, Ordering::Relaxed);
+        meter::pending_revocations(before + 1);
+    }
+
+    /// The store was told, or has refused.
+    pub(super) fn settle(mut self) {
+        self.leave();
+    }
+
+    /// Whether it was waiting.
+    fn leave(&mut self) -> bool {
+        if self.is_waiting {
+            let before = self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
+            meter::pending_revocations(before - 1);
+        }
+        std::mem::take(&mut self.is_waiting)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if self.leave() {
+            self.counts.lost.fetch_add(1, Ordering::Relaxed);
+        }
+        self.counts.under_way.send_modify(|count| *count -= 1);
+    }
+}
+
+/// With the node and the last of its revocations.
+impl Drop for Counts {
+    fn drop(&mut self) {
+        let lost = *self.lost.get_mut();
+        if lost > 0 {
+            trace::revocations_lost(lost);
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Reads a session from the store, once for all who want to know, and decides from the answer.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::Node;
+use super::detached::Detached;
+use super::keyring::Tag;
+use crate::cache::Answer;
+use crate::identity::Identity;
+use crate::observe::meter::AnsweredBy;
+use crate::observe::trace;
+use crate::rejection::{Rejection, RejectionKind};
+use crate::session::{Session, Stamp, StoreState, Verdict, decide};
+use crate::store::{Loaded, SessionStore, StoreError, StoreErrorKind};
+use crate::token::{SessionId, Token};
+
+/// Waits of a read, each of a deadline: its turn, the answer, a use to be written, the answer after it.
+const READ_STEPS: u32 = 4;
+
+impl<S: SessionStore> Node<S> {
+    /// Checks a token as the layer does: by what is known, or with the store.
+    pub(crate) async fn check(self: &Arc<Self>, text: &str) -> Result<Session, Rejection> {
+        let token = Token::parse(text.as_bytes())
+            .ok_or_else(|| self.refuse_at_sight(RejectionKind::SessionMalformed))?;
+        match self.check_now(&token) {
+            Some(decided) => decided,
+            None => self.check_with_store(&token).await,
+        }
+    }
+
+    /// Reads the session of a token from the store, then decides.
+    pub(crate) async fn check_with_store(
+        self: &Arc<Self>,
+        token: &Token,
+    ) -> Result<Session, Rejection> {
+        let checked = trace::check_span(self.check_token(token)).await;
+        self.count(&checked);
+        checked
+    }
+
+    /// Checks a session that was checked before, without its token.
+    pub(crate) async fn check_again(self: &Arc<Self>, id: SessionId) -> Result<Session, Rejection> {
+        if let Some(decided) = self.check_cached(id, self.clock.read()) {
+            return decided;
+        }
+        let checked = trace::check_span(self.look_up_in_store(id)).await;
+        self.count(&checked);
+        self.use_concluded(id, checked)
+    }
+
+    /// Decides about a session without using it; asks the store if that takes it.
+    pub(super) async fn look_up(self: &Arc<Self>, id: SessionId) -> Result<Session, Rejection> {
+        match self.look(id) {
+            Some(known) => self.conclude(id, known),
+            None => self.look_up_in_store(id).await,
+        }
+    }
+
+    /// The user's live sessions, oldest first. They are not taken in.
+    pub(crate) async fn list(&self, user: &Identity) -> Result<Vec<Session>, StoreError> {
+        let of = user.clone();
+        let records = (self.upstream).read(user.bucket(), |store| store.list(of));
+        let records = records.await?.into_iter();
+        let session = |(id, record)| Session::new(id, record, Stamp::default());
+        Ok(records.map(session).collect())
+    }
+
+    /// Has a session confirmed, so that no request has to wait for it.
+    pub(super) fn refresh_soon(self: &Arc<Self>, id: SessionId) {
+        if let Ok(runtime) = Handle::try_current() {
+            let node = Arc::clone(self);
+            runtime.spawn(async move { node.read(id).await });
+        }
+    }
+
+    async fn check_token(self: &Arc<Self>, token: &Token) -> Result<Session, Rejection> {
+        self.start();
+        let id = token.id();
+        let question = async {
+            self.learn_clock().await?;
+            if self.keyring.judge(token) == Tag::Unknown && !self.cache.has(id) {
+                return Ok(Box::pin(self.read_with_unknown_key(token)).await);
+            }
+            Ok(Some(self.read_detached(id).await))
+        };
+        let answer = match self.in_time(question).await {
+            Ok(None) => return Err(RejectionKind::SessionMalformed.into()),
+            Ok(Some(answer)) => answer,
+            Err(error) => Answer::Failed(error),
+        };
+        self.use_concluded(id, self.conclude(id, answer))
+    }
+
+    async fn look_up_in_store(self: &Arc<Self>, id: SessionId) -> Result<Session, Rejection> {
+        self.start();
+        let question = async {
+            self.learn_clock().await?;
+            Ok(self.read_detached(id).await)
+        };
+        let answer = self.in_time(question).await;
+        self.conclude(id, answer.unwrap_or_else(Answer::Failed))
+    }
+
+    /// A request that is gone takes no read along: others may wait for it.
+    pub(super) fn read_detached(self: &Arc<Self>, id: SessionId) -> Detached<Answer> {
+        let node = Arc::clone(self);
+        let work = async move { node.read(id).await };
+        Detached::new(work, self.config.store_deadline.saturating_mul(READ_STEPS))
+    }
+
+    /// Reads a session, or takes the answer that another read is waiting for.
+    async fn read(self: &Arc<Self>, id: SessionId) -> Answer {
+        loop {
+            match self.flights.join(id, self.read_alone(id)).await {
+                // It may have been read before a revocation that is complete by now.
+                Answer::Live(session) if !self.cache.is_current(&session) => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    /// The read that the others wait for. Whoever comes when the last one has just got its answer
+    /// takes what is known by then.
+    async fn read_alone(self: &Arc<Self>, id: SessionId) -> Answer {
+        if let Some(known) = self.look(id) {
+            return known;
+        }
+        // Before the read: whatever changes from now on has a greater number.
+        let stamp = self.cache.stamp(self.clock.uptime());
+        if let Some(revoked) = self.cache.is_revoked(id, stamp) {
+            return revoked;
+        }
+        let loaded = self.read_record(id).await;
+        self.cache.take_in(id, stamp, loaded)
+    }
+
+    async fn read_record(self: &Arc<Self>, id: SessionId) -> Result<Loaded, StoreError> {
+        let loaded = self.load(id).await?;
+        match self.idle_since(&loaded) {
+            Some(at) => Box::pin(self.unless_used_since(id, at, loaded)).await,
+            None => Ok(loaded),
+        }
+    }
+
+    /// Another app's sessions are never taken in, so that no hit has to look.
+    pub(super) async fn load(&self, id: SessionId) -> Result<Loaded, StoreError> {
+        // Boxed, because each of the layers around it would hold it twice.
+        let load = self
+            .upstream
+            .read(id.bucket(), |store| Box::pin(store.load(id)));
+        match load.await? {
+            Loaded::Live(record) if !self.serves(record.identity.appid()) => Ok(Loaded::NeverSeen),
+            loaded => Ok(loaded),
+        }
+    }
+
+    /// Decides from the store's answer, or from what is known if there is none.
+    fn conclude(&self, id: SessionId, answer: Answer) -> Result<Session, Rejection> {
+        match answer {
+            Answer::Live(session) => self.settle(session, StoreState::Answered),
+            Answer::Gone(gone) => Err(gone.into()),
+            Answer::Failed(error) => self.conclude_without_store(id, error),
+        }
+    }
+
+    /// Decides from what is known, because the store is unavailable.
+    fn conclude_without_store(
+        &self,
+        id: SessionId,
+        error: StoreError,
+    ) -> Result<Session, Rejection> {
+        if error.kind() == StoreErrorKind::Corrupt {
+            return Err(refusal(id, error));
+        }
+        match self.cache.known(id) {
+            Some(Answer::Live(session)) => self
+                .settle(session, StoreState::Silent)
+                .map_err(|rejection| rejection.caused_by(error)),
+            Some(Answer::Gone(gone)) => Err(gone.into()),
+            Some(Answer::Failed(_)) | None => Err(refusal(id, error)),
+        }
+    }
+
+    fn settle(&self, session: Session, state: StoreState) -> Result<Session, Rejection> {
+        let now = self.clock.read();
+        match decide(&session.facts(), now, state, &self.config.freshness) {
+            Verdict::Valid { .. } => Ok(session),
+            Verdict::Invalid(reason) => Err(RejectionKind::from(reason).into()),
+            Verdict::Confirm | Verdict::Unknown => Err(RejectionKind::StoreUnavailable.into()),
+        }
+    }
+
+    /// Notes a use. It counts also where nobody knows whether the session is live: it is not idle
+    /// because the store is down.
+    fn use_concluded(
+        self: &Arc<Self>,
+        id: SessionId,
+        concluded: Result<Session, Rejection>,
+    ) -> Result<Session, Rejection> {
+        let now = self.clock.now();
+        match &concluded {
+            Ok(session) => self.use_session(session, now, false),
+            Err(rejection) if rejection.kind() == RejectionKind::StoreUnavailable => {
+                if let Some(Answer::Live(session)) = self.cache.known(id)
+                    && now < session.end()
+                {
+                    self.use_session(&session, now, false);
+                }
+            }
+            Err(_) => {}
+        }
+        concluded
+    }
+
+    fn count(&self, checked: &Result<Session, Rejection>) {
+        match checked {
+            Ok(_) => self.meter.passed(AnsweredBy::Store),
+            Err(rejection) => self.meter.refused(rejection.kind(), AnsweredBy::Store),
+        }
+    }
+}
+
+/// A damaged record is refused by itself; anything else may be over in a moment.
+fn refusal(id: SessionId, error: StoreError) -> Rejection {
+    let kind = match error.kind() {
+        StoreErrorKind::Corrupt => RejectionKind::SessionUnknown,
+        StoreErrorKind::Unavailable | StoreErrorKind::NewerVersion => {
+            RejectionKind::StoreUnavailable
+        }
+    };
+    if !error.is_unavailable() {
+        trace::record_refused(id, &error);
+    }
+    Rejection::from(kind).caused_by(error)
+}

@@ -1,0 +1,119 @@
+//! The keys of the tags: fetched, used, and put back where the store has lost them.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::Node;
+use super::keyring::Tag;
+use crate::cache::Answer;
+use crate::observe::trace;
+use crate::random;
+use crate::store::{SessionStore, StoreError};
+use crate::token::{TagKey, Token};
+use crate::upstream::within;
+
+/// Tokens with keys that nobody knows have the keys fetched at most once in this time.
+const FETCH_SHARED: Duration = Duration::from_secs(1);
+/// How often a node looks whether the store still has the keys.
+const LOOKED_AFTER_EVERY: Duration = Duration::from_secs(5);
+
+impl<S: SessionStore> Node<S> {
+    /// Reads the session of a token whose key this node does not know; `None` if it is forged.
+    pub(super) async fn read_with_unknown_key(self: &Arc<Self>, token: &Token) -> Option<Answer> {
+        let id = token.id();
+        // What is left of the deadline is for the session, should the keys be out of reach.
+        let at_most = self.config.store_deadline / 2;
+        let fetched = self.fetch_keys(FETCH_SHARED, at_most).await;
+        match self.keyring.judge(token) {
+            Tag::Forged => None,
+            Tag::Genuine => Some(self.read_detached(id).await),
+            // A node that starts while the keys are out of reach serves users all the same.
+            Tag::Unknown if self.keyring.is_empty() => Some(self.read_detached(id).await),
+            Tag::Unknown => {
+                let read = || self.read_detached(id);
+                let looked_up = self.unknown_keys.look_up(token.key_id(), fetched, read);
+                Some(looked_up.await)
+            }
+        }
+    }
+
+    /// Makes a token with the fleet's newest key, which has to be known for that.
+    pub(super) async fn mint(self: &Arc<Self>, bucket: [u8; 2]) -> Result<Token, StoreError> {
+        let mut random = [0; 32];
+        random::fill(&mut random).map_err(StoreError::unavailable)?;
+        if self.keyring.usable(self.clock.now()).is_none() {
+            self.fetch_keys(Duration::ZERO, Duration::MAX).await?;
+        }
+        match self.keyring.usable(self.clock.now()) {
+            Some(key) => Ok(Token::mint(&key, bucket, &random)),
+            None => Err(StoreError::unavailable(
+                "the session store has no usable tag key",
+            )),
+        }
+    }
+
+    /// Fetches the keys of the tags, and puts back what the store has lost of them. Takes no
+    /// longer than `at_most`, nor than the store deadline for each of the two.
+    pub(super) async fn fetch_keys(
+        self: &Arc<Self>,
+        shared_for: Duration,
+        at_most: Duration,
+    ) -> Result<(), StoreError> {
+        // One answer, however many share it.
+        let ask = async || within(at_most, self.offer_key()).await;
+        let fetched = Box::pin(self.keyring.fetch(ask, shared_for));
+        fetched.await.map_err(StoreError::about_no_record)
+    }
+
+    async fn offer_key(self: &Arc<Self>) -> Result<Vec<TagKey>, StoreError> {
+        let offer = self.keyring.newest().map_or_else(new_key, Ok)?;
+        let kept = self
+            .upstream
+            .read(None, |store| store.tag_keys(offer))
+            .await?;
+        let Some(lost) = self.keyring.lost(&kept) else {
+            return Ok(kept);
+        };
+        let id = lost.id();
+        // What fails here is tried again by the next fetch.
+        let put_back = self
+            .upstream
+            .write(None, |store| store.tag_keys(lost))
+            .await;
+        let kept = put_back.unwrap_or(kept);
+        if self.keyring.lost(&kept).is_none() {
+            trace::tag_key_put_back(id);
+        }
+        Ok(kept)
+    }
+}
+
+/// The store keeps it only if it has none, and a lost one comes back from the nodes that know it.
+/// Whoever makes a new one cannot know the ids of those that were lost, so it takes any.
+fn new_key() -> Result<TagKey, StoreError> {
+    let (mut id, mut secret) = ([0], [0; 16]);
+    random::fill(&mut id).map_err(StoreError::unavailable)?;
+    random::fill(&mut secret).map_err(StoreError::unavailable)?;
+    Ok(TagKey::new(id[0], secret))
+}
+
+/// Has the store keep the keys that the node knows, until the node ends.
+pub(super) async fn look_after_keys<S: SessionStore>(
+    node: Weak<Node<S>>,
+    mut alive: watch::Receiver<()>,
+) {
+    loop {
+        tokio::select! {
+            () = sleep(LOOKED_AFTER_EVERY) => {}
+            _ = alive.changed() => return,
+        }
+        let Some(node) = node.upgrade() else { return };
+        if !node.keyring.is_empty() {
+            // A failure shows in all else that the store is asked.
+            let _ = node.fetch_keys(FETCH_SHARED, Duration::MAX).await;
+        }
+    }
+}

@@ -1,0 +1,276 @@
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
+
+use super::gate::Admission;
+use super::part::Part;
+use crate::random;
+use crate::store::StoreError;
+use crate::sync::Lock;
+
+/// Parts of the store that are remembered, whatever a store makes up.
+const MOST_PARTS: usize = 1024;
+/// Before a part that failed is tried again, evenly spread so that the nodes of a fleet take turns.
+const TRY_AFTER: Duration = Duration::from_millis(200);
+const TRY_SPREAD: Duration = Duration::from_millis(400);
+
+/// Knows which parts of the store are down, so that nobody waits for them then, and that the users
+/// of the others do not notice.
+///
+/// A part is a server that fails by itself, such as a master of a Cluster. There is a breaker for
+/// each: five failed reads in a row open it, or ten of the last twenty; after a pause one real
+/// question tries the part (half-open), and what comes of that closes it or opens it again.
+pub(super) struct Breaker {
+    /// How many parts are open. Changed under the lock of `parts` and read without: while it is 0
+    /// nothing else is looked at. Acquire and Release, so that who reads 0 after a part has closed
+    /// does not find that part open still; who reads it a moment late asks a store that is down.
+    open: AtomicUsize,
+    parts: Lock<BTreeMap<u64, Known>>,
+    /// How many reads may be at a part at the same time.
+    turns: usize,
+    /// Wakes those who wait for a part to close.
+    closed: Arc<Notify>,
+}
+
+struct Known {
+    part: Part,
+    /// Reads that are at it: one part that is slow does not use up the others' turns.
+    turns: Arc<Semaphore>,
+}
+
+impl Breaker {
+    pub(super) fn new(turns: usize) -> Self {
+        Self {
+            open: AtomicUsize::new(0),
+            parts: Lock::default(),
+            turns: turns.min(Semaphore::MAX_PERMITS),
+            closed: Arc::default(),
+        }
+    }
+
+    /// Whether any part is open.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire) > 0
+    }
+
+    /// Fails while a part is open; does not try it.
+    pub(super) fn unless_open(&self, part: u64) -> Result<(), StoreError> {
+        let is_open = self.is_open() && self.with(part, |part| !part.gate.is_closed());
+        if is_open { Err(down()) } else { Ok(()) }
+    }
+
+    /// Lets somebody come to a part, perhaps as the one who tries it.
+    pub(super) fn admit(
+        &self,
+        part: u64,
+        deadline: Duration,
+    ) -> Result<Option<Trial<'_>>, StoreError> {
+        if !self.is_open() {
+            return Ok(None);
+        }
+        match self.with(part, |part| part.gate.admit(Instant::now(), deadline)) {
+            Admission::Granted => Ok(None),
+            Admission::Trial => Ok(Some(Trial {
+                breaker: self,
+                part,
+            })),
+            Admission::Refused => Err(down()),
+        }
+    }
+
+    /// Who may read from a part at the same time.
+    pub(super) fn turns(&self, part: u64) -> Arc<Semaphore> {
+        Arc::clone(&self.known(&mut self.parts.lock(), part).turns)
+    }
+
+    /// Notes what a read came to; `true` if that opens the part.
+    pub(super) fn read(&self, part: u64, has_failed: bool) -> bool {
+        self.with(part, |part| {
+            let opens = part.read(has_failed, pause());
+            if opens {
+                self.open.fetch_add(1, Ordering::Release);
+            }
+            opens
+        })
+    }
+
+    /// Ends when a part closes. Whoever waits borrows nothing for that.
+    pub(super) fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let closed = Arc::clone(&self.closed);
+        async move { closed.notified().await }
+    }
+
+    /// A bucket of each part to which nothing new could be written when that was tried last.
+    pub(super) fn unwritten_buckets(&self) -> Vec<[u8; 2]> {
+        let parts = self.parts.lock();
+        let buckets = parts.values().map(|known| known.part.unwritten_bucket());
+        buckets.flatten().collect()
+    }
+
+    /// Looks at a part, or changes it.
+    pub(super) fn with<T>(&self, part: u64, then: impl FnOnce(&mut Part) -> T) -> T {
+        then(&mut self.known(&mut self.parts.lock(), part).part)
+    }
+
+    fn known<'a>(
+        &self,
+        parts: &'a mut MutexGuard<'_, BTreeMap<u64, Known>>,
+        part: u64,
+    ) -> &'a mut Known {
+        if parts.len() >= MOST_PARTS && !parts.contains_key(&part) {
+            self.forget_one(parts);
+        }
+        parts.entry(part).or_insert_with(|| Known {
+            part: Part::default(),
+            turns: Arc::new(Semaphore::new(self.turns)),
+        })
+    }
+
+    /// Forgets the part that matters least: one that is closed, and was not heard of for longest.
+    fn forget_one(&self, parts: &mut BTreeMap<u64, Known>) {
+        let least = parts.iter().min_by_key(|(_, known)| {
+            let part = &known.part;
+            (!part.gate.is_closed(), part.last_success())
+        });
+        let least = least.map(|(name, _)| *name);
+        let forgotten = least.and_then(|name| parts.remove(&name));
+        if forgotten.is_some_and(|known| !known.part.gate.is_closed()) {
+            self.open.fetch_sub(1, Ordering::Release);
+        }
+    }
+}
+
+/// The right to try a part that is open. Dropped without a word, as when its request is gone, it
+/// leaves the trial to the next one who comes.
+#[must_use]
+pub(super) struct Trial<'a> {
+    breaker: &'a Breaker,
+    part: u64,
+}
+
+impl Trial<'_> {
+    /// What the trial came to; `true` if the part is closed by that.
+    pub(super) fn ends(self, has_failed: bool) -> bool {
+        let Self { breaker, part } = self;
+        std::mem::forget(self);
+        let closes = breaker.with(part, |part| {
+            let was_open = !part.gate.is_closed();
+            part.trial_ended(has_failed, pause());
+            was_open && !has_failed
+        });
+        if closes {
+            breaker.open.fetch_sub(1, Ordering::Release);
+            breaker.closed.notify_waiters();
+        }
+        closes
+    }
+}
+
+impl Drop for Trial<'_> {
+    fn drop(&mut self) {
+        self.breaker.with(self.part, |part| {
+            if !part.gate.is_closed() {
+                part.gate.open(Instant::now());
+            }
+        });
+    }
+}
+
+fn down() -> StoreError {
+    StoreError::unavailable("the breaker is open")
+}
+
+fn pause() -> Duration {
+    TRY_AFTER + random::share_of(TRY_SPREAD)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Uptime;
+
+    const DEADLINE: Duration = Duration::from_millis(250);
+
+    fn open(breaker: &Breaker, part: u64) {
+        while !breaker.read(part, true) {}
+    }
+
+    fn is_open(breaker: &Breaker, part: u64) -> bool {
+        breaker.unless_open(part).is_err()
+    }
+
+    async fn try_it(breaker: &Breaker, part: u64, has_failed: bool) -> bool {
+        tokio::time::sleep(TRY_AFTER + TRY_SPREAD).await;
+        let trial = breaker.admit(part, DEADLINE).unwrap();
+        trial.expect("a trial").ends(has_failed)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_that_fails_opens_alone_and_closes_alone() {
+        let breaker = Breaker::new(1);
+        for _ in 0..100 {
+            breaker.read(1, true);
+            breaker.read(2, false);
+        }
+        assert!(is_open(&breaker, 1) && !is_open(&breaker, 2));
+        open(&breaker, 3);
+        assert!(try_it(&breaker, 1, false).await);
+        assert!(!is_open(&breaker, 1) && is_open(&breaker, 3));
+        assert!(!try_it(&breaker, 3, true).await);
+        assert!(is_open(&breaker, 3));
+        assert!(try_it(&breaker, 3, false).await);
+        assert!(!breaker.is_open());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_trial_that_is_dropped_is_left_to_the_next() {
+        let breaker = Breaker::new(1);
+        open(&breaker, 1);
+        assert!(breaker.admit(1, DEADLINE).is_err(), "the pause");
+        tokio::time::sleep(TRY_AFTER + TRY_SPREAD).await;
+        let trial = breaker.admit(1, DEADLINE).unwrap();
+        assert!(trial.is_some() && breaker.admit(1, DEADLINE).is_err());
+        drop(trial);
+        let next = breaker.admit(1, DEADLINE).unwrap().expect("a trial");
+        assert!(next.ends(false) && !breaker.is_open());
+    }
+
+    #[test]
+    fn turns_are_those_of_a_part() {
+        let breaker = Breaker::new(1);
+        let turn = breaker.turns(1).try_acquire_owned();
+        assert!(turn.is_ok() && breaker.turns(1).try_acquire().is_err());
+        assert!(breaker.turns(2).try_acquire().is_ok());
+    }
+
+    #[test]
+    fn a_part_that_takes_no_writes_says_nothing_of_the_others() {
+        let breaker = Breaker::new(1);
+        let now = Uptime::from_millis(1);
+        breaker.with(7, |part| part.not_written([1, 2], now));
+        breaker.with(8, |part| part.written(now));
+        assert_eq!(breaker.unwritten_buckets(), [[1, 2]]);
+        assert!(!breaker.with(8, |part| part.may_lack_use(now, now)));
+        breaker.with(7, |part| part.written(now));
+        assert!(breaker.unwritten_buckets().is_empty());
+    }
+
+    #[test]
+    fn parts_without_end_are_forgotten_open_ones_last() {
+        let breaker = Breaker::new(1);
+        open(&breaker, 0);
+        for name in 1..3000 {
+            breaker.with(name, |part| part.succeeded(Uptime::from_millis(name)));
+        }
+        assert_eq!(breaker.parts.lock().len(), MOST_PARTS);
+        assert!(is_open(&breaker, 0));
+        for name in 1..3000 {
+            open(&breaker, name);
+        }
+        assert_eq!(breaker.open.load(Ordering::SeqCst), MOST_PARTS);
+    }
+}

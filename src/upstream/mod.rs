@@ -1,0 +1,244 @@
+//! How this node reaches a store: within a deadline, behind a breaker, seen by operators.
+//!
+//! [`read`](Upstream::read) and [`write`](Upstream::write) are the only ways to a store. It is
+//! known here in parts that fail one by one and in buckets of them, never in sessions.
+//!
+//! Only reads open a breaker: a store that takes no writes still serves checks. What writes come to
+//! says whether a login would spend its code for nothing, and whether uses may be missing.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+
+use crate::observe::{meter, trace};
+use crate::store::{Feed, Measured, SessionStore, StoreError};
+use crate::time::{Clock, Moment, Timestamp, Uptime};
+
+mod breaker;
+mod gate;
+mod part;
+mod writable;
+
+use self::breaker::{Breaker, Trial};
+
+/// The longest that a link takes to open: it may need a connection to each server of a fleet, and
+/// holds up nobody.
+const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(5);
+
+/// The part that a store is which has no parts, and that of questions about no bucket.
+const WHOLE: u64 = 0;
+
+/// The store, as far as this node can reach it.
+pub(crate) struct Upstream<S> {
+    store: Measured<S>,
+    breaker: Breaker,
+    deadline: Duration,
+    clock: Clock,
+}
+
+/// What a question is about: a part of the store, and a bucket in it if it is about one.
+#[derive(Clone, Copy)]
+struct Place {
+    part: u64,
+    bucket: Option<[u8; 2]>,
+}
+
+impl<S: SessionStore> Upstream<S> {
+    /// Up to `reads_in_flight` reads at the same time from one part, each within the `deadline`.
+    pub(crate) fn new(store: S, deadline: Duration, reads_in_flight: usize, clock: Clock) -> Self {
+        Self {
+            store: Measured(store),
+            breaker: Breaker::new(reads_in_flight),
+            deadline,
+            clock,
+        }
+    }
+
+    /// Reads something of a bucket (`None`: of none) within the deadline, which is also that of its
+    /// turn. Failures open the breaker of the part that has the bucket.
+    pub(crate) async fn read<'a, T, F>(
+        &'a self,
+        bucket: impl Into<Option<[u8; 2]>>,
+        question: impl FnOnce(&'a Measured<S>) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let place = self.place(bucket.into());
+        let _turn = self.turn(place).await?;
+        let trial = self.breaker.admit(place.part, self.deadline)?;
+        let answer = within(self.deadline, question(&self.store)).await;
+        self.note_read(place, trial, &answer);
+        answer
+    }
+
+    /// Writes something to a bucket (`None`: to none) within the deadline. No failure opens a
+    /// breaker.
+    pub(crate) async fn write<'a, T, F>(
+        &'a self,
+        bucket: impl Into<Option<[u8; 2]>>,
+        order: impl FnOnce(&'a Measured<S>) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        self.write_within(self.deadline, bucket, order).await
+    }
+
+    /// The same, where a part of the deadline has passed already.
+    pub(crate) async fn write_within<'a, T, F>(
+        &'a self,
+        left: Duration,
+        bucket: impl Into<Option<[u8; 2]>>,
+        order: impl FnOnce(&'a Measured<S>) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let place = self.place(bucket.into());
+        let written = match self.try_first(place).await {
+            Ok(()) => within(left, order(&self.store)).await,
+            Err(down) => Err(down),
+        };
+        self.note_write(place, &written);
+        written
+    }
+
+    /// Opens a link, with more patience than a request has. The store was found to answer before.
+    pub(crate) async fn subscribe(&self) -> Result<Feed, StoreError> {
+        let opened = within(SUBSCRIBE_WITHIN, self.store.subscribe()).await;
+        self.report(self.place(None), &opened);
+        opened
+    }
+
+    /// Whether other processes can read what is written.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.store.is_shared()
+    }
+
+    /// Whether any part of the store is down.
+    pub(crate) fn is_open(&self) -> bool {
+        self.breaker.is_open()
+    }
+
+    /// Ends when a part of the store is back. Whoever waits borrows nothing for that.
+    pub(crate) fn closed(&self) -> impl Future<Output = ()> + Send + use<S> {
+        self.breaker.closed()
+    }
+
+    /// Whether a use `at` a time on the store's clock may not have been written yet: in an outage of
+    /// its part, which is over for a few seconds at most.
+    pub(crate) fn may_lack_use(&self, bucket: [u8; 2], at: Timestamp) -> bool {
+        let Moment { fleet, local } = self.clock.read();
+        let at = local.before(fleet.since(at));
+        let part = self.store.part(bucket);
+        self.breaker.with(part, |part| part.may_lack_use(at, local))
+    }
+
+    fn place(&self, bucket: Option<[u8; 2]>) -> Place {
+        Place {
+            part: bucket.map_or(WHOLE, |bucket| self.store.part(bucket)),
+            bucket,
+        }
+    }
+
+    /// Waits for its turn among those who read from the same part, but not for a part that is down.
+    async fn turn(&self, place: Place) -> Result<OwnedSemaphorePermit, StoreError> {
+        let turns = self.breaker.turns(place.part);
+        if let Ok(turn) = turns.clone().try_acquire_owned() {
+            return Ok(turn);
+        }
+        self.breaker.unless_open(place.part)?;
+        let turn = async { turns.acquire_owned().await.map_err(StoreError::unavailable) };
+        // Boxed, like all that is rare, so that no future is large for its sake.
+        Box::pin(within(self.deadline, turn)).await
+    }
+
+    /// A write cannot try a part that is open: it may fail where reads are answered. It asks before,
+    /// if it is its turn to try.
+    async fn try_first(&self, place: Place) -> Result<(), StoreError> {
+        let Some(trial) = self.breaker.admit(place.part, self.deadline)? else {
+            return Ok(());
+        };
+        let reached = Box::pin(within(self.deadline, self.reach(place))).await;
+        self.note_read(place, Some(trial), &reached);
+        reached
+    }
+
+    async fn reach(&self, place: Place) -> Result<(), StoreError> {
+        match place.bucket {
+            Some(bucket) => self.store.reach(bucket).await,
+            None => self.store.now().await.map(drop),
+        }
+    }
+
+    fn note_read<T>(&self, place: Place, trial: Option<Trial<'_>>, answer: &Result<T, StoreError>) {
+        self.report(place, answer);
+        let has_failed = has_failed(answer);
+        match trial {
+            Some(trial) => {
+                if trial.ends(has_failed) {
+                    meter::breaker(self.breaker.is_open());
+                    trace::breaker_closed();
+                }
+            }
+            None => {
+                if self.breaker.read(place.part, has_failed) {
+                    meter::breaker(true);
+                    trace::breaker_opened();
+                }
+            }
+        }
+    }
+
+    fn note_write<T>(&self, place: Place, written: &Result<T, StoreError>) {
+        self.report(place, written);
+        if let Some(bucket) = place.bucket
+            && has_failed(written)
+        {
+            let now = self.clock.uptime();
+            let part = place.part;
+            (self.breaker).with(part, |part| part.not_written(bucket, now));
+        }
+    }
+
+    /// Tells operators when a part begins to fail and when that is over.
+    fn report<T>(&self, place: Place, answer: &Result<T, StoreError>) {
+        let now = self.clock.uptime();
+        match answer {
+            Err(error) if error.is_unavailable() => {
+                let is_first = self.breaker.with(place.part, |part| part.failed(now));
+                trace::store_failed(error, is_first);
+            }
+            answer => {
+                if let Some(over) = self.breaker.with(place.part, |part| part.succeeded(now)) {
+                    trace::store_is_back(over);
+                }
+                // Of one record, not of the store.
+                if let Err(error) = answer {
+                    trace::store_failed(error, false);
+                }
+            }
+        }
+    }
+
+    fn uptime(&self) -> Uptime {
+        self.clock.uptime()
+    }
+}
+
+/// What takes longer than `span` has failed.
+pub(crate) async fn within<T>(
+    span: Duration,
+    question: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let answer = timeout(span, question).await;
+    answer.unwrap_or_else(|late| Err(StoreError::unavailable(late)))
+}
+
+/// Whether the store could not do what it was asked; other failures are those of one record.
+fn has_failed<T>(answer: &Result<T, StoreError>) -> bool {
+    answer.as_ref().is_err_and(StoreError::is_unavailable)
+}

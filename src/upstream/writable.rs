@@ -1,0 +1,74 @@
+//! Whether the store can be written: one that is full, or whose disk or replicas are gone, still
+//! reads.
+
+use super::{Upstream, WHOLE};
+use crate::store::{SessionStore, StoreError};
+
+impl<S: SessionStore> Upstream<S> {
+    /// Notes that something new was written to a bucket.
+    pub(crate) fn note_written(&self, bucket: [u8; 2]) {
+        let now = self.uptime();
+        let part = self.store.part(bucket);
+        self.breaker.with(part, |part| part.written(now));
+    }
+
+    /// Notes that a use was written. A full server takes that, and nothing new.
+    pub(crate) fn note_touched(&self, bucket: [u8; 2]) {
+        let now = self.uptime();
+        let part = self.store.part(bucket);
+        self.breaker.with(part, |part| part.touched(now));
+    }
+
+    /// Fails unless the part of the store that has a bucket can be written: it has been within the
+    /// last second, or is now. A trial that failed counts for a second, too.
+    pub(crate) async fn ensure_writable(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
+        let now = self.uptime();
+        let part = self.store.part(bucket);
+        if self
+            .breaker
+            .with(part, |part| part.is_shown_unwritable(now))
+        {
+            let within = "a write has failed within the last second";
+            return Err(StoreError::unavailable(within));
+        }
+        // It says nothing of a record.
+        let written = self.try_writing(bucket).await;
+        written.map_err(StoreError::unavailable)
+    }
+
+    /// Fails if a login would spend its code for nothing, as far as that can be known before its
+    /// user is: where a server that answers has refused the last write, and still does. A part of
+    /// the store that is down concerns its own users only.
+    pub(crate) async fn ensure_logins(&self) -> Result<(), StoreError> {
+        let mut buckets = self.breaker.unwritten_buckets();
+        if buckets.is_empty() && self.store.part([0, 0]) == WHOLE {
+            buckets.push([0, 0]);
+        }
+        for bucket in buckets {
+            let written = self.try_writing(bucket).await;
+            let is_whole = self.store.part(bucket) == WHOLE;
+            match written {
+                Err(error) if is_whole || error.is_unwritten() => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn try_writing(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
+        let part = self.store.part(bucket);
+        let is_shown = |now| self.breaker.with(part, |part| part.is_shown_writable(now));
+        if is_shown(self.uptime()) {
+            return Ok(());
+        }
+        let written = self.write(bucket, |store| store.writable(bucket)).await;
+        match &written {
+            Ok(()) => self.note_written(bucket),
+            Err(_) => {
+                let now = self.uptime();
+                self.breaker.with(part, |part| part.trial_write_failed(now));
+            }
+        }
+        written
+    }
+}
