@@ -2,6 +2,7 @@
 #![cfg(all(feature = "axum", feature = "wechat"))]
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 
 /// The code of all blocks in a language, without comments.
@@ -52,8 +53,45 @@ fn both_readmes_link_to_the_same_files_and_all_are_there() {
     };
     let english = links(include_str!("../README.md"));
     assert_eq!(english, links(include_str!("../README.zh-CN.md")));
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for file in english {
         assert!(root.join(&file).exists(), "{file}");
     }
+}
+
+/// Every Rust file below a folder.
+fn sources(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("a folder of the repository");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .flat_map(|path| match path.extension() {
+            _ if path.is_dir() => sources(&path),
+            Some(rust) if rust == "rs" => {
+                vec![std::fs::read_to_string(&path).expect("a source file")]
+            }
+            _ => Vec::new(),
+        })
+        .collect()
+}
+
+#[test]
+fn every_test_that_a_guarantee_names_is_there() {
+    let table = include_str!("../CONTRIBUTING.md")
+        .split("\n## ")
+        .find(|section| section.starts_with("Guarantees and their tests"));
+    let rows = table
+        .expect("the table")
+        .lines()
+        .filter(|line| line.starts_with("| "));
+    let cells = rows.filter_map(|row| row.split(" | ").nth(1));
+    let names: BTreeSet<_> = cells
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    assert!(names.len() > 100, "{names:?}");
+    let tests = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")).concat();
+    let is_there = |name: &str| tests.contains(&format!("fn {name}("));
+    let missing = names
+        .iter()
+        .filter(|name| !name.starts_with("./") && !is_there(name));
+    assert_eq!(missing.collect::<Vec<_>>(), [&""; 0]);
 }
