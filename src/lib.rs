@@ -1,11 +1,12 @@
 //! A Tower layer that checks a mini-program login session on every request, and tells the client
 //! exactly when to call `wx.login` again.
 //!
-//! What `wx.checkSession` is for WeChat's session_key, this is for your own login state. The client
-//! logs in once: it sends a `wx.login` code to [`login::Login`], which exchanges it for the user's
-//! openid and answers with a session token. From then on the client sends the token in a header,
-//! [`SessionLayer`] checks it against a cached store, and the handler finds the [`Session`]. When the
-//! session is over, every refusal says whether to log in again, to wait, or neither.
+//! `wx.checkSession` asks WeChat about its session_key; this crate checks the login state that your own
+//! server issues. The client logs in once: it sends a `wx.login` code to [`login::Login`], which
+//! exchanges it for the user's openid and answers with a session token. From then on the client sends
+//! the token in a header, [`SessionLayer`] checks it against a cached store, and the handler finds the
+//! [`Session`]. When the session is over, every refusal says whether to log in again, to wait, or
+//! neither.
 //!
 //! It works with axum, tonic and anything else that is a `tower::Service` over [`http`] types.
 //!
@@ -36,9 +37,10 @@
 //!   lists sessions, and makes the layer and the login service.
 //! - [`layer`] checks requests, and lists the exact rules by which one passes.
 //! - [`login`] turns codes into sessions; `wechat` is the provider for WeChat.
-//! - [`response`] is what refusals look like on the wire.
+//! - [`response`] is what refusals look like on the wire: every status, reason and action.
 //! - [`store`] is where sessions are kept.
-//! - [`guide`] has pages on using it together with other layers.
+//! - [`guide`] has recipes, the order of layers, gRPC, outages, every default and its reason, metrics
+//!   and tracing, performance.
 //!
 //! # What it is not for
 //!
@@ -53,8 +55,8 @@
 //! | `hyper` | What is left of hyper's own [bodies](layer#bodies-of-refused-requests) is read on when they are refused | no |
 //! | `wechat` | `wechat::WeChat`: `code2Session` over HTTPS | no |
 //! | `redis` | `store::RedisStore`: Redis or Valkey, alone, behind Sentinel or as a Cluster | no |
-//! | `tracing` | Events and spans for operators, without secrets | no |
-//! | `metrics` | [Metrics](guide::observability) for operators, for any recorder of the `metrics` crate | no |
+//! | `tracing` | [Events and spans](guide::observability#events), without secrets | no |
+//! | `metrics` | [Metrics](guide::observability#metrics), for any recorder of the `metrics` crate | no |
 //! | `test-util` | A fake WeChat, a manual clock, sessions for unit tests | no |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

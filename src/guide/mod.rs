@@ -1,8 +1,37 @@
-//! Pages on using the crate together with others.
+//! Pages on how it is used, what it does when things fail, and why it is as it is.
+//!
+//! | Page | What it answers |
+//! |---|---|
+#![cfg_attr(
+    all(feature = "axum", feature = "wechat"),
+    doc = "| [`recipes`] | How do I ban a user, limit devices, end sessions, close a WebSocket, decrypt a phone number? |"
+)]
+#![cfg_attr(
+    feature = "axum",
+    doc = "| [`composing`] | In which order do layers stand: CORS, trace, limits, time-outs, nested routers? |"
+)]
+//! | [`grpc`] | How does it work with tonic, and what do gRPC clients see? |
+//! | [`outages`] | What happens when Redis, the network or WeChat fails? |
+//! | [`defaults`] | What is each default, and why? |
+//! | [`observability`] | Which metrics, events and spans are there? |
+//! | [`performance`] | What does a check cost, and why? |
+
+#[cfg(all(feature = "axum", feature = "wechat"))]
+#[doc = include_str!("recipes.md")]
+pub mod recipes {}
 
 #[cfg(feature = "axum")]
 #[doc = include_str!("composing.md")]
 pub mod composing {}
+
+#[doc = include_str!("grpc.md")]
+pub mod grpc {}
+
+#[doc = include_str!("outages.md")]
+pub mod outages {}
+
+#[doc = include_str!("defaults.md")]
+pub mod defaults {}
 
 #[doc = include_str!("observability.md")]
 pub mod observability {}

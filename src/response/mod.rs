@@ -13,6 +13,41 @@
 //! The header `X-WX-Action` says the same, whatever the body looks like: proxies and request
 //! libraries that lose the body keep it.
 //!
+//! # What is refused, and how
+//!
+//! | case | status | `reason` | `action` | gRPC |
+//! |---|---|---|---|---|
+//! | no token | 401 | `session_missing` | `login` | 16 |
+//! | not a token of ours, or a forged one | 401 | `session_malformed` | `login` | 16 |
+//! | never seen, or forgotten: one idle timeout after it expired | 401 | `session_unknown` | `login` | 16 |
+//! | idle timeout passed | 401 | `session_idle_expired` | `login` | 16 |
+//! | absolute lifetime passed | 401 | `session_expired` | `login` | 16 |
+//! | logged out | 401 | `session_revoked` | `login` | 16 |
+//! | ended by an administrator | 401 | `session_kicked_out` | `login` | 16 |
+//! | pushed out by a newer login | 401 | `session_replaced` | `login` | 16 |
+//! | several different tokens in one request | 400 | `ambiguous_token` | `none` | 3 |
+//! | the store is unavailable | 503 | `store_unavailable` | `retry` | 14 |
+//!
+//! A 401 has `WWW-Authenticate: Bearer`, with the error `invalid_token` unless there was no token; a
+//! 503 has `Retry-After: 1`; every refusal has `Cache-Control: no-store`. Only proof gives 401: a store
+//! that is unavailable is never reported as an expired session.
+//!
+//! The [login](crate::login) refuses with these besides:
+//!
+//! | case | status | `reason` | `action` | gRPC |
+//! |---|---|---|---|---|
+//! | the code is wrong, used or too old | 400 | `code_rejected` | `login` | 16 |
+//! | the provider does not answer, or too many log in at once | 503 | `provider_unavailable` | `retry` | 14 |
+//! | the provider's quota is used up | 429 | `rate_limited` | `retry` | 8 |
+//! | the provider, or `on_login`, refuses the user | 403 | `user_blocked` | `none` | 7 |
+//! | the app's credentials or settings are wrong | 500 | `provider_misconfigured` | `none` | 13 |
+//! | no usable code or appid; another method | 400; 405 | `bad_request` | `none` | 3; 12 |
+//!
+//! # Other forms
+//!
+//! [`Preset::OkJson`] answers the same with status 200, for clients that only look at bodies.
+//! [`Preset::Wafer`] is for the clients of both Wafer SDKs.
+//!
 //! **A proxy that checks requests** (nginx's `auth_request`, Traefik's `ForwardAuth`) takes every
 //! 2xx for a pass: behind one, the presets [`OkJson`](Preset::OkJson) and [`Wafer`](Preset::Wafer)
 //! let everybody in, and so does a closure that answers 200.
