@@ -16,6 +16,7 @@ use support::nodes::{alice, log_in, node, node_with, refusal, settle, store_on_a
 use support::{HookedStore, Op, down, switchable};
 use tokio::time::{Instant, sleep};
 use tower_wx_session::RejectionKind::{SessionKickedOut, StoreUnavailable};
+use tower_wx_session::sessions::Revocation;
 use tower_wx_session::store::{MemoryStore, Revoke, RevokeReason, SessionStore};
 use tower_wx_session::test_util::{Chaos, ChaosStore, ManualClock};
 use tower_wx_session::{Identity, Sessions};
@@ -80,7 +81,7 @@ async fn after_five_failures_in_a_row_nobody_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn probes_are_few_and_find_the_store_within_a_second() {
+async fn trials_are_few_and_find_the_store_within_a_second() {
     let (clock, store) = store_on_a_clock();
     let (store, is_down) = switchable(store);
     let tokens = unseen(&node(&store, &clock), 6).await;
@@ -90,16 +91,69 @@ async fn probes_are_few_and_find_the_store_within_a_second() {
     for token in &tokens {
         assert_eq!(refusal(&sessions, token).await, Some(StoreUnavailable));
     }
-    let probes = store.calls(Op::Now);
-    sleep(60 * SECOND).await;
-    let probes = store.calls(Op::Now) - probes;
-    assert!((60..=300).contains(&probes), "{probes} in a minute");
+    let loads = store.calls(Op::Load);
+    let until = Instant::now() + 60 * SECOND;
+    while Instant::now() < until {
+        assert_eq!(refusal(&sessions, &tokens[0]).await, Some(StoreUnavailable));
+        sleep(SECOND / 50).await;
+    }
+    let trials = store.calls(Op::Load) - loads;
+    assert!((60..=300).contains(&trials), "{trials} in a minute");
 
     is_down.store(false, Ordering::SeqCst);
     sleep(SECOND).await;
     for token in &tokens {
         assert_eq!(refusal(&sessions, token).await, None);
     }
+}
+
+/// Half-open, one real question is at the store, and the others are answered at once.
+#[tokio::test(start_paused = true)]
+async fn while_one_tries_the_store_nobody_else_waits() {
+    let (clock, store) = store_on_a_clock();
+    let (store, hangs) = hanging(store);
+    let tokens = unseen(&node(&store, &clock), 7).await;
+    let sessions = node(&store, &clock);
+    log_in(&sessions).await;
+    hangs.store(true, Ordering::SeqCst);
+    for token in &tokens[..5] {
+        assert_eq!(refusal(&sessions, token).await, Some(StoreUnavailable));
+    }
+    sleep(SECOND).await;
+    let (asked, loads) = (Instant::now(), store.calls(Op::Load));
+    let trial = tokio::spawn({
+        let (sessions, token) = (sessions.clone(), tokens[5].clone());
+        async move { refusal(&sessions, &token).await }
+    });
+    tokio::task::yield_now().await;
+    for _ in 0..100 {
+        assert_eq!(refusal(&sessions, &tokens[6]).await, Some(StoreUnavailable));
+    }
+    assert_eq!(asked.elapsed(), Duration::ZERO, "somebody waited");
+    assert_eq!(trial.await.unwrap(), Some(StoreUnavailable));
+    assert_eq!(asked.elapsed(), DEADLINE);
+    assert_eq!(store.calls(Op::Load), loads + 1);
+}
+
+/// A revocation that waits for the store is written although nobody else comes to try it.
+#[tokio::test(start_paused = true)]
+async fn a_write_that_waits_tries_the_store_by_a_read() {
+    let (clock, store) = store_on_a_clock();
+    let (store, is_down) = switchable(store);
+    let tokens = unseen(&node(&store, &clock), 6).await;
+    let sessions = node(&store, &clock);
+    let issued = sessions.issue(alice()).await.unwrap();
+    is_down.store(true, Ordering::SeqCst);
+    for token in &tokens {
+        assert_eq!(refusal(&sessions, token).await, Some(StoreUnavailable));
+    }
+    let pending = sessions.kick_out(issued.session()).await.unwrap();
+    assert_eq!(pending, Revocation::Pending);
+    is_down.store(false, Ordering::SeqCst);
+    sleep(2 * SECOND).await;
+    let there = node(&store, &clock);
+    let token = issued.token().expose();
+    assert_eq!(refusal(&there, token).await, Some(SessionKickedOut));
 }
 
 #[tokio::test(start_paused = true)]
@@ -304,30 +358,38 @@ async fn one_failure_is_one_however_many_share_it() {
 }
 
 #[test]
-fn a_prober_whose_runtime_nobody_drives_is_replaced() {
+fn a_trial_whose_runtime_nobody_drives_is_followed_by_another() {
     let runtime = || {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.enable_all().start_paused(true).build().unwrap()
     };
     let (clock, store) = store_on_a_clock();
-    let (store, is_down) = switchable(store);
+    let (store, hangs) = hanging(store);
     let idle = runtime();
     let (sessions, tokens) = idle.block_on(async {
-        let tokens = unseen(&node(&store, &clock), 6).await;
+        let tokens = unseen(&node(&store, &clock), 7).await;
         let sessions = node(&store, &clock);
         log_in(&sessions).await;
-        is_down.store(true, Ordering::SeqCst);
-        for token in &tokens {
+        hangs.store(true, Ordering::SeqCst);
+        for token in &tokens[..5] {
             assert_eq!(refusal(&sessions, token).await, Some(StoreUnavailable));
         }
+        sleep(SECOND).await;
+        let (sessions, tokens) = (sessions, tokens);
+        let trial = (sessions.clone(), tokens[5].clone());
+        tokio::spawn(async move { refusal(&trial.0, &trial.1).await });
+        tokio::task::yield_now().await;
         (sessions, tokens)
     });
-    is_down.store(false, Ordering::SeqCst);
+    hangs.store(false, Ordering::SeqCst);
     runtime().block_on(async {
-        for _ in 0..4 {
-            refusal(&sessions, &tokens[0]).await;
-            sleep(SECOND).await;
-        }
-        assert_eq!(refusal(&sessions, &tokens[0]).await, None);
+        // Its time is another one than the first runtime's, which stands still.
+        let passes = async {
+            while refusal(&sessions, &tokens[6]).await.is_some() {
+                sleep(SECOND / 10).await;
+            }
+        };
+        let long = 60 * SECOND;
+        tokio::time::timeout(long, passes).await.unwrap();
     });
 }

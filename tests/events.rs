@@ -77,7 +77,7 @@ async fn an_outage_of_the_store_is_one_warning_and_one_word_when_it_is_over() {
                   error=session store unavailable: the test has it down";
     assert_eq!(log.take("session store"), [failed]);
     is_down.store(false, Ordering::SeqCst);
-    sleep(3 * SECOND).await;
+    clock.advance(3 * SECOND);
     log_in(&sessions).await;
     log_in(&sessions).await;
     let back = "INFO tower_wx_session: session store is back failures=20 seconds=3";

@@ -29,9 +29,7 @@ impl<S: SessionStore> Node<S> {
             .start(|| look_after_keys(Arc::downgrade(self), self.alive.subscribe()));
     }
 
-    /// Opens a link. The read before it fails at once while the store is known to be down.
     async fn subscribe(self: &Arc<Self>) -> Result<Feed, StoreError> {
-        self.upstream.read(None, |store| store.now()).await?;
         let feed = self.upstream.subscribe().await?;
         let store_now = self.upstream.read(None, |store| store.now()).await?;
         self.follow_clock(store_now);

@@ -106,10 +106,13 @@ impl<S: SessionStore> Upstream<S> {
         written
     }
 
-    /// Opens a link, with more patience than a request has. The store was found to answer before.
+    /// Opens a link, with more patience than a request has. Fails at once while the store is known
+    /// to be down as a whole.
     pub(crate) async fn subscribe(&self) -> Result<Feed, StoreError> {
+        let whole = self.place(None);
+        self.try_first(whole).await?;
         let opened = within(SUBSCRIBE_WITHIN, self.store.subscribe()).await;
-        self.report(self.place(None), &opened);
+        self.report(whole, &opened);
         opened
     }
 
