@@ -173,14 +173,12 @@ impl Slot {
 #[inline]
 pub(super) fn any_number() -> usize {
     thread_local!(static NUMBER: Cell<u32> = const { Cell::new(0x9e37_79b9) });
-    NUMBER.with(|number| {
-        let mut next = number.get();
-        next ^= next << 13;
-        next ^= next >> 17;
-        next ^= next << 5;
-        number.set(next);
-        next as usize
-    })
+    let mut next = NUMBER.with(Cell::get);
+    next ^= next << 13;
+    next ^= next >> 17;
+    next ^= next << 5;
+    NUMBER.with(|number| number.set(next));
+    next as usize
 }
 
 #[cfg(test)]

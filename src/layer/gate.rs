@@ -49,6 +49,7 @@ impl<S: SessionStore> Gate<S> {
     }
 
     /// Decides about a request as far as that takes no question to the store.
+    #[inline]
     pub(super) fn admit<B>(&self, request: &mut Request<B>) -> Admission {
         if self.is_unchecked(request) {
             return self.pass_without_session(request);

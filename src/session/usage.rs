@@ -63,8 +63,17 @@ impl Usage {
         if deadline >= seen.saturating_add(RESOLUTION) {
             self.idle_deadline.fetch_max(deadline, Ordering::SeqCst);
         }
-        let is_due = deadline >= self.written_deadline.load(Ordering::SeqCst);
-        (is_due && self.start_writing()).then(|| self.touch_for(id, deadline))
+        if deadline < self.written_deadline.load(Ordering::SeqCst) {
+            return None;
+        }
+        self.start_touch(id, deadline)
+    }
+
+    /// The touch of a use that is due, unless somebody is writing one. Rare, and not on the way of a
+    /// hit.
+    #[cold]
+    fn start_touch(&self, id: SessionId, deadline: u64) -> Option<Touch> {
+        self.start_writing().then(|| self.touch_for(id, deadline))
     }
 
     /// A touch was written, and the store has this idle deadline now unless it refused; returns the
@@ -85,9 +94,9 @@ impl Usage {
         let deadline = self.idle_deadline.load(Ordering::SeqCst);
         let is_later = self.use_behind(deadline) > touch.used_at;
         let is_due = is_later && deadline > self.written_deadline.load(Ordering::SeqCst);
-        let next = (is_due && self.start_writing()).then(|| self.touch_for(touch.id, deadline));
+        let next = is_due.then(|| self.start_touch(touch.id, deadline));
         // Used without a gap since what the store has just taken.
-        next.map(|next| next.in_use_since(touch.used_at))
+        next.flatten().map(|next| next.in_use_since(touch.used_at))
     }
 
     /// Nobody can write the touch: the next use tries again.
