@@ -1,11 +1,11 @@
-use std::error::Error;
 use std::fmt;
 
 use super::RedisStore;
-use super::address::{Credentials, Location};
-use super::connection::Settings;
-use super::keys::Keys;
-use super::tls::Tls;
+use super::config_error::RedisConfigError;
+use super::servers::connection::Settings;
+use super::servers::location::{Credentials, Location};
+use super::servers::tls::Tls;
+use super::wire::keys::Keys;
 
 const LONGEST_PREFIX: usize = 64;
 
@@ -121,23 +121,3 @@ impl fmt::Debug for RedisStoreBuilder {
             .finish_non_exhaustive()
     }
 }
-
-/// A setting of a [`RedisStoreBuilder`] is malformed. Its text repeats nothing of the URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RedisConfigError {
-    message: &'static str,
-}
-
-impl RedisConfigError {
-    pub(super) const fn new(message: &'static str) -> Self {
-        Self { message }
-    }
-}
-
-impl fmt::Display for RedisConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.message)
-    }
-}
-
-impl Error for RedisConfigError {}

@@ -11,35 +11,25 @@ use crate::store::{
 use crate::time::Timestamp;
 use crate::token::{SessionId, TagKey};
 
-mod address;
-mod answer;
 mod builder;
-mod bytes;
-mod calls;
 mod clock;
-mod connection;
-mod fault;
-mod finder;
-mod keys;
-mod link;
-mod master;
-mod message;
-mod record;
-mod reply;
-mod router;
-mod routes;
-mod script;
-mod secret;
+mod config_error;
+mod runs;
+mod scripts;
+mod servers;
 mod tag_keys;
-mod tls;
+mod wire;
 
-use self::answer::{ended, inserted, rotated, touched};
-pub use self::builder::{RedisConfigError, RedisStoreBuilder};
-use self::connection::Settings;
-use self::keys::{Keys, bucket_slot};
-use self::record::{Stored, millis};
-use self::reply::{bytes, items, unintelligible};
-use self::router::Router;
+pub use self::builder::RedisStoreBuilder;
+pub use self::config_error::RedisConfigError;
+use self::servers::connection::Settings;
+use self::servers::link;
+use self::servers::router::Router;
+use self::wire::answer::{ended, inserted, rotated, touched};
+use self::wire::keys::{Keys, bucket_slot};
+use self::wire::record::{self, Stored, millis};
+use self::wire::reply::{bytes, items, unintelligible};
+use self::wire::secret;
 
 /// Keeps sessions in Redis (6.2 or later) or Valkey, for any number of processes.
 ///
@@ -140,7 +130,7 @@ impl SessionStore for RedisStore {
         let keys = [self.keys.session(id), self.keys.index(&user)];
         let cap = cap.map_or(-1, |cap| i64::try_from(cap).unwrap_or(i64::MAX));
         let call = self
-            .call(&script::INSERT, bucket, keys)
+            .call(&scripts::INSERT, bucket, keys)
             .also_on(retire.map(|retire| self.session_in(bucket, retire.id)))
             .arg(record::encode(&record))
             .arg(id.to_string())
@@ -171,7 +161,7 @@ impl SessionStore for RedisStore {
     async fn touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
         let id = touch.id;
         let call = self
-            .call(&script::TOUCH, id.bucket(), [self.keys.session(id)])
+            .call(&scripts::TOUCH, id.bucket(), [self.keys.session(id)])
             .number(touch.used_at.as_millis())
             .number(millis(touch.slack))
             .number(touch.since.as_millis());
@@ -187,7 +177,7 @@ impl SessionStore for RedisStore {
         let (old, new) = (rotate.old, rotate.new);
         let keys = [self.keys.session(old), self.keys.session(new)];
         let call = self
-            .call(&script::ROTATE, old.bucket(), keys)
+            .call(&scripts::ROTATE, old.bucket(), keys)
             .arg(old.to_string())
             .arg(new.to_string())
             .number(millis(rotate.grace))
@@ -208,7 +198,7 @@ impl SessionStore for RedisStore {
     async fn put_session_key(&self, put: PutSessionKey) -> Result<(), StoreError> {
         let keys = [self.keys.session_keys(&put.user)];
         let call = self
-            .call(&script::PUT_SESSION_KEY, put.user.bucket(), keys)
+            .call(&scripts::PUT_SESSION_KEY, put.user.bucket(), keys)
             .arg(put.fingerprint)
             .arg(put.key)
             .number(millis(put.keep))

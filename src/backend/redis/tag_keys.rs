@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::fault::unavailable;
-use super::keys::COPIES;
-use super::reply::{bytes, items};
-use super::{RedisStore, script, secret};
+use super::wire::keys::COPIES;
+use super::wire::reply::{bytes, items};
+use super::wire::secret;
+use super::{RedisStore, scripts};
 use crate::store::StoreError;
 use crate::token::TagKey;
 
@@ -80,7 +80,7 @@ impl RedisStore {
     /// Only here a new key is made, so that nodes that start together agree on one.
     async fn offer_tag_key(&self, source: String, offer: &TagKey) -> Kept {
         let call = self
-            .call(&script::TAG_KEYS, [0, 0], [source])
+            .call(&scripts::TAG_KEYS, [0, 0], [source])
             .number(offer.usable_since().as_millis())
             .arg(secret::encode_tag_key(offer));
         let answer = self.router.run(&call).await?;
@@ -119,7 +119,7 @@ async fn in_time<T>(
     question: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
     let answer = timeout(PATIENCE, question).await;
-    answer.unwrap_or_else(|late| Err(unavailable(late)))
+    answer.unwrap_or_else(|late| Err(StoreError::unavailable(late)))
 }
 
 fn union<'a>(keys: impl Iterator<Item = &'a TagKey>) -> Vec<TagKey> {

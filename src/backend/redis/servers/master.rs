@@ -5,21 +5,20 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::address::Address;
-use super::clock::ServerClock;
 use super::connection::{Connection, Settings};
-use super::fault::unavailable;
-use super::reply::{Greeting, SlotRange};
+use crate::backend::redis::clock::ServerClock;
+use crate::backend::redis::wire::address::Address;
+use crate::backend::redis::wire::reply::{Greeting, SlotRange};
 use crate::store::StoreError;
 
 /// A server that has slots.
 #[derive(Clone)]
-pub(super) struct Master {
-    pub(super) address: Address,
+pub(crate) struct Master {
+    pub(crate) address: Address,
     /// The name that a Cluster has for it; empty elsewhere.
-    pub(super) id: String,
+    pub(crate) id: String,
     /// Which part of the store it is; a server that takes another's place takes its number too.
-    pub(super) part: u64,
+    pub(crate) part: u64,
     /// Since when this node knows it.
     since: Instant,
     connection: Connecting,
@@ -31,7 +30,7 @@ type Connecting = watch::Receiver<Option<Result<Arc<Connection>, StoreError>>>;
 
 impl Master {
     /// The one server that there is.
-    pub(super) fn single(
+    pub(crate) fn single(
         (connection, greeting): (Connection, Greeting),
         clock: &ServerClock,
     ) -> Self {
@@ -46,7 +45,7 @@ impl Master {
     }
 
     /// A server that has no slot yet that we know of, but takes one over.
-    pub(super) fn importer(settings: &Settings, clock: &ServerClock, address: &Address) -> Self {
+    pub(crate) fn importer(settings: &Settings, clock: &ServerClock, address: &Address) -> Self {
         Self {
             address: address.clone(),
             id: String::new(),
@@ -58,7 +57,7 @@ impl Master {
 
     /// A server that a Cluster has named, as it was known `earlier`, and the one that it has
     /// `replaced`, if any.
-    pub(super) fn new(
+    pub(crate) fn new(
         settings: &Settings,
         clock: &ServerClock,
         range: &SlotRange,
@@ -84,33 +83,33 @@ impl Master {
     }
 
     /// Whether this node has known the server for so long.
-    pub(super) fn is_known_for(&self, span: Duration) -> bool {
+    pub(crate) fn is_known_for(&self, span: Duration) -> bool {
         self.since.elapsed() >= span
     }
 
     /// The connection, if it is open.
-    pub(super) fn connection(&self) -> Option<Arc<Connection>> {
+    pub(crate) fn connection(&self) -> Option<Arc<Connection>> {
         let state = self.connection.borrow();
         state.as_ref()?.as_ref().ok().cloned()
     }
 
     /// The connection, once it is open.
-    pub(super) async fn connected(&self) -> Result<Arc<Connection>, StoreError> {
+    pub(crate) async fn connected(&self) -> Result<Arc<Connection>, StoreError> {
         let mut opening = self.connection.clone();
         let opened = opening.wait_for(Option::is_some).await;
         match opened.as_deref() {
             Ok(Some(opened)) => opened.clone(),
             // The runtime that it was opened in has ended.
-            _ => Err(unavailable("connecting has ended")),
+            _ => Err(StoreError::unavailable("connecting has ended")),
         }
     }
 
     #[cfg(test)]
-    pub(super) fn shares_connection(&self, other: &Self) -> bool {
+    pub(crate) fn shares_connection(&self, other: &Self) -> bool {
         self.connection.same_channel(&other.connection)
     }
 
-    pub(super) fn is_connected_or_connecting(&self) -> bool {
+    pub(crate) fn is_connected_or_connecting(&self) -> bool {
         match &*self.connection.borrow() {
             Some(opened) => opened.as_ref().is_ok_and(|open| open.is_usable()),
             None => self.connection.has_changed().is_ok(),
@@ -138,7 +137,7 @@ fn new_part() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-pub(super) async fn open_master(
+pub(crate) async fn open_master(
     settings: &Settings,
     address: &Address,
 ) -> Result<(Connection, Greeting), StoreError> {

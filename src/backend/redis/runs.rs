@@ -3,12 +3,13 @@
 use redis::Value;
 use tokio::time::sleep;
 
-use super::answer::{listed, needed};
-use super::keys::bucket_slot;
-use super::reply::{bytes, items};
-use super::router::MOVES_FOR;
-use super::script::{Call, Script};
-use super::{RedisStore, record, script};
+use super::scripts::{Call, Script};
+use super::servers::router::MOVES_FOR;
+use super::wire::answer::{listed, needed};
+use super::wire::keys::bucket_slot;
+use super::wire::record;
+use super::wire::reply::{bytes, items};
+use super::{RedisStore, scripts};
 use crate::identity::Identity;
 use crate::session::Record;
 use crate::store::{Loaded, Revoke, SessionStore, StoreError, StoreErrorKind, Target};
@@ -46,7 +47,7 @@ impl RedisStore {
         &self,
         user: &Identity,
     ) -> Result<Vec<(SessionId, Record)>, StoreError> {
-        let mut call = self.call_on_index(&script::LIST, user);
+        let mut call = self.call_on_index(&scripts::LIST, user);
         match self.run_unless_moving(user.bucket(), &mut call).await? {
             Some(answer) => listed(&answer),
             None => self.look_at_each(user).await,
@@ -76,7 +77,7 @@ impl RedisStore {
     /// Has an index forget those of these sessions that are gone. Nobody waits for a slot that
     /// moves: the next login sees to it.
     pub(super) async fn tidy(&self, bucket: [u8; 2], user: &Identity, sessions: Vec<&[u8]>) {
-        let mut call = self.call_on_index(&script::TIDY, user);
+        let mut call = self.call_on_index(&scripts::TIDY, user);
         call.ask_for(
             sessions
                 .into_iter()
@@ -96,7 +97,7 @@ impl RedisStore {
     ) {
         let index = self.keys.named(id.bucket(), user);
         let call = self
-            .call(&script::INDEX, id.bucket(), [index])
+            .call(&scripts::INDEX, id.bucket(), [index])
             .arg(id.to_string())
             .number(issued)
             .number(till);
@@ -147,17 +148,17 @@ impl RedisStore {
         let bucket = revoke.target.bucket();
         let call = match &revoke.target {
             Target::Session(id) => self
-                .call(&script::REVOKE_SESSION, bucket, [self.keys.session(*id)])
+                .call(&scripts::REVOKE_SESSION, bucket, [self.keys.session(*id)])
                 .arg(id.to_string())
                 .number(reason)
                 .arg(issued_by),
             Target::User(user) => self
-                .call_on_index(&script::REVOKE_USER, user)
+                .call_on_index(&scripts::REVOKE_USER, user)
                 .number(reason)
                 .arg(issued_by)
                 .arg(""),
             Target::Others { user, keep } => self
-                .call_on_index(&script::REVOKE_USER, user)
+                .call_on_index(&scripts::REVOKE_USER, user)
                 .also_on(Some(self.session_in(bucket, *keep)))
                 .number(reason)
                 .arg(issued_by)

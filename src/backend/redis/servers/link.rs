@@ -8,13 +8,14 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::address::{Address, Topology};
 use super::connection::Connection;
-use super::fault::unavailable;
 use super::finder::Finder;
+use super::location::Topology;
 use super::master::Master;
-use super::reply::{Greeting, bytes, unintelligible};
-use super::{Keys, message};
+use crate::backend::redis::wire::address::Address;
+use crate::backend::redis::wire::keys::Keys;
+use crate::backend::redis::wire::message;
+use crate::backend::redis::wire::reply::{Greeting, bytes, unintelligible};
 use crate::store::{Feed, FeedEvent, FeedSender, StoreError};
 use crate::time::Timestamp;
 
@@ -29,7 +30,7 @@ const BEAT_WITHIN: Duration = Duration::from_secs(1);
 ///
 /// An answer to a question comes after all that was told before it, so a heartbeat vouches for
 /// everything up to then. The link ends with the first doubt.
-pub(super) async fn open(finder: &Arc<Finder>, keys: &Keys) -> Result<Feed, StoreError> {
+pub(crate) async fn open(finder: &Arc<Finder>, keys: &Keys) -> Result<Feed, StoreError> {
     let routes = finder.all().await?;
     let (sender, feed) = Feed::channel(CAPACITY);
     let doubt = Arc::new(Notify::new());
@@ -61,11 +62,11 @@ async fn open_one(
     let database = finder.settings.location.database;
     // Earlier releases publish here, and whoever is not sure that all links reach this master.
     let subscribed = connection.subscribe(&keys.channel(database)).await;
-    subscribed.map_err(unavailable)?;
+    subscribed.map_err(StoreError::unavailable)?;
     if !id.is_empty() {
         let own = keys.channel_of(database, &id);
         let subscribed = connection.subscribe(&own).await;
-        subscribed.map_err(unavailable)?;
+        subscribed.map_err(StoreError::unavailable)?;
     }
     let connection = Arc::new(connection);
     Ok(End { connection, id })
@@ -81,7 +82,7 @@ async fn all<T: Send + 'static>(
         .collect();
     let mut done = Vec::with_capacity(running.len());
     while let Some(joined) = running.join_next().await {
-        let (number, result) = joined.map_err(unavailable)?;
+        let (number, result) = joined.map_err(StoreError::unavailable)?;
         done.push((number, result?));
     }
     done.sort_unstable_by_key(|(number, _)| *number);
@@ -171,7 +172,7 @@ impl Link {
         if self.epoch.as_ref() != Some(&epoch) {
             let routes = self.finder.search_anew().await?;
             if !routes.masters().iter().all(|master| self.reaches(master)) {
-                return Err(unavailable("a master has joined the Cluster"));
+                return Err(StoreError::unavailable("a master has joined the Cluster"));
             }
             self.epoch = Some(epoch);
         }
@@ -196,7 +197,7 @@ async fn pulse(
         question.cmd("CLUSTER").arg("INFO");
     }
     let answers = connection.ask_all(&question).await;
-    let answers = answers.map_err(unavailable)?;
+    let answers = answers.map_err(StoreError::unavailable)?;
     let epoch = answers.get(2).ok_or_else(unintelligible).and_then(epoch);
     Ok((Greeting::read(&answers)?, epoch))
 }
@@ -206,7 +207,7 @@ fn epoch(info: &Value) -> Result<String, StoreError> {
     let text = bytes(info).map(String::from_utf8_lossy);
     let text = text.ok_or_else(unintelligible)?;
     if !text.contains("cluster_state:ok") {
-        return Err(unavailable("the Cluster is down"));
+        return Err(StoreError::unavailable("the Cluster is down"));
     }
     let epoch = text
         .lines()

@@ -12,10 +12,11 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::address::{Address, Credentials, Location};
-use super::fault::{Remedy, remedy, unavailable};
-use super::reply::Greeting;
+use super::fault::{Remedy, remedy};
+use super::location::{Credentials, Location};
 use super::tls::Tls;
+use crate::backend::redis::wire::address::Address;
+use crate::backend::redis::wire::reply::Greeting;
 use crate::store::StoreError;
 
 /// The longest that it takes to connect, authentication included.
@@ -27,10 +28,10 @@ const WRITTEN_AHEAD: usize = 1024 * 1024;
 
 /// How servers are reached.
 #[derive(Clone)]
-pub(super) struct Settings {
-    pub(super) location: Location,
-    pub(super) sentinel: Credentials,
-    pub(super) tls: Option<Tls>,
+pub(crate) struct Settings {
+    pub(crate) location: Location,
+    pub(crate) sentinel: Credentials,
+    pub(crate) tls: Option<Tls>,
 }
 
 impl Settings {
@@ -56,7 +57,7 @@ fn with_credentials(credentials: &Credentials) -> RedisConnectionInfo {
 ///
 /// An operation that is dropped leaves the connection as it is: the answer is read and thrown
 /// away. Where answers do not come any more, the connection is given up.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     address: Address,
     multiplexed: MultiplexedConnection,
     /// Ends when the connection does.
@@ -70,7 +71,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Connects to a server that holds data, and asks it who it is and what time it is.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         settings: &Settings,
         address: &Address,
         pushed: Option<impl AsyncPushSender>,
@@ -83,19 +84,19 @@ impl Connection {
             let answers = connection.ask_all(&greeting).await?;
             Ok((connection, Greeting::read(&answers)))
         };
-        let (connection, greeting) = in_time(open).await.map_err(unavailable)?;
+        let (connection, greeting) = in_time(open).await.map_err(StoreError::unavailable)?;
         Ok((connection, greeting?))
     }
 
     /// Connects to a Sentinel.
-    pub(super) async fn open_sentinel(
+    pub(crate) async fn open_sentinel(
         settings: &Settings,
         address: &Address,
     ) -> Result<Self, StoreError> {
         let introduction = with_credentials(&settings.sentinel);
         let nothing: Option<fn(_) -> Result<(), Infallible>> = None;
         let open = Self::connect(settings, address, introduction, nothing);
-        in_time(open).await.map_err(unavailable)
+        in_time(open).await.map_err(StoreError::unavailable)
     }
 
     async fn connect(
@@ -140,12 +141,12 @@ impl Connection {
         })
     }
 
-    pub(super) const fn address(&self) -> &Address {
+    pub(crate) const fn address(&self) -> &Address {
         &self.address
     }
 
     /// Whether it makes sense to ask anything.
-    pub(super) fn is_usable(&self) -> bool {
+    pub(crate) fn is_usable(&self) -> bool {
         let silent_since = self.silent_since.load(Ordering::Relaxed);
         let is_silent = silent_since != 0
             && self.now().saturating_sub(silent_since) >= SILENT_FOR.as_millis() as u64;
@@ -153,26 +154,26 @@ impl Connection {
     }
 
     /// Whether nobody has waited in vain since the last answer.
-    pub(super) fn answers(&self) -> bool {
+    pub(crate) fn answers(&self) -> bool {
         self.silent_since.load(Ordering::Relaxed) == 0
     }
 
     /// Has the next operation look for another connection.
-    pub(super) fn give_up(&self) {
+    pub(crate) fn give_up(&self) {
         self.is_given_up.store(true, Ordering::Relaxed);
     }
 
-    pub(super) async fn ask(&self, command: &Cmd) -> RedisResult<Value> {
+    pub(crate) async fn ask(&self, command: &Cmd) -> RedisResult<Value> {
         let mut connection = self.multiplexed.clone();
         self.watch(command.query_async(&mut connection)).await
     }
 
-    pub(super) async fn ask_all(&self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
+    pub(crate) async fn ask_all(&self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
         let mut connection = self.multiplexed.clone();
         self.watch(commands.query_async(&mut connection)).await
     }
 
-    pub(super) async fn subscribe(&self, channel: &str) -> RedisResult<()> {
+    pub(crate) async fn subscribe(&self, channel: &str) -> RedisResult<()> {
         self.multiplexed.clone().subscribe(channel).await
     }
 

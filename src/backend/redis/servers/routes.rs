@@ -5,20 +5,20 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::address::{Address, Topology};
-use super::clock::ServerClock;
 use super::connection::{Connection, Settings};
-use super::fault::unavailable;
-use super::keys::SLOTS;
+use super::location::Topology;
 use super::master::{Master, open_master};
-use super::reply::{Greeting, SlotRange, slots};
+use crate::backend::redis::clock::ServerClock;
+use crate::backend::redis::wire::address::Address;
+use crate::backend::redis::wire::keys::SLOTS;
+use crate::backend::redis::wire::reply::{Greeting, SlotRange, slots};
 use crate::store::StoreError;
 
 /// The longest that one who is asked takes to answer, connecting included.
 const ATTEMPTED_WITHIN: Duration = Duration::from_secs(2);
 
 /// The masters, and which slots each one has.
-pub(super) struct Routes {
+pub(crate) struct Routes {
     masters: Vec<Master>,
     /// The last slot of each range and whose it is, in order.
     ranges: Vec<(u16, usize)>,
@@ -27,7 +27,7 @@ pub(super) struct Routes {
 impl Routes {
     /// Finds the masters. Connections that can still be used are taken over, the others are being
     /// opened: a server that does not answer keeps nobody from the others.
-    pub(super) async fn find(
+    pub(crate) async fn find(
         settings: &Settings,
         clock: &ServerClock,
         known: Option<&Self>,
@@ -78,14 +78,14 @@ impl Routes {
     }
 
     /// Who has the slot.
-    pub(super) fn owner(&self, slot: u16) -> Option<&Master> {
+    pub(crate) fn owner(&self, slot: u16) -> Option<&Master> {
         let range = self.ranges.partition_point(|(last, _)| *last < slot);
         let (_, owner) = self.ranges.get(range)?;
         self.masters.get(*owner)
     }
 
     /// The part of the store that has the slot; one of its own for slots that nobody has.
-    pub(super) fn part(&self, slot: u16) -> u64 {
+    pub(crate) fn part(&self, slot: u16) -> u64 {
         self.owner(slot).map_or(u64::MAX, |master| master.part)
     }
 
@@ -95,20 +95,20 @@ impl Routes {
     }
 
     /// The connection to whoever has the slot, or why there is none; it may have to be waited for.
-    pub(super) async fn connection(&self, slot: u16) -> Result<Arc<Connection>, StoreError> {
+    pub(crate) async fn connection(&self, slot: u16) -> Result<Arc<Connection>, StoreError> {
         match self.owner(slot) {
             Some(master) => master.connected().await,
-            None => Err(unavailable("no server has the slot")),
+            None => Err(StoreError::unavailable("no server has the slot")),
         }
     }
 
     /// The connection to this address, if it is open.
-    pub(super) fn to(&self, address: &Address) -> Option<Arc<Connection>> {
+    pub(crate) fn to(&self, address: &Address) -> Option<Arc<Connection>> {
         self.master(address)?.connection()
     }
 
     /// Any connection that can be used, rather one that does not keep somebody waiting.
-    pub(super) fn any(&self) -> Option<Arc<Connection>> {
+    pub(crate) fn any(&self) -> Option<Arc<Connection>> {
         let usable = || {
             let open = self.masters.iter().filter_map(Master::connection);
             open.filter(|connection| connection.is_usable())
@@ -119,7 +119,7 @@ impl Routes {
     }
 
     /// Any connection that can be used, or the first to be opened.
-    pub(super) async fn any_open(&self) -> Result<Arc<Connection>, StoreError> {
+    pub(crate) async fn any_open(&self) -> Result<Arc<Connection>, StoreError> {
         if let Some(open) = self.any() {
             return Ok(open);
         }
@@ -127,16 +127,16 @@ impl Routes {
         first_success(masters.map(|master| async move { master.connected().await })).await
     }
 
-    pub(super) fn masters(&self) -> &[Master] {
+    pub(crate) fn masters(&self) -> &[Master] {
         &self.masters
     }
 
-    pub(super) fn addresses(&self) -> Vec<Address> {
+    pub(crate) fn addresses(&self) -> Vec<Address> {
         let masters = self.masters.iter();
         masters.map(|master| master.address.clone()).collect()
     }
 
-    pub(super) fn has_all(&self) -> bool {
+    pub(crate) fn has_all(&self) -> bool {
         let mut masters = self.masters.iter();
         masters.all(|master| master.connection().is_some_and(|open| open.is_usable()))
     }
@@ -163,9 +163,14 @@ async fn open_named(
 async fn ask_sentinel(sentinel: &Connection, service: &str) -> Result<Address, StoreError> {
     let mut question = redis::cmd("SENTINEL");
     question.arg("get-master-addr-by-name").arg(service);
-    let answer = sentinel.ask(&question).await.map_err(unavailable)?;
-    let answer: Option<(String, u16)> = redis::from_redis_value(answer).map_err(unavailable)?;
-    let (host, port) = answer.ok_or_else(|| unavailable("a Sentinel knows no such service"))?;
+    let answer = sentinel
+        .ask(&question)
+        .await
+        .map_err(StoreError::unavailable)?;
+    let answer: Option<(String, u16)> =
+        redis::from_redis_value(answer).map_err(StoreError::unavailable)?;
+    let (host, port) =
+        answer.ok_or_else(|| StoreError::unavailable("a Sentinel knows no such service"))?;
     Ok(Address { host, port })
 }
 
@@ -204,11 +209,14 @@ async fn ask_slots(
     };
     let mut question = redis::cmd("CLUSTER");
     question.arg("SLOTS");
-    let answer = connection.ask(&question).await.map_err(unavailable)?;
-    let mut slots = slots(&answer, address).map_err(unavailable)?;
+    let answer = connection
+        .ask(&question)
+        .await
+        .map_err(StoreError::unavailable)?;
+    let mut slots = slots(&answer, address).map_err(StoreError::unavailable)?;
     slots.sort_unstable_by_key(|range| range.first);
     if slots.is_empty() {
-        return Err(unavailable("the Cluster has no slots"));
+        return Err(StoreError::unavailable("the Cluster has no slots"));
     }
     Ok(slots)
 }
@@ -219,13 +227,13 @@ async fn first_success<T: Send + 'static>(
 ) -> Result<T, StoreError> {
     let attempts = attempts.map(|attempt| timeout(ATTEMPTED_WITHIN, attempt));
     let mut running: JoinSet<_> = attempts.collect();
-    let mut outcome = Err(unavailable("nobody to ask"));
+    let mut outcome = Err(StoreError::unavailable("nobody to ask"));
     while let Some(joined) = running.join_next().await {
         match joined {
             Ok(Ok(Ok(value))) => return Ok(value),
             Ok(Ok(failed)) => outcome = failed,
-            Ok(Err(late)) => outcome = Err(unavailable(late)),
-            Err(stopped) => outcome = Err(unavailable(stopped)),
+            Ok(Err(late)) => outcome = Err(StoreError::unavailable(late)),
+            Err(stopped) => outcome = Err(StoreError::unavailable(stopped)),
         }
     }
     outcome

@@ -37,7 +37,7 @@ const ID_LEN: usize = 24;
 
 /// What is kept under the key of a session.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Stored {
+pub(crate) enum Stored {
     /// A session that was not revoked.
     Kept(Record),
     Revoked {
@@ -49,7 +49,7 @@ pub(super) enum Stored {
 
 impl Stored {
     /// Reads what is kept of a session.
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
         match bytes.first() {
             Some(version) if NEWER_VERSIONS.contains(version) => {
                 Err(StoreError::new(StoreErrorKind::NewerVersion))
@@ -60,7 +60,7 @@ impl Stored {
     }
 
     /// What this means at the store's `now`.
-    pub(super) fn loaded(self, now: Timestamp) -> Loaded {
+    pub(crate) fn loaded(self, now: Timestamp) -> Loaded {
         match self {
             Self::Revoked { until, .. } if now >= until => Loaded::NeverSeen,
             Self::Revoked { reason, at, .. } => Loaded::Ended { reason, at },
@@ -76,12 +76,12 @@ impl Stored {
     }
 }
 
-pub(super) fn corrupt() -> StoreError {
+pub(crate) fn corrupt() -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt)
 }
 
 /// The code of a reason; the scripts know the same ones.
-pub(super) const fn code(reason: EndReason) -> u8 {
+pub(crate) const fn code(reason: EndReason) -> u8 {
     match reason {
         EndReason::LoggedOut => 1,
         EndReason::KickedOut => 2,
@@ -91,7 +91,7 @@ pub(super) const fn code(reason: EndReason) -> u8 {
     }
 }
 
-pub(super) const fn reason(code: u8) -> Option<EndReason> {
+pub(crate) const fn reason(code: u8) -> Option<EndReason> {
     Some(match code {
         1 => EndReason::LoggedOut,
         2 => EndReason::KickedOut,
@@ -103,11 +103,11 @@ pub(super) const fn reason(code: u8) -> Option<EndReason> {
 }
 
 /// Milliseconds as far as they can be kept.
-pub(super) fn millis(span: Duration) -> u64 {
+pub(crate) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).map_or(LATEST, |millis| millis.min(LATEST))
 }
 
-pub(super) fn encode(record: &Record) -> Vec<u8> {
+pub(crate) fn encode(record: &Record) -> Vec<u8> {
     let names = encode_names(&record.identity);
     let is_retired = record.is_retired() || record.successor.is_some();
     let flags = flag(record.identity.unionid().is_some(), UNIONID)
@@ -146,7 +146,7 @@ fn encode_names(identity: &Identity) -> Vec<u8> {
 }
 
 /// The data of a record, for a script to put in the place of another's.
-pub(super) fn encode_data(data: Option<&str>) -> Vec<u8> {
+pub(crate) fn encode_data(data: Option<&str>) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let Some(data) = data {
         put_length(&mut bytes, data.len());
@@ -231,7 +231,7 @@ fn decode_tail(
 }
 
 /// A session's name from its text.
-pub(super) fn session_id(text: &[u8]) -> Option<SessionId> {
+pub(crate) fn session_id(text: &[u8]) -> Option<SessionId> {
     str::from_utf8(text).ok()?.parse().ok()
 }
 

@@ -7,7 +7,7 @@ const VERSION: u8 = 1;
 const ID_LEN: usize = 24;
 
 /// The sessions that a message names; `None` if it cannot be understood.
-pub(super) fn decode(message: &[u8]) -> Option<Vec<SessionId>> {
+pub(crate) fn decode(message: &[u8]) -> Option<Vec<SessionId>> {
     let (version, ids) = message.split_first()?;
     let ids = ids.chunks(ID_LEN).map(session_id);
     ids.collect::<Option<Vec<_>>>()

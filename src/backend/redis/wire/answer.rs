@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 use crate::token::SessionId;
 
 /// Reads how a script begins its answer: a word, and what follows.
-pub(super) fn verdict(value: &Value) -> Result<(&[u8], &[Value]), StoreError> {
+pub(crate) fn verdict(value: &Value) -> Result<(&[u8], &[Value]), StoreError> {
     let (word, rest) = match value {
         Value::Array(items) => items.split_first().ok_or_else(unintelligible)?,
         word => (word, [].as_slice()),
@@ -28,7 +28,7 @@ fn ids(values: &[Value]) -> Result<Vec<SessionId>, StoreError> {
 }
 
 /// The names of the keys that a script needs, if that is its answer.
-pub(super) fn needed(answer: &Value) -> Option<impl Iterator<Item = &[u8]>> {
+pub(crate) fn needed(answer: &Value) -> Option<impl Iterator<Item = &[u8]>> {
     match items(answer).ok()? {
         [word, names] if bytes(word) == Some(b"again") => {
             Some(items(names).ok()?.iter().filter_map(bytes))
@@ -37,7 +37,7 @@ pub(super) fn needed(answer: &Value) -> Option<impl Iterator<Item = &[u8]>> {
     }
 }
 
-pub(super) fn inserted(answer: &Value) -> Result<(Inserted, Vec<&[u8]>), StoreError> {
+pub(crate) fn inserted(answer: &Value) -> Result<(Inserted, Vec<&[u8]>), StoreError> {
     match verdict(answer)? {
         (b"taken", _) => Ok((Inserted::Taken, Vec::new())),
         (b"kept", [replaced, perhaps_gone]) => {
@@ -49,7 +49,7 @@ pub(super) fn inserted(answer: &Value) -> Result<(Inserted, Vec<&[u8]>), StoreEr
     }
 }
 
-pub(super) fn ended(answer: &Value) -> Result<Vec<SessionId>, StoreError> {
+pub(crate) fn ended(answer: &Value) -> Result<Vec<SessionId>, StoreError> {
     match verdict(answer)? {
         (b"ended", [ended]) => ids(items(ended)?),
         _ => Err(unintelligible()),
@@ -58,9 +58,9 @@ pub(super) fn ended(answer: &Value) -> Result<Vec<SessionId>, StoreError> {
 
 /// What a touch came to, and what the user's index is to be told: the user, the time of issue and
 /// until when the session is kept.
-pub(super) type Touched<'a> = (Option<Timestamp>, Option<(&'a [u8], i64, i64)>);
+pub(crate) type Touched<'a> = (Option<Timestamp>, Option<(&'a [u8], i64, i64)>);
 
-pub(super) fn touched(answer: &Value) -> Result<Touched<'_>, StoreError> {
+pub(crate) fn touched(answer: &Value) -> Result<Touched<'_>, StoreError> {
     let time = |millis: i64| {
         let millis = u64::try_from(millis).map_err(|_| unintelligible())?;
         Ok(Some(Timestamp::from_millis(millis)))
@@ -88,7 +88,7 @@ pub(super) fn touched(answer: &Value) -> Result<Touched<'_>, StoreError> {
     }
 }
 
-pub(super) fn rotated(answer: &Value) -> Result<Rotated, StoreError> {
+pub(crate) fn rotated(answer: &Value) -> Result<Rotated, StoreError> {
     Ok(match verdict(answer)? {
         (b"taken", _) => Rotated::Taken,
         (b"unknown", _) => Rotated::NeverSeen,
@@ -109,7 +109,7 @@ fn reason(code: i64) -> Result<EndReason, StoreError> {
     code.and_then(record::reason).ok_or_else(unintelligible)
 }
 
-pub(super) fn listed(answer: &Value) -> Result<Vec<(SessionId, Record)>, StoreError> {
+pub(crate) fn listed(answer: &Value) -> Result<Vec<(SessionId, Record)>, StoreError> {
     match verdict(answer)? {
         (b"found", [found]) => Ok(items(found)?.iter().filter_map(listed_one).collect()),
         _ => Err(unintelligible()),

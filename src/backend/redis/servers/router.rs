@@ -4,37 +4,37 @@ use std::time::Duration;
 use redis::{Cmd, RedisError, Value};
 use tokio::time::sleep;
 
-use super::address::Address;
 use super::connection::{Connection, Settings};
-use super::fault::{Remedy, look_failed, remedy, unavailable};
+use super::fault::{Remedy, look_failed, remedy};
 use super::finder::Finder;
-use super::keys::slot;
-use super::reply::time_of;
-use super::script::Call;
+use crate::backend::redis::scripts::Call;
+use crate::backend::redis::wire::address::Address;
+use crate::backend::redis::wire::keys::slot;
+use crate::backend::redis::wire::reply::time_of;
 use crate::store::StoreError;
 use crate::time::Timestamp;
 
 /// Times that a question is sent: anew after another server or a script was named.
 const SENT_AT_MOST: usize = 4;
 /// Pause before a question about a slot that moves is asked again.
-pub(super) const MOVES_FOR: Duration = Duration::from_millis(15);
+pub(crate) const MOVES_FOR: Duration = Duration::from_millis(15);
 
 /// Brings each question to the server that can answer it.
 #[derive(Clone)]
-pub(super) struct Router(Arc<Finder>);
+pub(crate) struct Router(Arc<Finder>);
 
 impl Router {
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings) -> Self {
         Self(Arc::new(Finder::new(settings)))
     }
 
-    pub(super) const fn finder(&self) -> &Arc<Finder> {
+    pub(crate) const fn finder(&self) -> &Arc<Finder> {
         &self.0
     }
 
     /// Runs a script where its first key is. While the slot moves and its keys are in two places,
     /// it is sent again for as long as the caller waits.
-    pub(super) async fn run(&self, call: &Call) -> Result<Value, StoreError> {
+    pub(crate) async fn run(&self, call: &Call) -> Result<Value, StoreError> {
         loop {
             match self.run_unless_moving(call).await? {
                 Some(answer) => return Ok(answer),
@@ -44,23 +44,23 @@ impl Router {
     }
 
     /// The same, but it does not wait: `None` if the keys are in two places.
-    pub(super) async fn run_unless_moving(&self, call: &Call) -> Result<Option<Value>, StoreError> {
+    pub(crate) async fn run_unless_moving(&self, call: &Call) -> Result<Option<Value>, StoreError> {
         match self.send(call.key(), &call.by_hash(), Some(call)).await? {
             Err(error) if is_moving(&error) => Ok(None),
-            answer => answer.map(Some).map_err(unavailable),
+            answer => answer.map(Some).map_err(StoreError::unavailable),
         }
     }
 
     /// Tries a write, and tells a server that refuses it from one that does not answer.
-    pub(super) async fn try_writing(&self, key: &str, write: &Cmd) -> Result<(), StoreError> {
+    pub(crate) async fn try_writing(&self, key: &str, write: &Cmd) -> Result<(), StoreError> {
         match self.send(key, write, None).await? {
             Err(error) if error.code().is_some() => Err(StoreError::unwritten().caused_by(error)),
-            answer => answer.map(drop).map_err(unavailable),
+            answer => answer.map(drop).map_err(StoreError::unavailable),
         }
     }
 
     /// Looks at what is under the key.
-    pub(super) async fn look(&self, key: &str, question: &Cmd) -> Result<Value, StoreError> {
+    pub(crate) async fn look(&self, key: &str, question: &Cmd) -> Result<Value, StoreError> {
         loop {
             match self.send(key, question, None).await? {
                 Err(error) if is_moving(&error) => sleep(MOVES_FOR).await,
@@ -103,12 +103,13 @@ impl Router {
                 (Err(error), script) => match (remedy(&error), script) {
                     (Remedy::SendScript, Some(script)) => connection.ask(&script.by_code()).await,
                     (Remedy::Moved(address), _) => {
-                        let address = address.map(|address| address.seen_from(&connection));
+                        let address =
+                            address.map(|address| address.seen_from(connection.address()));
                         connection = self.moved_to(address, slot).await?;
                         connection.ask(command).await
                     }
                     (Remedy::Ask(address), script) => {
-                        let address = address.seen_from(&connection);
+                        let address = address.seen_from(connection.address());
                         let script = script.map(Call::by_code);
                         let command = script.as_ref().unwrap_or(command);
                         self.ask_importer(&address, command, error).await
@@ -153,13 +154,13 @@ impl Router {
     }
 
     /// The time of any server.
-    pub(super) async fn time(&self) -> Result<Timestamp, StoreError> {
+    pub(crate) async fn time(&self) -> Result<Timestamp, StoreError> {
         let connection = match self.0.routes().and_then(|routes| routes.any()) {
             Some(connection) => connection,
             None => self.0.search().await?.any_open().await?,
         };
         let answer = connection.ask(&redis::cmd("TIME")).await;
-        let now = time_of(&answer.map_err(unavailable)?)?;
+        let now = time_of(&answer.map_err(StoreError::unavailable)?)?;
         self.0.clock.learn(now);
         Ok(now)
     }
@@ -171,18 +172,4 @@ fn is_moving(error: &RedisError) -> bool {
         remedy(error),
         Remedy::Wait | Remedy::Ask(_) | Remedy::Moved(_)
     )
-}
-
-impl Address {
-    /// A server that does not know its own name leaves the host out: it is where the one is that
-    /// named it.
-    fn seen_from(self, connection: &Connection) -> Self {
-        match self.host.is_empty() {
-            true => Self {
-                host: connection.address().host.clone(),
-                ..self
-            },
-            false => self,
-        }
-    }
 }

@@ -9,10 +9,10 @@ const VERSION: u8 = 1;
 const TAG_KEY_LEN: usize = 26;
 
 /// Where `scripts/put_session_key.lua` keeps session_keys, newest first.
-pub(super) const SESSION_KEY_FIELDS: [&str; SESSION_KEYS] = ["n", "p", "3", "4", "5"];
+pub(crate) const SESSION_KEY_FIELDS: [&str; SESSION_KEYS] = ["n", "p", "3", "4", "5"];
 
 /// The key in a field that `scripts/put_session_key.lua` wrote, unless it was kept long enough.
-pub(super) fn session_key(field: &[u8], now: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
+pub(crate) fn session_key(field: &[u8], now: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
     let rest = versioned(field)?;
     let (end, rest) = rest.split_at_checked(6).ok_or_else(corrupt)?;
     let (_fingerprint, key) = rest.split_at_checked(16).ok_or_else(corrupt)?;
@@ -21,14 +21,14 @@ pub(super) fn session_key(field: &[u8], now: Timestamp) -> Result<Option<Vec<u8>
 }
 
 /// Version, id, secret, time from which it is usable.
-pub(super) fn encode_tag_key(key: &TagKey) -> Vec<u8> {
+pub(crate) fn encode_tag_key(key: &TagKey) -> Vec<u8> {
     let mut bytes = vec![VERSION, key.id()];
     bytes.extend(key.expose());
     bytes.extend(key.usable_since().as_millis().to_be_bytes());
     bytes
 }
 
-pub(super) fn decode_tag_key(bytes: &[u8]) -> Result<TagKey, StoreError> {
+pub(crate) fn decode_tag_key(bytes: &[u8]) -> Result<TagKey, StoreError> {
     versioned(bytes)?;
     let bytes: &[u8; TAG_KEY_LEN] = bytes.try_into().map_err(|_| corrupt())?;
     let secret = std::array::from_fn(|i| bytes[2 + i]);

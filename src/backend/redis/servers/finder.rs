@@ -6,13 +6,12 @@ use redis::Value;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::address::Address;
-use super::clock::ServerClock;
 use super::connection::{Connection, Settings};
-use super::fault::unavailable;
 use super::master::Master;
-use super::reply::{bytes, unintelligible};
 use super::routes::Routes;
+use crate::backend::redis::clock::ServerClock;
+use crate::backend::redis::wire::address::Address;
+use crate::backend::redis::wire::reply::{bytes, unintelligible};
 use crate::observe::trace;
 use crate::store::StoreError;
 
@@ -26,9 +25,9 @@ const MOST_IMPORTERS: usize = 16;
 const SETTLED_AFTER: Duration = Duration::from_secs(5);
 
 /// Knows the servers, and finds them again when they are lost.
-pub(super) struct Finder {
-    pub(super) settings: Settings,
-    pub(super) clock: ServerClock,
+pub(crate) struct Finder {
+    pub(crate) settings: Settings,
+    pub(crate) clock: ServerClock,
     /// What was found last; every question reads it.
     routes: RwLock<Option<Arc<Routes>>>,
     state: Mutex<State>,
@@ -44,10 +43,10 @@ struct State {
     importers: Vec<Master>,
 }
 
-pub(super) type Found = Result<Arc<Routes>, StoreError>;
+pub(crate) type Found = Result<Arc<Routes>, StoreError>;
 
 impl Finder {
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings) -> Self {
         Self {
             settings,
             clock: ServerClock::new(),
@@ -58,7 +57,7 @@ impl Finder {
     }
 
     /// The routes to all masters; an error if one of them cannot be reached.
-    pub(super) async fn all(self: &Arc<Self>) -> Found {
+    pub(crate) async fn all(self: &Arc<Self>) -> Found {
         let known = self.routes().filter(|routes| routes.has_all());
         let routes = match known {
             Some(routes) => routes,
@@ -71,28 +70,28 @@ impl Finder {
     }
 
     /// Has the next question to this server look for the masters first.
-    pub(super) fn give_up(&self, address: &Address) {
+    pub(crate) fn give_up(&self, address: &Address) {
         if let Some(connection) = self.routes().and_then(|routes| routes.to(address)) {
             connection.give_up();
         }
     }
 
     /// The connection for a slot, if it is known.
-    pub(super) fn known_connection(&self, slot: u16) -> Option<Arc<Connection>> {
+    pub(crate) fn known_connection(&self, slot: u16) -> Option<Arc<Connection>> {
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
         let known = routes.as_ref()?.owner(slot)?.connection()?;
         known.is_usable().then_some(known)
     }
 
     /// The part of the store that has a slot: 0 while no server is known, and outside of a Cluster.
-    pub(super) fn part(&self, slot: u16) -> u64 {
+    pub(crate) fn part(&self, slot: u16) -> u64 {
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
         routes.as_ref().map_or(0, |routes| routes.part(slot))
     }
 
     /// The Cluster's name for the server that has a slot, if it has been known for long enough that
     /// every link reaches it.
-    pub(super) fn settled_owner(&self, slot: u16) -> Option<String> {
+    pub(crate) fn settled_owner(&self, slot: u16) -> Option<String> {
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
         let owner = routes.as_ref()?.owner(slot)?;
         let is_settled = !owner.id.is_empty() && owner.is_known_for(SETTLED_AFTER);
@@ -100,7 +99,7 @@ impl Finder {
     }
 
     /// The connection for a slot, which has to be looked for.
-    pub(super) async fn find_connection(
+    pub(crate) async fn find_connection(
         self: &Arc<Self>,
         slot: u16,
     ) -> Result<Arc<Connection>, StoreError> {
@@ -113,7 +112,7 @@ impl Finder {
 
     /// The connection to a server that takes over a slot. It may have none yet, and be no part of
     /// the routes.
-    pub(super) async fn importer(&self, address: &Address) -> Option<Arc<Connection>> {
+    pub(crate) async fn importer(&self, address: &Address) -> Option<Arc<Connection>> {
         let known = self.routes().and_then(|routes| routes.to(address));
         if let Some(usable) = known.filter(|known| known.is_usable()) {
             return Some(usable);
@@ -135,7 +134,7 @@ impl Finder {
         importer.connected().await.ok()
     }
 
-    pub(super) fn routes(&self) -> Option<Arc<Routes>> {
+    pub(crate) fn routes(&self) -> Option<Arc<Routes>> {
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
         routes.clone()
     }
@@ -145,7 +144,7 @@ impl Finder {
     }
 
     /// Finds the servers. All who need it wait for the same search, which nobody's end ends.
-    pub(super) async fn search(self: &Arc<Self>) -> Found {
+    pub(crate) async fn search(self: &Arc<Self>) -> Found {
         let mut search = match self.start_search() {
             Ok(search) => search,
             Err(last) => return last,
@@ -154,12 +153,14 @@ impl Finder {
         match found.as_deref() {
             Ok(Some(found)) => found.clone(),
             // The runtime of the search has ended.
-            _ => Err(unavailable("the search for the servers has ended")),
+            _ => Err(StoreError::unavailable(
+                "the search for the servers has ended",
+            )),
         }
     }
 
     /// Finds the servers, after a pause if they were found just now.
-    pub(super) async fn search_anew(self: &Arc<Self>) -> Found {
+    pub(crate) async fn search_anew(self: &Arc<Self>) -> Found {
         let last = self.state().last_search.as_ref().map(|(at, _)| *at);
         if let Some(last) = last {
             sleep(SEARCH_PAUSE.saturating_sub(last.elapsed())).await;
@@ -167,7 +168,7 @@ impl Finder {
         self.search().await
     }
 
-    pub(super) fn start_search(self: &Arc<Self>) -> Result<watch::Receiver<Option<Found>>, Found> {
+    pub(crate) fn start_search(self: &Arc<Self>) -> Result<watch::Receiver<Option<Found>>, Found> {
         let mut state = self.state();
         if let Some(search) = &state.search
             && search.has_changed().is_ok()

@@ -3,20 +3,19 @@
 use redis::{RedisResult, Value, from_redis_value_ref};
 
 use super::address::Address;
-use super::fault::unavailable;
 use crate::store::StoreError;
 use crate::time::Timestamp;
 
 /// Who a server is, and its time.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Greeting {
-    pub(super) is_master: bool,
-    pub(super) now: Timestamp,
+pub(crate) struct Greeting {
+    pub(crate) is_master: bool,
+    pub(crate) now: Timestamp,
 }
 
 impl Greeting {
     /// Reads the answers to HELLO and TIME.
-    pub(super) fn read(answers: &[Value]) -> Result<Self, StoreError> {
+    pub(crate) fn read(answers: &[Value]) -> Result<Self, StoreError> {
         let (Some(hello), Some(time)) = (answers.first(), answers.get(1)) else {
             return Err(unintelligible());
         };
@@ -33,21 +32,21 @@ impl Greeting {
         })
     }
 
-    pub(super) fn expect_master(self) -> Result<Self, StoreError> {
+    pub(crate) fn expect_master(self) -> Result<Self, StoreError> {
         if self.is_master {
             Ok(self)
         } else {
-            Err(unavailable("the server is not a master"))
+            Err(StoreError::unavailable("the server is not a master"))
         }
     }
 }
 
 /// An answer that makes no sense says nothing of a session.
-pub(super) fn unintelligible() -> StoreError {
-    unavailable("unintelligible answer of the server")
+pub(crate) fn unintelligible() -> StoreError {
+    StoreError::unavailable("unintelligible answer of the server")
 }
 
-pub(super) fn bytes(value: &Value) -> Option<&[u8]> {
+pub(crate) fn bytes(value: &Value) -> Option<&[u8]> {
     match value {
         Value::BulkString(bytes) => Some(bytes),
         Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text.as_bytes()),
@@ -55,7 +54,7 @@ pub(super) fn bytes(value: &Value) -> Option<&[u8]> {
     }
 }
 
-pub(super) fn items(value: &Value) -> Result<&[Value], StoreError> {
+pub(crate) fn items(value: &Value) -> Result<&[Value], StoreError> {
     match value {
         Value::Array(items) => Ok(items),
         _ => Err(unintelligible()),
@@ -63,7 +62,7 @@ pub(super) fn items(value: &Value) -> Result<&[Value], StoreError> {
 }
 
 /// Reads the answer to TIME.
-pub(super) fn time_of(value: &Value) -> Result<Timestamp, StoreError> {
+pub(crate) fn time_of(value: &Value) -> Result<Timestamp, StoreError> {
     let (seconds, micros): (u64, u64) =
         from_redis_value_ref(value).map_err(|_| unintelligible())?;
     let millis = seconds.checked_mul(1000);
@@ -74,16 +73,16 @@ pub(super) fn time_of(value: &Value) -> Result<Timestamp, StoreError> {
 }
 
 /// Slots from the first to the last, and whose they are.
-pub(super) struct SlotRange {
-    pub(super) first: u16,
-    pub(super) last: u16,
-    pub(super) address: Address,
+pub(crate) struct SlotRange {
+    pub(crate) first: u16,
+    pub(crate) last: u16,
+    pub(crate) address: Address,
     /// The name that the Cluster has for the server.
-    pub(super) id: String,
+    pub(crate) id: String,
 }
 
 /// Reads the answer to CLUSTER SLOTS.
-pub(super) fn slots(value: &Value, asked: &Address) -> RedisResult<Vec<SlotRange>> {
+pub(crate) fn slots(value: &Value, asked: &Address) -> RedisResult<Vec<SlotRange>> {
     let ranges: Vec<Vec<Value>> = from_redis_value_ref(value)?;
     let mut slots = Vec::with_capacity(ranges.len());
     for range in ranges {
