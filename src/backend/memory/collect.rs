@@ -1,7 +1,8 @@
 //! Dropping what nobody can ask for any more, a little at a time.
 
-use super::shard::{Due, Shard, Slot};
+use super::shard::{Due, Shard};
 use super::user::User;
+use crate::backend::stored::Stored;
 use crate::identity::Identity;
 use crate::session::Record;
 use crate::time::Timestamp;
@@ -23,14 +24,12 @@ impl Shard {
     }
 
     fn collect_session(&mut self, id: SessionId, now: Timestamp) {
-        let until = match self.sessions.get(&id) {
-            None => return,
-            Some(Slot::Revoked { until, .. }) => *until,
-            Some(Slot::Kept(record)) => record.kept_until(),
+        let Some(until) = self.sessions.get(&id).map(Stored::kept_until) else {
+            return;
         };
         if now < until {
             self.agenda.add(until, Due::Session(id));
-        } else if let Some(Slot::Kept(record)) = self.sessions.remove(&id) {
+        } else if let Some(Stored::Kept(record)) = self.sessions.remove(&id) {
             self.forget_session_of(id, &record);
         }
     }

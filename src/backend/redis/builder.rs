@@ -27,8 +27,15 @@ pub struct RedisStoreBuilder {
     announces_per_master: bool,
 }
 
+impl RedisStore {
+    /// Configures a store at a URL; see the type for its forms.
+    pub fn builder(url: &str) -> RedisStoreBuilder {
+        RedisStoreBuilder::new(url)
+    }
+}
+
 impl RedisStoreBuilder {
-    pub(super) fn new(url: &str) -> Self {
+    fn new(url: &str) -> Self {
         Self {
             url: url.to_owned(),
             prefix: "wxs".to_owned(),

@@ -27,7 +27,7 @@ use self::servers::link;
 use self::servers::router::Router;
 use self::wire::answer::{ended, inserted, rotated, touched};
 use self::wire::keys::{Keys, bucket_slot};
-use self::wire::record::{self, Stored, millis};
+use self::wire::record;
 use self::wire::reply::{bytes, items, unintelligible};
 use self::wire::secret;
 
@@ -104,11 +104,6 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Configures a store at a URL; see the type for its forms.
-    pub fn builder(url: &str) -> RedisStoreBuilder {
-        RedisStoreBuilder::new(url)
-    }
-
     fn on(settings: Settings, keys: Keys, announces_per_master: bool) -> Self {
         Self {
             keys,
@@ -120,74 +115,49 @@ impl RedisStore {
 
 impl SessionStore for RedisStore {
     async fn insert(&self, insert: Insert) -> Result<Inserted, StoreError> {
-        let Insert {
-            id,
-            record,
-            cap,
-            retire,
-        } = insert;
-        let (bucket, user) = (id.bucket(), record.identity.clone());
-        let keys = [self.keys.session(id), self.keys.index(&user)];
-        let cap = cap.map_or(-1, |cap| i64::try_from(cap).unwrap_or(i64::MAX));
-        let call = self
-            .call(&scripts::INSERT, bucket, keys)
-            .also_on(retire.map(|retire| self.session_in(bucket, retire.id)))
-            .arg(record::encode(&record))
-            .arg(id.to_string())
-            .number(cap)
-            .arg(retire.map_or_else(String::new, |retire| retire.id.to_string()))
-            .number(retire.map_or(0, |retire| millis(retire.grace)));
+        let bucket = insert.id.bucket();
+        let call = self.calls(bucket).insert(&insert);
         let answer = self.run(bucket, call).await?;
         let (inserted, perhaps_gone) = inserted(&answer)?;
         if !perhaps_gone.is_empty() {
-            self.tidy(bucket, &user, perhaps_gone).await;
+            let user = &insert.record.identity;
+            self.tidy(bucket, user, &perhaps_gone).await;
         }
         Ok(inserted)
     }
 
     async fn load(&self, id: SessionId) -> Result<Loaded, StoreError> {
         let key = self.keys.session(id);
-        let mut question = redis::cmd("GET");
-        question.arg(&key);
-        match self.router.look(&key, &question).await? {
+        let mut get = redis::cmd("GET");
+        get.arg(&key);
+        match self.router.query(&key, &get).await? {
             Value::Nil => Ok(Loaded::NeverSeen),
             kept => {
-                let stored = Stored::decode(bytes(&kept).ok_or_else(unintelligible)?)?;
+                let stored = record::decode(bytes(&kept).ok_or_else(unintelligible)?)?;
                 Ok(stored.loaded(self.router.finder().clock.now()))
             }
         }
     }
 
     async fn touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
-        let id = touch.id;
-        let call = self
-            .call(&scripts::TOUCH, id.bucket(), [self.keys.session(id)])
-            .number(touch.used_at.as_millis())
-            .number(millis(touch.slack))
-            .number(touch.since.as_millis());
+        let call = self.calls(touch.id.bucket()).touch(&touch);
         let answer = self.router.run(&call).await?;
         let (deadline, in_index) = touched(&answer)?;
         if let Some(kept) = in_index {
-            self.keep_in_index(id, kept).await;
+            self.keep_in_index(touch.id, kept).await;
         }
         Ok(deadline)
     }
 
     async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
-        let (old, new) = (rotate.old, rotate.new);
-        let keys = [self.keys.session(old), self.keys.session(new)];
-        let call = self
-            .call(&scripts::ROTATE, old.bucket(), keys)
-            .arg(old.to_string())
-            .arg(new.to_string())
-            .number(millis(rotate.grace))
-            .number(u8::from(rotate.data.is_some()))
-            .arg(record::encode_data(rotate.data.as_deref()));
-        rotated(&self.run(old.bucket(), call).await?)
+        let bucket = rotate.old.bucket();
+        let call = self.calls(bucket).rotate(&rotate);
+        rotated(&self.run(bucket, call).await?)
     }
 
     async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
-        let (bucket, call) = self.revocation(&revoke);
+        let bucket = revoke.target.bucket();
+        let call = self.calls(bucket).revoke(&revoke);
         ended(&self.run(bucket, call).await?)
     }
 
@@ -196,25 +166,15 @@ impl SessionStore for RedisStore {
     }
 
     async fn put_session_key(&self, put: PutSessionKey) -> Result<(), StoreError> {
-        let keys = [self.keys.session_keys(&put.user)];
-        let call = self
-            .call(&scripts::PUT_SESSION_KEY, put.user.bucket(), keys)
-            .arg(put.fingerprint)
-            .arg(put.key)
-            .number(millis(put.keep))
-            .number(millis(put.keep_previous))
-            .arg(
-                put.began
-                    .map_or_else(String::new, |began| began.as_millis().to_string()),
-            );
+        let call = self.calls(put.user.bucket()).put_session_key(put);
         self.router.run(&call).await.map(drop)
     }
 
     async fn session_keys(&self, user: Identity) -> Result<Vec<Vec<u8>>, StoreError> {
         let key = self.keys.session_keys(&user);
-        let mut question = redis::cmd("HMGET");
-        question.arg(&key).arg(&secret::SESSION_KEY_FIELDS);
-        let answer = self.router.look(&key, &question).await?;
+        let mut get = redis::cmd("HMGET");
+        get.arg(&key).arg(&secret::SESSION_KEY_FIELDS);
+        let answer = self.router.query(&key, &get).await?;
         let now = self.router.finder().clock.now();
         let keys = items(&answer)?.iter().filter_map(bytes);
         keys.filter_map(|kept| secret::session_key(kept, now).transpose())
@@ -233,17 +193,17 @@ impl SessionStore for RedisStore {
         // Nothing is put at the end of nothing, so no key comes of it; but a server that is full, or
         // takes no writes, refuses it as it would any other.
         let key = self.keys.trial(bucket);
-        let mut trial = redis::cmd("SETRANGE");
-        trial.arg(&key).arg(0).arg("");
-        self.router.try_writing(&key, &trial).await
+        let mut write = redis::cmd("SETRANGE");
+        write.arg(&key).arg(0).arg("");
+        self.router.try_writing(&key, &write).await
     }
 
     async fn reach(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
         // Nothing is there, but only a server that serves the slot says so.
         let key = self.keys.base(bucket) + "probe";
-        let mut question = redis::cmd("EXISTS");
-        question.arg(&key);
-        self.router.look(&key, &question).await.map(drop)
+        let mut exists = redis::cmd("EXISTS");
+        exists.arg(&key);
+        self.router.query(&key, &exists).await.map(drop)
     }
 
     fn part(&self, bucket: [u8; 2]) -> u64 {

@@ -2,6 +2,8 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, cmd};
 
+pub(crate) mod calls;
+
 /// A script, and the name by which a server that has it knows it.
 pub(crate) struct Script {
     code: &'static str,
@@ -10,7 +12,7 @@ pub(crate) struct Script {
 
 macro_rules! scripts {
     ($($name:ident = $file:literal;)*) => {
-        $(pub(crate) static $name: Script = Script {
+        $(static $name: Script = Script {
             code: concat!(include_str!("common.lua"), "\n", include_str!($file)),
             hash: LazyLock::new(|| redis::Script::new($name.code).get_hash().to_owned()),
         };)*
@@ -34,7 +36,7 @@ scripts! {
 pub(crate) struct Call {
     script: &'static Script,
     keys: Vec<String>,
-    /// How many of the keys are there whatever the script asks for.
+    /// How many of the keys are there whatever else the script needs.
     fixed: usize,
     arguments: Vec<Vec<u8>>,
 }
@@ -68,8 +70,8 @@ impl Call {
         self
     }
 
-    /// Gives the script the keys that it has asked for, instead of those it asked for before.
-    pub(crate) fn ask_for(&mut self, keys: impl Iterator<Item = String>) {
+    /// Gives the script the keys that it needs, instead of those that it needed before.
+    pub(crate) fn give_needed(&mut self, keys: impl Iterator<Item = String>) {
         self.keys.truncate(self.fixed);
         self.keys.extend(keys);
     }

@@ -3,8 +3,8 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 use crate::backend::redis::wire::address::Address;
 use crate::store::{StoreError, StoreErrorKind};
 
-/// Why a plain look failed. Something else under a session's key is that session's damage.
-pub(crate) fn look_failed(error: RedisError) -> StoreError {
+/// Why a plain command failed. Something else under a session's key is that session's damage.
+pub(crate) fn query_failed(error: RedisError) -> StoreError {
     match error.code() {
         Some("WRONGTYPE") => StoreError::new(StoreErrorKind::Corrupt).caused_by(error),
         _ => StoreError::unavailable(error),

@@ -5,7 +5,7 @@ use redis::{Cmd, RedisError, Value};
 use tokio::time::sleep;
 
 use super::connection::{Connection, Settings};
-use super::fault::{Remedy, look_failed, remedy};
+use super::fault::{Remedy, query_failed, remedy};
 use super::finder::Finder;
 use crate::backend::redis::scripts::Call;
 use crate::backend::redis::wire::address::Address;
@@ -59,12 +59,12 @@ impl Router {
         }
     }
 
-    /// Looks at what is under the key.
-    pub(crate) async fn look(&self, key: &str, question: &Cmd) -> Result<Value, StoreError> {
+    /// Sends a command about what is under the key.
+    pub(crate) async fn query(&self, key: &str, question: &Cmd) -> Result<Value, StoreError> {
         loop {
             match self.send(key, question, None).await? {
                 Err(error) if is_moving(&error) => sleep(MOVES_FOR).await,
-                answer => return answer.map_err(look_failed),
+                answer => return answer.map_err(query_failed),
             }
         }
     }

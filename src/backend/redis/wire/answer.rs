@@ -2,8 +2,10 @@
 
 use redis::Value;
 
-use super::record::{self, Stored, corrupt, session_id};
+use super::bytes::{corrupt, session_id};
+use super::record;
 use super::reply::{bytes, items, unintelligible};
+use crate::backend::stored::Stored;
 use crate::session::{EndReason, Record};
 use crate::store::{Inserted, Rotated, StoreError, StoreErrorKind};
 use crate::time::Timestamp;
@@ -25,6 +27,12 @@ pub(crate) fn verdict(value: &Value) -> Result<(&[u8], &[Value]), StoreError> {
 fn ids(values: &[Value]) -> Result<Vec<SessionId>, StoreError> {
     let ids = values.iter().map(|value| session_id(bytes(value)?));
     ids.collect::<Option<_>>().ok_or_else(unintelligible)
+}
+
+/// The sessions that an index names. What is no name of a session is passed over.
+pub(crate) fn indexed(answer: &Value) -> Result<impl Iterator<Item = SessionId>, StoreError> {
+    let names = items(answer)?.iter().filter_map(bytes);
+    Ok(names.filter_map(session_id))
 }
 
 /// The names of the keys that a script needs, if that is its answer.
@@ -95,7 +103,7 @@ pub(crate) fn rotated(answer: &Value) -> Result<Rotated, StoreError> {
         (b"ended", [Value::Int(code)]) => Rotated::Ended(reason(*code)?),
         (b"done", [record]) => {
             let bytes = bytes(record).ok_or_else(unintelligible)?;
-            match Stored::decode(bytes)? {
+            match record::decode(bytes)? {
                 Stored::Kept(record) => Rotated::Done(record),
                 Stored::Revoked { .. } => return Err(unintelligible()),
             }
@@ -121,7 +129,7 @@ fn listed_one(found: &Value) -> Option<(SessionId, Record)> {
     let [id, record] = items(found).ok()? else {
         return None;
     };
-    match Stored::decode(bytes(record)?).ok()? {
+    match record::decode(bytes(record)?).ok()? {
         Stored::Kept(record) => Some((session_id(bytes(id)?)?, record)),
         Stored::Revoked { .. } => None,
     }

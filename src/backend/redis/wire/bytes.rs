@@ -2,10 +2,24 @@
 
 use std::str;
 
+use crate::store::{StoreError, StoreErrorKind};
 use crate::time::Timestamp;
+use crate::token::SessionId;
 
 /// The end of time, in the 48 bits that a Lua number holds exactly.
 pub(crate) const LATEST: u64 = (1 << 48) - 1;
+/// Characters of a session's name.
+pub(crate) const ID_LEN: usize = 24;
+
+/// Bytes that nobody has written.
+pub(crate) const fn corrupt() -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt)
+}
+
+/// A session's name from its text.
+pub(crate) fn session_id(text: &[u8]) -> Option<SessionId> {
+    str::from_utf8(text).ok()?.parse().ok()
+}
 
 pub(crate) fn put_length(bytes: &mut Vec<u8>, mut length: usize) {
     while length >= 0x80 {

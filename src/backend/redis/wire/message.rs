@@ -1,10 +1,9 @@
 //! What nodes are told over the link: the version, then the sessions' names as text.
 
-use super::record::session_id;
+use super::bytes::{ID_LEN, session_id};
 use crate::token::SessionId;
 
 const VERSION: u8 = 1;
-const ID_LEN: usize = 24;
 
 /// The sessions that a message names; `None` if it cannot be understood.
 pub(crate) fn decode(message: &[u8]) -> Option<Vec<SessionId>> {
