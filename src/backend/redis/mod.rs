@@ -12,7 +12,6 @@ use crate::time::Timestamp;
 use crate::token::{SessionId, TagKey};
 
 mod builder;
-mod clock;
 mod config_error;
 mod runs;
 mod scripts;

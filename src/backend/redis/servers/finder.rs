@@ -9,11 +9,11 @@ use tokio::time::{sleep, timeout};
 use super::connection::{Connection, Settings};
 use super::master::Master;
 use super::routes::Routes;
-use crate::backend::redis::clock::ServerClock;
 use crate::backend::redis::wire::address::Address;
 use crate::backend::redis::wire::reply::{bytes, unintelligible};
 use crate::observe::trace;
 use crate::store::StoreError;
+use crate::time::Clock;
 
 /// Pause between two searches for the servers; questions in between share the last outcome.
 const SEARCH_PAUSE: Duration = Duration::from_millis(50);
@@ -27,7 +27,7 @@ const SETTLED_AFTER: Duration = Duration::from_secs(5);
 /// Knows the servers, and finds them again when they are lost.
 pub(crate) struct Finder {
     pub(crate) settings: Settings,
-    pub(crate) clock: ServerClock,
+    pub(crate) clock: Clock,
     /// What was found last; every question reads it.
     routes: RwLock<Option<Arc<Routes>>>,
     state: Mutex<State>,
@@ -49,7 +49,7 @@ impl Finder {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
             settings,
-            clock: ServerClock::new(),
+            clock: Clock::monotonic(),
             routes: RwLock::default(),
             state: Mutex::default(),
             has_looked_at_memory: AtomicBool::new(false),

@@ -136,7 +136,7 @@ impl Link {
             let Ok(Ok(now)) = beat else {
                 return;
             };
-            self.finder.clock.learn(now);
+            self.finder.clock.follow(now);
             if !sender.send(FeedEvent::Heartbeat(now)) {
                 return;
             }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::connection::{Connection, Settings};
-use crate::backend::redis::clock::ServerClock;
 use crate::backend::redis::wire::address::Address;
 use crate::backend::redis::wire::reply::{Greeting, SlotRange};
 use crate::store::StoreError;
+use crate::time::Clock;
 
 /// A server that has slots.
 #[derive(Clone)]
@@ -30,11 +30,8 @@ type Connecting = watch::Receiver<Option<Result<Arc<Connection>, StoreError>>>;
 
 impl Master {
     /// The one server that there is.
-    pub(crate) fn single(
-        (connection, greeting): (Connection, Greeting),
-        clock: &ServerClock,
-    ) -> Self {
-        clock.learn(greeting.now);
+    pub(crate) fn single((connection, greeting): (Connection, Greeting), clock: &Clock) -> Self {
+        clock.follow(greeting.now);
         Self {
             address: connection.address().clone(),
             id: String::new(),
@@ -45,7 +42,7 @@ impl Master {
     }
 
     /// A server that has no slot yet that we know of, but takes one over.
-    pub(crate) fn importer(settings: &Settings, clock: &ServerClock, address: &Address) -> Self {
+    pub(crate) fn importer(settings: &Settings, clock: &Clock, address: &Address) -> Self {
         Self {
             address: address.clone(),
             id: String::new(),
@@ -59,7 +56,7 @@ impl Master {
     /// `replaced`, if any.
     pub(crate) fn new(
         settings: &Settings,
-        clock: &ServerClock,
+        clock: &Clock,
         range: &SlotRange,
         earlier: Option<&Self>,
         replaced: Option<&Self>,
@@ -118,12 +115,12 @@ impl Master {
 }
 
 /// Opens a connection in the background, for all who need it.
-fn connect(settings: Settings, clock: ServerClock, address: Address) -> Connecting {
+fn connect(settings: Settings, clock: Clock, address: Address) -> Connecting {
     let (outcome, connecting) = watch::channel(None);
     tokio::spawn(async move {
         let opened = open_master(&settings, &address).await;
         let opened = opened.map(|(connection, greeting)| {
-            clock.learn(greeting.now);
+            clock.follow(greeting.now);
             Arc::new(connection)
         });
         outcome.send_replace(Some(opened));

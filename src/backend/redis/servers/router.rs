@@ -161,7 +161,7 @@ impl Router {
         };
         let answer = connection.ask(&redis::cmd("TIME")).await;
         let now = time_of(&answer.map_err(StoreError::unavailable)?)?;
-        self.0.clock.learn(now);
+        self.0.clock.follow(now);
         Ok(now)
     }
 }

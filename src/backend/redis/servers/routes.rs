@@ -8,11 +8,11 @@ use tokio::time::timeout;
 use super::connection::{Connection, Settings};
 use super::location::Topology;
 use super::master::{Master, open_master};
-use crate::backend::redis::clock::ServerClock;
 use crate::backend::redis::wire::address::Address;
 use crate::backend::redis::wire::keys::SLOTS;
 use crate::backend::redis::wire::reply::{Greeting, SlotRange, slots};
 use crate::store::StoreError;
+use crate::time::Clock;
 
 /// The longest that one who is asked takes to answer, connecting included.
 const ATTEMPTED_WITHIN: Duration = Duration::from_secs(2);
@@ -29,7 +29,7 @@ impl Routes {
     /// opened: a server that does not answer keeps nobody from the others.
     pub(crate) async fn find(
         settings: &Settings,
-        clock: &ServerClock,
+        clock: &Clock,
         known: Option<&Self>,
     ) -> Result<Self, StoreError> {
         match &settings.location.topology {
@@ -48,7 +48,7 @@ impl Routes {
         }
     }
 
-    fn of_one(opened: (Connection, Greeting), clock: &ServerClock) -> Self {
+    fn of_one(opened: (Connection, Greeting), clock: &Clock) -> Self {
         Self {
             masters: vec![Master::single(opened, clock)],
             ranges: vec![(SLOTS - 1, 0)],
@@ -57,7 +57,7 @@ impl Routes {
 
     fn of_cluster(
         settings: &Settings,
-        clock: &ServerClock,
+        clock: &Clock,
         slots: &[SlotRange],
         known: Option<&Self>,
     ) -> Self {
