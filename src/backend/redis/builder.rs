@@ -2,8 +2,8 @@ use std::fmt;
 
 use super::RedisStore;
 use super::config_error::RedisConfigError;
-use super::servers::connection::Settings;
 use super::servers::location::{Credentials, Location};
+use super::servers::settings::Settings;
 use super::servers::tls::Tls;
 use super::wire::keys::Keys;
 

@@ -21,9 +21,9 @@ mod wire;
 
 pub use self::builder::RedisStoreBuilder;
 pub use self::config_error::RedisConfigError;
-use self::servers::connection::Settings;
 use self::servers::link;
 use self::servers::router::Router;
+use self::servers::settings::Settings;
 use self::wire::answer::{ended, inserted, rotated, touched};
 use self::wire::keys::{Keys, bucket_slot};
 use self::wire::record;

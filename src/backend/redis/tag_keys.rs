@@ -113,10 +113,8 @@ impl RedisStore {
     }
 }
 
-async fn in_time<T>(
-    question: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    let answer = timeout(PATIENCE, question).await;
+async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let answer = timeout(PATIENCE, answer).await;
     answer.unwrap_or_else(|late| Err(StoreError::unavailable(late)))
 }
 

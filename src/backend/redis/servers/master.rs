@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::connection::{Connection, Settings};
+use super::connection::Connection;
+use super::settings::Settings;
 use crate::backend::redis::wire::address::Address;
-use crate::backend::redis::wire::reply::{Greeting, SlotRange};
+use crate::backend::redis::wire::greeting::Greeting;
+use crate::backend::redis::wire::slots::SlotRange;
 use crate::store::StoreError;
 use crate::time::Clock;
 
@@ -26,6 +28,10 @@ pub(crate) struct Master {
 
 /// A connection, once it is open, or why there is none: whoever needs it waits for it, and nobody
 /// else.
+///
+/// The value goes from `None` to an outcome once and stays. The sender is with the task that opens
+/// the connection, and is dropped when that has ended: without an outcome, if its runtime was shut
+/// down.
 type Connecting = watch::Receiver<Option<Result<Arc<Connection>, StoreError>>>;
 
 impl Master {
@@ -86,12 +92,15 @@ impl Master {
 
     /// The connection, if it is open.
     pub(crate) fn connection(&self) -> Option<Arc<Connection>> {
+        // What is borrowed holds a lock that the outcome waits for: it is let go before any `await`.
         let state = self.connection.borrow();
         state.as_ref()?.as_ref().ok().cloned()
     }
 
     /// The connection, once it is open.
     pub(crate) async fn connected(&self) -> Result<Arc<Connection>, StoreError> {
+        // A receiver of its own: one that is dropped while it waits takes nothing from the others,
+        // and an outcome that is there already is seen at once.
         let mut opening = self.connection.clone();
         let opened = opening.wait_for(Option::is_some).await;
         match opened.as_deref() {
@@ -106,15 +115,18 @@ impl Master {
         self.connection.same_channel(&other.connection)
     }
 
+    /// Whether it makes sense to take the connection over into new routes.
     pub(crate) fn is_connected_or_connecting(&self) -> bool {
         match &*self.connection.borrow() {
             Some(opened) => opened.as_ref().is_ok_and(|open| open.is_usable()),
+            // Without a sender there will be no outcome: nobody must begin to wait for it.
             None => self.connection.has_changed().is_ok(),
         }
     }
 }
 
-/// Opens a connection in the background, for all who need it.
+/// Opens a connection, detached from whoever needs it first: others need it, too, and must not lose
+/// it when the first one is dropped at its deadline.
 fn connect(settings: Settings, clock: Clock, address: Address) -> Connecting {
     let (outcome, connecting) = watch::channel(None);
     tokio::spawn(async move {
@@ -123,6 +135,8 @@ fn connect(settings: Settings, clock: Clock, address: Address) -> Connecting {
             clock.follow(greeting.now);
             Arc::new(connection)
         });
+        // The clock is set before: whoever gets the connection has the server's time as well. All
+        // receivers may be gone by now, so nothing depends on whether anybody takes it.
         outcome.send_replace(Some(opened));
     });
     connecting
@@ -130,6 +144,7 @@ fn connect(settings: Settings, clock: Clock, address: Address) -> Connecting {
 
 /// A number for a part of the store that no other has; 0 is the store as a whole.
 fn new_part() -> u64 {
+    // Any ordering will do: that each number is given once is a matter of the addition alone.
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 use redis::{Cmd, RedisError, Value};
 use tokio::time::sleep;
 
-use super::connection::{Connection, Settings};
+use super::connection::Connection;
 use super::fault::{Remedy, query_failed, remedy};
 use super::finder::Finder;
+use super::settings::Settings;
 use crate::backend::redis::scripts::Call;
 use crate::backend::redis::wire::address::Address;
 use crate::backend::redis::wire::keys::slot;
@@ -14,12 +15,12 @@ use crate::backend::redis::wire::reply::time_of;
 use crate::store::StoreError;
 use crate::time::Timestamp;
 
-/// Times that a question is sent: anew after another server or a script was named.
+/// Times that a command is sent: anew after another server was named, or the script was missing.
 const SENT_AT_MOST: usize = 4;
-/// Pause before a question about a slot that moves is asked again.
+/// Pause before a command on a slot that moves is sent again.
 pub(crate) const MOVES_FOR: Duration = Duration::from_millis(15);
 
-/// Brings each question to the server that can answer it.
+/// Brings each command to the server that can answer it.
 #[derive(Clone)]
 pub(crate) struct Router(Arc<Finder>);
 
@@ -60,9 +61,9 @@ impl Router {
     }
 
     /// Sends a command about what is under the key.
-    pub(crate) async fn query(&self, key: &str, question: &Cmd) -> Result<Value, StoreError> {
+    pub(crate) async fn query(&self, key: &str, command: &Cmd) -> Result<Value, StoreError> {
         loop {
-            match self.send(key, question, None).await? {
+            match self.send(key, command, None).await? {
                 Err(error) if is_moving(&error) => sleep(MOVES_FOR).await,
                 answer => return answer.map_err(query_failed),
             }
@@ -76,19 +77,19 @@ impl Router {
         script: Option<&Call>,
     ) -> Result<Result<Value, RedisError>, StoreError> {
         let slot = slot(key);
-        // What is rare is boxed, so that no question is large for its sake.
+        // What is rare is boxed, so that no future is large for its sake.
         let connection = match self.0.known_connection(slot) {
             Some(known) => known,
             None => Box::pin(self.0.find_connection(slot)).await?,
         };
-        match connection.ask(command).await {
+        match connection.query(command).await {
             Ok(answer) => Ok(Ok(answer)),
-            Err(error) => Box::pin(self.send_again(slot, connection, command, script, error)).await,
+            Err(error) => Box::pin(self.resend(slot, connection, command, script, error)).await,
         }
     }
 
     /// Sends a command again only if it was refused, so that it happens once at most.
-    async fn send_again(
+    async fn resend(
         &self,
         slot: u16,
         mut connection: Arc<Connection>,
@@ -101,18 +102,18 @@ impl Router {
             answer = match (answer, script) {
                 (Ok(answer), _) => return Ok(Ok(answer)),
                 (Err(error), script) => match (remedy(&error), script) {
-                    (Remedy::SendScript, Some(script)) => connection.ask(&script.by_code()).await,
+                    (Remedy::SendScript, Some(script)) => connection.query(&script.by_code()).await,
                     (Remedy::Moved(address), _) => {
                         let address =
                             address.map(|address| address.seen_from(connection.address()));
                         connection = self.moved_to(address, slot).await?;
-                        connection.ask(command).await
+                        connection.query(command).await
                     }
                     (Remedy::Ask(address), script) => {
                         let address = address.seen_from(connection.address());
                         let script = script.map(Call::by_code);
                         let command = script.as_ref().unwrap_or(command);
-                        self.ask_importer(&address, command, error).await
+                        self.query_importer(&address, command, error).await
                     }
                     _ => return Ok(Err(error)),
                 },
@@ -137,8 +138,8 @@ impl Router {
         }
     }
 
-    /// Asks the server that takes over a slot for a key that it has already.
-    async fn ask_importer(
+    /// Sends a command to the server that takes over a slot, for a key that it has already.
+    async fn query_importer(
         &self,
         address: &Address,
         command: &Cmd,
@@ -149,7 +150,7 @@ impl Router {
         };
         let mut asking = redis::pipe();
         asking.cmd("ASKING").ignore().add_command(command.clone());
-        let answers = connection.ask_all(&asking).await?;
+        let answers = connection.query_all(&asking).await?;
         answers.into_iter().next().ok_or(otherwise)
     }
 
@@ -159,14 +160,14 @@ impl Router {
             Some(connection) => connection,
             None => self.0.search().await?.any_open().await?,
         };
-        let answer = connection.ask(&redis::cmd("TIME")).await;
+        let answer = connection.query(&redis::cmd("TIME")).await;
         let now = time_of(&answer.map_err(StoreError::unavailable)?)?;
         self.0.clock.follow(now);
         Ok(now)
     }
 }
 
-/// Whether a question was refused only because the keys of its slot are in two places.
+/// Whether a command was refused only because the keys of its slot are in two places.
 fn is_moving(error: &RedisError) -> bool {
     matches!(
         remedy(error),

@@ -1,21 +1,15 @@
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::task::JoinSet;
-use tokio::time::timeout;
-
-use super::connection::{Connection, Settings};
-use super::location::Topology;
-use super::master::{Master, open_master};
+use super::connection::Connection;
+use super::master::Master;
+use super::parallel::first_success;
+use super::settings::Settings;
 use crate::backend::redis::wire::address::Address;
+use crate::backend::redis::wire::greeting::Greeting;
 use crate::backend::redis::wire::keys::SLOTS;
-use crate::backend::redis::wire::reply::{Greeting, SlotRange, slots};
+use crate::backend::redis::wire::slots::SlotRange;
 use crate::store::StoreError;
 use crate::time::Clock;
-
-/// The longest that one who is asked takes to answer, connecting included.
-const ATTEMPTED_WITHIN: Duration = Duration::from_secs(2);
 
 /// The masters, and which slots each one has.
 pub(crate) struct Routes {
@@ -25,37 +19,14 @@ pub(crate) struct Routes {
 }
 
 impl Routes {
-    /// Finds the masters. Connections that can still be used are taken over, the others are being
-    /// opened: a server that does not answer keeps nobody from the others.
-    pub(crate) async fn find(
-        settings: &Settings,
-        clock: &Clock,
-        known: Option<&Self>,
-    ) -> Result<Self, StoreError> {
-        match &settings.location.topology {
-            Topology::Standalone(address) => {
-                let opened = open_master(settings, address).await?;
-                Ok(Self::of_one(opened, clock))
-            }
-            Topology::Sentinel { sentinels, service } => {
-                let opened = open_named(settings, sentinels, service).await?;
-                Ok(Self::of_one(opened, clock))
-            }
-            Topology::Cluster(seeds) => {
-                let ranges = find_cluster(settings, seeds, known).await?;
-                Ok(Self::of_cluster(settings, clock, &ranges, known))
-            }
-        }
-    }
-
-    fn of_one(opened: (Connection, Greeting), clock: &Clock) -> Self {
+    pub(super) fn of_one(opened: (Connection, Greeting), clock: &Clock) -> Self {
         Self {
             masters: vec![Master::single(opened, clock)],
             ranges: vec![(SLOTS - 1, 0)],
         }
     }
 
-    fn of_cluster(
+    pub(super) fn of_cluster(
         settings: &Settings,
         clock: &Clock,
         slots: &[SlotRange],
@@ -140,103 +111,6 @@ impl Routes {
         let mut masters = self.masters.iter();
         masters.all(|master| master.connection().is_some_and(|open| open.is_usable()))
     }
-}
-
-/// Asks all Sentinels at once, and takes the first server that says itself that it is a master.
-async fn open_named(
-    settings: &Settings,
-    sentinels: &[Address],
-    service: &str,
-) -> Result<(Connection, Greeting), StoreError> {
-    let attempts = sentinels.iter().map(|sentinel| {
-        let (settings, sentinel) = (settings.clone(), sentinel.clone());
-        let service = service.to_owned();
-        async move {
-            let asked = Connection::open_sentinel(&settings, &sentinel).await?;
-            let address = ask_sentinel(&asked, &service).await?;
-            open_master(&settings, &address).await
-        }
-    });
-    first_success(attempts).await
-}
-
-async fn ask_sentinel(sentinel: &Connection, service: &str) -> Result<Address, StoreError> {
-    let mut question = redis::cmd("SENTINEL");
-    question.arg("get-master-addr-by-name").arg(service);
-    let answer = sentinel
-        .ask(&question)
-        .await
-        .map_err(StoreError::unavailable)?;
-    let answer: Option<(String, u16)> =
-        redis::from_redis_value(answer).map_err(StoreError::unavailable)?;
-    let (host, port) =
-        answer.ok_or_else(|| StoreError::unavailable("a Sentinel knows no such service"))?;
-    Ok(Address { host, port })
-}
-
-async fn find_cluster(
-    settings: &Settings,
-    seeds: &[Address],
-    known: Option<&Routes>,
-) -> Result<Vec<SlotRange>, StoreError> {
-    let mut ask = known.map(Routes::addresses).unwrap_or_default();
-    ask.extend(
-        seeds
-            .iter()
-            .filter(|seed| !ask.contains(seed))
-            .cloned()
-            .collect::<Vec<_>>(),
-    );
-    let attempts = ask.into_iter().map(|address| {
-        let settings = settings.clone();
-        let connection = known.and_then(|known| known.to(&address));
-        async move { ask_slots(&settings, &address, connection).await }
-    });
-    first_success(attempts).await
-}
-
-async fn ask_slots(
-    settings: &Settings,
-    address: &Address,
-    connection: Option<Arc<Connection>>,
-) -> Result<Vec<SlotRange>, StoreError> {
-    let connection = match connection.filter(|connection| connection.is_usable()) {
-        Some(connection) => connection,
-        None => {
-            let nothing: Option<fn(_) -> Result<(), Infallible>> = None;
-            Arc::new(Connection::open(settings, address, nothing).await?.0)
-        }
-    };
-    let mut question = redis::cmd("CLUSTER");
-    question.arg("SLOTS");
-    let answer = connection
-        .ask(&question)
-        .await
-        .map_err(StoreError::unavailable)?;
-    let mut slots = slots(&answer, address).map_err(StoreError::unavailable)?;
-    slots.sort_unstable_by_key(|range| range.first);
-    if slots.is_empty() {
-        return Err(StoreError::unavailable("the Cluster has no slots"));
-    }
-    Ok(slots)
-}
-
-/// Makes all attempts at once; the last failure stands for all.
-async fn first_success<T: Send + 'static>(
-    attempts: impl Iterator<Item = impl Future<Output = Result<T, StoreError>> + Send + 'static>,
-) -> Result<T, StoreError> {
-    let attempts = attempts.map(|attempt| timeout(ATTEMPTED_WITHIN, attempt));
-    let mut running: JoinSet<_> = attempts.collect();
-    let mut outcome = Err(StoreError::unavailable("nobody to ask"));
-    while let Some(joined) = running.join_next().await {
-        match joined {
-            Ok(Ok(Ok(value))) => return Ok(value),
-            Ok(Ok(failed)) => outcome = failed,
-            Ok(Err(late)) => outcome = Err(StoreError::unavailable(late)),
-            Err(stopped) => outcome = Err(StoreError::unavailable(stopped)),
-        }
-    }
-    outcome
 }
 
 #[cfg(test)]

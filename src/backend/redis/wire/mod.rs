@@ -3,8 +3,11 @@
 pub(crate) mod address;
 pub(crate) mod answer;
 mod bytes;
+pub(crate) mod greeting;
+pub(crate) mod info;
 pub(crate) mod keys;
 pub(crate) mod message;
 pub(crate) mod record;
 pub(crate) mod reply;
 pub(crate) mod secret;
+pub(crate) mod slots;

@@ -1,45 +1,9 @@
-//! What servers answer.
+//! How the values that servers answer with are read.
 
-use redis::{RedisResult, Value, from_redis_value_ref};
+use redis::{Value, from_redis_value_ref};
 
-use super::address::Address;
 use crate::store::StoreError;
 use crate::time::Timestamp;
-
-/// Who a server is, and its time.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Greeting {
-    pub(crate) is_master: bool,
-    pub(crate) now: Timestamp,
-}
-
-impl Greeting {
-    /// Reads the answers to HELLO and TIME.
-    pub(crate) fn read(answers: &[Value]) -> Result<Self, StoreError> {
-        let (Some(hello), Some(time)) = (answers.first(), answers.get(1)) else {
-            return Err(unintelligible());
-        };
-        let role = hello
-            .as_map_iter()
-            .into_iter()
-            .flatten()
-            .find(|(name, _)| bytes(name) == Some(b"role"))
-            .and_then(|(_, role)| bytes(role))
-            .ok_or_else(unintelligible)?;
-        Ok(Self {
-            is_master: role == b"master",
-            now: time_of(time)?,
-        })
-    }
-
-    pub(crate) fn expect_master(self) -> Result<Self, StoreError> {
-        if self.is_master {
-            Ok(self)
-        } else {
-            Err(StoreError::unavailable("the server is not a master"))
-        }
-    }
-}
 
 /// An answer that makes no sense says nothing of a session.
 pub(crate) fn unintelligible() -> StoreError {
@@ -52,6 +16,14 @@ pub(crate) fn bytes(value: &Value) -> Option<&[u8]> {
         Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text.as_bytes()),
         _ => None,
     }
+}
+
+/// The first line of a text answer that begins with `name`, without it.
+pub(super) fn field<'a>(info: &'a Value, name: &str) -> Result<&'a str, StoreError> {
+    let text = bytes(info).and_then(|text| std::str::from_utf8(text).ok());
+    let mut lines = text.ok_or_else(unintelligible)?.lines();
+    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    value.ok_or_else(unintelligible)
 }
 
 pub(crate) fn items(value: &Value) -> Result<&[Value], StoreError> {
@@ -70,46 +42,6 @@ pub(crate) fn time_of(value: &Value) -> Result<Timestamp, StoreError> {
     millis
         .map(Timestamp::from_millis)
         .ok_or_else(unintelligible)
-}
-
-/// Slots from the first to the last, and whose they are.
-pub(crate) struct SlotRange {
-    pub(crate) first: u16,
-    pub(crate) last: u16,
-    pub(crate) address: Address,
-    /// The name that the Cluster has for the server.
-    pub(crate) id: String,
-}
-
-/// Reads the answer to CLUSTER SLOTS.
-pub(crate) fn slots(value: &Value, asked: &Address) -> RedisResult<Vec<SlotRange>> {
-    let ranges: Vec<Vec<Value>> = from_redis_value_ref(value)?;
-    let mut slots = Vec::with_capacity(ranges.len());
-    for range in ranges {
-        let [first, last, master, ..] = range.as_slice() else {
-            continue;
-        };
-        let master: Vec<Value> = from_redis_value_ref(master)?;
-        let [host, port, rest @ ..] = master.as_slice() else {
-            continue;
-        };
-        // No name means the one that we know the server by.
-        let host = bytes(host)
-            .map(String::from_utf8_lossy)
-            .filter(|host| !host.is_empty() && host != "?");
-        let address = Address {
-            host: host.map_or_else(|| asked.host.clone(), |host| host.into_owned()),
-            port: from_redis_value_ref(port)?,
-        };
-        let id = rest.first().and_then(bytes).map(String::from_utf8_lossy);
-        slots.push(SlotRange {
-            first: from_redis_value_ref(first)?,
-            last: from_redis_value_ref(last)?,
-            address,
-            id: id.unwrap_or_default().into_owned(),
-        });
-    }
-    Ok(slots)
 }
 
 #[cfg(test)]
