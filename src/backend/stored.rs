@@ -32,7 +32,7 @@ impl Stored {
         }
     }
 
-    /// Until when this is kept; nobody asks for it after that.
+    /// Until when this is kept; after that it is never seen.
     pub(super) fn kept_until(&self) -> Timestamp {
         match self {
             Self::Kept(record) => record.kept_until(),

@@ -78,13 +78,15 @@ impl MemoryStore {
     ) -> T {
         let index = usize::from(u16::from_be_bytes(bucket)) % SHARDS;
         let mut shard = self.0.shards[index].lock();
+        // Read with the lock held: the operations on a shard happen in the order of their times.
         let now = self.0.clock.now();
         let answer = operate(&mut shard, now);
         shard.collect(now);
         answer
     }
 
-    /// Tells every node that these sessions have changed.
+    /// Publishes to every node that these sessions have changed. A feed that is full or gone is dropped,
+    /// which ends the link of its node: no node goes on with an event missing.
     fn announce(&self, changed: &[SessionId]) {
         if !changed.is_empty() {
             let event = FeedEvent::Changed(changed.to_vec());
@@ -97,6 +99,7 @@ impl SessionStore for MemoryStore {
     async fn insert(&self, insert: Insert) -> Result<Inserted, StoreError> {
         let bucket = insert.id.bucket();
         let (inserted, changed) = self.with_shard(bucket, |shard, now| shard.insert(insert, now));
+        // After the change, here and below: a node that drops a session may load it again at once.
         self.announce(&changed);
         Ok(inserted)
     }

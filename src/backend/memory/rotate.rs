@@ -48,7 +48,7 @@ impl Shard {
     }
 
     /// What a rotation has put in the place of this session and nobody has used. A login that took
-    /// over is told by its own time of issue.
+    /// over is known by its own time of issue.
     fn unused_successor(&self, old: &Record, now: Timestamp) -> Option<SessionId> {
         let id = old.successor?;
         let new = self.record(id)?;

@@ -75,7 +75,7 @@ impl Shard {
         revoked
     }
 
-    /// Whether nodes have been told that a session was revoked.
+    /// Whether it is kept why a session was revoked: nodes know of it then.
     pub(super) fn was_revoked(&self, id: SessionId) -> bool {
         matches!(self.sessions.get(&id), Some(Stored::Revoked { .. }))
     }
@@ -88,7 +88,7 @@ impl Shard {
     pub(super) fn put_session_key(&mut self, put: PutSessionKey, now: Timestamp) {
         let of = put.user.clone();
         self.users.entry(of.clone()).or_default().put_key(put, now);
-        self.look_at_keys(&of);
+        self.schedule_keys(&of);
     }
 
     pub(super) fn session_keys(&self, of: &Identity, now: Timestamp) -> Vec<Vec<u8>> {

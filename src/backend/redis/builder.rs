@@ -76,12 +76,12 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// In a Cluster, has every node told of a change once, instead of once by each master. Default:
-    /// off, because a release without this setting does not hear it.
+    /// In a Cluster, has a change published to every node once, instead of once by each master.
+    /// Default: off, because a release without this setting does not hear it.
     ///
     /// **Switch it on when all nodes run a release that has it.** Nodes that have it on and off
     /// hear each other.
-    /// An ACL user needs `+cluster|myid` for it; without, changes are told as if it were off. So are
+    /// An ACL user needs `+cluster|myid` for it; without, changes are published as if it were off. So are
     /// those at a master that this node has known for less than 5 s, because the links of other
     /// nodes may not reach it yet. It means nothing outside of a Cluster.
     pub fn announce_per_master(self, is_on: bool) -> Self {

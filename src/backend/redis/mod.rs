@@ -55,8 +55,8 @@ use self::wire::secret;
 ///    one idle timeout after its absolute end: until then a late use counts.
 /// 4. Nothing connects before the first operation. While the servers are down operations fail;
 ///    they work again by themselves. No operation is sent twice unless it was refused.
-/// 5. A link has a connection of its own to every master, and asks every 500 ms whether it still
-///    is one.
+/// 5. A link has a connection of its own to every master, and a heartbeat every 500 ms that fails
+///    where one is no master any more.
 /// 6. Each master of a Cluster is a part of its own: while it is down, its users get 503 or pass as
 ///    [`OutagePolicy`](crate::sessions::OutagePolicy) says, and the others' do not notice; a node
 ///    that starts meanwhile serves them. But there is no link then, because it needs every master:
@@ -73,7 +73,7 @@ use self::wire::secret;
 /// ([`revoke_user`](crate::Sessions::revoke_user), [`revoke_others`](crate::Sessions::revoke_others)):
 /// each one comes back into it with the next use that is written, at most a tenth of the idle
 /// timeout later, and one that is not used again lives on until its idle timeout.
-/// [`revoke_all`](crate::Sessions::revoke_all) ends the session that asks in any case.
+/// [`revoke_all`](crate::Sessions::revoke_all) ends the caller's own session in any case.
 ///
 /// While a slot of a Cluster moves, whatever needs several keys of a user waits until they are
 /// together again, as long as its caller waits: a revocation is pending then, and is done as soon

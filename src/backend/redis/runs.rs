@@ -15,7 +15,7 @@ use crate::store::{Loaded, SessionStore, StoreError};
 use crate::token::SessionId;
 
 impl RedisStore {
-    /// Runs a script as often as it says that it needs other keys, which it finds out by looking:
+    /// Runs a script as often as it says that it needs other keys, which it finds out by reading:
     /// the sessions of a user, or what took a session's place.
     pub(super) async fn run(&self, bucket: [u8; 2], mut call: Call) -> Result<Value, StoreError> {
         loop {

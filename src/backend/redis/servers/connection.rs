@@ -39,7 +39,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects to a server that holds data, and asks it who it is and what time it is.
+    /// Connects to a server that holds data, and reads its role and its time.
     pub(crate) async fn open(
         settings: &Settings,
         address: &Address,
@@ -53,6 +53,7 @@ impl Connection {
             let answers = connection.query_all(&greeting).await?;
             Ok((connection, Greeting::read(&answers)))
         };
+        // Cut off in the middle, it leaves nothing behind: what was opened is dropped with it.
         let (connection, greeting) = in_time(open).await.map_err(StoreError::unavailable)?;
         Ok((connection, greeting?))
     }
@@ -118,7 +119,7 @@ impl Connection {
     /// Whether it makes sense to send anything.
     ///
     /// That the driver has ended is the surest sign, and comes at once when the server closes the
-    /// connection. A server that is cut off closes nothing: there only the silence tells.
+    /// connection. A server that is cut off closes nothing: there the silence is the only sign.
     pub(super) fn is_usable(&self) -> bool {
         !self.silence.is_too_long()
             && !self.is_given_up.load(Ordering::Relaxed)
@@ -150,7 +151,7 @@ impl Connection {
         self.multiplexed.clone().subscribe(channel).await
     }
 
-    /// Notes whether there is an answer, and whether it asks for another connection.
+    /// Notes whether there is an answer, and whether it calls for another connection.
     ///
     /// Callers drop this at their deadline, at the `await`: what `waiting` does then is all that is
     /// ever noted of such a command.
@@ -158,6 +159,8 @@ impl Connection {
         let waiting = self.silence.wait();
         let answer = answer.await;
         waiting.answered();
+        // After the answer is noted: an error that came back is an answer all the same, and what it
+        // says of the connection is another matter than silence.
         if let Err(error) = &answer
             && remedy(error) == Remedy::Reconnect
         {

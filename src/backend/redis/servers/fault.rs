@@ -11,7 +11,7 @@ pub(crate) fn query_failed(error: RedisError) -> StoreError {
     }
 }
 
-/// What an error of the server or the connection asks for.
+/// What helps against an error of the server or the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Remedy {
     /// Nothing: the next operation may be luckier.

@@ -76,6 +76,8 @@ impl Finder {
             Some(routes) => routes,
             None => self.search().await?,
         };
+        // Here and not in the search: a link needs them all, an operation only one, and one that is
+        // down must not keep operations from the others.
         for master in routes.masters() {
             master.connected().await?;
         }
@@ -117,7 +119,7 @@ impl Finder {
         slot: u16,
     ) -> Result<Arc<Connection>, StoreError> {
         match self.search().await?.connection(slot).await {
-            // It was found a moment ago, and lost since.
+            // It was found a moment ago, and lost since: an outcome that is shared may be that old.
             Ok(lost) if !lost.is_usable() => self.search_anew().await?.connection(slot).await,
             found => found,
         }
@@ -134,6 +136,7 @@ impl Finder {
             // Looked for and added under one lock, or two commands that come at once would open two
             // connections to the same server.
             let importers = &mut self.state.lock().importers;
+            // One that could not be reached is tried anew.
             importers.retain(Master::is_connected_or_connecting);
             let known = importers.iter().find(|known| known.address == *address);
             match known {
@@ -183,7 +186,7 @@ impl Finder {
 
     /// Joins the search that is going on, or starts one; if there was one just now, its outcome.
     pub(super) fn start_search(self: &Arc<Self>) -> Result<watch::Receiver<Option<Found>>, Found> {
-        // All three in one critical section: if it was left between the look and the start, two
+        // All three in one critical section: if the lock was let go between the check and the start, two
         // callers would start a search each.
         let mut state = self.state.lock();
         // A sender that is gone without an outcome is the sign of a runtime that has ended, and the

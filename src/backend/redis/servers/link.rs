@@ -44,6 +44,8 @@ pub(crate) async fn open(finder: &Arc<Finder>, keys: &Keys) -> Result<Feed, Stor
         let (address, id) = (master.address.clone(), master.id.clone());
         open_one(Arc::clone(finder), keys.clone(), address, id, pushed)
     });
+    // One that cannot be reached fails them all: a link that lacked one master would vouch for
+    // changes that nobody hears of. If the caller is dropped here, what was opened is closed.
     let link = Link {
         finder: Arc::clone(finder),
         ends: all(opening).await?,
@@ -136,6 +138,8 @@ impl Link {
                 return;
             };
             self.finder.clock.follow(now);
+            // In the same queue as the changes: those that it vouches for are in front of it. A queue
+            // that is full means that the node is behind, and ends the link as a lost event would.
             if !sender.send(FeedEvent::Heartbeat(now)) {
                 return;
             }
@@ -170,6 +174,7 @@ impl Link {
 
     /// Fails if a master has joined that this link does not reach.
     async fn watch_topology(&mut self, epoch: String) -> Result<(), StoreError> {
+        // The number moves with every change of the topology, so the masters are searched only then.
         if self.epoch.as_ref() != Some(&epoch) {
             let routes = self.finder.search_anew().await?;
             if !routes.masters().iter().all(|master| self.reaches(master)) {

@@ -70,7 +70,11 @@ impl Master {
         let address = range.address.clone();
         let part = earlier.or(replaced).map(|master| master.part);
         let is_same = |master: &&Self| master.id == range.id;
+        // At the same address, but not the same server: its own channel has another name, which links
+        // have not subscribed to yet.
         let since = earlier.filter(is_same).map(|master| master.since);
+        // Also one that is still being opened: searches come as often as every 50 ms, and
+        // connecting to one that is cut off takes a second.
         let kept = earlier.filter(|master| master.is_connected_or_connecting());
         let connection = match kept {
             Some(kept) => kept.connection.clone(),

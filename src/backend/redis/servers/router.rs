@@ -52,7 +52,7 @@ impl Router {
         }
     }
 
-    /// Tries a write, and tells a server that refuses it from one that does not answer.
+    /// Tries a write. That a server answers and refuses it is another error than that none answers.
     pub(crate) async fn try_writing(&self, key: &str, write: &Cmd) -> Result<(), StoreError> {
         match self.send(key, write, None).await? {
             Err(error) if error.code().is_some() => Err(StoreError::unwritten().caused_by(error)),

@@ -12,14 +12,14 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// What a server that holds data is told of a new connection.
+    /// How we introduce ourselves to a server that holds data.
     pub(super) fn introduction(&self) -> RedisConnectionInfo {
         let info = with_credentials(&self.location.credentials);
         info.set_db(i64::from(self.location.database))
             .set_protocol(ProtocolVersion::RESP3)
     }
 
-    /// What a Sentinel is told of a new connection.
+    /// How we introduce ourselves to a Sentinel.
     pub(super) fn introduction_to_sentinel(&self) -> RedisConnectionInfo {
         with_credentials(&self.sentinel)
     }

@@ -75,7 +75,7 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if !self.is_answered {
             // Only from 0: a later command must not move the beginning of the silence forward, or a
-            // server that is asked often enough would never be silent for long. If an answer comes
+            // server that gets commands often enough would never be silent for long. If an answer comes
             // at the same time, the silence may begin although it has just ended: the next answer
             // ends it again, and without one it was true.
             let (since, relaxed) = (&self.silence.since, Ordering::Relaxed);

@@ -64,8 +64,8 @@ pub(crate) fn ended(answer: &Value) -> Result<Vec<SessionId>, StoreError> {
     }
 }
 
-/// What a touch came to, and what the user's index is to be told: the user, the time of issue and
-/// until when the session is kept.
+/// What a touch came to, and what the user's index needs to hold the session: the user, the time of
+/// issue and until when the session is kept.
 pub(crate) type Touched<'a> = (Option<Timestamp>, Option<(&'a [u8], i64, i64)>);
 
 pub(crate) fn touched(answer: &Value) -> Result<Touched<'_>, StoreError> {

@@ -20,7 +20,7 @@ pub(crate) const SLOTS: u16 = 16_384;
 /// | key | holds |
 /// |---|---|
 /// | `{prefix}:{bucket}:s:{session}` | a session's record |
-/// | `{prefix}:{bucket}:u:{user}` | the sessions of a user, by time of issue; who looks takes out what is over |
+/// | `{prefix}:{bucket}:u:{user}` | the sessions of a user, by time of issue; whoever reads it takes out what is over |
 /// | `{prefix}:{bucket}:k:{user}` | a user's session_keys |
 /// | `{prefix}:{bucket}:trial` | never there: a write that is only tried names it |
 /// | `{prefix}:tag-key` | the keys of the tokens' tags; it never expires |

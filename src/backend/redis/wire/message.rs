@@ -1,4 +1,4 @@
-//! What nodes are told over the link: the version, then the sessions' names as text.
+//! What is published to links: the version, then the names of the sessions that have changed, as text.
 
 use super::bytes::{ID_LEN, session_id};
 use crate::token::SessionId;
