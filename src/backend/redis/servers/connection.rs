@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use redis::aio::{AsyncPushSender, MultiplexedConnection};
 use redis::{
-    AsyncConnectionConfig, Cmd, Pipeline, RedisConnectionInfo, RedisError, RedisResult, Value,
+    AsyncConnectionConfig, Cmd, Pipeline, PushInfo, RedisConnectionInfo, RedisError, RedisResult,
+    Value,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -22,6 +23,9 @@ use crate::store::StoreError;
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// What may be written ahead of a server that does not read.
 const WRITTEN_AHEAD: usize = 1024 * 1024;
+
+/// For connections on which nothing is subscribed to.
+pub(super) const NO_PUSHES: Option<fn(PushInfo) -> Result<(), Infallible>> = None;
 
 /// One connection to a server, which any number of operations use at the same time.
 ///
@@ -64,8 +68,7 @@ impl Connection {
         address: &Address,
     ) -> Result<Self, StoreError> {
         let introduction = settings.introduction_to_sentinel();
-        let nothing: Option<fn(_) -> Result<(), Infallible>> = None;
-        let open = Self::connect(settings, address, introduction, nothing);
+        let open = Self::connect(settings, address, introduction, NO_PUSHES);
         in_time(open).await.map_err(StoreError::unavailable)
     }
 

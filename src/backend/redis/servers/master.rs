@@ -1,11 +1,10 @@
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::connection::Connection;
+use super::connection::{Connection, NO_PUSHES};
 use super::settings::Settings;
 use crate::backend::redis::wire::address::Address;
 use crate::backend::redis::wire::greeting::Greeting;
@@ -70,8 +69,8 @@ impl Master {
         let address = range.address.clone();
         let part = earlier.or(replaced).map(|master| master.part);
         let is_same = |master: &&Self| master.id == range.id;
-        // At the same address, but not the same server: its own channel has another name, which links
-        // have not subscribed to yet.
+        // Another server at the same address is as good as new: its own channel has another name,
+        // which links have not subscribed to yet.
         let since = earlier.filter(is_same).map(|master| master.since);
         // Also one that is still being opened: searches come as often as every 50 ms, and
         // connecting to one that is cut off takes a second.
@@ -157,7 +156,6 @@ pub(crate) async fn open_master(
     settings: &Settings,
     address: &Address,
 ) -> Result<(Connection, Greeting), StoreError> {
-    let nothing: Option<fn(_) -> Result<(), Infallible>> = None;
-    let (connection, greeting) = Connection::open(settings, address, nothing).await?;
+    let (connection, greeting) = Connection::open(settings, address, NO_PUSHES).await?;
     Ok((connection, greeting.expect_master()?))
 }

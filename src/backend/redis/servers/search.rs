@@ -1,9 +1,8 @@
 //! How the masters are found.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
-use super::connection::Connection;
+use super::connection::{Connection, NO_PUSHES};
 use super::location::Topology;
 use super::master::open_master;
 use super::parallel::first_success;
@@ -94,10 +93,7 @@ async fn query_slots(
 ) -> Result<Vec<SlotRange>, StoreError> {
     let connection = match connection.filter(|connection| connection.is_usable()) {
         Some(connection) => connection,
-        None => {
-            let nothing: Option<fn(_) -> Result<(), Infallible>> = None;
-            Arc::new(Connection::open(settings, address, nothing).await?.0)
-        }
+        None => Arc::new(Connection::open(settings, address, NO_PUSHES).await?.0),
     };
     let mut command = redis::cmd("CLUSTER");
     command.arg("SLOTS");
