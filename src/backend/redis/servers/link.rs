@@ -208,3 +208,31 @@ async fn pulse(
     let epoch = epoch.and_then(topology_epoch);
     Ok((Greeting::read(&answers)?, epoch))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::RedisStore;
+
+    #[tokio::test]
+    async fn no_heartbeat_vouches_for_a_change_that_was_not_passed_on() {
+        let store = RedisStore::builder("redis://127.0.0.1:1").build().unwrap();
+        // Often, because the branches of a `select!` are tried in random order by default.
+        for _ in 0..64 {
+            let link = Link {
+                finder: Arc::clone(store.router.finder()),
+                ends: Vec::new(),
+                epoch: None,
+            };
+            let (sender, mut feed) = Feed::channel(CAPACITY);
+            let doubt = Arc::new(Notify::new());
+            let incomprehensible = PushInfo {
+                kind: PushKind::Message,
+                data: Vec::new(),
+            };
+            forward(sender.clone(), Arc::clone(&doubt))(incomprehensible).unwrap();
+            link.follow(sender, doubt).await;
+            assert_eq!(feed.next().await, None, "the link ends");
+        }
+    }
+}
