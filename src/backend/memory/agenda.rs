@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use crate::time::Timestamp;
 
-/// Things to look at again, each at its time.
+/// What is due, in the order of time.
 #[derive(Debug)]
 pub(super) struct Agenda<T> {
     /// The counter tells apart things due at the same instant.

@@ -1,7 +1,8 @@
-//! Dropping what nobody can ask for any more, a little at a time.
+//! Dropping what cannot be read any more, a little at a time.
 
-use super::shard::{Due, Shard, Slot};
+use super::shard::{Due, Shard};
 use super::user::User;
+use crate::backend::stored::Stored;
 use crate::identity::Identity;
 use crate::session::Record;
 use crate::time::Timestamp;
@@ -11,7 +12,7 @@ use crate::token::SessionId;
 const COLLECTED_AT_ONCE: usize = 8;
 
 impl Shard {
-    /// Drops a few things that nobody can ask for any more.
+    /// Drops a few things that cannot be read any more.
     pub(super) fn collect(&mut self, now: Timestamp) {
         for _ in 0..COLLECTED_AT_ONCE {
             match self.agenda.next(now) {
@@ -23,14 +24,12 @@ impl Shard {
     }
 
     fn collect_session(&mut self, id: SessionId, now: Timestamp) {
-        let until = match self.sessions.get(&id) {
-            None => return,
-            Some(Slot::Revoked { until, .. }) => *until,
-            Some(Slot::Kept(record)) => record.kept_until(),
+        let Some(until) = self.sessions.get(&id).map(Stored::kept_until) else {
+            return;
         };
         if now < until {
             self.agenda.add(until, Due::Session(id));
-        } else if let Some(Slot::Kept(record)) = self.sessions.remove(&id) {
+        } else if let Some(Stored::Kept(record)) = self.sessions.remove(&id) {
             self.forget_session_of(id, &record);
         }
     }
@@ -39,13 +38,13 @@ impl Shard {
         if let Some(kept) = self.users.get_mut(user) {
             kept.keys_due = None;
             kept.drop_old_keys(now);
-            self.look_at_keys(user);
+            self.schedule_keys(user);
             self.forget_empty(user);
         }
     }
 
-    /// Has the keys of a user collected when the first of them ends.
-    pub(super) fn look_at_keys(&mut self, of: &Identity) {
+    /// Schedules the keys of a user for when the first of them ends.
+    pub(super) fn schedule_keys(&mut self, of: &Identity) {
         if let Some(user) = self.users.get_mut(of) {
             if let Some(due) = user.keys_due.take() {
                 self.agenda.cancel(due);

@@ -1,12 +1,13 @@
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use crate::identity::Identity;
 use crate::session::{Record, Touch};
 use crate::store::{
     Feed, FeedEvent, FeedSender, Insert, Inserted, Loaded, PutSessionKey, Revoke, Rotate, Rotated,
-    SessionStore, StoreError, Target,
+    SessionStore, StoreError,
 };
+use crate::sync::Lock;
 use crate::time::{Clock, Timestamp};
 use crate::token::{SessionId, TagKey};
 
@@ -16,10 +17,8 @@ mod rotate;
 mod shard;
 mod user;
 
-use self::shard::Shard;
+use self::shard::{SHARDS, Shard};
 
-/// Sessions of one user share a shard, because they share a bucket.
-const SHARDS: usize = 64;
 /// Events that a node may be behind before its link ends.
 const FEED_CAPACITY: usize = 1024;
 
@@ -35,10 +34,10 @@ const FEED_CAPACITY: usize = 1024;
 pub struct MemoryStore(Arc<Inner>);
 
 struct Inner {
-    shards: [Mutex<Shard>; SHARDS],
+    shards: [Lock<Shard>; SHARDS],
     clock: Clock,
-    tag_keys: Mutex<Vec<TagKey>>,
-    feeds: Mutex<Vec<FeedSender>>,
+    tag_keys: Lock<Vec<TagKey>>,
+    feeds: Lock<Vec<FeedSender>>,
 }
 
 impl MemoryStore {
@@ -59,15 +58,15 @@ impl MemoryStore {
     #[must_use]
     pub fn records(&self) -> usize {
         let shards = self.0.shards.iter();
-        shards.map(|shard| lock(shard).records()).sum()
+        shards.map(|shard| shard.lock().records()).sum()
     }
 
     fn on_clock(clock: Clock) -> Self {
         Self(Arc::new(Inner {
-            shards: std::array::from_fn(|_| Mutex::default()),
+            shards: std::array::from_fn(|_| Lock::default()),
             clock,
-            tag_keys: Mutex::default(),
-            feeds: Mutex::default(),
+            tag_keys: Lock::default(),
+            feeds: Lock::default(),
         }))
     }
 
@@ -78,31 +77,29 @@ impl MemoryStore {
         operate: impl FnOnce(&mut Shard, Timestamp) -> T,
     ) -> T {
         let index = usize::from(u16::from_be_bytes(bucket)) % SHARDS;
-        let mut shard = lock(&self.0.shards[index]);
+        let mut shard = self.0.shards[index].lock();
+        // Read with the lock held: the operations on a shard happen in the order of their times.
         let now = self.0.clock.now();
         let answer = operate(&mut shard, now);
         shard.collect(now);
         answer
     }
 
-    /// Tells every node that these sessions have changed.
+    /// Publishes to every node that these sessions have changed. A feed that is full or gone is dropped,
+    /// which ends the link of its node: no node goes on with an event missing.
     fn announce(&self, changed: &[SessionId]) {
         if !changed.is_empty() {
             let event = FeedEvent::Changed(changed.to_vec());
-            lock(&self.0.feeds).retain(|feed| feed.send(event.clone()));
+            self.0.feeds.lock().retain(|feed| feed.send(event.clone()));
         }
     }
-}
-
-/// A panic elsewhere leaves no shard half-changed: no operation panics between two changes.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl SessionStore for MemoryStore {
     async fn insert(&self, insert: Insert) -> Result<Inserted, StoreError> {
         let bucket = insert.id.bucket();
         let (inserted, changed) = self.with_shard(bucket, |shard, now| shard.insert(insert, now));
+        // After the change, here and below: a node that drops a session may load it again at once.
         self.announce(&changed);
         Ok(inserted)
     }
@@ -127,10 +124,8 @@ impl SessionStore for MemoryStore {
         let (revoked, perhaps_held) = self.with_shard(bucket, |shard, now| {
             let revoked = shard.revoke(&revoke, now);
             // Nodes may hold what is gone from here.
-            let gone = match revoke.target {
-                Target::Session(id) if !shard.was_revoked(id) => Some(id),
-                _ => None,
-            };
+            let target = revoke.target.session();
+            let gone = target.filter(|id| !shard.was_revoked(*id));
             (revoked, gone)
         });
         self.announce(&revoked);
@@ -154,7 +149,7 @@ impl SessionStore for MemoryStore {
     }
 
     async fn tag_keys(&self, offer: TagKey) -> Result<Vec<TagKey>, StoreError> {
-        let mut keys = lock(&self.0.tag_keys);
+        let mut keys = self.0.tag_keys.lock();
         if keys.iter().all(|key| key.is_older_than(&offer)) {
             keys.push(offer);
         }
@@ -167,7 +162,7 @@ impl SessionStore for MemoryStore {
 
     async fn subscribe(&self) -> Result<Feed, StoreError> {
         let (sender, feed) = Feed::channel(FEED_CAPACITY);
-        lock(&self.0.feeds).push(sender);
+        self.0.feeds.lock().push(sender);
         Ok(feed.without_heartbeat())
     }
 

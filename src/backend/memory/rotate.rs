@@ -1,4 +1,5 @@
-use super::shard::{Shard, Slot};
+use super::shard::Shard;
+use crate::backend::stored::Stored;
 use crate::session::{EndReason, Record};
 use crate::store::{Loaded, Retire, Rotate, Rotated};
 use crate::time::Timestamp;
@@ -40,14 +41,14 @@ impl Shard {
         let unused = self.unused_successor(old, now)?;
         self.overwrite(unused, EndReason::Replaced, now);
         // The grace stays as it is.
-        if let Some(Slot::Kept(record)) = self.sessions.get_mut(&rotate.old) {
+        if let Some(Stored::Kept(record)) = self.sessions.get_mut(&rotate.old) {
             record.successor = Some(rotate.new);
         }
         Some(vec![rotate.old, unused])
     }
 
     /// What a rotation has put in the place of this session and nobody has used. A login that took
-    /// over is told by its own time of issue.
+    /// over is known by its own time of issue.
     fn unused_successor(&self, old: &Record, now: Timestamp) -> Option<SessionId> {
         let id = old.successor?;
         let new = self.record(id)?;

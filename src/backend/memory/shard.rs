@@ -1,34 +1,26 @@
 use std::collections::{HashMap, VecDeque};
 
-use super::SHARDS;
 use super::agenda::Agenda;
 use super::user::User;
+use crate::backend::stored::Stored;
 use crate::identity::Identity;
 use crate::session::{EndReason, Record, Touch};
 use crate::store::{Insert, Inserted, Loaded, PutSessionKey, Retire, Revoke, RevokeReason, Target};
 use crate::time::Timestamp;
 use crate::token::SessionId;
 
+/// How many shards a store has. Sessions of one user share one, because they share a bucket.
+pub(super) const SHARDS: usize = 64;
 /// Revoked sessions whose reason is remembered; more than that, and the oldest is forgotten.
 const REMEMBERED: usize = 100_000 / SHARDS;
 
 /// The sessions of the users whose bucket falls here.
 #[derive(Default)]
 pub(super) struct Shard {
-    pub(super) sessions: HashMap<SessionId, Slot>,
+    pub(super) sessions: HashMap<SessionId, Stored>,
     pub(super) users: HashMap<Identity, User>,
     revoked: VecDeque<SessionId>,
     pub(super) agenda: Agenda<Due>,
-}
-
-pub(super) enum Slot {
-    /// A session that was not revoked; whether it has expired is up to the record.
-    Kept(Record),
-    Revoked {
-        reason: EndReason,
-        at: Timestamp,
-        until: Timestamp,
-    },
 }
 
 pub(super) enum Due {
@@ -64,27 +56,13 @@ impl Shard {
     }
 
     pub(super) fn load(&self, id: SessionId, now: Timestamp) -> Loaded {
-        match self.sessions.get(&id) {
-            None => Loaded::NeverSeen,
-            Some(Slot::Revoked { until, .. }) if now >= *until => Loaded::NeverSeen,
-            Some(Slot::Revoked { reason, at, .. }) => Loaded::Ended {
-                reason: *reason,
-                at: *at,
-            },
-            Some(Slot::Kept(record)) => match record.ended(now) {
-                Some(_) if now >= record.remembered_until() => Loaded::NeverSeen,
-                Some(reason) => Loaded::Ended {
-                    reason,
-                    at: record.end(),
-                },
-                None => Loaded::Live(record.clone()),
-            },
-        }
+        let stored = self.sessions.get(&id).cloned();
+        stored.map_or(Loaded::NeverSeen, |stored| stored.loaded(now))
     }
 
     pub(super) fn touch(&mut self, touch: &Touch, now: Timestamp) -> Option<Timestamp> {
         match self.sessions.get_mut(&touch.id) {
-            Some(Slot::Kept(record)) => record.touch(touch, now),
+            Some(Stored::Kept(record)) => record.touch(touch, now),
             _ => None,
         }
     }
@@ -97,9 +75,9 @@ impl Shard {
         revoked
     }
 
-    /// Whether nodes have been told that a session was revoked.
+    /// Whether it is kept why a session was revoked: nodes know of it then.
     pub(super) fn was_revoked(&self, id: SessionId) -> bool {
-        matches!(self.sessions.get(&id), Some(Slot::Revoked { .. }))
+        matches!(self.sessions.get(&id), Some(Stored::Revoked { .. }))
     }
 
     pub(super) fn list(&self, user: &Identity, now: Timestamp) -> Vec<(SessionId, Record)> {
@@ -110,7 +88,7 @@ impl Shard {
     pub(super) fn put_session_key(&mut self, put: PutSessionKey, now: Timestamp) {
         let of = put.user.clone();
         self.users.entry(of.clone()).or_default().put_key(put, now);
-        self.look_at_keys(&of);
+        self.schedule_keys(&of);
     }
 
     pub(super) fn session_keys(&self, of: &Identity, now: Timestamp) -> Vec<Vec<u8>> {
@@ -122,7 +100,7 @@ impl Shard {
         self.agenda.add(record.kept_until(), Due::Session(id));
         let user = self.users.entry(record.identity.clone()).or_default();
         user.add(id, &record);
-        self.sessions.insert(id, Slot::Kept(record));
+        self.sessions.insert(id, Stored::Kept(record));
     }
 
     /// The user's sessions that were not revoked, oldest first.
@@ -142,10 +120,7 @@ impl Shard {
     }
 
     pub(super) fn record(&self, id: SessionId) -> Option<&Record> {
-        match self.sessions.get(&id)? {
-            Slot::Kept(record) => Some(record),
-            Slot::Revoked { .. } => None,
-        }
+        self.sessions.get(&id)?.record()
     }
 
     pub(super) fn retire(
@@ -155,7 +130,7 @@ impl Shard {
         user: &Identity,
         now: Timestamp,
     ) -> bool {
-        if let Some(Slot::Kept(record)) = self.sessions.get_mut(&retire.id)
+        if let Some(Stored::Kept(record)) = self.sessions.get_mut(&retire.id)
             && record.identity == *user
             && record.ended(now).is_none()
             && !record.is_retired()
@@ -220,7 +195,7 @@ impl Shard {
             // of their own, and the one that stays may be the successor of one that goes.
             next = record
                 .successor
-                .filter(|_| matches!(revoke.target, Target::Session(_)));
+                .filter(|_| revoke.target.session().is_some());
             self.overwrite(id, revoke.reason.into(), now);
             revoked.push(id);
         }
@@ -229,9 +204,8 @@ impl Shard {
     /// Puts the reason in the place of the record.
     pub(super) fn overwrite(&mut self, id: SessionId, reason: EndReason, at: Timestamp) {
         if let Some(record) = self.record(id).cloned() {
-            let until = record.absolute_end.max(record.kept_until());
             self.sessions
-                .insert(id, Slot::Revoked { reason, at, until });
+                .insert(id, Stored::revoked(&record, reason, at));
             self.forget_session_of(id, &record);
             self.revoked.push_back(id);
             self.forget_oldest_revoked();

@@ -13,7 +13,7 @@ pub(super) struct User {
     sessions: BTreeSet<(Timestamp, SessionId)>,
     /// Newest first.
     keys: Vec<Key>,
-    /// When the keys are looked at again: once for all of them.
+    /// When the keys are due to be collected: once for all of them.
     pub(super) keys_due: Option<Entry>,
 }
 

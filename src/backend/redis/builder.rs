@@ -1,11 +1,11 @@
-use std::error::Error;
 use std::fmt;
 
 use super::RedisStore;
-use super::address::{Credentials, Location};
-use super::connection::Settings;
-use super::keys::Keys;
-use super::tls::Tls;
+use super::config_error::RedisConfigError;
+use super::servers::location::{Credentials, Location};
+use super::servers::settings::Settings;
+use super::servers::tls::Tls;
+use super::wire::keys::Keys;
 
 const LONGEST_PREFIX: usize = 64;
 
@@ -27,8 +27,15 @@ pub struct RedisStoreBuilder {
     announces_per_master: bool,
 }
 
+impl RedisStore {
+    /// Configures a store at a URL; see the type for its forms.
+    pub fn builder(url: &str) -> RedisStoreBuilder {
+        RedisStoreBuilder::new(url)
+    }
+}
+
 impl RedisStoreBuilder {
-    pub(super) fn new(url: &str) -> Self {
+    fn new(url: &str) -> Self {
         Self {
             url: url.to_owned(),
             prefix: "wxs".to_owned(),
@@ -69,12 +76,12 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// In a Cluster, has every node told of a change once, instead of once by each master. Default:
-    /// off, because a release without this setting does not hear it.
+    /// In a Cluster, has a change published to every node once, instead of once by each master.
+    /// Default: off, because a release without this setting does not hear it.
     ///
     /// **Switch it on when all nodes run a release that has it.** Nodes that have it on and off
     /// hear each other.
-    /// An ACL user needs `+cluster|myid` for it; without, changes are told as if it were off. So are
+    /// An ACL user needs `+cluster|myid` for it; without, changes are published as if it were off. So are
     /// those at a master that this node has known for less than 5 s, because the links of other
     /// nodes may not reach it yet. It means nothing outside of a Cluster.
     pub fn announce_per_master(self, is_on: bool) -> Self {
@@ -121,23 +128,3 @@ impl fmt::Debug for RedisStoreBuilder {
             .finish_non_exhaustive()
     }
 }
-
-/// A setting of a [`RedisStoreBuilder`] is malformed. Its text repeats nothing of the URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RedisConfigError {
-    message: &'static str,
-}
-
-impl RedisConfigError {
-    pub(super) const fn new(message: &'static str) -> Self {
-        Self { message }
-    }
-}
-
-impl fmt::Display for RedisConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.message)
-    }
-}
-
-impl Error for RedisConfigError {}

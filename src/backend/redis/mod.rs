@@ -11,35 +11,24 @@ use crate::store::{
 use crate::time::Timestamp;
 use crate::token::{SessionId, TagKey};
 
-mod address;
-mod answer;
 mod builder;
-mod bytes;
-mod calls;
-mod clock;
-mod connection;
-mod fault;
-mod finder;
-mod keys;
-mod link;
-mod master;
-mod message;
-mod record;
-mod reply;
-mod router;
-mod routes;
-mod script;
-mod secret;
+mod config_error;
+mod runs;
+mod scripts;
+mod servers;
 mod tag_keys;
-mod tls;
+mod wire;
 
-use self::answer::{ended, inserted, rotated, touched};
-pub use self::builder::{RedisConfigError, RedisStoreBuilder};
-use self::connection::Settings;
-use self::keys::{Keys, bucket_slot};
-use self::record::{Stored, millis};
-use self::reply::{bytes, items, unintelligible};
-use self::router::Router;
+pub use self::builder::RedisStoreBuilder;
+pub use self::config_error::RedisConfigError;
+use self::servers::link;
+use self::servers::router::Router;
+use self::servers::settings::Settings;
+use self::wire::answer::{ended, inserted, rotated, touched};
+use self::wire::keys::{Keys, bucket_slot};
+use self::wire::record;
+use self::wire::reply::{bytes, items, unintelligible};
+use self::wire::secret;
 
 /// Keeps sessions in Redis (6.2 or later) or Valkey, for any number of processes.
 ///
@@ -66,8 +55,8 @@ use self::router::Router;
 ///    one idle timeout after its absolute end: until then a late use counts.
 /// 4. Nothing connects before the first operation. While the servers are down operations fail;
 ///    they work again by themselves. No operation is sent twice unless it was refused.
-/// 5. A link has a connection of its own to every master, and asks every 500 ms whether it still
-///    is one.
+/// 5. A link has a connection of its own to every master, and a heartbeat every 500 ms that fails
+///    where one is no master any more.
 /// 6. Each master of a Cluster is a part of its own: while it is down, its users get 503 or pass as
 ///    [`OutagePolicy`](crate::sessions::OutagePolicy) says, and the others' do not notice; a node
 ///    that starts meanwhile serves them. But there is no link then, because it needs every master:
@@ -84,7 +73,7 @@ use self::router::Router;
 /// ([`revoke_user`](crate::Sessions::revoke_user), [`revoke_others`](crate::Sessions::revoke_others)):
 /// each one comes back into it with the next use that is written, at most a tenth of the idle
 /// timeout later, and one that is not used again lives on until its idle timeout.
-/// [`revoke_all`](crate::Sessions::revoke_all) ends the session that asks in any case.
+/// [`revoke_all`](crate::Sessions::revoke_all) ends the caller's own session in any case.
 ///
 /// While a slot of a Cluster moves, whatever needs several keys of a user waits until they are
 /// together again, as long as its caller waits: a revocation is pending then, and is done as soon
@@ -114,11 +103,6 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Configures a store at a URL; see the type for its forms.
-    pub fn builder(url: &str) -> RedisStoreBuilder {
-        RedisStoreBuilder::new(url)
-    }
-
     fn on(settings: Settings, keys: Keys, announces_per_master: bool) -> Self {
         Self {
             keys,
@@ -130,74 +114,49 @@ impl RedisStore {
 
 impl SessionStore for RedisStore {
     async fn insert(&self, insert: Insert) -> Result<Inserted, StoreError> {
-        let Insert {
-            id,
-            record,
-            cap,
-            retire,
-        } = insert;
-        let (bucket, user) = (id.bucket(), record.identity.clone());
-        let keys = [self.keys.session(id), self.keys.index(&user)];
-        let cap = cap.map_or(-1, |cap| i64::try_from(cap).unwrap_or(i64::MAX));
-        let call = self
-            .call(&script::INSERT, bucket, keys)
-            .also_on(retire.map(|retire| self.session_in(bucket, retire.id)))
-            .arg(record::encode(&record))
-            .arg(id.to_string())
-            .number(cap)
-            .arg(retire.map_or_else(String::new, |retire| retire.id.to_string()))
-            .number(retire.map_or(0, |retire| millis(retire.grace)));
+        let bucket = insert.id.bucket();
+        let call = self.calls(bucket).insert(&insert);
         let answer = self.run(bucket, call).await?;
         let (inserted, perhaps_gone) = inserted(&answer)?;
         if !perhaps_gone.is_empty() {
-            self.tidy(bucket, &user, perhaps_gone).await;
+            let user = &insert.record.identity;
+            self.tidy(bucket, user, &perhaps_gone).await;
         }
         Ok(inserted)
     }
 
     async fn load(&self, id: SessionId) -> Result<Loaded, StoreError> {
         let key = self.keys.session(id);
-        let mut question = redis::cmd("GET");
-        question.arg(&key);
-        match self.router.look(&key, &question).await? {
+        let mut get = redis::cmd("GET");
+        get.arg(&key);
+        match self.router.query(&key, &get).await? {
             Value::Nil => Ok(Loaded::NeverSeen),
             kept => {
-                let stored = Stored::decode(bytes(&kept).ok_or_else(unintelligible)?)?;
+                let stored = record::decode(bytes(&kept).ok_or_else(unintelligible)?)?;
                 Ok(stored.loaded(self.router.finder().clock.now()))
             }
         }
     }
 
     async fn touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
-        let id = touch.id;
-        let call = self
-            .call(&script::TOUCH, id.bucket(), [self.keys.session(id)])
-            .number(touch.used_at.as_millis())
-            .number(millis(touch.slack))
-            .number(touch.since.as_millis());
+        let call = self.calls(touch.id.bucket()).touch(&touch);
         let answer = self.router.run(&call).await?;
         let (deadline, in_index) = touched(&answer)?;
         if let Some(kept) = in_index {
-            self.keep_in_index(id, kept).await;
+            self.keep_in_index(touch.id, kept).await;
         }
         Ok(deadline)
     }
 
     async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
-        let (old, new) = (rotate.old, rotate.new);
-        let keys = [self.keys.session(old), self.keys.session(new)];
-        let call = self
-            .call(&script::ROTATE, old.bucket(), keys)
-            .arg(old.to_string())
-            .arg(new.to_string())
-            .number(millis(rotate.grace))
-            .number(u8::from(rotate.data.is_some()))
-            .arg(record::encode_data(rotate.data.as_deref()));
-        rotated(&self.run(old.bucket(), call).await?)
+        let bucket = rotate.old.bucket();
+        let call = self.calls(bucket).rotate(&rotate);
+        rotated(&self.run(bucket, call).await?)
     }
 
     async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
-        let (bucket, call) = self.revocation(&revoke);
+        let bucket = revoke.target.bucket();
+        let call = self.calls(bucket).revoke(&revoke);
         ended(&self.run(bucket, call).await?)
     }
 
@@ -206,25 +165,15 @@ impl SessionStore for RedisStore {
     }
 
     async fn put_session_key(&self, put: PutSessionKey) -> Result<(), StoreError> {
-        let keys = [self.keys.session_keys(&put.user)];
-        let call = self
-            .call(&script::PUT_SESSION_KEY, put.user.bucket(), keys)
-            .arg(put.fingerprint)
-            .arg(put.key)
-            .number(millis(put.keep))
-            .number(millis(put.keep_previous))
-            .arg(
-                put.began
-                    .map_or_else(String::new, |began| began.as_millis().to_string()),
-            );
+        let call = self.calls(put.user.bucket()).put_session_key(put);
         self.router.run(&call).await.map(drop)
     }
 
     async fn session_keys(&self, user: Identity) -> Result<Vec<Vec<u8>>, StoreError> {
         let key = self.keys.session_keys(&user);
-        let mut question = redis::cmd("HMGET");
-        question.arg(&key).arg(&secret::SESSION_KEY_FIELDS);
-        let answer = self.router.look(&key, &question).await?;
+        let mut get = redis::cmd("HMGET");
+        get.arg(&key).arg(&secret::SESSION_KEY_FIELDS);
+        let answer = self.router.query(&key, &get).await?;
         let now = self.router.finder().clock.now();
         let keys = items(&answer)?.iter().filter_map(bytes);
         keys.filter_map(|kept| secret::session_key(kept, now).transpose())
@@ -243,17 +192,17 @@ impl SessionStore for RedisStore {
         // Nothing is put at the end of nothing, so no key comes of it; but a server that is full, or
         // takes no writes, refuses it as it would any other.
         let key = self.keys.trial(bucket);
-        let mut trial = redis::cmd("SETRANGE");
-        trial.arg(&key).arg(0).arg("");
-        self.router.try_writing(&key, &trial).await
+        let mut write = redis::cmd("SETRANGE");
+        write.arg(&key).arg(0).arg("");
+        self.router.try_writing(&key, &write).await
     }
 
     async fn reach(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
         // Nothing is there, but only a server that serves the slot says so.
         let key = self.keys.base(bucket) + "probe";
-        let mut question = redis::cmd("EXISTS");
-        question.arg(&key);
-        self.router.look(&key, &question).await.map(drop)
+        let mut exists = redis::cmd("EXISTS");
+        exists.arg(&key);
+        self.router.query(&key, &exists).await.map(drop)
     }
 
     fn part(&self, bucket: [u8; 2]) -> u64 {

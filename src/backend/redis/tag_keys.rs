@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::fault::unavailable;
-use super::keys::COPIES;
-use super::reply::{bytes, items};
-use super::{RedisStore, script, secret};
+use super::RedisStore;
+use super::wire::keys::COPIES;
+use super::wire::reply::{bytes, items};
+use super::wire::secret;
+
 use crate::store::StoreError;
 use crate::token::TagKey;
 
@@ -70,19 +71,16 @@ impl RedisStore {
     }
 
     async fn read_tag_keys_in(&self, key: String) -> Kept {
-        let mut question = redis::cmd("ZRANGE");
-        question.arg(&key).arg(0).arg(-1);
-        let answer = self.router.look(&key, &question).await?;
+        let mut range = redis::cmd("ZRANGE");
+        range.arg(&key).arg(0).arg(-1);
+        let answer = self.router.query(&key, &range).await?;
         let keys = items(&answer)?.iter().filter_map(bytes);
         keys.map(secret::decode_tag_key).collect()
     }
 
     /// Only here a new key is made, so that nodes that start together agree on one.
     async fn offer_tag_key(&self, source: String, offer: &TagKey) -> Kept {
-        let call = self
-            .call(&script::TAG_KEYS, [0, 0], [source])
-            .number(offer.usable_since().as_millis())
-            .arg(secret::encode_tag_key(offer));
+        let call = self.calls([0, 0]).tag_keys(source, offer);
         let answer = self.router.run(&call).await?;
         let keys = items(&answer)?.iter().filter_map(bytes);
         keys.map(secret::decode_tag_key).collect()
@@ -105,21 +103,19 @@ impl RedisStore {
         if keys.is_empty() {
             return Ok(());
         }
-        let mut order = redis::cmd("ZADD");
-        order.arg(to);
+        let mut add = redis::cmd("ZADD");
+        add.arg(to);
         for key in keys {
-            order.arg(key.usable_since().as_millis());
-            order.arg(secret::encode_tag_key(key));
+            add.arg(key.usable_since().as_millis());
+            add.arg(secret::encode_tag_key(key));
         }
-        self.router.look(to, &order).await.map(drop)
+        self.router.query(to, &add).await.map(drop)
     }
 }
 
-async fn in_time<T>(
-    question: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    let answer = timeout(PATIENCE, question).await;
-    answer.unwrap_or_else(|late| Err(unavailable(late)))
+async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let answer = timeout(PATIENCE, answer).await;
+    answer.unwrap_or_else(|late| Err(StoreError::unavailable(late)))
 }
 
 fn union<'a>(keys: impl Iterator<Item = &'a TagKey>) -> Vec<TagKey> {

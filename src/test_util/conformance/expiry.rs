@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::Fixture;
-use super::suite::{LONG, Outcome, Suite, Violation, ensure, ensure_eq, id_of, user};
+use super::fixture::Fixture;
+use super::fresh::{id_of, user};
+use super::suite::{LONG, Suite};
+use super::violation::{Outcome, ensure, ensure_eq};
 use crate::session::{EndReason, Touch};
 use crate::store::{Revoke, RevokeReason, Rotate, Rotated, SessionStore};
 

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::Fixture;
-use super::suite::{LONG, Outcome, Suite, Violation, ensure, id_of, user};
+use super::fixture::Fixture;
+use super::fresh::{id_of, user};
+use super::suite::{LONG, Suite};
+use super::violation::{Outcome, Violation, ensure};
 use crate::session::{Record, Touch};
 use crate::store::{Feed, FeedEvent, Insert, Retire, Revoke, RevokeReason, SessionStore};
 use crate::token::SessionId;

@@ -1,5 +1,7 @@
 //! Names that no check and no run has used before.
 
+use std::collections::HashMap;
+
 use super::violation::{Outcome, Violation};
 use crate::identity::Identity;
 use crate::token::SessionId;
@@ -8,6 +10,17 @@ use crate::token::SessionId;
 pub(super) fn user() -> Outcome<Identity> {
     let name = u64::from_ne_bytes(random()?);
     Ok(Identity::new("wx-conformance", format!("user-{name:016x}")))
+}
+
+/// Two users in the same bucket.
+pub(super) fn neighbours() -> Outcome<(Identity, Identity)> {
+    let mut seen = HashMap::new();
+    loop {
+        let user = user()?;
+        if let Some(neighbour) = seen.insert(user.bucket(), user.clone()) {
+            return Ok((neighbour, user));
+        }
+    }
 }
 
 /// A name for a new session of a user.

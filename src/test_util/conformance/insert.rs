@@ -1,9 +1,10 @@
 //! What an insert keeps, and whom it pushes out.
 
-use super::Fixture;
-use super::suite::{
-    LONG, Outcome, Suite, Violation, ensure, ensure_eq, id_of, random, sorted, together, user,
-};
+use super::concurrency::together;
+use super::fixture::Fixture;
+use super::fresh::{id_of, random, user};
+use super::suite::{LONG, Suite, sorted};
+use super::violation::{Outcome, Violation, ensure, ensure_eq};
 use crate::identity::Identity;
 use crate::session::{EndReason, Record};
 use crate::store::{Insert, Inserted, Loaded, Retire, Revoke, RevokeReason, SessionStore};

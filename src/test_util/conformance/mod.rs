@@ -1,4 +1,4 @@
-//! The suite that every [`SessionStore`] has to pass.
+//! The suite that every [`SessionStore`](crate::store::SessionStore) has to pass.
 //!
 //! A store is the only source of truth about sessions, so its mistakes log users out or let
 //! revoked ones in. The suite asks a store everything that the trait promises: what a session's
@@ -50,15 +50,13 @@
 //! A remote store has a time of its own: its `advance` sleeps, its `tick` is longer than it ever
 //! takes to answer (100 ms, say), and its [`time_flies`](Fixture::time_flies) is true.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::task::Poll;
-use std::time::Duration;
-
-use crate::store::SessionStore;
 
 mod concurrency;
 mod expiry;
 mod feed;
+mod fixture;
 mod fresh;
 mod insert;
 mod races;
@@ -73,36 +71,10 @@ mod touch;
 mod users;
 mod violation;
 
+pub use self::fixture::Fixture;
 use self::rules::{Check, exclusive_rules, rules};
-use self::suite::{Outcome, Suite};
-
-/// A store to check, and a hold on its time.
-pub trait Fixture: Sync {
-    /// The store.
-    type Store: SessionStore;
-
-    /// A handle to the store, as one node of a fleet would have.
-    ///
-    /// The suite takes many and uses them in parallel; all see the same sessions.
-    fn store(&self) -> Self::Store;
-
-    /// The smallest span that can be told apart safely: at least one millisecond, and longer than
-    /// the store takes to answer unless its time stands still meanwhile.
-    fn tick(&self) -> Duration;
-
-    /// Lets at least `span` of the store's time pass.
-    fn advance(&self, span: Duration) -> impl Future<Output = ()> + Send;
-
-    /// Whether the store's time passes by itself, so that checks may wait side by side.
-    fn time_flies(&self) -> bool {
-        false
-    }
-
-    /// How often each race is run.
-    fn rounds(&self) -> usize {
-        200
-    }
-}
+use self::suite::Suite;
+use self::violation::Outcome;
 
 /// Checks that a store keeps every rule.
 ///

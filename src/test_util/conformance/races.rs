@@ -2,10 +2,11 @@
 
 use std::future::Future;
 
-use super::Fixture;
-use super::suite::{
-    Kept, LONG, Outcome, Suite, Violation, ensure, ensure_eq, id_of, race, sibling,
-};
+use super::concurrency::race;
+use super::fixture::Fixture;
+use super::fresh::{id_of, sibling};
+use super::suite::{Kept, LONG, Suite};
+use super::violation::{Outcome, Violation, ensure, ensure_eq};
 use crate::session::{EndReason, Record, Touch};
 use crate::store::{
     Insert, Inserted, Retire, Revoke, RevokeReason, Rotate, Rotated, SessionStore, StoreError,

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::Fixture;
-use super::suite::{Kept, LONG, Outcome, Suite, Violation, ensure, ensure_eq, id_of};
-use super::users::neighbours;
+use super::fixture::Fixture;
+use super::fresh::{id_of, neighbours};
+use super::suite::{Kept, LONG, Suite};
+use super::violation::{Outcome, Violation, ensure, ensure_eq};
 use crate::identity::Identity;
 use crate::session::{EndReason, Record};
 use crate::store::{Insert, Retire, Revoke, RevokeReason};

@@ -1,7 +1,9 @@
 //! What a revocation ends, and what it spares.
 
-use super::Fixture;
-use super::suite::{Kept, LONG, Outcome, Suite, Violation, ensure, ensure_eq, sorted, user};
+use super::fixture::Fixture;
+use super::fresh::user;
+use super::suite::{Kept, LONG, Suite, sorted};
+use super::violation::{Outcome, ensure_eq};
 use crate::session::{EndReason, Touch};
 use crate::store::{Revoke, RevokeReason, Target};
 

@@ -1,9 +1,10 @@
 //! What a rotation keeps, and what becomes of the old session.
 
-use super::Fixture;
-use super::suite::{
-    LONG, Outcome, Suite, Violation, ensure, ensure_eq, id_of, sibling, sorted, together, user,
-};
+use super::concurrency::together;
+use super::fixture::Fixture;
+use super::fresh::{id_of, sibling, user};
+use super::suite::{LONG, Suite, sorted};
+use super::violation::{Outcome, Violation, ensure, ensure_eq};
 use crate::session::{EndReason, Record, Touch};
 use crate::store::{Insert, Retire, Revoke, RevokeReason, Rotate, Rotated, SessionStore};
 use crate::token::SessionId;

@@ -3,10 +3,11 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use super::suite::{Outcome, Suite};
+use super::fixture::Fixture;
+use super::suite::Suite;
+use super::violation::Outcome;
 use super::{
-    Fixture, expiry, feed, insert, races, retire, revoke, rotate, session_keys, tag_keys, touch,
-    users,
+    expiry, feed, insert, races, retire, revoke, rotate, session_keys, tag_keys, touch, users,
 };
 
 /// A rule by name, and the check of it.

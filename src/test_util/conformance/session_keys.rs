@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::Fixture;
-use super::suite::{LONG, Outcome, Suite, Violation, ensure, ensure_eq, user};
-use super::users::neighbours;
+use super::fixture::Fixture;
+use super::fresh::{neighbours, user};
+use super::suite::{LONG, Suite};
+use super::violation::{Outcome, ensure_eq};
 use crate::identity::Identity;
 use crate::store::{PutSessionKey, SessionStore};
 use crate::time::Timestamp;

@@ -1,10 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Fixture;
-pub(super) use super::concurrency::{race, together};
-pub(super) use super::fresh::{id_of, random, sibling, user};
-pub(super) use super::violation::{Outcome, Violation, ensure, ensure_eq};
+use super::fixture::Fixture;
+use super::fresh::{id_of, sibling, user};
+use super::violation::{Outcome, Violation, ensure, ensure_eq};
 use crate::identity::Identity;
 use crate::session::{EndReason, Record, Touch};
 use crate::store::{Insert, Inserted, Loaded, Revoke, Rotate, Rotated, SessionStore, Target};

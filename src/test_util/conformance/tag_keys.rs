@@ -1,7 +1,10 @@
 //! The keys of the tags, which all nodes share.
 
-use super::Fixture;
-use super::suite::{Outcome, Suite, Violation, ensure, ensure_eq, random, together};
+use super::concurrency::together;
+use super::fixture::Fixture;
+use super::fresh::random;
+use super::suite::Suite;
+use super::violation::{Outcome, Violation, ensure, ensure_eq};
 use crate::store::SessionStore;
 use crate::time::Timestamp;
 use crate::token::TagKey;

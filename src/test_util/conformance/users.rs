@@ -1,9 +1,9 @@
 //! That users have a list of their own, and nothing to do with each other.
 
-use std::collections::HashMap;
-
-use super::Fixture;
-use super::suite::{LONG, Outcome, Suite, Violation, ensure, ensure_eq, id_of, user};
+use super::fixture::Fixture;
+use super::fresh::{id_of, neighbours, user};
+use super::suite::{LONG, Suite};
+use super::violation::{Outcome, ensure_eq};
 use crate::identity::Identity;
 use crate::session::{EndReason, Record};
 use crate::store::{Insert, Revoke, RevokeReason, SessionStore};
@@ -79,15 +79,4 @@ async fn are_apart<F: Fixture>(suite: &Suite<'_, F>, one: &Identity, other: &Ide
         "the other's record"
     );
     Ok(())
-}
-
-/// Two users in the same bucket.
-pub(super) fn neighbours() -> Outcome<(Identity, Identity)> {
-    let mut seen = HashMap::new();
-    loop {
-        let user = user()?;
-        if let Some(neighbour) = seen.insert(user.bucket(), user.clone()) {
-            return Ok((neighbour, user));
-        }
-    }
 }

@@ -36,7 +36,7 @@ impl From<JoinError> for Violation {
 macro_rules! ensure {
     ($holds:expr, $($text:tt)+) => {
         if !$holds {
-            return Err(Violation::new(format!($($text)+)));
+            return Err($crate::test_util::conformance::violation::Violation::new(format!($($text)+)));
         }
     };
 }
@@ -44,7 +44,7 @@ macro_rules! ensure {
 macro_rules! ensure_eq {
     ($is:expr, $expected:expr, $($text:tt)+) => {
         match (&$is, &$expected) {
-            (is, expected) => ensure!(
+            (is, expected) => $crate::test_util::conformance::violation::ensure!(
                 is == expected,
                 "{}: expected {expected:?}, got {is:?}",
                 format_args!($($text)+)

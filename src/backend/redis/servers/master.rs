@@ -1,25 +1,25 @@
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::address::Address;
-use super::clock::ServerClock;
-use super::connection::{Connection, Settings};
-use super::fault::unavailable;
-use super::reply::{Greeting, SlotRange};
+use super::connection::{Connection, NO_PUSHES};
+use super::settings::Settings;
+use crate::backend::redis::wire::address::Address;
+use crate::backend::redis::wire::greeting::Greeting;
+use crate::backend::redis::wire::slots::SlotRange;
 use crate::store::StoreError;
+use crate::time::Clock;
 
 /// A server that has slots.
 #[derive(Clone)]
-pub(super) struct Master {
-    pub(super) address: Address,
+pub(crate) struct Master {
+    pub(crate) address: Address,
     /// The name that a Cluster has for it; empty elsewhere.
-    pub(super) id: String,
+    pub(crate) id: String,
     /// Which part of the store it is; a server that takes another's place takes its number too.
-    pub(super) part: u64,
+    pub(crate) part: u64,
     /// Since when this node knows it.
     since: Instant,
     connection: Connecting,
@@ -27,15 +27,16 @@ pub(super) struct Master {
 
 /// A connection, once it is open, or why there is none: whoever needs it waits for it, and nobody
 /// else.
+///
+/// The value goes from `None` to an outcome once and stays. The sender is with the task that opens
+/// the connection, and is dropped when that has ended: without an outcome, if its runtime was shut
+/// down.
 type Connecting = watch::Receiver<Option<Result<Arc<Connection>, StoreError>>>;
 
 impl Master {
     /// The one server that there is.
-    pub(super) fn single(
-        (connection, greeting): (Connection, Greeting),
-        clock: &ServerClock,
-    ) -> Self {
-        clock.learn(greeting.now);
+    pub(crate) fn single((connection, greeting): (Connection, Greeting), clock: &Clock) -> Self {
+        clock.follow(greeting.now);
         Self {
             address: connection.address().clone(),
             id: String::new(),
@@ -46,7 +47,7 @@ impl Master {
     }
 
     /// A server that has no slot yet that we know of, but takes one over.
-    pub(super) fn importer(settings: &Settings, clock: &ServerClock, address: &Address) -> Self {
+    pub(crate) fn importer(settings: &Settings, clock: &Clock, address: &Address) -> Self {
         Self {
             address: address.clone(),
             id: String::new(),
@@ -58,9 +59,9 @@ impl Master {
 
     /// A server that a Cluster has named, as it was known `earlier`, and the one that it has
     /// `replaced`, if any.
-    pub(super) fn new(
+    pub(crate) fn new(
         settings: &Settings,
-        clock: &ServerClock,
+        clock: &Clock,
         range: &SlotRange,
         earlier: Option<&Self>,
         replaced: Option<&Self>,
@@ -68,7 +69,11 @@ impl Master {
         let address = range.address.clone();
         let part = earlier.or(replaced).map(|master| master.part);
         let is_same = |master: &&Self| master.id == range.id;
+        // Another server at the same address is as good as new: its own channel has another name,
+        // which links have not subscribed to yet.
         let since = earlier.filter(is_same).map(|master| master.since);
+        // Also one that is still being opened: searches come as often as every 50 ms, and
+        // connecting to one that is cut off takes a second.
         let kept = earlier.filter(|master| master.is_connected_or_connecting());
         let connection = match kept {
             Some(kept) => kept.connection.clone(),
@@ -84,49 +89,57 @@ impl Master {
     }
 
     /// Whether this node has known the server for so long.
-    pub(super) fn is_known_for(&self, span: Duration) -> bool {
+    pub(crate) fn is_known_for(&self, span: Duration) -> bool {
         self.since.elapsed() >= span
     }
 
     /// The connection, if it is open.
-    pub(super) fn connection(&self) -> Option<Arc<Connection>> {
+    pub(crate) fn connection(&self) -> Option<Arc<Connection>> {
+        // What is borrowed holds a lock that the outcome waits for: it is let go before any `await`.
         let state = self.connection.borrow();
         state.as_ref()?.as_ref().ok().cloned()
     }
 
     /// The connection, once it is open.
-    pub(super) async fn connected(&self) -> Result<Arc<Connection>, StoreError> {
+    pub(crate) async fn connected(&self) -> Result<Arc<Connection>, StoreError> {
+        // A receiver of its own: one that is dropped while it waits takes nothing from the others,
+        // and an outcome that is there already is seen at once.
         let mut opening = self.connection.clone();
         let opened = opening.wait_for(Option::is_some).await;
         match opened.as_deref() {
             Ok(Some(opened)) => opened.clone(),
             // The runtime that it was opened in has ended.
-            _ => Err(unavailable("connecting has ended")),
+            _ => Err(StoreError::unavailable("connecting has ended")),
         }
     }
 
     #[cfg(test)]
-    pub(super) fn shares_connection(&self, other: &Self) -> bool {
+    pub(crate) fn shares_connection(&self, other: &Self) -> bool {
         self.connection.same_channel(&other.connection)
     }
 
-    pub(super) fn is_connected_or_connecting(&self) -> bool {
+    /// Whether it makes sense to take the connection over into new routes.
+    pub(crate) fn is_connected_or_connecting(&self) -> bool {
         match &*self.connection.borrow() {
             Some(opened) => opened.as_ref().is_ok_and(|open| open.is_usable()),
+            // Without a sender there will be no outcome: nobody must begin to wait for it.
             None => self.connection.has_changed().is_ok(),
         }
     }
 }
 
-/// Opens a connection in the background, for all who need it.
-fn connect(settings: Settings, clock: ServerClock, address: Address) -> Connecting {
+/// Opens a connection, detached from whoever needs it first: others need it, too, and must not lose
+/// it when the first one is dropped at its deadline.
+fn connect(settings: Settings, clock: Clock, address: Address) -> Connecting {
     let (outcome, connecting) = watch::channel(None);
     tokio::spawn(async move {
         let opened = open_master(&settings, &address).await;
         let opened = opened.map(|(connection, greeting)| {
-            clock.learn(greeting.now);
+            clock.follow(greeting.now);
             Arc::new(connection)
         });
+        // The clock is set before: whoever gets the connection has the server's time as well. All
+        // receivers may be gone by now, so nothing depends on whether anybody takes it.
         outcome.send_replace(Some(opened));
     });
     connecting
@@ -134,15 +147,15 @@ fn connect(settings: Settings, clock: ServerClock, address: Address) -> Connecti
 
 /// A number for a part of the store that no other has; 0 is the store as a whole.
 fn new_part() -> u64 {
+    // Any ordering will do: that each number is given once is a matter of the addition alone.
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-pub(super) async fn open_master(
+pub(crate) async fn open_master(
     settings: &Settings,
     address: &Address,
 ) -> Result<(Connection, Greeting), StoreError> {
-    let nothing: Option<fn(_) -> Result<(), Infallible>> = None;
-    let (connection, greeting) = Connection::open(settings, address, nothing).await?;
+    let (connection, greeting) = Connection::open(settings, address, NO_PUSHES).await?;
     Ok((connection, greeting.expect_master()?))
 }

@@ -1,13 +1,12 @@
-//! What nodes are told over the link: the version, then the sessions' names as text.
+//! What is published to links: the version, then the names of the sessions that have changed, as text.
 
-use super::record::session_id;
+use super::bytes::{ID_LEN, session_id};
 use crate::token::SessionId;
 
 const VERSION: u8 = 1;
-const ID_LEN: usize = 24;
 
 /// The sessions that a message names; `None` if it cannot be understood.
-pub(super) fn decode(message: &[u8]) -> Option<Vec<SessionId>> {
+pub(crate) fn decode(message: &[u8]) -> Option<Vec<SessionId>> {
     let (version, ids) = message.split_first()?;
     let ids = ids.chunks(ID_LEN).map(session_id);
     ids.collect::<Option<Vec<_>>>()

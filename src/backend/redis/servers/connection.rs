@@ -1,76 +1,50 @@
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use redis::aio::{AsyncPushSender, MultiplexedConnection};
 use redis::{
-    AsyncConnectionConfig, Cmd, Pipeline, ProtocolVersion, RedisConnectionInfo, RedisError,
-    RedisResult, Value,
+    AsyncConnectionConfig, Cmd, Pipeline, PushInfo, RedisConnectionInfo, RedisError, RedisResult,
+    Value,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::address::{Address, Credentials, Location};
-use super::fault::{Remedy, remedy, unavailable};
-use super::reply::Greeting;
-use super::tls::Tls;
+use super::fault::{Remedy, remedy};
+use super::settings::Settings;
+use super::silence::Silence;
+use crate::backend::redis::wire::address::Address;
+use crate::backend::redis::wire::greeting::Greeting;
 use crate::store::StoreError;
 
 /// The longest that it takes to connect, authentication included.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
-/// Silence upon questions after which a connection is given up.
-const SILENT_FOR: Duration = Duration::from_secs(1);
 /// What may be written ahead of a server that does not read.
 const WRITTEN_AHEAD: usize = 1024 * 1024;
 
-/// How servers are reached.
-#[derive(Clone)]
-pub(super) struct Settings {
-    pub(super) location: Location,
-    pub(super) sentinel: Credentials,
-    pub(super) tls: Option<Tls>,
-}
-
-impl Settings {
-    fn introduction(&self) -> RedisConnectionInfo {
-        let info = with_credentials(&self.location.credentials);
-        info.set_db(i64::from(self.location.database))
-            .set_protocol(ProtocolVersion::RESP3)
-    }
-}
-
-fn with_credentials(credentials: &Credentials) -> RedisConnectionInfo {
-    let mut info = RedisConnectionInfo::default();
-    if let Some(user) = &credentials.user {
-        info = info.set_username(user);
-    }
-    if let Some(password) = &credentials.password {
-        info = info.set_password(password);
-    }
-    info
-}
+/// For connections on which nothing is subscribed to.
+pub(super) const NO_PUSHES: Option<fn(PushInfo) -> Result<(), Infallible>> = None;
 
 /// One connection to a server, which any number of operations use at the same time.
 ///
 /// An operation that is dropped leaves the connection as it is: the answer is read and thrown
 /// away. Where answers do not come any more, the connection is given up.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     address: Address,
     multiplexed: MultiplexedConnection,
-    /// Ends when the connection does.
+    /// Reads and writes the socket; ends when the connection does.
     driver: JoinHandle<()>,
-    opened: Instant,
-    /// When the first of the questions was asked that nobody waits for any more, while no other
-    /// was answered: milliseconds since it was opened, and one.
-    silent_since: AtomicU64,
+    silence: Silence,
+    /// Relaxed: it goes from false to true once, and nothing else is published through it. Who still
+    /// reads false sends one more command here, and finds out from the answer.
     is_given_up: AtomicBool,
 }
 
 impl Connection {
-    /// Connects to a server that holds data, and asks it who it is and what time it is.
-    pub(super) async fn open(
+    /// Connects to a server that holds data, and reads its role and its time.
+    pub(crate) async fn open(
         settings: &Settings,
         address: &Address,
         pushed: Option<impl AsyncPushSender>,
@@ -80,22 +54,22 @@ impl Connection {
             let connection = connection.await?;
             let mut greeting = redis::pipe();
             greeting.cmd("HELLO").cmd("TIME");
-            let answers = connection.ask_all(&greeting).await?;
+            let answers = connection.query_all(&greeting).await?;
             Ok((connection, Greeting::read(&answers)))
         };
-        let (connection, greeting) = in_time(open).await.map_err(unavailable)?;
+        // Cut off in the middle, it leaves nothing behind: what was opened is dropped with it.
+        let (connection, greeting) = in_time(open).await.map_err(StoreError::unavailable)?;
         Ok((connection, greeting?))
     }
 
     /// Connects to a Sentinel.
-    pub(super) async fn open_sentinel(
+    pub(crate) async fn open_sentinel(
         settings: &Settings,
         address: &Address,
     ) -> Result<Self, StoreError> {
-        let introduction = with_credentials(&settings.sentinel);
-        let nothing: Option<fn(_) -> Result<(), Infallible>> = None;
-        let open = Self::connect(settings, address, introduction, nothing);
-        in_time(open).await.map_err(unavailable)
+        let introduction = settings.introduction_to_sentinel();
+        let open = Self::connect(settings, address, introduction, NO_PUSHES);
+        in_time(open).await.map_err(StoreError::unavailable)
     }
 
     async fn connect(
@@ -104,6 +78,8 @@ impl Connection {
         introduction: RedisConnectionInfo,
         pushed: Option<impl AsyncPushSender>,
     ) -> RedisResult<Self> {
+        // No deadline here: an operation has its caller's, and a second one in the client would cut a
+        // call off that its caller still waits for.
         let mut config = AsyncConnectionConfig::new()
             .set_response_timeout(None)
             .set_write_backpressure_boundary(WRITTEN_AHEAD);
@@ -134,40 +110,42 @@ impl Connection {
             address,
             multiplexed,
             driver: tokio::spawn(driver),
-            opened: Instant::now(),
-            silent_since: AtomicU64::new(0),
+            silence: Silence::new(),
             is_given_up: AtomicBool::new(false),
         })
     }
 
-    pub(super) const fn address(&self) -> &Address {
+    pub(crate) const fn address(&self) -> &Address {
         &self.address
     }
 
-    /// Whether it makes sense to ask anything.
+    /// Whether it makes sense to send anything.
+    ///
+    /// That the driver has ended is the surest sign, and comes at once when the server closes the
+    /// connection. A server that is cut off closes nothing: there the silence is the only sign.
     pub(super) fn is_usable(&self) -> bool {
-        let silent_since = self.silent_since.load(Ordering::Relaxed);
-        let is_silent = silent_since != 0
-            && self.now().saturating_sub(silent_since) >= SILENT_FOR.as_millis() as u64;
-        !is_silent && !self.is_given_up.load(Ordering::Relaxed) && !self.driver.is_finished()
+        !self.silence.is_too_long()
+            && !self.is_given_up.load(Ordering::Relaxed)
+            && !self.driver.is_finished()
     }
 
     /// Whether nobody has waited in vain since the last answer.
     pub(super) fn answers(&self) -> bool {
-        self.silent_since.load(Ordering::Relaxed) == 0
+        self.silence.is_over()
     }
 
-    /// Has the next operation look for another connection.
+    /// Has the next operation look for another connection. Those that wait for an answer go on
+    /// waiting: it may come.
     pub(super) fn give_up(&self) {
         self.is_given_up.store(true, Ordering::Relaxed);
     }
 
-    pub(super) async fn ask(&self, command: &Cmd) -> RedisResult<Value> {
+    pub(super) async fn query(&self, command: &Cmd) -> RedisResult<Value> {
         let mut connection = self.multiplexed.clone();
         self.watch(command.query_async(&mut connection)).await
     }
 
-    pub(super) async fn ask_all(&self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
+    pub(super) async fn query_all(&self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
         let mut connection = self.multiplexed.clone();
         self.watch(commands.query_async(&mut connection)).await
     }
@@ -176,25 +154,22 @@ impl Connection {
         self.multiplexed.clone().subscribe(channel).await
     }
 
-    async fn watch<T>(&self, question: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
-        let mut waiting = Waiting {
-            connection: self,
-            since: self.now(),
-            is_answered: false,
-        };
-        let answer = question.await;
-        waiting.is_answered = true;
-        self.silent_since.store(0, Ordering::Relaxed);
+    /// Notes whether there is an answer, and whether it calls for another connection.
+    ///
+    /// Callers drop this at their deadline, at the `await`: what `waiting` does then is all that is
+    /// ever noted of such a command.
+    async fn watch<T>(&self, answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+        let waiting = self.silence.wait();
+        let answer = answer.await;
+        waiting.answered();
+        // After the answer is noted: an error that came back is an answer all the same, and what it
+        // says of the connection is another matter than silence.
         if let Err(error) = &answer
             && remedy(error) == Remedy::Reconnect
         {
             self.give_up();
         }
         answer
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.opened.elapsed().as_millis()).map_or(u64::MAX, |millis| millis + 1)
     }
 }
 
@@ -207,23 +182,9 @@ async fn in_time<T>(open: impl Future<Output = RedisResult<T>>) -> RedisResult<T
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        // The driver ends by itself once all is written, which to a server that reads no more may be
+        // never: the task and its socket would stay. So would a link's end of the feed, which the
+        // driver holds to pass on what the server publishes.
         self.driver.abort();
-    }
-}
-
-/// Notes that a question was dropped without an answer.
-struct Waiting<'a> {
-    connection: &'a Connection,
-    since: u64,
-    is_answered: bool,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        if !self.is_answered {
-            let silent_since = &self.connection.silent_since;
-            let relaxed = Ordering::Relaxed;
-            let _ = silent_since.compare_exchange(0, self.since, relaxed, relaxed);
-        }
     }
 }

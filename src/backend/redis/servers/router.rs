@@ -4,37 +4,38 @@ use std::time::Duration;
 use redis::{Cmd, RedisError, Value};
 use tokio::time::sleep;
 
-use super::address::Address;
-use super::connection::{Connection, Settings};
-use super::fault::{Remedy, look_failed, remedy, unavailable};
+use super::connection::Connection;
+use super::fault::{Remedy, query_failed, remedy};
 use super::finder::Finder;
-use super::keys::slot;
-use super::reply::time_of;
-use super::script::Call;
+use super::settings::Settings;
+use crate::backend::redis::scripts::Call;
+use crate::backend::redis::wire::address::Address;
+use crate::backend::redis::wire::keys::slot;
+use crate::backend::redis::wire::reply::time_of;
 use crate::store::StoreError;
 use crate::time::Timestamp;
 
-/// Times that a question is sent: anew after another server or a script was named.
+/// Times that a command is sent: anew after another server was named, or the script was missing.
 const SENT_AT_MOST: usize = 4;
-/// Pause before a question about a slot that moves is asked again.
-pub(super) const MOVES_FOR: Duration = Duration::from_millis(15);
+/// Pause before a command on a slot that moves is sent again.
+pub(crate) const MOVES_FOR: Duration = Duration::from_millis(15);
 
-/// Brings each question to the server that can answer it.
+/// Brings each command to the server that can answer it.
 #[derive(Clone)]
-pub(super) struct Router(Arc<Finder>);
+pub(crate) struct Router(Arc<Finder>);
 
 impl Router {
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings) -> Self {
         Self(Arc::new(Finder::new(settings)))
     }
 
-    pub(super) const fn finder(&self) -> &Arc<Finder> {
+    pub(crate) const fn finder(&self) -> &Arc<Finder> {
         &self.0
     }
 
     /// Runs a script where its first key is. While the slot moves and its keys are in two places,
     /// it is sent again for as long as the caller waits.
-    pub(super) async fn run(&self, call: &Call) -> Result<Value, StoreError> {
+    pub(crate) async fn run(&self, call: &Call) -> Result<Value, StoreError> {
         loop {
             match self.run_unless_moving(call).await? {
                 Some(answer) => return Ok(answer),
@@ -44,27 +45,27 @@ impl Router {
     }
 
     /// The same, but it does not wait: `None` if the keys are in two places.
-    pub(super) async fn run_unless_moving(&self, call: &Call) -> Result<Option<Value>, StoreError> {
+    pub(crate) async fn run_unless_moving(&self, call: &Call) -> Result<Option<Value>, StoreError> {
         match self.send(call.key(), &call.by_hash(), Some(call)).await? {
             Err(error) if is_moving(&error) => Ok(None),
-            answer => answer.map(Some).map_err(unavailable),
+            answer => answer.map(Some).map_err(StoreError::unavailable),
         }
     }
 
-    /// Tries a write, and tells a server that refuses it from one that does not answer.
-    pub(super) async fn try_writing(&self, key: &str, write: &Cmd) -> Result<(), StoreError> {
+    /// Tries a write. That a server answers and refuses it is another error than that none answers.
+    pub(crate) async fn try_writing(&self, key: &str, write: &Cmd) -> Result<(), StoreError> {
         match self.send(key, write, None).await? {
             Err(error) if error.code().is_some() => Err(StoreError::unwritten().caused_by(error)),
-            answer => answer.map(drop).map_err(unavailable),
+            answer => answer.map(drop).map_err(StoreError::unavailable),
         }
     }
 
-    /// Looks at what is under the key.
-    pub(super) async fn look(&self, key: &str, question: &Cmd) -> Result<Value, StoreError> {
+    /// Sends a command about what is under the key.
+    pub(crate) async fn query(&self, key: &str, command: &Cmd) -> Result<Value, StoreError> {
         loop {
-            match self.send(key, question, None).await? {
+            match self.send(key, command, None).await? {
                 Err(error) if is_moving(&error) => sleep(MOVES_FOR).await,
-                answer => return answer.map_err(look_failed),
+                answer => return answer.map_err(query_failed),
             }
         }
     }
@@ -76,19 +77,19 @@ impl Router {
         script: Option<&Call>,
     ) -> Result<Result<Value, RedisError>, StoreError> {
         let slot = slot(key);
-        // What is rare is boxed, so that no question is large for its sake.
+        // What is rare is boxed, so that no future is large for its sake.
         let connection = match self.0.known_connection(slot) {
             Some(known) => known,
             None => Box::pin(self.0.find_connection(slot)).await?,
         };
-        match connection.ask(command).await {
+        match connection.query(command).await {
             Ok(answer) => Ok(Ok(answer)),
-            Err(error) => Box::pin(self.send_again(slot, connection, command, script, error)).await,
+            Err(error) => Box::pin(self.resend(slot, connection, command, script, error)).await,
         }
     }
 
     /// Sends a command again only if it was refused, so that it happens once at most.
-    async fn send_again(
+    async fn resend(
         &self,
         slot: u16,
         mut connection: Arc<Connection>,
@@ -101,17 +102,18 @@ impl Router {
             answer = match (answer, script) {
                 (Ok(answer), _) => return Ok(Ok(answer)),
                 (Err(error), script) => match (remedy(&error), script) {
-                    (Remedy::SendScript, Some(script)) => connection.ask(&script.by_code()).await,
+                    (Remedy::SendScript, Some(script)) => connection.query(&script.by_code()).await,
                     (Remedy::Moved(address), _) => {
-                        let address = address.map(|address| address.seen_from(&connection));
+                        let address =
+                            address.map(|address| address.seen_from(connection.address()));
                         connection = self.moved_to(address, slot).await?;
-                        connection.ask(command).await
+                        connection.query(command).await
                     }
                     (Remedy::Ask(address), script) => {
-                        let address = address.seen_from(&connection);
+                        let address = address.seen_from(connection.address());
                         let script = script.map(Call::by_code);
                         let command = script.as_ref().unwrap_or(command);
-                        self.ask_importer(&address, command, error).await
+                        self.query_importer(&address, command, error).await
                     }
                     _ => return Ok(Err(error)),
                 },
@@ -136,8 +138,8 @@ impl Router {
         }
     }
 
-    /// Asks the server that takes over a slot for a key that it has already.
-    async fn ask_importer(
+    /// Sends a command to the server that takes over a slot, for a key that it has already.
+    async fn query_importer(
         &self,
         address: &Address,
         command: &Cmd,
@@ -148,41 +150,27 @@ impl Router {
         };
         let mut asking = redis::pipe();
         asking.cmd("ASKING").ignore().add_command(command.clone());
-        let answers = connection.ask_all(&asking).await?;
+        let answers = connection.query_all(&asking).await?;
         answers.into_iter().next().ok_or(otherwise)
     }
 
     /// The time of any server.
-    pub(super) async fn time(&self) -> Result<Timestamp, StoreError> {
+    pub(crate) async fn time(&self) -> Result<Timestamp, StoreError> {
         let connection = match self.0.routes().and_then(|routes| routes.any()) {
             Some(connection) => connection,
             None => self.0.search().await?.any_open().await?,
         };
-        let answer = connection.ask(&redis::cmd("TIME")).await;
-        let now = time_of(&answer.map_err(unavailable)?)?;
-        self.0.clock.learn(now);
+        let answer = connection.query(&redis::cmd("TIME")).await;
+        let now = time_of(&answer.map_err(StoreError::unavailable)?)?;
+        self.0.clock.follow(now);
         Ok(now)
     }
 }
 
-/// Whether a question was refused only because the keys of its slot are in two places.
+/// Whether a command was refused only because the keys of its slot are in two places.
 fn is_moving(error: &RedisError) -> bool {
     matches!(
         remedy(error),
         Remedy::Wait | Remedy::Ask(_) | Remedy::Moved(_)
     )
-}
-
-impl Address {
-    /// A server that does not know its own name leaves the host out: it is where the one is that
-    /// named it.
-    fn seen_from(self, connection: &Connection) -> Self {
-        match self.host.is_empty() {
-            true => Self {
-                host: connection.address().host.clone(),
-                ..self
-            },
-            false => self,
-        }
-    }
 }

@@ -1,25 +1,19 @@
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use super::address::Address;
+use crate::backend::redis::wire::address::Address;
 use crate::store::{StoreError, StoreErrorKind};
 
-pub(super) fn unavailable(
-    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable).caused_by(error)
-}
-
-/// Why a plain look failed. Something else under a session's key is that session's damage.
-pub(super) fn look_failed(error: RedisError) -> StoreError {
+/// Why a plain command failed. Something else under a session's key is that session's damage.
+pub(crate) fn query_failed(error: RedisError) -> StoreError {
     match error.code() {
         Some("WRONGTYPE") => StoreError::new(StoreErrorKind::Corrupt).caused_by(error),
-        _ => unavailable(error),
+        _ => StoreError::unavailable(error),
     }
 }
 
-/// What an error of the server or the connection asks for.
+/// What helps against an error of the server or the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Remedy {
+pub(crate) enum Remedy {
     /// Nothing: the next operation may be luckier.
     None,
     /// Another connection, perhaps to another server.
@@ -34,7 +28,7 @@ pub(super) enum Remedy {
     Wait,
 }
 
-pub(super) fn remedy(error: &RedisError) -> Remedy {
+pub(crate) fn remedy(error: &RedisError) -> Remedy {
     use ServerErrorKind::{
         Ask, BusyLoading, ClusterDown, MasterDown, Moved, NoScript, ReadOnly, TryAgain,
     };

@@ -3,41 +3,49 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::AsyncPushSender;
-use redis::{PushInfo, PushKind, Value};
+use redis::{PushInfo, PushKind};
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::address::{Address, Topology};
 use super::connection::Connection;
-use super::fault::unavailable;
 use super::finder::Finder;
+use super::location::Topology;
 use super::master::Master;
-use super::reply::{Greeting, bytes, unintelligible};
-use super::{Keys, message};
+use super::parallel::all;
+use crate::backend::redis::wire::address::Address;
+use crate::backend::redis::wire::greeting::Greeting;
+use crate::backend::redis::wire::info::topology_epoch;
+use crate::backend::redis::wire::keys::Keys;
+use crate::backend::redis::wire::message;
+use crate::backend::redis::wire::reply::{bytes, unintelligible};
 use crate::store::{Feed, FeedEvent, FeedSender, StoreError};
 use crate::time::Timestamp;
 
 /// Events that a node may be behind before its link ends.
 const CAPACITY: usize = 1024;
-const BEAT_EVERY: Duration = Duration::from_millis(500);
+const HEARTBEAT_EVERY: Duration = Duration::from_millis(500);
 /// The longest that all masters together take to answer.
-const BEAT_WITHIN: Duration = Duration::from_secs(1);
+const HEARTBEAT_WITHIN: Duration = Duration::from_secs(1);
 
-/// Opens a link: one connection to each master, all at once, on which it is told of changes and
-/// asked for the time.
+/// Opens a link: one connection to each master, all at once, which carries what is published there
+/// and heartbeats.
 ///
-/// An answer to a question comes after all that was told before it, so a heartbeat vouches for
-/// everything up to then. The link ends with the first doubt.
-pub(super) async fn open(finder: &Arc<Finder>, keys: &Keys) -> Result<Feed, StoreError> {
+/// On one connection an answer comes after everything that was published before it, and what is
+/// published is passed on by the same task that hands out answers, before the next answer. So a
+/// heartbeat vouches for everything up to then. The link ends with the first doubt.
+pub(crate) async fn open(finder: &Arc<Finder>, keys: &Keys) -> Result<Feed, StoreError> {
     let routes = finder.all().await?;
     let (sender, feed) = Feed::channel(CAPACITY);
     let doubt = Arc::new(Notify::new());
+    // The link is not open before every master has confirmed the subscription: a node trusts what it
+    // reads from then on, and no change after that read may go past it.
     let opening = routes.masters().iter().map(|master| {
         let pushed = forward(sender.clone(), Arc::clone(&doubt));
         let (address, id) = (master.address.clone(), master.id.clone());
         open_one(Arc::clone(finder), keys.clone(), address, id, pushed)
     });
+    // One that cannot be reached fails them all: a link that lacked one master would vouch for
+    // changes that nobody hears of. If the caller is dropped here, what was opened is closed.
     let link = Link {
         finder: Arc::clone(finder),
         ends: all(opening).await?,
@@ -61,34 +69,21 @@ async fn open_one(
     let database = finder.settings.location.database;
     // Earlier releases publish here, and whoever is not sure that all links reach this master.
     let subscribed = connection.subscribe(&keys.channel(database)).await;
-    subscribed.map_err(unavailable)?;
+    subscribed.map_err(StoreError::unavailable)?;
     if !id.is_empty() {
         let own = keys.channel_of(database, &id);
         let subscribed = connection.subscribe(&own).await;
-        subscribed.map_err(unavailable)?;
+        subscribed.map_err(StoreError::unavailable)?;
     }
     let connection = Arc::new(connection);
     Ok(End { connection, id })
 }
 
-/// Does all at once; the first failure is that of all.
-async fn all<T: Send + 'static>(
-    work: impl Iterator<Item = impl Future<Output = Result<T, StoreError>> + Send + 'static>,
-) -> Result<Vec<T>, StoreError> {
-    let numbered = work.enumerate();
-    let mut running: JoinSet<_> = numbered
-        .map(|(number, work)| async move { (number, work.await) })
-        .collect();
-    let mut done = Vec::with_capacity(running.len());
-    while let Some(joined) = running.join_next().await {
-        let (number, result) = joined.map_err(unavailable)?;
-        done.push((number, result?));
-    }
-    done.sort_unstable_by_key(|(number, _)| *number);
-    Ok(done.into_iter().map(|(_, result)| result).collect())
-}
-
-/// Passes on what a master tells, without a detour; whatever cannot be passed on is a doubt.
+/// Passes on what a master publishes; whatever cannot be passed on is a doubt, and so is a connection
+/// that ends.
+///
+/// It is called by the connection's driver, inline: a channel or a task between the two would let an
+/// answer, and with it a heartbeat, overtake a change.
 fn forward(
     sender: FeedSender,
     doubt: Arc<Notify>,
@@ -104,6 +99,8 @@ fn forward(
             _ => false,
         };
         if !is_passed_on {
+            // Leaves a permit if the link does not wait just now, so that the doubt is not lost
+            // between two waits; `notify_waiters` would lose it.
             doubt.notify_one();
         }
         Ok(())
@@ -125,29 +122,37 @@ struct End {
 }
 
 impl Link {
-    /// Beats until there is a doubt. What is dropped then ends the feed.
+    /// Sends heartbeats until there is a doubt. What is dropped then ends the feed: the sender, and
+    /// with the connections those that their drivers hold.
     async fn follow(mut self, sender: FeedSender, doubt: Arc<Notify>) {
         loop {
-            let beat = tokio::select! {
-                beat = timeout(BEAT_WITHIN, self.beat()) => beat,
+            // The doubt first: one that came before the answers has left its permit by then, and no
+            // heartbeat must vouch for a change that was not passed on. Whichever branch is not
+            // taken is dropped, and with the heartbeat the tasks that wait for its answers.
+            let heartbeat = tokio::select! {
+                biased;
                 () = doubt.notified() => return,
+                heartbeat = timeout(HEARTBEAT_WITHIN, self.heartbeat()) => heartbeat,
             };
-            let Ok(Ok(now)) = beat else {
+            let Ok(Ok(now)) = heartbeat else {
                 return;
             };
-            self.finder.clock.learn(now);
+            self.finder.clock.follow(now);
+            // In the same queue as the changes: those that it vouches for are in front of it. A queue
+            // that is full means that the node is behind, and ends the link as a lost event would.
             if !sender.send(FeedEvent::Heartbeat(now)) {
                 return;
             }
             tokio::select! {
-                () = sleep(BEAT_EVERY) => {}
+                () = sleep(HEARTBEAT_EVERY) => {}
                 () = doubt.notified() => return,
             }
         }
     }
 
-    /// Asks every master whether it is still one, the time, and what it knows of the Cluster.
-    async fn beat(&mut self) -> Result<Timestamp, StoreError> {
+    /// Has every master say whether it is still one, its time, and what it knows of the Cluster. The
+    /// latest time is that of the store.
+    async fn heartbeat(&mut self) -> Result<Timestamp, StoreError> {
         let topology = &self.finder.settings.location.topology;
         let is_cluster = matches!(topology, Topology::Cluster(_));
         let ends = self.ends.iter();
@@ -155,6 +160,7 @@ impl Link {
         let mut latest = Timestamp::default();
         for (end, (greeting, _)) in self.ends.iter().zip(&pulses) {
             if !greeting.is_master {
+                // Operations need not find that out by themselves.
                 self.finder.give_up(end.connection.address());
             }
             latest = latest.max(greeting.expect_master()?.now);
@@ -168,10 +174,11 @@ impl Link {
 
     /// Fails if a master has joined that this link does not reach.
     async fn watch_topology(&mut self, epoch: String) -> Result<(), StoreError> {
+        // The number moves with every change of the topology, so the masters are searched only then.
         if self.epoch.as_ref() != Some(&epoch) {
             let routes = self.finder.search_anew().await?;
             if !routes.masters().iter().all(|master| self.reaches(master)) {
-                return Err(unavailable("a master has joined the Cluster"));
+                return Err(StoreError::unavailable("a master has joined the Cluster"));
             }
             self.epoch = Some(epoch);
         }
@@ -190,26 +197,42 @@ async fn pulse(
     connection: Arc<Connection>,
     is_cluster: bool,
 ) -> Result<(Greeting, Result<String, StoreError>), StoreError> {
-    let mut question = redis::pipe();
-    question.cmd("HELLO").cmd("TIME");
+    let mut commands = redis::pipe();
+    commands.cmd("HELLO").cmd("TIME");
     if is_cluster {
-        question.cmd("CLUSTER").arg("INFO");
+        commands.cmd("CLUSTER").arg("INFO");
     }
-    let answers = connection.ask_all(&question).await;
-    let answers = answers.map_err(unavailable)?;
-    let epoch = answers.get(2).ok_or_else(unintelligible).and_then(epoch);
+    let answers = connection.query_all(&commands).await;
+    let answers = answers.map_err(StoreError::unavailable)?;
+    let epoch = answers.get(2).ok_or_else(unintelligible);
+    let epoch = epoch.and_then(topology_epoch);
     Ok((Greeting::read(&answers)?, epoch))
 }
 
-/// The number of the topology, from the answer to CLUSTER INFO.
-fn epoch(info: &Value) -> Result<String, StoreError> {
-    let text = bytes(info).map(String::from_utf8_lossy);
-    let text = text.ok_or_else(unintelligible)?;
-    if !text.contains("cluster_state:ok") {
-        return Err(unavailable("the Cluster is down"));
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::RedisStore;
+
+    #[tokio::test]
+    async fn no_heartbeat_vouches_for_a_change_that_was_not_passed_on() {
+        let store = RedisStore::builder("redis://127.0.0.1:1").build().unwrap();
+        // Often, because the branches of a `select!` are tried in random order by default.
+        for _ in 0..64 {
+            let link = Link {
+                finder: Arc::clone(store.router.finder()),
+                ends: Vec::new(),
+                epoch: None,
+            };
+            let (sender, mut feed) = Feed::channel(CAPACITY);
+            let doubt = Arc::new(Notify::new());
+            let incomprehensible = PushInfo {
+                kind: PushKind::Message,
+                data: Vec::new(),
+            };
+            forward(sender.clone(), Arc::clone(&doubt))(incomprehensible).unwrap();
+            link.follow(sender, doubt).await;
+            assert_eq!(feed.next().await, None, "the link ends");
+        }
     }
-    let epoch = text
-        .lines()
-        .find_map(|line| line.strip_prefix("cluster_current_epoch:"));
-    epoch.map(str::to_owned).ok_or_else(unintelligible)
 }

@@ -2,27 +2,15 @@ use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
-use super::RedisConfigError;
+use crate::backend::redis::config_error::RedisConfigError;
+use crate::backend::redis::wire::address::Address;
 
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26_379;
 
-/// Where a server listens.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Address {
-    pub(super) host: String,
-    pub(super) port: u16,
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
-    }
-}
-
 /// How the servers are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Topology {
+pub(crate) enum Topology {
     Standalone(Address),
     Sentinel {
         sentinels: Vec<Address>,
@@ -33,9 +21,9 @@ pub(super) enum Topology {
 
 /// Who we are to a server.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(super) struct Credentials {
-    pub(super) user: Option<String>,
-    pub(super) password: Option<String>,
+pub(crate) struct Credentials {
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<String>,
 }
 
 impl fmt::Debug for Credentials {
@@ -48,18 +36,18 @@ impl fmt::Debug for Credentials {
 
 /// What a URL says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Location {
-    pub(super) topology: Topology,
-    pub(super) credentials: Credentials,
-    pub(super) database: u32,
-    pub(super) is_encrypted: bool,
+pub(crate) struct Location {
+    pub(crate) topology: Topology,
+    pub(crate) credentials: Credentials,
+    pub(crate) database: u32,
+    pub(crate) is_encrypted: bool,
 }
 
 type Parsed<T> = Result<T, RedisConfigError>;
 
 impl Location {
     /// Reads a URL. No error repeats any of it: it may hold a password.
-    pub(super) fn parse(url: &str) -> Parsed<Self> {
+    pub(crate) fn parse(url: &str) -> Parsed<Self> {
         let (scheme, rest) = url.split_once("://").ok_or(error("not a URL"))?;
         if rest.contains(['?', '#']) {
             return Err(error(

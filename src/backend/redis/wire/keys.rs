@@ -8,11 +8,11 @@ use crate::identity::Identity;
 use crate::token::SessionId;
 
 /// Characters of [`user_name`].
-pub(super) const USER_LEN: usize = 22;
+pub(crate) const USER_LEN: usize = 22;
 /// Copies of the keys of the tags.
-pub(super) const COPIES: usize = 4;
+pub(crate) const COPIES: usize = 4;
 /// Slots of a Cluster.
-pub(super) const SLOTS: u16 = 16_384;
+pub(crate) const SLOTS: u16 = 16_384;
 
 /// The names of keys. All keys of one user have the user's bucket as their hash tag, so that one
 /// slot of a Cluster has them all.
@@ -20,79 +20,79 @@ pub(super) const SLOTS: u16 = 16_384;
 /// | key | holds |
 /// |---|---|
 /// | `{prefix}:{bucket}:s:{session}` | a session's record |
-/// | `{prefix}:{bucket}:u:{user}` | the sessions of a user, by time of issue; who looks takes out what is over |
+/// | `{prefix}:{bucket}:u:{user}` | the sessions of a user, by time of issue; whoever reads it takes out what is over |
 /// | `{prefix}:{bucket}:k:{user}` | a user's session_keys |
 /// | `{prefix}:{bucket}:trial` | never there: a write that is only tried names it |
 /// | `{prefix}:tag-key` | the keys of the tokens' tags; it never expires |
 /// | `{prefix}:{n}:tag-key` | copies of that, each in another quarter of a Cluster's slots |
 #[derive(Clone, Debug)]
-pub(super) struct Keys {
+pub(crate) struct Keys {
     prefix: String,
 }
 
 impl Keys {
-    pub(super) const fn new(prefix: String) -> Self {
+    pub(crate) const fn new(prefix: String) -> Self {
         Self { prefix }
     }
 
     /// What the names of all keys in a bucket begin with.
-    pub(super) fn base(&self, bucket: [u8; 2]) -> String {
+    pub(crate) fn base(&self, bucket: [u8; 2]) -> String {
         let mut base = String::with_capacity(self.prefix.len() + 8 + 26);
         let bucket = u16::from_be_bytes(bucket);
         let _ = write!(base, "{}:{{{bucket:04x}}}:", self.prefix);
         base
     }
 
-    pub(super) fn session(&self, id: SessionId) -> String {
+    pub(crate) fn session(&self, id: SessionId) -> String {
         let mut key = self.base(id.bucket());
         let _ = write!(key, "s:{id}");
         key
     }
 
-    pub(super) fn index(&self, user: &Identity) -> String {
+    pub(crate) fn index(&self, user: &Identity) -> String {
         self.base(user.bucket()) + "u:" + &user_name(user)
     }
 
     /// The key that a script has named: the index of a user, or a session.
-    pub(super) fn named(&self, bucket: [u8; 2], name: &[u8]) -> String {
+    pub(crate) fn named(&self, bucket: [u8; 2], name: &[u8]) -> String {
         let kind = if name.len() == USER_LEN { "u:" } else { "s:" };
         self.base(bucket) + kind + &String::from_utf8_lossy(name)
     }
 
-    pub(super) fn session_keys(&self, user: &Identity) -> String {
+    pub(crate) fn session_keys(&self, user: &Identity) -> String {
         self.base(user.bucket()) + "k:" + &user_name(user)
     }
 
-    pub(super) fn trial(&self, bucket: [u8; 2]) -> String {
+    pub(crate) fn trial(&self, bucket: [u8; 2]) -> String {
         self.base(bucket) + "trial"
     }
 
-    pub(super) fn tag_keys(&self) -> String {
+    pub(crate) fn tag_keys(&self) -> String {
         format!("{}:tag-key", self.prefix)
     }
 
-    pub(super) fn copies_of_tag_keys(&self) -> [String; COPIES] {
+    pub(crate) fn copies_of_tag_keys(&self) -> [String; COPIES] {
         std::array::from_fn(|n| format!("{}:{{{n}}}:tag-key", self.prefix))
     }
 
     /// Where changes are published. Channels are common to all databases of a server.
-    pub(super) fn channel(&self, database: u32) -> String {
+    pub(crate) fn channel(&self, database: u32) -> String {
         format!("{}:changed:{database}", self.prefix)
     }
 
     /// Where a master of a Cluster publishes what only those hear who are connected to it.
-    pub(super) fn channel_of(&self, database: u32, master: &str) -> String {
+    pub(crate) fn channel_of(&self, database: u32, master: &str) -> String {
         format!("{}:{master}", self.channel(database))
     }
 }
 
 /// A name for a user that does not say who it is: base64url of 16 bytes of a digest.
-pub(super) fn user_name(user: &Identity) -> String {
+pub(crate) fn user_name(user: &Identity) -> String {
     String::from_utf8_lossy(&user_name_bytes(user)).into_owned()
 }
 
 /// The same without an allocation.
-pub(super) fn user_name_bytes(user: &Identity) -> [u8; USER_LEN] {
+pub(crate) fn user_name_bytes(user: &Identity) -> [u8; USER_LEN] {
     let digest = Sha256::new()
         .chain_update(b"tower-wx-session user\0")
         .chain_update(user.appid().as_bytes())
@@ -106,7 +106,7 @@ pub(super) fn user_name_bytes(user: &Identity) -> [u8; USER_LEN] {
 }
 
 /// The slot of a Cluster that a key is in: CRC-16/XMODEM of its hash tag, if it has one.
-pub(super) fn slot(key: &str) -> u16 {
+pub(crate) fn slot(key: &str) -> u16 {
     let tag = key
         .split_once('{')
         .and_then(|(_, rest)| rest.split_once('}'))
@@ -115,7 +115,7 @@ pub(super) fn slot(key: &str) -> u16 {
 }
 
 /// The slot of all keys in a bucket.
-pub(super) fn bucket_slot(bucket: [u8; 2]) -> u16 {
+pub(crate) fn bucket_slot(bucket: [u8; 2]) -> u16 {
     let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble & 15)];
     let [high, low] = bucket;
     crc16(&[high >> 4, high, low >> 4, low].map(digit)) % SLOTS

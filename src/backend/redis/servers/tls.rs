@@ -9,15 +9,15 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 
-use super::RedisConfigError;
+use crate::backend::redis::config_error::RedisConfigError;
 
 /// Encrypts connections, and trusts what the system trusts.
 #[derive(Clone)]
-pub(super) struct Tls(TlsConnector);
+pub(crate) struct Tls(TlsConnector);
 
 impl Tls {
     /// Also trusts the authorities whose certificates are given as PEM.
-    pub(super) fn new(authorities: &[u8]) -> Result<Self, RedisConfigError> {
+    pub(crate) fn new(authorities: &[u8]) -> Result<Self, RedisConfigError> {
         let roots = CertificateDer::pem_slice_iter(authorities)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|_| RedisConfigError::new("the certificate of an authority is not PEM"))?;
@@ -34,7 +34,7 @@ impl Tls {
         Ok(Self(TlsConnector::from(Arc::new(config))))
     }
 
-    pub(super) async fn connect<S>(&self, host: &str, stream: S) -> std::io::Result<TlsStream<S>>
+    pub(crate) async fn connect<S>(&self, host: &str, stream: S) -> std::io::Result<TlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {

@@ -1,6 +1,6 @@
 //! The bytes of what is kept beside sessions: session_keys and keys of tags.
 
-use super::record::corrupt;
+use super::bytes::{Reader, corrupt};
 use crate::store::{SESSION_KEYS, StoreError, StoreErrorKind};
 use crate::time::Timestamp;
 use crate::token::TagKey;
@@ -9,26 +9,25 @@ const VERSION: u8 = 1;
 const TAG_KEY_LEN: usize = 26;
 
 /// Where `scripts/put_session_key.lua` keeps session_keys, newest first.
-pub(super) const SESSION_KEY_FIELDS: [&str; SESSION_KEYS] = ["n", "p", "3", "4", "5"];
+pub(crate) const SESSION_KEY_FIELDS: [&str; SESSION_KEYS] = ["n", "p", "3", "4", "5"];
 
 /// The key in a field that `scripts/put_session_key.lua` wrote, unless it was kept long enough.
-pub(super) fn session_key(field: &[u8], now: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
-    let rest = versioned(field)?;
-    let (end, rest) = rest.split_at_checked(6).ok_or_else(corrupt)?;
-    let (_fingerprint, key) = rest.split_at_checked(16).ok_or_else(corrupt)?;
-    let end = end.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-    Ok((now.as_millis() < end).then(|| key.to_vec()))
+pub(crate) fn session_key(field: &[u8], now: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
+    let mut reader = Reader(versioned(field)?);
+    let end = reader.time().ok_or_else(corrupt)?;
+    let _fingerprint = reader.take(16).ok_or_else(corrupt)?;
+    Ok((now < end).then(|| reader.0.to_vec()))
 }
 
 /// Version, id, secret, time from which it is usable.
-pub(super) fn encode_tag_key(key: &TagKey) -> Vec<u8> {
+pub(crate) fn encode_tag_key(key: &TagKey) -> Vec<u8> {
     let mut bytes = vec![VERSION, key.id()];
     bytes.extend(key.expose());
     bytes.extend(key.usable_since().as_millis().to_be_bytes());
     bytes
 }
 
-pub(super) fn decode_tag_key(bytes: &[u8]) -> Result<TagKey, StoreError> {
+pub(crate) fn decode_tag_key(bytes: &[u8]) -> Result<TagKey, StoreError> {
     versioned(bytes)?;
     let bytes: &[u8; TAG_KEY_LEN] = bytes.try_into().map_err(|_| corrupt())?;
     let secret = std::array::from_fn(|i| bytes[2 + i]);

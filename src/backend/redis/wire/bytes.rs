@@ -2,12 +2,26 @@
 
 use std::str;
 
+use crate::store::{StoreError, StoreErrorKind};
 use crate::time::Timestamp;
+use crate::token::SessionId;
 
 /// The end of time, in the 48 bits that a Lua number holds exactly.
-pub(super) const LATEST: u64 = (1 << 48) - 1;
+pub(crate) const LATEST: u64 = (1 << 48) - 1;
+/// Characters of a session's name.
+pub(crate) const ID_LEN: usize = 24;
 
-pub(super) fn put_length(bytes: &mut Vec<u8>, mut length: usize) {
+/// Bytes that nobody has written.
+pub(crate) const fn corrupt() -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt)
+}
+
+/// A session's name from its text.
+pub(crate) fn session_id(text: &[u8]) -> Option<SessionId> {
+    str::from_utf8(text).ok()?.parse().ok()
+}
+
+pub(crate) fn put_length(bytes: &mut Vec<u8>, mut length: usize) {
     while length >= 0x80 {
         bytes.push((length & 0x7F) as u8 | 0x80);
         length >>= 7;
@@ -15,29 +29,29 @@ pub(super) fn put_length(bytes: &mut Vec<u8>, mut length: usize) {
     bytes.push(length as u8);
 }
 
-pub(super) fn put_time(bytes: &mut Vec<u8>, time: Timestamp) {
+pub(crate) fn put_time(bytes: &mut Vec<u8>, time: Timestamp) {
     put_u48(bytes, time.as_millis());
 }
 
-pub(super) fn put_u48(bytes: &mut Vec<u8>, number: u64) {
+pub(crate) fn put_u48(bytes: &mut Vec<u8>, number: u64) {
     bytes.extend(&number.min(LATEST).to_be_bytes()[2..]);
 }
 
 /// Takes a record apart.
-pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub(super) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+    pub(crate) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(taken)
     }
 
-    pub(super) fn byte(&mut self) -> Option<u8> {
+    pub(crate) fn byte(&mut self) -> Option<u8> {
         self.take(1).map(|byte| byte[0])
     }
 
-    pub(super) fn u48(&mut self) -> Option<u64> {
+    pub(crate) fn u48(&mut self) -> Option<u64> {
         let taken = self.take(6)?;
         Some(
             taken
@@ -46,11 +60,11 @@ impl<'a> Reader<'a> {
         )
     }
 
-    pub(super) fn time(&mut self) -> Option<Timestamp> {
+    pub(crate) fn time(&mut self) -> Option<Timestamp> {
         self.u48().map(Timestamp::from_millis)
     }
 
-    pub(super) fn time_or_none(&mut self) -> Option<Option<Timestamp>> {
+    pub(crate) fn time_or_none(&mut self) -> Option<Option<Timestamp>> {
         let time = self.u48()?;
         Some((time != 0).then(|| Timestamp::from_millis(time)))
     }
@@ -67,7 +81,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    pub(super) fn text(&mut self) -> Option<&'a str> {
+    pub(crate) fn text(&mut self) -> Option<&'a str> {
         let length = self.length()?;
         str::from_utf8(self.take(length)?).ok()
     }

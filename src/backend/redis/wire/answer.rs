@@ -2,15 +2,17 @@
 
 use redis::Value;
 
-use super::record::{self, Stored, corrupt, session_id};
+use super::bytes::{corrupt, session_id};
+use super::record;
 use super::reply::{bytes, items, unintelligible};
+use crate::backend::stored::Stored;
 use crate::session::{EndReason, Record};
 use crate::store::{Inserted, Rotated, StoreError, StoreErrorKind};
 use crate::time::Timestamp;
 use crate::token::SessionId;
 
 /// Reads how a script begins its answer: a word, and what follows.
-pub(super) fn verdict(value: &Value) -> Result<(&[u8], &[Value]), StoreError> {
+pub(crate) fn verdict(value: &Value) -> Result<(&[u8], &[Value]), StoreError> {
     let (word, rest) = match value {
         Value::Array(items) => items.split_first().ok_or_else(unintelligible)?,
         word => (word, [].as_slice()),
@@ -27,8 +29,14 @@ fn ids(values: &[Value]) -> Result<Vec<SessionId>, StoreError> {
     ids.collect::<Option<_>>().ok_or_else(unintelligible)
 }
 
+/// The sessions that an index names. What is no name of a session is passed over.
+pub(crate) fn indexed(answer: &Value) -> Result<impl Iterator<Item = SessionId>, StoreError> {
+    let names = items(answer)?.iter().filter_map(bytes);
+    Ok(names.filter_map(session_id))
+}
+
 /// The names of the keys that a script needs, if that is its answer.
-pub(super) fn needed(answer: &Value) -> Option<impl Iterator<Item = &[u8]>> {
+pub(crate) fn needed(answer: &Value) -> Option<impl Iterator<Item = &[u8]>> {
     match items(answer).ok()? {
         [word, names] if bytes(word) == Some(b"again") => {
             Some(items(names).ok()?.iter().filter_map(bytes))
@@ -37,7 +45,7 @@ pub(super) fn needed(answer: &Value) -> Option<impl Iterator<Item = &[u8]>> {
     }
 }
 
-pub(super) fn inserted(answer: &Value) -> Result<(Inserted, Vec<&[u8]>), StoreError> {
+pub(crate) fn inserted(answer: &Value) -> Result<(Inserted, Vec<&[u8]>), StoreError> {
     match verdict(answer)? {
         (b"taken", _) => Ok((Inserted::Taken, Vec::new())),
         (b"kept", [replaced, perhaps_gone]) => {
@@ -49,18 +57,18 @@ pub(super) fn inserted(answer: &Value) -> Result<(Inserted, Vec<&[u8]>), StoreEr
     }
 }
 
-pub(super) fn ended(answer: &Value) -> Result<Vec<SessionId>, StoreError> {
+pub(crate) fn ended(answer: &Value) -> Result<Vec<SessionId>, StoreError> {
     match verdict(answer)? {
         (b"ended", [ended]) => ids(items(ended)?),
         _ => Err(unintelligible()),
     }
 }
 
-/// What a touch came to, and what the user's index is to be told: the user, the time of issue and
-/// until when the session is kept.
-pub(super) type Touched<'a> = (Option<Timestamp>, Option<(&'a [u8], i64, i64)>);
+/// What a touch came to, and what the user's index needs to hold the session: the user, the time of
+/// issue and until when the session is kept.
+pub(crate) type Touched<'a> = (Option<Timestamp>, Option<(&'a [u8], i64, i64)>);
 
-pub(super) fn touched(answer: &Value) -> Result<Touched<'_>, StoreError> {
+pub(crate) fn touched(answer: &Value) -> Result<Touched<'_>, StoreError> {
     let time = |millis: i64| {
         let millis = u64::try_from(millis).map_err(|_| unintelligible())?;
         Ok(Some(Timestamp::from_millis(millis)))
@@ -88,14 +96,14 @@ pub(super) fn touched(answer: &Value) -> Result<Touched<'_>, StoreError> {
     }
 }
 
-pub(super) fn rotated(answer: &Value) -> Result<Rotated, StoreError> {
+pub(crate) fn rotated(answer: &Value) -> Result<Rotated, StoreError> {
     Ok(match verdict(answer)? {
         (b"taken", _) => Rotated::Taken,
         (b"unknown", _) => Rotated::NeverSeen,
         (b"ended", [Value::Int(code)]) => Rotated::Ended(reason(*code)?),
         (b"done", [record]) => {
             let bytes = bytes(record).ok_or_else(unintelligible)?;
-            match Stored::decode(bytes)? {
+            match record::decode(bytes)? {
                 Stored::Kept(record) => Rotated::Done(record),
                 Stored::Revoked { .. } => return Err(unintelligible()),
             }
@@ -109,7 +117,7 @@ fn reason(code: i64) -> Result<EndReason, StoreError> {
     code.and_then(record::reason).ok_or_else(unintelligible)
 }
 
-pub(super) fn listed(answer: &Value) -> Result<Vec<(SessionId, Record)>, StoreError> {
+pub(crate) fn listed(answer: &Value) -> Result<Vec<(SessionId, Record)>, StoreError> {
     match verdict(answer)? {
         (b"found", [found]) => Ok(items(found)?.iter().filter_map(listed_one).collect()),
         _ => Err(unintelligible()),
@@ -121,7 +129,7 @@ fn listed_one(found: &Value) -> Option<(SessionId, Record)> {
     let [id, record] = items(found).ok()? else {
         return None;
     };
-    match Stored::decode(bytes(record)?).ok()? {
+    match record::decode(bytes(record)?).ok()? {
         Stored::Kept(record) => Some((session_id(bytes(id)?)?, record)),
         Stored::Revoked { .. } => None,
     }

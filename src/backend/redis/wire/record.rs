@@ -19,12 +19,13 @@ use std::str;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::bytes::{LATEST, Reader, put_length, put_time, put_u48};
+use super::bytes::{ID_LEN, Reader, corrupt, put_length, put_time, put_u48, session_id};
 use super::keys::{USER_LEN, user_name_bytes};
+use crate::backend::stored::Stored;
 use crate::identity::Identity;
 use crate::session::{EndReason, Record};
-use crate::store::{Loaded, StoreError, StoreErrorKind};
-use crate::time::Timestamp;
+use crate::store::{StoreError, StoreErrorKind};
+use crate::time::{Timestamp, millis};
 use crate::token::SessionId;
 
 const VERSION: u8 = 1;
@@ -33,55 +34,20 @@ const NEWER_VERSIONS: RangeInclusive<u8> = 2..=31;
 const UNIONID: u8 = 1;
 const DATA: u8 = 2;
 const RETIRED: u8 = 4;
-const ID_LEN: usize = 24;
 
-/// What is kept under the key of a session.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Stored {
-    /// A session that was not revoked.
-    Kept(Record),
-    Revoked {
-        reason: EndReason,
-        at: Timestamp,
-        until: Timestamp,
-    },
-}
-
-impl Stored {
-    /// Reads what is kept of a session.
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
-        match bytes.first() {
-            Some(version) if NEWER_VERSIONS.contains(version) => {
-                Err(StoreError::new(StoreErrorKind::NewerVersion))
-            }
-            Some(&VERSION) => decode(bytes).ok_or_else(corrupt),
-            _ => Err(corrupt()),
+/// Reads what is kept under the key of a session.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Stored, StoreError> {
+    match bytes.first() {
+        Some(version) if NEWER_VERSIONS.contains(version) => {
+            Err(StoreError::new(StoreErrorKind::NewerVersion))
         }
+        Some(&VERSION) => decode_stored(bytes).ok_or_else(corrupt),
+        _ => Err(corrupt()),
     }
-
-    /// What this means at the store's `now`.
-    pub(super) fn loaded(self, now: Timestamp) -> Loaded {
-        match self {
-            Self::Revoked { until, .. } if now >= until => Loaded::NeverSeen,
-            Self::Revoked { reason, at, .. } => Loaded::Ended { reason, at },
-            Self::Kept(record) => match record.ended(now) {
-                Some(_) if now >= record.remembered_until() => Loaded::NeverSeen,
-                Some(reason) => Loaded::Ended {
-                    reason,
-                    at: record.end(),
-                },
-                None => Loaded::Live(record),
-            },
-        }
-    }
-}
-
-pub(super) fn corrupt() -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt)
 }
 
 /// The code of a reason; the scripts know the same ones.
-pub(super) const fn code(reason: EndReason) -> u8 {
+pub(crate) const fn code(reason: EndReason) -> u8 {
     match reason {
         EndReason::LoggedOut => 1,
         EndReason::KickedOut => 2,
@@ -91,7 +57,7 @@ pub(super) const fn code(reason: EndReason) -> u8 {
     }
 }
 
-pub(super) const fn reason(code: u8) -> Option<EndReason> {
+pub(crate) const fn reason(code: u8) -> Option<EndReason> {
     Some(match code {
         1 => EndReason::LoggedOut,
         2 => EndReason::KickedOut,
@@ -102,12 +68,7 @@ pub(super) const fn reason(code: u8) -> Option<EndReason> {
     })
 }
 
-/// Milliseconds as far as they can be kept.
-pub(super) fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).map_or(LATEST, |millis| millis.min(LATEST))
-}
-
-pub(super) fn encode(record: &Record) -> Vec<u8> {
+pub(crate) fn encode(record: &Record) -> Vec<u8> {
     let names = encode_names(&record.identity);
     let is_retired = record.is_retired() || record.successor.is_some();
     let flags = flag(record.identity.unionid().is_some(), UNIONID)
@@ -146,7 +107,7 @@ fn encode_names(identity: &Identity) -> Vec<u8> {
 }
 
 /// The data of a record, for a script to put in the place of another's.
-pub(super) fn encode_data(data: Option<&str>) -> Vec<u8> {
+pub(crate) fn encode_data(data: Option<&str>) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let Some(data) = data {
         put_length(&mut bytes, data.len());
@@ -155,7 +116,7 @@ pub(super) fn encode_data(data: Option<&str>) -> Vec<u8> {
     bytes
 }
 
-fn decode(bytes: &[u8]) -> Option<Stored> {
+fn decode_stored(bytes: &[u8]) -> Option<Stored> {
     let mut reader = Reader(bytes.get(1..)?);
     match reader.byte()? {
         0 => decode_kept(reader).map(Stored::Kept),
@@ -230,14 +191,11 @@ fn decode_tail(
     Some((retires_at, successor))
 }
 
-/// A session's name from its text.
-pub(super) fn session_id(text: &[u8]) -> Option<SessionId> {
-    str::from_utf8(text).ok()?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::bytes::LATEST;
     use super::*;
+    use crate::store::Loaded;
 
     fn record() -> Record {
         Record {
@@ -278,7 +236,7 @@ mod tests {
     }
 
     fn kept(bytes: &[u8]) -> Record {
-        match Stored::decode(bytes).unwrap() {
+        match decode(bytes).unwrap() {
             Stored::Kept(record) => record,
             other @ Stored::Revoked { .. } => panic!("{other:?}"),
         }
@@ -344,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_revoked_session_is_its_reason() {
-        let revoked = Stored::decode(&revoked()).unwrap();
+        let revoked = decode(&revoked()).unwrap();
         let expected = Stored::Revoked {
             reason: EndReason::KickedOut,
             at: Timestamp::from_millis(7),
@@ -358,13 +316,13 @@ mod tests {
     fn whatever_is_cut_off_is_noticed() {
         for whole in [encode(&record()), encode(&full()), revoked()] {
             for length in 0..whole.len() {
-                let error = Stored::decode(&whole[..length]).unwrap_err();
+                let error = decode(&whole[..length]).unwrap_err();
                 assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{length}");
             }
         }
         let mut longer = encode(&record());
         longer.push(0);
-        assert!(Stored::decode(&longer).is_err());
+        assert!(decode(&longer).is_err());
     }
 
     #[test]
@@ -374,7 +332,7 @@ mod tests {
                 for damage in 1..=u8::MAX {
                     let mut bytes = whole.clone();
                     bytes[position] ^= damage;
-                    if let Ok(Stored::Kept(damaged)) = Stored::decode(&bytes) {
+                    if let Ok(Stored::Kept(damaged)) = decode(&bytes) {
                         assert_eq!(damaged.identity, record().identity);
                     }
                 }
@@ -384,7 +342,7 @@ mod tests {
 
     #[test]
     fn a_newer_version_is_told_from_rubbish() {
-        let kind = |bytes: &[u8]| Stored::decode(bytes).unwrap_err().kind();
+        let kind = |bytes: &[u8]| decode(bytes).unwrap_err().kind();
         let mut newer = encode(&record());
         newer[0] = 2;
         assert_eq!(kind(&newer), StoreErrorKind::NewerVersion);

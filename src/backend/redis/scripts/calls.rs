@@ -1,0 +1,140 @@
+//! What each script is given: the first lines of its file say the same.
+
+use super::{
+    Call, INDEX, INSERT, LIST, PUT_SESSION_KEY, REVOKE_SESSION, REVOKE_USER, ROTATE, Script,
+    TAG_KEYS, TIDY, TOUCH,
+};
+use crate::backend::redis::wire::keys::Keys;
+use crate::backend::redis::wire::{record, secret};
+use crate::identity::Identity;
+use crate::session::Touch;
+use crate::store::{Insert, PutSessionKey, Revoke, Rotate, Target};
+use crate::time::millis;
+use crate::token::{SessionId, TagKey};
+
+/// Makes the runs of scripts in one bucket.
+pub(crate) struct Calls<'a> {
+    keys: &'a Keys,
+    bucket: [u8; 2],
+    /// Where changes are announced.
+    channel: String,
+}
+
+impl<'a> Calls<'a> {
+    pub(crate) const fn new(keys: &'a Keys, bucket: [u8; 2], channel: String) -> Self {
+        Self {
+            keys,
+            bucket,
+            channel,
+        }
+    }
+
+    /// A run with the arguments that all scripts take first.
+    fn call<const N: usize>(&self, script: &'static Script, keys: [String; N]) -> Call {
+        script
+            .on(keys)
+            .arg(self.keys.base(self.bucket))
+            .arg(self.channel.as_str())
+    }
+
+    fn call_on_index(&self, script: &'static Script, user: &Identity) -> Call {
+        self.call(script, [self.keys.index(user)])
+    }
+
+    /// The key of a session among those of this bucket: one of another bucket is another user's,
+    /// and is not found here.
+    fn session(&self, id: SessionId) -> String {
+        self.keys.named(self.bucket, id.to_string().as_bytes())
+    }
+
+    pub(crate) fn insert(&self, insert: &Insert) -> Call {
+        let (id, record, retire) = (insert.id, &insert.record, insert.retire);
+        let keys = [self.keys.session(id), self.keys.index(&record.identity)];
+        let cap = insert.cap.map(i64::try_from);
+        self.call(&INSERT, keys)
+            .also_on(retire.map(|retire| self.session(retire.id)))
+            .arg(record::encode(record))
+            .arg(id.to_string())
+            .number(cap.map_or(-1, |cap| cap.unwrap_or(i64::MAX)))
+            .arg(retire.map_or_else(String::new, |retire| retire.id.to_string()))
+            .number(retire.map_or(0, |retire| millis(retire.grace)))
+    }
+
+    pub(crate) fn touch(&self, touch: &Touch) -> Call {
+        self.call(&TOUCH, [self.keys.session(touch.id)])
+            .number(touch.used_at.as_millis())
+            .number(millis(touch.slack))
+            .number(touch.since.as_millis())
+    }
+
+    pub(crate) fn rotate(&self, rotate: &Rotate) -> Call {
+        let (old, new) = (rotate.old, rotate.new);
+        self.call(&ROTATE, [self.keys.session(old), self.keys.session(new)])
+            .arg(old.to_string())
+            .arg(new.to_string())
+            .number(millis(rotate.grace))
+            .number(u8::from(rotate.data.is_some()))
+            .arg(record::encode_data(rotate.data.as_deref()))
+    }
+
+    pub(crate) fn revoke(&self, revoke: &Revoke) -> Call {
+        let reason = record::code(revoke.reason.into());
+        let issued_by = revoke.issued_by.map(|by| by.as_millis().to_string());
+        let issued_by = issued_by.unwrap_or_default();
+        match &revoke.target {
+            Target::Session(id) => self
+                .call(&REVOKE_SESSION, [self.keys.session(*id)])
+                .arg(id.to_string())
+                .number(reason)
+                .arg(issued_by),
+            Target::User(user) => self
+                .call_on_index(&REVOKE_USER, user)
+                .number(reason)
+                .arg(issued_by)
+                .arg(""),
+            Target::Others { user, keep } => self
+                .call_on_index(&REVOKE_USER, user)
+                .also_on(Some(self.session(*keep)))
+                .number(reason)
+                .arg(issued_by)
+                .arg(keep.to_string()),
+        }
+    }
+
+    pub(crate) fn list(&self, user: &Identity) -> Call {
+        self.call_on_index(&LIST, user)
+    }
+
+    /// Has an index forget those of these sessions that are gone.
+    pub(crate) fn tidy(&self, user: &Identity, sessions: &[&[u8]]) -> Call {
+        let sessions = sessions.iter();
+        let mut call = self.call_on_index(&TIDY, user);
+        call.give_needed(sessions.map(|name| self.keys.named(self.bucket, name)));
+        call
+    }
+
+    /// Has the index of a user, which a touch has named, hold a session.
+    pub(crate) fn index(&self, id: SessionId, (user, issued, till): (&[u8], i64, i64)) -> Call {
+        self.call(&INDEX, [self.keys.named(self.bucket, user)])
+            .arg(id.to_string())
+            .number(issued)
+            .number(till)
+    }
+
+    pub(crate) fn put_session_key(&self, put: PutSessionKey) -> Call {
+        let began = put.began.map(|began| began.as_millis().to_string());
+        self.call(&PUT_SESSION_KEY, [self.keys.session_keys(&put.user)])
+            .arg(put.fingerprint)
+            .arg(put.key)
+            .number(millis(put.keep))
+            .number(millis(put.keep_previous))
+            .arg(began.unwrap_or_default())
+    }
+
+    /// Adds the key to those in one place.
+    pub(crate) fn tag_keys(&self, place: String, offer: &TagKey) -> Call {
+        self.call(&TAG_KEYS, [place])
+            .number(offer.usable_since().as_millis())
+            .arg(secret::encode_tag_key(offer))
+    }
+}

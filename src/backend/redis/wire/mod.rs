@@ -1,0 +1,13 @@
+//! What goes over the wire, as values: bytes in, values out, and back. Nothing here waits or connects.
+
+pub(crate) mod address;
+pub(crate) mod answer;
+mod bytes;
+pub(crate) mod greeting;
+pub(crate) mod info;
+pub(crate) mod keys;
+pub(crate) mod message;
+pub(crate) mod record;
+pub(crate) mod reply;
+pub(crate) mod secret;
+pub(crate) mod slots;
