@@ -61,6 +61,7 @@
 
 mod backend;
 mod cache;
+mod cause;
 mod drain;
 #[cfg(feature = "axum")]
 pub mod extract;

@@ -1,9 +1,10 @@
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+
+use crate::cause::Cause;
 
 /// What a client should do about a refusal; all that it needs to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -179,7 +180,7 @@ impl RejectionKind {
 pub struct Rejection {
     kind: RejectionKind,
     retry_after: Option<Duration>,
-    source: Option<Arc<dyn Error + Send + Sync>>,
+    cause: Cause,
 }
 
 impl Rejection {
@@ -197,7 +198,7 @@ impl Rejection {
 
     pub(crate) fn caused_by(self, source: impl Error + Send + Sync + 'static) -> Self {
         Self {
-            source: Some(Arc::new(source)),
+            cause: Cause::new(source),
             ..self
         }
     }
@@ -215,7 +216,7 @@ impl From<RejectionKind> for Rejection {
         Self {
             kind,
             retry_after: kind.retry_after(),
-            source: None,
+            cause: Cause::UNKNOWN,
         }
     }
 }
@@ -228,6 +229,6 @@ impl fmt::Display for Rejection {
 
 impl Error for Rejection {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+        self.cause.source()
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::cause::Cause;
 use crate::identity::Identity;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::session::{DataError, to_json};
@@ -35,7 +36,7 @@ where
 #[derive(Clone, Debug)]
 pub struct Refusal {
     kind: RejectionKind,
-    source: Option<Arc<dyn Error + Send + Sync>>,
+    cause: Cause,
 }
 
 impl Refusal {
@@ -44,7 +45,7 @@ impl Refusal {
     pub const fn blocked() -> Self {
         Self {
             kind: RejectionKind::UserBlocked,
-            source: None,
+            cause: Cause::UNKNOWN,
         }
     }
 
@@ -56,7 +57,7 @@ impl Refusal {
     fn unwritable(error: DataError) -> Self {
         Self {
             kind: RejectionKind::ProviderMisconfigured,
-            source: Some(Arc::new(error)),
+            cause: Cause::new(error),
         }
     }
 
@@ -65,7 +66,7 @@ impl Refusal {
     pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             kind: RejectionKind::ProviderUnavailable,
-            source: Some(Arc::from(cause.into())),
+            cause: Cause::new(cause),
         }
     }
 }
@@ -82,7 +83,7 @@ impl fmt::Display for Refusal {
 
 impl Error for Refusal {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+        self.cause.source()
     }
 }
 

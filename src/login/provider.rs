@@ -1,9 +1,9 @@
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cause::Cause;
 use crate::identity::Identity;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::session_key::SessionKey;
@@ -115,7 +115,7 @@ impl Exchanged {
 #[derive(Clone, Debug)]
 pub struct ExchangeError {
     kind: ExchangeErrorKind,
-    source: Option<Arc<dyn Error + Send + Sync>>,
+    cause: Cause,
 }
 
 /// The kinds of [`ExchangeError`], each with one answer on the wire.
@@ -140,14 +140,17 @@ impl ExchangeError {
     /// An error of this kind, without a cause.
     #[must_use]
     pub const fn new(kind: ExchangeErrorKind) -> Self {
-        Self { kind, source: None }
+        Self {
+            kind,
+            cause: Cause::UNKNOWN,
+        }
     }
 
     /// Adds the cause, for the log. It must hold no secret: no URL with a query, no code.
     #[must_use]
     pub fn caused_by(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
-            source: Some(Arc::from(source.into())),
+            cause: Cause::new(source),
             ..self
         }
     }
@@ -198,6 +201,6 @@ impl fmt::Display for ExchangeError {
 
 impl Error for ExchangeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+        self.cause.source()
     }
 }

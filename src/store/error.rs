@@ -1,16 +1,17 @@
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
 
-/// A store could not tell.
+use crate::cause::Cause;
+
+/// Why a store gave no answer.
 ///
 /// One failure is shared by all requests that waited for the same answer, so it is cheap to clone.
 #[derive(Clone, Debug)]
 pub struct StoreError {
     kind: StoreErrorKind,
-    /// The store would do what was asked if it could write.
+    /// The store would accept the operation, but cannot write at the moment.
     is_unwritten: bool,
-    source: Option<Arc<dyn Error + Send + Sync>>,
+    cause: Cause,
 }
 
 /// The kinds of [`StoreError`].
@@ -32,7 +33,7 @@ impl StoreError {
         Self {
             kind,
             is_unwritten: false,
-            source: None,
+            cause: Cause::UNKNOWN,
         }
     }
 
@@ -44,7 +45,7 @@ impl StoreError {
         Self {
             kind: StoreErrorKind::Unavailable,
             is_unwritten: true,
-            source: None,
+            cause: Cause::UNKNOWN,
         }
     }
 
@@ -58,7 +59,7 @@ impl StoreError {
         self.kind == StoreErrorKind::Unavailable
     }
 
-    /// Whether the store would have done it.
+    /// Whether the store accepts the operation, and cannot write it.
     pub(crate) const fn is_unwritten(&self) -> bool {
         self.is_unwritten
     }
@@ -67,7 +68,7 @@ impl StoreError {
     #[must_use]
     pub fn caused_by(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
-            source: Some(Arc::from(source.into())),
+            cause: Cause::new(source),
             ..self
         }
     }
@@ -91,6 +92,6 @@ impl fmt::Display for StoreError {
 
 impl Error for StoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+        self.cause.source()
     }
 }
