@@ -139,18 +139,25 @@ impl FromStr for Preset {
         [Self::Json, Self::OkJson, Self::Wafer]
             .into_iter()
             .find(|preset| preset.to_string() == name)
-            .ok_or(ParsePresetError {})
+            .ok_or_else(|| ParsePresetError {
+                name: name.to_owned(),
+            })
     }
 }
 
 /// The name is not that of a [`Preset`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ParsePresetError {}
+pub struct ParsePresetError {
+    name: String,
+}
 
 impl fmt::Display for ParsePresetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected one of json, ok_json, wafer")
+        write!(
+            f,
+            "expected one of json, ok_json, wafer, got {:?}",
+            self.name
+        )
     }
 }
 

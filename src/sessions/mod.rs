@@ -29,13 +29,14 @@ mod untold;
 mod upkeep;
 mod writes;
 
-pub use self::builder::{ConfigError, SessionsBuilder};
+pub use self::builder::SessionsBuilder;
 pub(crate) use self::issue::ForeignApp;
 pub use self::issue::{Issued, NewSession};
 pub(crate) use self::node::Node;
 pub use self::outage_policy::OutagePolicy;
 pub use self::revocation::Revocation;
 pub use self::session_key::{SessionKeyError, SessionKeys};
+pub use crate::config_error::ConfigError;
 use crate::identity::Identity;
 use crate::rejection::{Rejection, RejectionKind};
 pub use crate::session::DataError;

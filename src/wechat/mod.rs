@@ -62,10 +62,9 @@ mod app;
 mod base_url;
 mod client;
 mod errcode;
-mod error;
 mod failure;
 mod mask;
 mod provider;
 
-pub use self::error::ConfigError;
 pub use self::provider::WeChat;
+pub use crate::config_error::ConfigError;

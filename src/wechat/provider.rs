@@ -7,7 +7,8 @@ use reqwest::Client;
 use super::app::App;
 use super::base_url::BaseUrl;
 use super::failure::Failure;
-use super::{ConfigError, answer, client};
+use super::{answer, client};
+use crate::config_error::ConfigError;
 use crate::identity::Identity;
 use crate::login::{ExchangeError, Exchanged, IdentityProvider, LoginRequest};
 

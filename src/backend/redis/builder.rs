@@ -1,4 +1,3 @@
-use std::error::Error;
 use std::fmt;
 
 use super::RedisStore;
@@ -6,6 +5,8 @@ use super::address::{Credentials, Location};
 use super::connection::Settings;
 use super::keys::Keys;
 use super::tls::Tls;
+use crate::config_error::ConfigError;
+pub use crate::config_error::ConfigError as RedisConfigError;
 
 const LONGEST_PREFIX: usize = 64;
 
@@ -89,15 +90,14 @@ impl RedisStoreBuilder {
     /// # Errors
     ///
     /// If the URL, the prefix or a certificate is malformed. A server that is down is no error.
-    pub fn build(self) -> Result<RedisStore, RedisConfigError> {
+    pub fn build(self) -> Result<RedisStore, ConfigError> {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || ":._-".contains(c);
         if self.prefix.is_empty()
             || self.prefix.len() > LONGEST_PREFIX
             || !self.prefix.chars().all(is_plain)
         {
-            return Err(RedisConfigError::new(
-                "the prefix is not 1 to 64 letters, digits or :._-",
-            ));
+            let expected = "1 to 64 letters, digits or :._-";
+            return Err(ConfigError::new("prefix", expected, &self.prefix));
         }
         let location = Location::parse(&self.url)?;
         let tls = location.is_encrypted.then(|| Tls::new(&self.authorities));
@@ -121,23 +121,3 @@ impl fmt::Debug for RedisStoreBuilder {
             .finish_non_exhaustive()
     }
 }
-
-/// A setting of a [`RedisStoreBuilder`] is malformed. Its text repeats nothing of the URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RedisConfigError {
-    message: &'static str,
-}
-
-impl RedisConfigError {
-    pub(super) const fn new(message: &'static str) -> Self {
-        Self { message }
-    }
-}
-
-impl fmt::Display for RedisConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.message)
-    }
-}
-
-impl Error for RedisConfigError {}
