@@ -131,7 +131,7 @@ rejection_kinds! {
     SessionReplaced = 401 16 "session_replaced" "session replaced by a newer login: call wx.login" Login "login";
     /// The request carries several different tokens.
     AmbiguousToken = 400 3 "ambiguous_token" "several different session tokens" None "none";
-    /// The store cannot tell whether the session is live.
+    /// The store is unavailable, so that nothing proves the session live or over.
     StoreUnavailable = 503 14 "store_unavailable" "session store unavailable: retry" Retry "retry";
     /// The provider refused the code, or the code was already used.
     CodeRejected = 400 16 "code_rejected" "login code rejected: call wx.login" Login "login";
@@ -184,7 +184,7 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    /// The cause, to match on.
+    /// The kind, to match on.
     #[must_use]
     pub const fn kind(&self) -> RejectionKind {
         self.kind

@@ -1,21 +1,22 @@
-use std::sync::{Mutex, PoisonError};
-
 use tokio::time::Instant;
 
-use super::on_login::Refusal;
-use super::provider::{ExchangeError, ExchangeErrorKind};
+use super::exchange_error::{ExchangeError, ExchangeErrorKind};
+use super::refusal::Refusal;
 use crate::observe::outage::OutageLog;
 use crate::observe::trace;
+use crate::sync::Lock;
 
-/// Tells operators what goes wrong at the provider, and one outage of it once.
+/// Logs what goes wrong at the provider, and an outage of it once.
 #[derive(Default)]
-pub(super) struct ProviderLog(Mutex<OutageLog>);
+pub(super) struct ProviderLog(Lock<OutageLog>);
 
 impl ProviderLog {
     pub(super) fn note<T>(&self, answer: &Result<T, ExchangeError>) {
         use ExchangeErrorKind::{CodeRejected, Unavailable, UserBlocked};
         let now = Instant::now();
-        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Kept while the event is written: of exchanges that end at the same time one begins the
+        // outage and one ends it, and the log has both in that order.
+        let mut log = self.0.lock();
         match answer {
             Err(error) if error.kind() == Unavailable => {
                 trace::provider_unavailable(error, log.fails(now));

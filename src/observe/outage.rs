@@ -5,7 +5,7 @@ use tokio::time::Instant;
 /// A success sooner than this after a failure does not end an outage: half of the calls may fail.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Tells the first failure of a row from the others, so that one outage is one line in the log.
+/// Finds the first of consecutive failures, so that one outage is one line in the log.
 #[derive(Debug, Default)]
 pub(crate) struct OutageLog(Option<Running>);
 

@@ -81,7 +81,7 @@ pub use crate::token::TagKey;
 ///
 /// # Errors
 ///
-/// Every method fails with a [`StoreError`] when the store cannot tell, and never makes up an
+/// Every method fails with a [`StoreError`] when the store is unavailable, and never makes up an
 /// answer: "never seen" is a fact that logs a user out.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot keep sessions",

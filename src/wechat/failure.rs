@@ -26,7 +26,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// The status is no verdict, but tells a gateway's page from WeChat's own.
+    /// The status decides nothing, but a gateway's page differs by it from WeChat's own.
     pub(super) const fn unreadable(problem: &'static str) -> Self {
         let status = None;
         Self::Unreadable { problem, status }

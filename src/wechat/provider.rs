@@ -103,10 +103,10 @@ impl WeChat {
         self.apps.iter().find(|app| *app.appid == *appid)
     }
 
-    async fn ask(&self, app: &App, code: &str) -> Result<answer::Answer, Failure> {
+    async fn code2session(&self, app: &App, code: &str) -> Result<answer::Answer, Failure> {
         let client = self.client.as_ref().map_err(Failure::clone)?;
         let url = self.base.code2session(app, code);
-        client::ask(client, url, self.timeout).await
+        client::send(client, url, self.timeout).await
     }
 }
 
@@ -126,7 +126,7 @@ impl IdentityProvider for WeChat {
             .ok_or_else(|| Failure::UnknownApp.hiding(&[]))?;
         let secrets = [&*app.secret, request.code()];
         let answer = self
-            .ask(app, request.code())
+            .code2session(app, request.code())
             .await
             .map_err(|failure| failure.hiding(&secrets))?;
         Ok(exchanged(app, answer))
