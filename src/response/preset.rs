@@ -146,6 +146,13 @@ impl FromStr for Preset {
 }
 
 /// The name is not that of a [`Preset`].
+///
+/// ```
+/// use tower_wx_session::response::Preset;
+///
+/// let error = "xml".parse::<Preset>().unwrap_err();
+/// assert_eq!(error.to_string(), r#"expected one of json, ok_json, wafer, got "xml""#);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParsePresetError {
     name: String,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::StoreError;
 use crate::sync::Lock;
 
 mod store;
@@ -137,5 +137,5 @@ impl Chaos {
 }
 
 fn injected(what: &'static str) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable).caused_by(format!("chaos: {what}"))
+    StoreError::unavailable(format!("chaos: {what}"))
 }
