@@ -63,6 +63,8 @@
 
 mod backend;
 mod cache;
+mod cause;
+mod config_error;
 mod drain;
 #[cfg(feature = "axum")]
 pub mod extract;

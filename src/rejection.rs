@@ -1,9 +1,10 @@
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+
+use crate::cause::Cause;
 
 /// What a client should do about a refusal; all that it needs to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -130,7 +131,7 @@ rejection_kinds! {
     SessionReplaced = 401 16 "session_replaced" "session replaced by a newer login: call wx.login" Login "login";
     /// The request carries several different tokens.
     AmbiguousToken = 400 3 "ambiguous_token" "several different session tokens" None "none";
-    /// The store cannot tell whether the session is live.
+    /// The store is unavailable, so that nothing proves the session live or over.
     StoreUnavailable = 503 14 "store_unavailable" "session store unavailable: retry" Retry "retry";
     /// The provider refused the code, or the code was already used.
     CodeRejected = 400 16 "code_rejected" "login code rejected: call wx.login" Login "login";
@@ -179,11 +180,11 @@ impl RejectionKind {
 pub struct Rejection {
     kind: RejectionKind,
     retry_after: Option<Duration>,
-    source: Option<Arc<dyn Error + Send + Sync>>,
+    cause: Cause,
 }
 
 impl Rejection {
-    /// The cause, to match on.
+    /// The kind, to match on.
     #[must_use]
     pub const fn kind(&self) -> RejectionKind {
         self.kind
@@ -197,7 +198,7 @@ impl Rejection {
 
     pub(crate) fn caused_by(self, source: impl Error + Send + Sync + 'static) -> Self {
         Self {
-            source: Some(Arc::new(source)),
+            cause: Cause::new(source),
             ..self
         }
     }
@@ -215,7 +216,7 @@ impl From<RejectionKind> for Rejection {
         Self {
             kind,
             retry_after: kind.retry_after(),
-            source: None,
+            cause: Cause::UNKNOWN,
         }
     }
 }
@@ -228,6 +229,6 @@ impl fmt::Display for Rejection {
 
 impl Error for Rejection {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+        self.cause.source()
     }
 }

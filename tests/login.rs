@@ -1086,7 +1086,7 @@ async fn a_login_to_another_app_spends_no_code() {
     let none: [&str; 0] = [];
     let error = Sessions::builder(MemoryStore::new()).appids(none).build();
     let error = error.unwrap_err().to_string();
-    assert_eq!(error, "the number of appids must not be zero");
+    assert_eq!(error, "appids: expected at least one, got []");
 }
 
 #[tokio::test]

@@ -380,7 +380,7 @@ async fn a_whole_run_tells_no_secret() {
         "login provider unavailable: errcode -1: system busy, rid: ",
         "login provider's quota used up: errcode 45009: ",
         "login provider unavailable: timed out after 200ms",
-        "application cannot tell whether the user may log in: no database",
+        "application could not decide whether the user may log in: no database",
         "session store failed",
         "the test has it down",
         "revocation pending until the session store is back",

@@ -35,10 +35,12 @@ pin_project! {
     where
         I: Service<Request<B>>,
     {
-        Ask {
+        /// The inner service is the one that was ready; see `SessionService::take_readied`. It is
+        /// boxed with the request, because this state is rare and every future has room for it.
+        Lookup {
             check: Check,
             gate: Arc<Gate<S>>,
-            held: Option<Box<(I, Request<B>)>>,
+            waiting: Option<Box<(I, Request<B>)>>,
         },
         Forward {
             #[pin]
@@ -68,17 +70,19 @@ where
         }
     }
 
-    pub(super) fn ask(gate: Arc<Gate<S>>, token: Token, inner: I, request: Request<B>) -> Self
+    /// Dropping the future drops the check, and with it the inner service, which gives back what it
+    /// had reserved for the request.
+    pub(super) fn lookup(gate: Arc<Gate<S>>, token: Token, inner: I, request: Request<B>) -> Self
     where
         S: SessionStore,
     {
         let node = Arc::clone(gate.sessions.node());
         let check = Box::pin(async move { node.check_with_store(&token).await });
         Self {
-            state: State::Ask {
+            state: State::Lookup {
                 check,
                 gate,
-                held: Some(Box::new((inner, request))),
+                waiting: Some(Box::new((inner, request))),
             },
         }
     }
@@ -96,9 +100,15 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             let next = match self.as_mut().project().state.project() {
-                StateProj::Ask { check, gate, held } => {
+                StateProj::Lookup {
+                    check,
+                    gate,
+                    waiting,
+                } => {
                     let checked = ready!(check.as_mut().poll(cx));
-                    let (mut inner, mut request) = *held.take().expect("polled after completion");
+                    // Taken only now: a `Pending` above leaves the request where it is.
+                    let (mut inner, mut request) =
+                        *waiting.take().expect("polled after completion");
                     match checked {
                         Ok(session) => {
                             gate.pass(session, &mut request);
@@ -116,6 +126,7 @@ where
                     return Poll::Ready(Ok(response.map(ResponseBody::refusal)));
                 }
             };
+            // The new state is polled at once: nothing else would wake the task for it.
             self.set(next);
         }
     }

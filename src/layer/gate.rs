@@ -2,13 +2,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-#[cfg(feature = "axum")]
-use http::request::Parts;
 use http::{Method, Request, Response, Uri};
 
 use super::leftover::Leftover;
 #[cfg(feature = "axum")]
-use crate::drain::announce_close;
+use super::no_session::NoSession;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::response::{Preset, ResponseForRejection, refuse_request};
 use crate::session::Session;
@@ -18,7 +16,7 @@ use crate::token::{Found, Token, TokenSource, hide};
 
 type Unchecked = dyn Fn(&Method, &Uri) -> bool + Send + Sync;
 
-/// Who may pass: all that a layer is configured with.
+/// Decides which requests pass: all that a layer is configured with.
 pub(super) struct Gate<S> {
     pub(super) sessions: Sessions<S>,
     pub(super) sources: Vec<TokenSource>,
@@ -32,8 +30,8 @@ pub(super) struct Gate<S> {
 pub(super) enum Admission {
     Pass,
     Refuse(Rejection),
-    /// The store has to be asked about this token.
-    Ask(Token),
+    /// This node knows too little of this token: it takes the store.
+    Lookup(Token),
 }
 
 impl<S: SessionStore> Gate<S> {
@@ -48,7 +46,7 @@ impl<S: SessionStore> Gate<S> {
         }
     }
 
-    /// Decides about a request as far as that takes no question to the store.
+    /// Decides about a request as far as this node can without the store.
     #[inline]
     pub(super) fn admit<B>(&self, request: &mut Request<B>) -> Admission {
         if self.is_unchecked(request) {
@@ -66,7 +64,7 @@ impl<S: SessionStore> Gate<S> {
         match self.sessions.node().check_now(&token) {
             Some(Ok(session)) => self.pass(session, request),
             Some(Err(rejection)) => Admission::Refuse(rejection),
-            None => Admission::Ask(token),
+            None => Admission::Lookup(token),
         }
     }
 
@@ -86,7 +84,7 @@ impl<S: SessionStore> Gate<S> {
         #[cfg(feature = "axum")]
         request
             .extensions_mut()
-            .insert(NoSession(Arc::clone(&self.responder)));
+            .insert(NoSession::new(Arc::clone(&self.responder)));
         Admission::Pass
     }
 
@@ -104,22 +102,6 @@ impl<S> Gate<S> {
         let (head, body) = request.into_parts();
         let mut response = refuse_request(&*self.responder, &head.method, &head.headers, rejection);
         self.leftover.leave(&head, body, response.headers_mut());
-        response
-    }
-}
-
-/// Marks a request that passed the layer without a session, and knows how the layer refuses.
-#[cfg(feature = "axum")]
-#[derive(Clone)]
-pub(crate) struct NoSession(Arc<dyn ResponseForRejection>);
-
-#[cfg(feature = "axum")]
-impl NoSession {
-    /// The layer's answer to a request without a token, whose body nobody reads any more.
-    pub(crate) fn refuse(&self, head: &Parts) -> Response<Bytes> {
-        let rejection = RejectionKind::SessionMissing.into();
-        let mut response = refuse_request(&*self.0, &head.method, &head.headers, rejection);
-        announce_close(head, response.headers_mut());
         response
     }
 }

@@ -7,10 +7,10 @@
 //! 2. the session was not revoked, kicked out or replaced;
 //! 3. neither its absolute lifetime nor its idle timeout has passed;
 //! 4. the store said so within the time that [`SessionsBuilder`](crate::sessions::SessionsBuilder)
-//!    allows, or cannot be asked and said so within the grace.
+//!    allows, or is unavailable and said so within the grace.
 //!
 //! Anything else is answered by the layer, and the inner service is not called: 401 only with
-//! proof that the session is over, 503 where the store cannot tell. Every refusal says in its body
+//! proof that the session is over, 503 where the store is unavailable. Every refusal says in its body
 //! whether the client should call `wx.login`; see [`response`](crate::response). The
 //! [`Rejection`](crate::Rejection) is in the extensions of the response.
 //!
@@ -91,13 +91,15 @@ mod body;
 mod future;
 mod gate;
 mod leftover;
+#[cfg(feature = "axum")]
+mod no_session;
 mod service;
 
 pub use self::body::ResponseBody;
 pub use self::future::ResponseFuture;
 use self::gate::Gate;
 #[cfg(feature = "axum")]
-pub(crate) use self::gate::NoSession;
+pub(crate) use self::no_session::NoSession;
 pub use self::service::SessionService;
 
 use crate::drain::Drain;
@@ -138,9 +140,52 @@ impl<S: SessionStore> SessionLayer<S> {
         self.with(|gate| gate.is_optional = true)
     }
 
-    /// Lets the requests for which `is_unchecked` holds through without a look at their token.
+    /// Lets the requests for which `is_unchecked` holds through, whatever token they carry or lack.
     ///
-    /// The URI is the one that this layer sees; inside a nested router that is without the prefix.
+    /// # Danger
+    ///
+    /// **Each request for which the closure returns `true` reaches the inner service without
+    /// authentication.** It passes with no token, with a forged one, and with that of a session that
+    /// was revoked. If the closure is wider than it was meant to be, what is behind it is public, and
+    /// nothing says so: there is no event, and such a request is not counted as a check.
+    ///
+    /// 1. The URI is the client's, as far as it reached this layer. Its path is not normalised:
+    ///    `/health/../admin`, `//health` and `/%68ealth` are as they were sent, and the service behind
+    ///    may read them otherwise. `starts_with("/health")` holds for `/health-records`, too.
+    /// 2. Inside a nested router the prefix is gone: `/api/health` is `/health` to a layer on the
+    ///    router that is nested at `/api`, and `/health` may be another route elsewhere.
+    /// 3. There is no [`Session`](crate::Session) in the extensions, also where the request carries
+    ///    the token of a live one. With axum, a handler that takes a `Session` is refused by its
+    ///    extractor as `session_missing`, and one that takes `Option<Session>` gets `None`: a handler
+    ///    that takes neither serves everybody.
+    ///
+    /// So compare whole paths and the method, name what is open and not what is closed, or leave the
+    /// layer off those routes. The token is hidden from the inner service all the same: headers are
+    /// marked as sensitive, a query parameter is removed.
+    ///
+    /// ```
+    /// use http::{Method, Request, Response, StatusCode};
+    /// use tower::{Layer, ServiceExt, service_fn};
+    /// use tower_wx_session::{SessionLayer, Sessions, store::MemoryStore};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let layer = SessionLayer::new(Sessions::new(MemoryStore::new()))
+    ///     .with_unchecked(|method, uri| method == Method::GET && uri.path() == "/health");
+    /// let service = layer.layer(service_fn(async |_: Request<()>| {
+    ///     Ok::<_, std::convert::Infallible>(Response::new(String::new()))
+    /// }));
+    ///
+    /// let open = Request::get("/health").body(())?;
+    /// assert_eq!(service.clone().oneshot(open).await?.status(), StatusCode::OK);
+    /// for path in ["/health-records", "/health/../admin", "//health"] {
+    ///     let checked = Request::get(path).body(())?;
+    ///     let response = service.clone().oneshot(checked).await?;
+    ///     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_unchecked<F>(self, is_unchecked: F) -> Self
     where
         F: Fn(&Method, &Uri) -> bool + Send + Sync + 'static,

@@ -62,9 +62,9 @@ where
                 drop(self.take_readied());
                 ResponseFuture::refused(self.gate.refuse(request, rejection))
             }
-            Admission::Ask(token) => {
+            Admission::Lookup(token) => {
                 let inner = self.take_readied();
-                ResponseFuture::ask(Arc::clone(&self.gate), token, inner, request)
+                ResponseFuture::lookup(Arc::clone(&self.gate), token, inner, request)
             }
         }
     }

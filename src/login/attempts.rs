@@ -2,10 +2,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use moka::sync::Cache;
-use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::code::CodeDigest;
 use super::provider::Exchanged;
 use crate::observe::trace;
 use crate::recent::recent;
@@ -22,36 +22,16 @@ const ATTEMPTS: u64 = 10_000;
 const CODE_LIFETIME: Duration = Duration::from_secs(5 * 60);
 const SPENT: u64 = 100_000;
 
-/// A code of an app, as it is remembered.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct CodeDigest([u8; 32]);
-
-impl CodeDigest {
-    pub(super) fn new(appid: &str, code: &str) -> Self {
-        let digest = Sha256::new()
-            .chain_update(appid.as_bytes())
-            .chain_update([0])
-            .chain_update(code.as_bytes())
-            .finalize();
-        Self(digest.into())
-    }
-
-    /// Another number for each code, as likely as any other.
-    pub(super) const fn spread(self) -> u8 {
-        self.0[31]
-    }
-}
-
-/// What a code was spent for.
+/// What a code was exchanged for.
 #[derive(Clone)]
-pub(super) struct Paid {
+pub(super) struct Redeemed {
     pub(super) exchanged: Exchanged,
     /// When the exchange began, on the fleet's clock: the user's last login is the one that began
     /// last, whichever is stored last.
     pub(super) began: Timestamp,
 }
 
-/// How a login ended, and when.
+/// How an attempt ended, and when.
 #[derive(Clone, Debug)]
 struct Outcome {
     result: Result<Issued, Rejection>,
@@ -60,12 +40,14 @@ struct Outcome {
 
 type Recent = Cache<CodeDigest, watch::Receiver<Option<Outcome>>>;
 
-/// What became of codes. A running or recent attempt is the only place that holds a token.
+/// The single flight of logins: what became of recent codes.
+///
+/// A running or recent attempt is the only place that keeps a token.
 pub(super) struct Attempts {
     recent: Recent,
     spent: Cache<CodeDigest, Uptime>,
-    /// Identities that were paid for with a code and got no session yet.
-    unused: Cache<CodeDigest, (Paid, Uptime)>,
+    /// Codes that were exchanged, and whose session could not be stored.
+    without_session: Cache<CodeDigest, (Redeemed, Uptime)>,
 }
 
 impl Attempts {
@@ -73,51 +55,59 @@ impl Attempts {
         Self {
             recent: recent(ATTEMPTS, ATTEMPT_MEMORY),
             spent: recent(SPENT, CODE_LIFETIME),
-            unused: recent(ATTEMPTS, REPLAY_WINDOW),
+            without_session: recent(ATTEMPTS, REPLAY_WINDOW),
         }
     }
 
     /// The outcome of the attempt with this code: one that runs, a recent one, or a new one.
     ///
-    /// The attempt goes on if the returned future is dropped.
+    /// # Cancellation
+    ///
+    /// The attempt is a task of its own, so dropping the returned future only stops waiting for it.
+    /// Were it part of the request, a client that hangs up would end it between the exchange and
+    /// the answer: the code would be spent, and its repeat would have nothing to join.
     pub(super) async fn join<F>(&self, code: CodeDigest, clock: &Clock, attempt: F) -> Attempted
     where
         F: Future<Output = Result<Issued, Rejection>> + Send + 'static,
     {
+        // moka runs the closure for one of those who come with the same code at the same time, and
+        // gives all of them the receiver that it made. So one of them leads and has the sender.
+        // After a lookup and an insertion by themselves, two could lead.
         let mut sender = None;
         let entry = self.recent.entry(code).or_insert_with(|| {
             let (new, receiver) = watch::channel(None);
             sender = Some(new);
             receiver
         });
-        let is_first = sender.is_some();
+        let leads = sender.is_some();
         if let Some(sender) = sender {
             let recent = self.recent.clone();
             let run = run(code, attempt, clock.clone(), recent, sender);
             tokio::spawn(trace::inherit(run));
         }
         let mut outcome = entry.into_value();
-        let is_repeat = outcome.borrow().is_some();
+        // Before the wait: what ends while this request waits is its own answer, and no replay.
+        let is_replay = outcome.borrow().is_some();
         let ended = match outcome.wait_for(Option::is_some).await {
             Ok(ended) => ended.clone(),
             Err(_) => None,
         };
         match ended {
-            // The attempt panicked, in the provider or in the application's hook.
-            None => Attempted::Now(Err(RejectionKind::ProviderUnavailable.into())),
+            // The sender is gone: the attempt panicked, in the provider or in the application's hook.
+            None => Attempted::Led(Err(RejectionKind::ProviderUnavailable.into())),
             Some(Outcome {
                 result: Ok(issued),
                 at,
-            }) if is_repeat => {
+            }) if is_replay => {
                 let is_recent = clock.uptime().since(at) < REPLAY_WINDOW;
                 if is_recent {
-                    Attempted::Before(issued)
+                    Attempted::Replayed(issued)
                 } else {
-                    Attempted::LongAgo
+                    Attempted::TooOld
                 }
             }
-            Some(outcome) if is_first => Attempted::Now(outcome.result),
-            Some(outcome) => Attempted::Beside(outcome.result),
+            Some(outcome) if leads => Attempted::Led(outcome.result),
+            Some(outcome) => Attempted::Joined(outcome.result),
         }
     }
 
@@ -127,38 +117,44 @@ impl Attempts {
     }
 
     /// Marks a code as spent; `false` if it was already.
+    ///
+    /// Looks and marks in one step, so that of two attempts with one code one gets `true`, also
+    /// where `recent` has forgotten the first. This keeps a code from reaching the provider twice.
     pub(super) fn spend(&self, code: CodeDigest, now: Uptime) -> bool {
         let is_forgotten = |spent_at: &Uptime| now.since(*spent_at) >= CODE_LIFETIME;
         let entry = self.spent.entry(code);
         entry.or_insert_with_if(|| now, is_forgotten).is_fresh()
     }
 
+    /// Whether a code is spent already: a hint that saves the way to [`spend`](Self::spend), which
+    /// decides.
     pub(super) fn is_spent(&self, code: CodeDigest, now: Uptime) -> bool {
         let spent_at = self.spent.get(&code);
         spent_at.is_some_and(|at| now.since(at) < CODE_LIFETIME)
     }
 
-    /// Keeps an identity for a repeat of its code, because it got no session.
-    pub(super) fn keep_unused(&self, code: CodeDigest, paid: Paid, now: Uptime) {
-        self.unused.insert(code, (paid, now));
+    /// Keeps what a code was exchanged for, so that a repeat of it needs no second exchange.
+    pub(super) fn put_redeemed(&self, code: CodeDigest, redeemed: Redeemed, now: Uptime) {
+        self.without_session.insert(code, (redeemed, now));
     }
 
-    /// The identity that a code has been paid for.
-    pub(super) fn take_unused(&self, code: CodeDigest, now: Uptime) -> Option<Paid> {
-        let (paid, at) = self.unused.remove(&code)?;
-        (now.since(at) < REPLAY_WINDOW).then_some(paid)
+    /// What a code was exchanged for, if there is no session for it yet. Taken by one attempt only.
+    pub(super) fn take_redeemed(&self, code: CodeDigest, now: Uptime) -> Option<Redeemed> {
+        let (redeemed, at) = self.without_session.remove(&code)?;
+        (now.since(at) < REPLAY_WINDOW).then_some(redeemed)
     }
 }
 
 /// An attempt that has ended.
 pub(super) enum Attempted {
-    /// While this request waited for it.
-    Now(Result<Issued, Rejection>),
-    /// The same, but it was begun for another request.
-    Beside(Result<Issued, Rejection>),
-    /// Well, and recently enough to be repeated.
-    Before(Issued),
-    LongAgo,
+    /// It was begun for this request.
+    Led(Result<Issued, Rejection>),
+    /// It was begun for another request: it ended while this one waited, or it was refused.
+    Joined(Result<Issued, Rejection>),
+    /// It was over, with a token, within the replay window before this request.
+    Replayed(Issued),
+    /// It was over, with a token, before that.
+    TooOld,
 }
 
 async fn run(
@@ -169,6 +165,7 @@ async fn run(
     sender: watch::Sender<Option<Outcome>>,
 ) {
     let result = attempt.await;
+    // An attempt that failed, or is not to be replayed, has left `recent` by now: see `Forget`.
     let is_kept = result.is_ok() && recent.contains_key(&code);
     let at = clock.uptime();
     sender.send_replace(Some(Outcome { result, at }));
@@ -187,5 +184,7 @@ async fn forget_later(code: CodeDigest, recent: Recent, outcome: watch::Sender<O
             outcome.result = Err(RejectionKind::CodeRejected.into());
         }
     });
+    // Should a later attempt with this code be there by now, it is forgotten instead, and the next
+    // one begins; `spent` keeps it from the provider.
     recent.invalidate(&code);
 }

@@ -4,54 +4,59 @@ use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
 
-use super::attempts::{CodeDigest, Paid};
-use super::desk::Desk;
-use super::provider::{ExchangeError, ExchangeErrorKind, IdentityProvider, LoginRequest};
-use super::turns::{comes_back_in, too_busy};
+use super::attempts::Redeemed;
+use super::code::CodeDigest;
+use super::exchange_error::{ExchangeError, ExchangeErrorKind};
+use super::flow::LoginFlow;
+use super::provider::{IdentityProvider, LoginRequest};
+use super::turns::{retry_after, too_busy};
 use crate::rejection::{Rejection, RejectionKind};
 use crate::sessions::ForeignApp;
 use crate::store::SessionStore;
 
-impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
-    /// Spends a code, if it is worth it.
+impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
+    /// Spends a code, unless that would be for nothing.
+    ///
+    /// The turn is given back when this ends or is dropped, such as at the deadline of the login.
     pub(super) async fn exchange(
         &self,
         request: LoginRequest<'_>,
         code: CodeDigest,
-        patience: Duration,
-    ) -> Result<Paid, Rejection> {
+        max_wait: Duration,
+    ) -> Result<Redeemed, Rejection> {
         if self.attempts.is_spent(code, self.now()) {
             return Err(RejectionKind::CodeRejected.into());
         }
         let _turn = match self.turns.now() {
             Some(turn) => turn,
-            None => self.wait_for_turn(code, patience).await?,
+            None => self.wait_for_turn(code, max_wait).await?,
         };
-        // Asked last: it may have gone down while this login waited.
+        // Last, and again after a wait, in which the store may have gone down.
         self.store_answers().await?;
         if !self.attempts.spend(code, self.now()) {
             return Err(RejectionKind::CodeRejected.into());
         }
         let began = self.sessions.node().clock.now();
-        // Boxed, so that those who wait for their turn do not have room for it yet.
+        // Boxed, so that logins that wait for their turn have no room for it yet.
         let exchanged = Box::pin(self.provider.exchange(request)).await;
         self.log.note(&exchanged, self.now());
         let exchanged = exchanged?;
-        Ok(Paid { exchanged, began })
+        Ok(Redeemed { exchanged, began })
     }
 
-    /// Nobody waits only to hear that the store is down.
+    /// Waits for a turn, unless the store is down already.
     async fn wait_for_turn(
         &self,
         code: CodeDigest,
-        patience: Duration,
+        max_wait: Duration,
     ) -> Result<SemaphorePermit<'_>, Rejection> {
         self.store_answers().await?;
-        let turn = self.turns.wait(patience).await;
-        turn.ok_or_else(|| self.fault(too_busy()).retry_in(comes_back_in(code)))
+        let turn = self.turns.wait(max_wait).await;
+        turn.ok_or_else(|| self.refuse_and_log(too_busy()).retry_in(retry_after(code)))
     }
 
-    /// Also has the node know the fleet's clock, by which logins are in order.
+    /// Whether the store is available. The node then knows the fleet's clock, which puts logins in
+    /// order.
     async fn store_answers(&self) -> Result<(), Rejection> {
         self.sessions.node().ensure_logins().await?;
         Ok(self.sessions.node().learn_clock().await?)
@@ -59,16 +64,16 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
 
     /// Refuses a login to an app whose sessions are not good here: the client's mistake if it named
     /// the app, ours if the provider has no other.
-    pub(super) fn foreign(&self, is_named: bool) -> Rejection {
+    pub(super) fn refuse_foreign_app(&self, is_named: bool) -> Rejection {
         if is_named {
             return RejectionKind::BadRequest.into();
         }
         let error = ExchangeError::new(ExchangeErrorKind::Misconfigured);
-        self.fault(error.caused_by(ForeignApp))
+        self.refuse_and_log(error.caused_by(ForeignApp))
     }
 
-    /// Tells the operator, and refuses.
-    fn fault(&self, error: ExchangeError) -> Rejection {
+    /// Refuses, and logs why.
+    fn refuse_and_log(&self, error: ExchangeError) -> Rejection {
         let failed: Result<(), _> = Err(error.clone());
         self.log.note(&failed, self.now());
         error.into()

@@ -18,8 +18,8 @@
 //! 1. **A code never reaches the provider twice** from this node. Parallel requests with one code
 //!    share one exchange, a repeat within 5 s gets the same token while that is live, and a code
 //!    that may be spent is refused for 5 minutes.
-//! 2. **No code is spent for nothing**: the store is asked first. If storing fails afterwards, a
-//!    repeat within 5 s needs no second exchange.
+//! 2. **No code is spent for nothing**: the store has to answer first. If storing fails afterwards,
+//!    a repeat within 5 s needs no second exchange.
 //! 3. A login that presents a live token of the same user retires that token, after a grace.
 //! 4. **A login ends within 10 s**, whatever hangs: see [`Login::with_deadline`]. Where more log in
 //!    than the provider serves at once, the others wait for their turn for up to 5 s of it.
@@ -76,19 +76,25 @@
 
 mod answer;
 mod attempts;
+mod code;
 mod credentials;
-mod desk;
+mod endpoint;
 mod exchange;
+mod exchange_error;
+mod flow;
 mod form;
+mod future;
 mod on_login;
 mod provider;
+mod refusal;
 mod report;
 mod service;
 mod turns;
 
 pub use self::credentials::Credentials;
-pub use self::on_login::{OnLogin, Refusal};
-pub use self::provider::{
-    ExchangeError, ExchangeErrorKind, Exchanged, IdentityProvider, LoginRequest,
-};
-pub use self::service::{Login, LoginFuture};
+pub use self::exchange_error::{ExchangeError, ExchangeErrorKind};
+pub use self::future::LoginFuture;
+pub use self::on_login::OnLogin;
+pub use self::provider::{Exchanged, IdentityProvider, LoginRequest};
+pub use self::refusal::Refusal;
+pub use self::service::Login;

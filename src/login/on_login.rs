@@ -1,14 +1,12 @@
-use std::error::Error;
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::refusal::Refusal;
 use crate::identity::Identity;
-use crate::rejection::{Rejection, RejectionKind};
-use crate::session::{DataError, to_json};
+use crate::session::to_json;
 
 /// What an application does with an identity before there is a session.
 ///
@@ -29,67 +27,6 @@ where
 {
     type Answer = A;
     type Data = D;
-}
-
-/// Why an application lets nobody in, or not now.
-#[derive(Clone, Debug)]
-pub struct Refusal {
-    kind: RejectionKind,
-    source: Option<Arc<dyn Error + Send + Sync>>,
-}
-
-impl Refusal {
-    /// This user may not log in: 403 `user_blocked`, and the client shows an error.
-    #[must_use]
-    pub const fn blocked() -> Self {
-        Self {
-            kind: RejectionKind::UserBlocked,
-            source: None,
-        }
-    }
-
-    pub(super) fn is_blocked(&self) -> bool {
-        self.kind == RejectionKind::UserBlocked
-    }
-
-    /// The application's data is at fault, so that trying again does not help.
-    fn unwritable(error: DataError) -> Self {
-        Self {
-            kind: RejectionKind::ProviderMisconfigured,
-            source: Some(Arc::new(error)),
-        }
-    }
-
-    /// The application cannot tell at the moment, such as without its database: 503, and the
-    /// client tries again. The cause goes to the log and must hold no secret.
-    pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self {
-            kind: RejectionKind::ProviderUnavailable,
-            source: Some(Arc::from(cause.into())),
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            RejectionKind::UserBlocked => "user blocked by the application",
-            RejectionKind::ProviderMisconfigured => "data of the session not writable as JSON",
-            _ => "application cannot tell whether the user may log in",
-        })
-    }
-}
-
-impl Error for Refusal {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
-    }
-}
-
-impl From<Refusal> for Rejection {
-    fn from(refusal: Refusal) -> Self {
-        Self::from(refusal.kind).caused_by(refusal)
-    }
 }
 
 type Decision<'a> = Pin<Box<dyn Future<Output = Result<Arc<str>, Refusal>> + Send + 'a>>;

@@ -1,17 +1,19 @@
-use super::on_login::Refusal;
-use super::provider::{ExchangeError, ExchangeErrorKind};
+use super::exchange_error::{ExchangeError, ExchangeErrorKind};
+use super::refusal::Refusal;
 use crate::observe::outage::Outage;
 use crate::observe::trace;
 use crate::sync::Lock;
 use crate::time::Uptime;
 
-/// Tells operators what goes wrong at the provider, and one outage of it once.
+/// Logs what goes wrong at the provider, and an outage of it once.
 #[derive(Default)]
 pub(super) struct ProviderLog(Lock<Outage>);
 
 impl ProviderLog {
     pub(super) fn note<T>(&self, answer: &Result<T, ExchangeError>, now: Uptime) {
         use ExchangeErrorKind::{CodeRejected, Unavailable, UserBlocked};
+        // Kept while the event is written: of exchanges that end at the same time one begins the
+        // outage and one ends it, and the log has both in that order.
         let mut log = self.0.lock();
         match answer {
             Err(error) if error.kind() == Unavailable => {

@@ -1,7 +1,4 @@
 use std::convert::Infallible;
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -10,19 +7,18 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tower_service::Service;
 
-use super::answer::answer;
 use super::credentials::Credentials;
-use super::desk::Desk;
-use super::form;
+use super::endpoint::respond;
+use super::flow::LoginFlow;
+use super::future::LoginFuture;
 use super::on_login::{OnLogin, hook};
 use super::provider::IdentityProvider;
 use super::turns::Turns;
-use crate::drain::{Drain, Unread, announce_close};
-use crate::observe::meter;
-use crate::rejection::{Rejection, RejectionKind};
+use crate::drain::Drain;
+use crate::rejection::Rejection;
 use crate::response::ResponseForRejection;
 use crate::sessions::{Issued, Sessions};
 use crate::store::SessionStore;
@@ -33,19 +29,19 @@ use crate::store::SessionStore;
 #[derive(Debug)]
 #[must_use]
 pub struct Login<S, P> {
-    desk: Desk<S, P>,
+    flow: LoginFlow<S, P>,
 }
 
 impl<S: SessionStore, P: IdentityProvider> Login<S, P> {
     /// Logs in whoever the provider vouches for, and answers in JSON.
     pub fn new(sessions: Sessions<S>, provider: P) -> Self {
         Self {
-            desk: Desk::new(sessions, provider),
+            flow: LoginFlow::new(sessions, provider),
         }
     }
 
-    fn with(mut self, set: impl FnOnce(&mut Desk<S, P>)) -> Self {
-        set(&mut self.desk);
+    fn with(mut self, set: impl FnOnce(&mut LoginFlow<S, P>)) -> Self {
+        set(&mut self.flow);
         self
     }
 
@@ -122,7 +118,7 @@ impl<S: SessionStore, P: IdentityProvider> Login<S, P> {
     where
         F: for<'a> OnLogin<'a> + 'static,
     {
-        self.with(|desk| desk.on_login = Some(hook(on_login)))
+        self.with(|flow| flow.on_login = Some(hook(on_login)))
     }
 
     /// Refuses with another [`Preset`](crate::response::Preset), or with what a closure makes.
@@ -133,7 +129,7 @@ impl<S: SessionStore, P: IdentityProvider> Login<S, P> {
     where
         R: ResponseForRejection,
     {
-        self.with(|desk| desk.responder = Arc::new(response))
+        self.with(|flow| flow.responder = Arc::new(response))
     }
 
     /// The longest that a login takes, from the request to the answer. Default: 10 seconds.
@@ -143,7 +139,7 @@ impl<S: SessionStore, P: IdentityProvider> Login<S, P> {
     /// spent. Half of it may go by in [waiting for a turn](Self::with_exchanges_in_flight), so the
     /// other half has to leave room for the provider's own time-out (3 s at WeChat).
     pub fn with_deadline(self, deadline: Duration) -> Self {
-        self.with(|desk| desk.deadline = deadline)
+        self.with(|flow| flow.deadline = deadline)
     }
 
     /// How many codes are exchanged at the provider at the same time, at least one. Default: 64.
@@ -154,7 +150,7 @@ impl<S: SessionStore, P: IdentityProvider> Login<S, P> {
     /// `Retry-After` of 3 to 6 s, and the code is not spent. So at 200 ms for an exchange some 1600
     /// logins may come at once.
     pub fn with_exchanges_in_flight(self, most: usize) -> Self {
-        self.with(|desk| desk.turns = Arc::new(Turns::new(most)))
+        self.with(|flow| flow.turns = Arc::new(Turns::new(most)))
     }
 
     /// How long, and how many bytes, what is left of a request's body is read on behind an answer
@@ -162,13 +158,13 @@ impl<S: SessionStore, P: IdentityProvider> Login<S, P> {
     ///
     /// See [Bodies of refused requests](crate::layer#bodies-of-refused-requests).
     pub fn with_drain_limits(self, time: Duration, bytes: u64) -> Self {
-        self.with(|desk| desk.drain = Drain::within(time, bytes))
+        self.with(|flow| flow.drain = Drain::within(time, bytes))
     }
 
     /// Drops what is left of a body. A client that is still sending then often sees a closed
     /// connection instead of the answer, and a proxy makes a 502 of it.
     pub fn without_drain(self) -> Self {
-        self.with(|desk| desk.drain = Drain::OFF)
+        self.with(|flow| flow.drain = Drain::OFF)
     }
 
     /// Logs in without HTTP, such as from a gRPC method or a WebSocket: the same codes, limits,
@@ -200,13 +196,13 @@ impl<S: SessionStore, P: IdentityProvider> Login<S, P> {
     ///
     /// Whatever the service would refuse the login with.
     pub async fn log_in(&self, credentials: impl Into<Credentials>) -> Result<Issued, Rejection> {
-        let desk = self.desk.clone();
-        desk.serve(credentials.into(), Instant::now()).await
+        let flow = self.flow.clone();
+        flow.serve(credentials.into(), Instant::now()).await
     }
 
     /// Refuses every repeat of a code, instead of answering it within 5 s with the same token.
     pub fn without_replay(self) -> Self {
-        self.with(|desk| desk.replays = false)
+        self.with(|flow| flow.replays = false)
     }
 }
 
@@ -226,59 +222,15 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let desk = self.desk.clone();
-        let asked_at = Instant::now();
-        LoginFuture(Box::pin(async move {
-            let responder = Arc::clone(&desk.responder);
-            let presented = form::presented(&request);
-            let (head, body) = request.into_parts();
-            let mut body = Unread::new(body);
-            let credentials = form::read(&head, &mut body, responder.serves_wafer());
-            let in_time = timeout(desk.deadline, credentials).await;
-            let is_read = body.leave(desk.drain, &head);
-            let result = match in_time.unwrap_or(Err(RejectionKind::BadRequest)) {
-                Ok(credentials) => {
-                    let credentials = Credentials {
-                        presented,
-                        ..credentials
-                    };
-                    desk.serve(credentials, asked_at).await
-                }
-                Err(kind) => {
-                    meter::login(kind.reason());
-                    Err(Rejection::from(kind))
-                }
-            };
-            let mut answer = answer(&*responder, result);
-            if !is_read {
-                announce_close(&head, answer.headers_mut());
-            }
-            answer.map(Full::new)
-        }))
+        let response = respond(self.flow.clone(), request, Instant::now());
+        LoginFuture::new(response)
     }
 }
 
 impl<S, P> Clone for Login<S, P> {
     fn clone(&self) -> Self {
         Self {
-            desk: self.desk.clone(),
+            flow: self.flow.clone(),
         }
-    }
-}
-
-/// Response future of [`Login`].
-pub struct LoginFuture(Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>);
-
-impl Future for LoginFuture {
-    type Output = Result<Response<Full<Bytes>>, Infallible>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx).map(Ok)
-    }
-}
-
-impl fmt::Debug for LoginFuture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LoginFuture").finish_non_exhaustive()
     }
 }

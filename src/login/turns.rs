@@ -3,8 +3,8 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-use super::attempts::CodeDigest;
-use super::provider::{ExchangeError, ExchangeErrorKind};
+use super::code::CodeDigest;
+use super::exchange_error::{ExchangeError, ExchangeErrorKind};
 
 /// Exchanges at the provider at the same time.
 const RUNNING: usize = 64;
@@ -12,7 +12,10 @@ const RUNNING: usize = 64;
 /// within the deadline at 100 ms for an exchange.
 const WAITING: usize = 4096;
 
-/// Whose turn it is to exchange a code.
+/// Bounds the exchanges in flight, and the logins that wait for one.
+///
+/// A permit is a turn. It is given back when it is dropped, so a login that is cancelled, or panics
+/// in the provider, leaves no turn taken; likewise a place among those that wait.
 pub(super) struct Turns {
     running: Semaphore,
     waiting: Semaphore,
@@ -26,7 +29,8 @@ impl Turns {
         }
     }
 
-    /// A turn, if there is one right now.
+    /// A turn, if there is one right now. The semaphore hands a permit that comes back to the
+    /// longest waiter, so this overtakes no login that waits.
     pub(super) fn now(&self) -> Option<SemaphorePermit<'_>> {
         self.running.try_acquire().ok()
     }
@@ -34,6 +38,7 @@ impl Turns {
     /// A turn after all who have waited longer; `None` if too many wait, or it does not come within
     /// `limit`.
     pub(super) async fn wait(&self, limit: Duration) -> Option<SemaphorePermit<'_>> {
+        // Held until the wait is over, whichever way: it is what bounds the queue of `running`.
         let _waiting = self.waiting.try_acquire().ok()?;
         timeout(limit, self.running.acquire()).await.ok()?.ok()
     }
@@ -45,12 +50,12 @@ impl Default for Turns {
     }
 }
 
-/// Nobody's turn, for the operator.
+/// No turn came in time, for the log.
 pub(super) fn too_busy() -> ExchangeError {
     ExchangeError::new(ExchangeErrorKind::Unavailable).caused_by("too many exchanges in flight")
 }
 
-/// Whoever was refused at the same time comes back at another time: in 3 to 6 s.
-pub(super) fn comes_back_in(code: CodeDigest) -> Duration {
+/// In 3 to 6 s: logins that were refused at the same time are not repeated at the same time.
+pub(super) fn retry_after(code: CodeDigest) -> Duration {
     Duration::from_secs(3 + u64::from(code.spread() % 4))
 }

@@ -37,14 +37,14 @@ pub(crate) enum AnsweredBy {
     Table,
     /// In what else this node remembers.
     Cache,
-    /// Not here: the store was asked, whether or not it could tell.
+    /// Not here: the store was read, whether or not it was available.
     Store,
 }
 
 /// Counts the checks of one node.
 #[derive(Default)]
 pub(crate) struct Meter {
-    /// By what a check comes to, then by where it was answered.
+    /// By the result of a check, then by where it was answered.
     #[cfg(feature = "metrics")]
     checks: [[OnceLock<Counter>; 4]; 1 + RejectionKind::ALL.len()],
 }
@@ -104,7 +104,7 @@ pub(crate) fn begins() {
     metrics::describe_histogram!(
         STORE_DURATION,
         Unit::Seconds,
-        "Time from a question to the session store to its answer."
+        "Time from a call of the session store to its answer."
     );
 }
 
@@ -130,11 +130,11 @@ pub(crate) fn link(is_up: bool) {
     let _ = is_up;
 }
 
-/// Whether the store is taken for down.
+/// Whether the breaker is open.
 pub(crate) fn breaker(is_open: bool) {
     #[cfg(feature = "metrics")]
     {
-        let about = "1 while this node does not ask the session store, otherwise 0.";
+        let about = "1 while this node makes no calls to the session store, otherwise 0.";
         metrics::describe_gauge!(BREAKER_OPEN, about);
         metrics::gauge!(BREAKER_OPEN).set(if is_open { 1.0 } else { 0.0 });
     }
@@ -142,7 +142,7 @@ pub(crate) fn breaker(is_open: bool) {
     let _ = is_open;
 }
 
-/// How many sessions this node holds in its cache.
+/// How many sessions are in the cache of this node.
 pub(crate) fn cached(sessions: u64) {
     #[cfg(feature = "metrics")]
     {
@@ -169,7 +169,7 @@ pub(crate) fn login(outcome: &'static str) {
 pub(crate) fn revocation(outcome: &'static str) {
     #[cfg(feature = "metrics")]
     {
-        metrics::describe_counter!(REVOCATIONS, "Revocations asked of this node.");
+        metrics::describe_counter!(REVOCATIONS, "Revocations requested from this node.");
         metrics::counter!(REVOCATIONS, "outcome" => outcome).increment(1);
     }
     #[cfg(not(feature = "metrics"))]
@@ -182,7 +182,7 @@ pub(crate) fn pending_revocations(pending: u32) {
     {
         metrics::describe_gauge!(
             PENDING,
-            "Revocations that the session store is still to be told."
+            "Revocations that are not written to the session store yet."
         );
         metrics::gauge!(PENDING).set(f64::from(pending));
     }

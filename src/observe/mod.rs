@@ -1,4 +1,4 @@
-//! What operators see of a node: metrics, events, spans.
+//! Metrics and tracing.
 
 pub(crate) mod meter;
 pub(crate) mod outage;

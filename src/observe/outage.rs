@@ -7,7 +7,7 @@ const QUIET: Duration = Duration::from_secs(1);
 /// For how long after an outage what was put off in it may still be on its way.
 const LATE: Duration = Duration::from_secs(5);
 
-/// Failures in a row, told from single ones: since when nothing works, and what operators hear.
+/// Consecutive failures, told from single ones: since when nothing works, and what is logged of it.
 #[derive(Debug, Default)]
 pub(crate) struct Outage {
     last_success: Uptime,

@@ -1,7 +1,7 @@
 //! Events and spans for operators; nothing at all without the feature `tracing`.
 //!
 //! Errors are written with all their causes, which hold no secret. Spans are around what waits for
-//! somebody else, never around a hit. All are listed in `guide/observability.md`.
+//! another system, never around a hit. All are listed in `guide/observability.md`.
 
 use std::error::Error;
 use std::fmt;
@@ -27,7 +27,7 @@ macro_rules! event {
     };
 }
 
-/// A warning when something begins, and detail for whoever looks closer while it goes on.
+/// At level warn when something begins, at level debug while it goes on.
 #[cfg(feature = "tracing")]
 macro_rules! first {
     ($is_first:expr, $($field:tt)*) => {
@@ -137,21 +137,21 @@ pub(crate) fn revocations_lost(lost: u32) {
     );
 }
 
-/// A question to the store.
+/// An operation of the store.
 #[cfg(feature = "tracing")]
 pub(crate) fn store_span<F: Future>(
     operation: &'static str,
-    question: F,
+    call: F,
 ) -> impl Future<Output = F::Output> {
     let span = span!(
         "session store",
         otel.kind = "client",
         db.operation.name = operation
     );
-    question.instrument(span)
+    call.instrument(span)
 }
 
-/// A check that asks the store.
+/// A check that reads the store.
 #[cfg(feature = "tracing")]
 pub(crate) async fn check_span<T>(
     check: impl Future<Output = Result<T, Rejection>>,
@@ -200,8 +200,8 @@ pub(crate) use self::without_spans::{
 
 #[cfg(not(feature = "tracing"))]
 mod without_spans {
-    pub(crate) fn store_span<F>(_: &'static str, question: F) -> F {
-        question
+    pub(crate) fn store_span<F>(_: &'static str, call: F) -> F {
+        call
     }
 
     pub(crate) fn inherit<F>(work: F) -> F {

@@ -44,7 +44,7 @@ impl GrpcStatus {
     }
 
     /// The status code. The layer answers 16 `UNAUTHENTICATED` wherever the client should log in,
-    /// 14 `UNAVAILABLE` where the store cannot tell, 3 `INVALID_ARGUMENT` for several tokens. Of a
+    /// 14 `UNAVAILABLE` where the store is unavailable, 3 `INVALID_ARGUMENT` for several tokens. Of a
     /// login also 8 `RESOURCE_EXHAUSTED` (429), 7 `PERMISSION_DENIED` (403), 13 `INTERNAL` (500).
     #[must_use]
     pub const fn code(&self) -> i32 {

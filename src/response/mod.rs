@@ -106,7 +106,7 @@ pub trait ResponseForRejection: Send + Sync + 'static {
         false
     }
 
-    /// Whether every response has its `X-WX-Action`, so that nobody has to look.
+    /// Whether every response has its `X-WX-Action`, so that it need not be looked for.
     #[doc(hidden)]
     fn names_action(&self) -> bool {
         false

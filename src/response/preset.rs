@@ -139,18 +139,32 @@ impl FromStr for Preset {
         [Self::Json, Self::OkJson, Self::Wafer]
             .into_iter()
             .find(|preset| preset.to_string() == name)
-            .ok_or(ParsePresetError {})
+            .ok_or_else(|| ParsePresetError {
+                name: name.to_owned(),
+            })
     }
 }
 
 /// The name is not that of a [`Preset`].
+///
+/// ```
+/// use tower_wx_session::response::Preset;
+///
+/// let error = "xml".parse::<Preset>().unwrap_err();
+/// assert_eq!(error.to_string(), r#"expected one of json, ok_json, wafer, got "xml""#);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ParsePresetError {}
+pub struct ParsePresetError {
+    name: String,
+}
 
 impl fmt::Display for ParsePresetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected one of json, ok_json, wafer")
+        write!(
+            f,
+            "expected one of json, ok_json, wafer, got {:?}",
+            self.name
+        )
     }
 }
 

@@ -1,8 +1,8 @@
-use std::error::Error;
-use std::fmt;
+use std::fmt::Debug;
 use std::time::Duration;
 
 use super::Sessions;
+use crate::config_error::ConfigError;
 use crate::node::config::Config;
 use crate::node::outage_policy::OutagePolicy;
 use crate::node::seal::Seal;
@@ -200,26 +200,21 @@ impl<S: SessionStore> SessionsBuilder<S> {
     /// Without any grace that is what was asked for.
     pub fn build(self) -> Result<Sessions<S>, ConfigError> {
         let config = &self.config;
-        let settings = [
-            ("idle_timeout", config.idle_timeout.is_zero()),
-            ("lifetime", config.lifetime.is_zero()),
-            ("sessions_per_user", config.sessions_per_user == Some(0)),
-            ("cache_capacity", config.cache_capacity == 0),
-            ("store_deadline", config.store_deadline.is_zero()),
-            ("loads_in_flight", config.loads_in_flight == 0),
-            ("pending_revocations", config.pending_revocations == 0),
-            (
-                "the number of appids",
-                config.appids.as_ref().is_some_and(Vec::is_empty),
-            ),
-        ];
-        match settings.iter().find(|(_, is_zero)| *is_zero) {
-            Some((setting, _)) => Err(ConfigError(Fault::Zero(setting))),
-            None => {
-                check_freshness(self.fresh_for, config.freshness.grace)?;
-                Ok(self.build_unchecked())
+        above_zero("idle_timeout", config.idle_timeout)?;
+        above_zero("lifetime", config.lifetime)?;
+        above_zero("sessions_per_user", config.sessions_per_user.unwrap_or(1))?;
+        above_zero("cache_capacity", config.cache_capacity)?;
+        above_zero("store_deadline", config.store_deadline)?;
+        above_zero("loads_in_flight", config.loads_in_flight)?;
+        above_zero("pending_revocations", config.pending_revocations)?;
+        match &config.appids {
+            Some(none) if none.is_empty() => {
+                return Err(ConfigError::new("appids", "at least one", none));
             }
+            _ => {}
         }
+        check_freshness(self.fresh_for, config.freshness.grace)?;
+        Ok(self.build_unchecked())
     }
 
     pub(super) fn build_unchecked(self) -> Sessions<S> {
@@ -234,43 +229,25 @@ impl<S: SessionStore> SessionsBuilder<S> {
     }
 }
 
+fn above_zero<T>(setting: &'static str, value: T) -> Result<(), ConfigError>
+where
+    T: Copy + Debug + Default + PartialEq,
+{
+    match value == T::default() {
+        true => Err(ConfigError::new(setting, "more than zero", &value)),
+        false => Ok(()),
+    }
+}
+
 fn check_freshness(fresh_for: Option<Duration>, grace: Duration) -> Result<(), ConfigError> {
     match fresh_for {
         Some(fresh_for) if fresh_for > grace && !grace.is_zero() => {
-            Err(ConfigError(Fault::FreshForAboveGrace { fresh_for, grace }))
+            let most = format!("at most {grace:?}, the grace of outage_policy");
+            Err(ConfigError::new("fresh_for", most, &fresh_for))
         }
         _ => Ok(()),
     }
 }
-
-/// A setting of a [`SessionsBuilder`] is zero that must not be, or two do not go together.
-///
-/// It names the setting and its value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError(Fault);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Fault {
-    Zero(&'static str),
-    FreshForAboveGrace {
-        fresh_for: Duration,
-        grace: Duration,
-    },
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Fault::Zero(setting) => write!(f, "{setting} must not be zero"),
-            Fault::FreshForAboveGrace { fresh_for, grace } => write!(
-                f,
-                "fresh_for of {fresh_for:?} is above the grace of outage_policy, {grace:?}"
-            ),
-        }
-    }
-}
-
-impl Error for ConfigError {}
 
 #[cfg(test)]
 mod tests {
@@ -293,7 +270,7 @@ mod tests {
         assert_eq!(build(HOUR, OutagePolicy::Strict), Ok(()));
         assert_eq!(
             build(2 * MINUTE, serve(MINUTE)).unwrap_err(),
-            "fresh_for of 120s is above the grace of outage_policy, 60s"
+            "fresh_for: expected at most 60s, the grace of outage_policy, got 120s"
         );
     }
 }

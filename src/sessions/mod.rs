@@ -10,7 +10,8 @@ use tokio::time::timeout;
 mod builder;
 mod revoke;
 
-pub use self::builder::{ConfigError, SessionsBuilder};
+pub use self::builder::SessionsBuilder;
+pub use crate::config_error::ConfigError;
 use crate::identity::Identity;
 use crate::node::Node;
 use crate::node::config::Config;

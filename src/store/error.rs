@@ -1,18 +1,18 @@
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
 
+use crate::cause::Cause;
 use crate::rejection::{Rejection, RejectionKind};
 
-/// A store is unavailable, or cannot read a record.
+/// Why a store gave no answer.
 ///
 /// One failure is shared by all requests that waited for the same answer, so it is cheap to clone.
 #[derive(Clone, Debug)]
 pub struct StoreError {
     kind: StoreErrorKind,
-    /// The store would do it if it could write.
+    /// The store would accept the operation, but cannot write at the moment.
     is_unwritten: bool,
-    source: Option<Arc<dyn Error + Send + Sync>>,
+    cause: Cause,
 }
 
 /// The kinds of [`StoreError`].
@@ -34,7 +34,7 @@ impl StoreError {
         Self {
             kind,
             is_unwritten: false,
-            source: None,
+            cause: Cause::UNKNOWN,
         }
     }
 
@@ -46,7 +46,7 @@ impl StoreError {
         Self {
             kind: StoreErrorKind::Unavailable,
             is_unwritten: true,
-            source: None,
+            cause: Cause::UNKNOWN,
         }
     }
 
@@ -69,7 +69,7 @@ impl StoreError {
         }
     }
 
-    /// Whether the store would have done it.
+    /// Whether the store accepts the operation, and cannot write it.
     pub(crate) const fn is_unwritten(&self) -> bool {
         self.is_unwritten
     }
@@ -78,7 +78,7 @@ impl StoreError {
     #[must_use]
     pub fn caused_by(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
-            source: Some(Arc::from(source.into())),
+            cause: Cause::new(source),
             ..self
         }
     }
@@ -108,6 +108,6 @@ impl From<StoreError> for Rejection {
 
 impl Error for StoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+        self.cause.source()
     }
 }

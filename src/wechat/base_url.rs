@@ -3,8 +3,8 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
-use super::ConfigError;
 use super::app::App;
+use crate::config_error::ConfigError;
 
 /// Where WeChat answers: no query, no credentials, no slash at the end.
 #[derive(Clone)]
@@ -12,9 +12,9 @@ pub(super) struct BaseUrl(Url);
 
 impl BaseUrl {
     pub(super) fn parse(text: &str) -> Result<Self, ConfigError> {
-        let url = Url::parse(text).map_err(|_| ConfigError::new("base URL is not a URL"))?;
-        match problem(&url) {
-            Some(problem) => Err(ConfigError::new(problem)),
+        let url = Url::parse(text).map_err(|_| refused("a URL such as https://host", text))?;
+        match expected(&url) {
+            Some(expected) => Err(refused(expected, text)),
             None => Ok(Self(url)),
         }
     }
@@ -44,15 +44,24 @@ impl BaseUrl {
     }
 }
 
-fn problem(url: &Url) -> Option<&'static str> {
+/// What would have to be otherwise.
+fn expected(url: &Url) -> Option<&'static str> {
     if !matches!(url.scheme(), "http" | "https") {
-        Some("base URL is neither http nor https")
+        Some("http or https as the scheme")
     } else if url.query().is_some() || url.fragment().is_some() {
-        Some("base URL has a query or a fragment")
+        Some("no query and no fragment")
     } else if !url.username().is_empty() || url.password().is_some() {
-        Some("base URL has credentials")
+        Some("no user and no password")
     } else {
         None
+    }
+}
+
+fn refused(expected: &'static str, text: &str) -> ConfigError {
+    // Whoever forgets the scheme has no secret in what is left; see `ConfigError::url`.
+    match text.contains([':', '@', '?', '#']) {
+        true => ConfigError::url("base_url", expected, text),
+        false => ConfigError::new("base_url", expected, &text),
     }
 }
 
@@ -96,17 +105,24 @@ mod tests {
 
     #[test]
     fn what_is_no_base_url_is_refused() {
-        for (text, problem) in [
-            ("", "base URL is not a URL"),
-            ("api.weixin.qq.com", "base URL is not a URL"),
-            ("https://", "base URL is not a URL"),
-            ("ftp://h", "base URL is neither http nor https"),
-            ("https://h?a=b", "base URL has a query or a fragment"),
-            ("https://h#a", "base URL has a query or a fragment"),
-            ("https://u:p@h", "base URL has credentials"),
+        let (url, scheme) = ("a URL such as https://host", "http or https as the scheme");
+        let (query, user) = ("no query and no fragment", "no user and no password");
+        let hidden = "a value that is not shown, as it may hold credentials";
+        for (text, expected, got) in [
+            ("", url, r#""""#),
+            ("api.weixin.qq.com", url, r#""api.weixin.qq.com""#),
+            ("https://", url, r#""https://""#),
+            ("https://h:port", url, hidden),
+            ("ftp://h", scheme, r#""ftp://h""#),
+            ("ftp://u:p@h", scheme, hidden),
+            ("u:p@h", scheme, hidden),
+            ("https://h?a=b", query, hidden),
+            ("https://h#a", query, hidden),
+            ("https://u:p@h", user, hidden),
+            ("https://u@h", user, hidden),
         ] {
-            let error = BaseUrl::parse(text).unwrap_err();
-            assert_eq!(error.to_string(), problem, "{text}");
+            let error = BaseUrl::parse(text).unwrap_err().to_string();
+            assert_eq!(error, format!("base_url: expected {expected}, got {got}"));
         }
     }
 

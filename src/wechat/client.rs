@@ -40,8 +40,8 @@ fn suited_to(base: &BaseUrl, mut builder: ClientBuilder) -> ClientBuilder {
     builder
 }
 
-/// Asks WeChat once.
-pub(super) async fn ask(client: &Client, url: Url, limit: Duration) -> Result<Answer, Failure> {
+/// Sends one request to WeChat, and reads the answer.
+pub(super) async fn send(client: &Client, url: Url, limit: Duration) -> Result<Answer, Failure> {
     tokio::time::timeout(limit, fetch(client, url))
         .await
         .map_err(|_| Failure::TimedOut(limit))?

@@ -26,7 +26,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// The status is no verdict, but tells a gateway's page from WeChat's own.
+    /// The status decides nothing, but a gateway's page differs by it from WeChat's own.
     pub(super) const fn unreadable(problem: &'static str) -> Self {
         let status = None;
         Self::Unreadable { problem, status }
@@ -61,7 +61,7 @@ impl Failure {
     /// The error for the operator, without any of the secrets.
     pub(super) fn hiding(self, secrets: &[&str]) -> ExchangeError {
         let kind = self.kind();
-        ExchangeError::new(kind).caused_by(Cause(self.masked(secrets)))
+        ExchangeError::new(kind).caused_by(self.masked(secrets).to_string())
     }
 
     const fn kind(&self) -> ExchangeErrorKind {
@@ -102,23 +102,6 @@ impl fmt::Display for Failure {
         }
     }
 }
-
-/// The opaque source of an [`ExchangeError`].
-struct Cause(Failure);
-
-impl fmt::Debug for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Cause({:?})", self.0.to_string())
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Error for Cause {}
 
 /// The outer errors say little more than that sending failed, and the outermost holds the URL.
 fn innermost(error: &reqwest::Error) -> String {

@@ -9,7 +9,7 @@
 //! 2. **`errcode` is the verdict**, whatever the HTTP status and the content type. An answer that
 //!    cannot be read, is longer than 64 KiB, or has no `openid` counts as no answer.
 //! 3. **An exchange ends within the time-out**, connecting and the whole body included.
-//! 4. **No secret gets out.** An error tells WeChat's `errcode` and `errmsg`, or what went wrong on
+//! 4. **No secret gets out.** An error holds WeChat's `errcode` and `errmsg`, or what went wrong on
 //!    the way; never the URL or the body, and whatever in it looks like the code, the app's secret
 //!    or a session_key is masked.
 //!
@@ -62,10 +62,9 @@ mod app;
 mod base_url;
 mod client;
 mod errcode;
-mod error;
 mod failure;
 mod mask;
 mod provider;
 
-pub use self::error::ConfigError;
 pub use self::provider::WeChat;
+pub use crate::config_error::ConfigError;

@@ -7,7 +7,8 @@ use reqwest::Client;
 use super::app::App;
 use super::base_url::BaseUrl;
 use super::failure::Failure;
-use super::{ConfigError, answer, client};
+use super::{answer, client};
+use crate::config_error::ConfigError;
 use crate::identity::Identity;
 use crate::login::{ExchangeError, Exchanged, IdentityProvider, LoginRequest};
 
@@ -102,10 +103,10 @@ impl WeChat {
         self.apps.iter().find(|app| *app.appid == *appid)
     }
 
-    async fn ask(&self, app: &App, code: &str) -> Result<answer::Answer, Failure> {
+    async fn code2session(&self, app: &App, code: &str) -> Result<answer::Answer, Failure> {
         let client = self.client.as_ref().map_err(Failure::clone)?;
         let url = self.base.code2session(app, code);
-        client::ask(client, url, self.timeout).await
+        client::send(client, url, self.timeout).await
     }
 }
 
@@ -125,7 +126,7 @@ impl IdentityProvider for WeChat {
             .ok_or_else(|| Failure::UnknownApp.hiding(&[]))?;
         let secrets = [&*app.secret, request.code()];
         let answer = self
-            .ask(app, request.code())
+            .code2session(app, request.code())
             .await
             .map_err(|failure| failure.hiding(&secrets))?;
         Ok(exchanged(app, answer))

@@ -1,11 +1,11 @@
 use std::fmt;
 
 use super::RedisStore;
-use super::config_error::RedisConfigError;
 use super::servers::location::{Credentials, Location};
 use super::servers::settings::Settings;
 use super::servers::tls::Tls;
 use super::wire::keys::Keys;
+use crate::config_error::ConfigError;
 
 const LONGEST_PREFIX: usize = 64;
 
@@ -96,15 +96,14 @@ impl RedisStoreBuilder {
     /// # Errors
     ///
     /// If the URL, the prefix or a certificate is malformed. A server that is down is no error.
-    pub fn build(self) -> Result<RedisStore, RedisConfigError> {
+    pub fn build(self) -> Result<RedisStore, ConfigError> {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || ":._-".contains(c);
         if self.prefix.is_empty()
             || self.prefix.len() > LONGEST_PREFIX
             || !self.prefix.chars().all(is_plain)
         {
-            return Err(RedisConfigError::new(
-                "the prefix is not 1 to 64 letters, digits or :._-",
-            ));
+            let expected = "1 to 64 letters, digits or :._-";
+            return Err(ConfigError::new("prefix", expected, &self.prefix));
         }
         let location = Location::parse(&self.url)?;
         let tls = location.is_encrypted.then(|| Tls::new(&self.authorities));

@@ -12,7 +12,6 @@ use crate::time::Timestamp;
 use crate::token::{SessionId, TagKey};
 
 mod builder;
-mod config_error;
 mod runs;
 mod scripts;
 mod servers;
@@ -20,7 +19,6 @@ mod tag_keys;
 mod wire;
 
 pub use self::builder::RedisStoreBuilder;
-pub use self::config_error::RedisConfigError;
 use self::servers::link;
 use self::servers::router::Router;
 use self::servers::settings::Settings;
@@ -29,6 +27,7 @@ use self::wire::keys::{Keys, bucket_slot};
 use self::wire::record;
 use self::wire::reply::{bytes, items, unintelligible};
 use self::wire::secret;
+pub use crate::config_error::ConfigError as RedisConfigError;
 
 /// Keeps sessions in Redis (6.2 or later) or Valkey, for any number of processes.
 ///

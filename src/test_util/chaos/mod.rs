@@ -1,12 +1,13 @@
 use std::future::{Future, pending};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::StoreError;
+use crate::sync::Lock;
 
 mod store;
 
@@ -21,7 +22,7 @@ pub struct Chaos(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    faults: Mutex<Faults>,
+    faults: Lock<Faults>,
     seed: AtomicU64,
     /// Whether links are cut.
     cut: watch::Sender<bool>,
@@ -42,7 +43,7 @@ impl Chaos {
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
         Self(Arc::new(Inner {
-            faults: Mutex::default(),
+            faults: Lock::default(),
             seed: AtomicU64::new(seed),
             cut: watch::Sender::new(false),
         }))
@@ -58,12 +59,12 @@ impl Chaos {
         self.faults().errors_percent = percent;
     }
 
-    /// Takes every operation and answers none; what hangs then hangs until it is dropped.
+    /// Answers no operation; one that hangs does so until it is dropped.
     pub fn hang(&self) {
         self.faults().hangs = true;
     }
 
-    /// Acknowledges writes and forgets them, as a failover does with the last ones.
+    /// Acknowledges writes and loses them, as a failover does with the last ones.
     pub fn lose_writes(&self) {
         self.faults().loses_writes = true;
     }
@@ -73,7 +74,7 @@ impl Chaos {
         self.faults().refuses_writes = true;
     }
 
-    /// Does what is asked and then fails, as a connection does that breaks at the wrong moment.
+    /// Runs the operation and then fails, as a connection does that breaks before the answer.
     pub fn lose_answers(&self) {
         self.faults().loses_answers = true;
     }
@@ -83,7 +84,7 @@ impl Chaos {
         self.0.cut.send_replace(true);
     }
 
-    /// Takes all faults back.
+    /// Ends all faults.
     pub fn calm(&self) {
         *self.faults() = Faults::default();
         self.0.cut.send_replace(false);
@@ -122,6 +123,7 @@ impl Chaos {
     /// A number below 100, by SplitMix64.
     fn chance(&self) -> u64 {
         const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+        // Relaxed: each operation needs a number of its own, and reads nothing else by it.
         let seed = self.0.seed.fetch_add(STEP, Ordering::Relaxed);
         let mut mixed = seed.wrapping_add(STEP);
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -130,11 +132,10 @@ impl Chaos {
     }
 
     fn faults(&self) -> MutexGuard<'_, Faults> {
-        let faults = self.0.faults.lock();
-        faults.unwrap_or_else(PoisonError::into_inner)
+        self.0.faults.lock()
     }
 }
 
 fn injected(what: &'static str) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable).caused_by(format!("chaos: {what}"))
+    StoreError::unavailable(format!("chaos: {what}"))
 }

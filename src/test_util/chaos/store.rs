@@ -47,7 +47,7 @@ impl<S: SessionStore> ChaosStore<S> {
         Self { inner, chaos }
     }
 
-    /// Does a write, or pretends to with the answer of a store that did it.
+    /// Runs a write, or answers as if it had been done.
     async fn write<T>(
         &self,
         pretended: Result<T, StoreError>,
@@ -71,8 +71,8 @@ impl<S: SessionStore> ChaosStore<S> {
         })
     }
 
-    /// What a store says of a touch that cannot write it. The one behind tells nothing of a session
-    /// whose end it does not remember.
+    /// What a store that cannot write answers to a touch. Of a session whose end the inner store no
+    /// longer has, it knows nothing.
     async fn refuse_to_touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
         match self.inner.load(touch.id).await? {
             Loaded::Live(_) => Err(StoreError::unwritten()),
@@ -84,7 +84,7 @@ impl<S: SessionStore> ChaosStore<S> {
         }
     }
 
-    /// What a rotation would have come to that is not done.
+    /// What a rotation that is not done would have returned.
     async fn pretend_to_rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
         let now = self.inner.now().await?;
         Ok(match self.inner.load(rotate.old).await? {

@@ -9,7 +9,7 @@ use tokio::time::{Sleep, sleep};
 
 /// A body that can stall before its end.
 ///
-/// It tells no size, so that the `Content-Length` can promise more than it holds.
+/// It has no size hint, so that the `Content-Length` can promise more than it holds.
 pub(super) struct FakeBody {
     data: Option<Bytes>,
     stall: Option<Pin<Box<Sleep>>>,

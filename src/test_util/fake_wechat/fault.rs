@@ -39,7 +39,7 @@ const NAMES: &[(&str, Fault)] = &[
 ];
 
 impl Fault {
-    /// The fault that a code asks for by its name.
+    /// The fault that a code names.
     pub(super) fn of_code(code: &str) -> Option<Self> {
         let (name, _) = code.split_once(':')?;
         if let Some(errcode) = name.strip_prefix("errcode-") {

@@ -1,6 +1,6 @@
+mod api;
 mod body;
 mod codes;
-mod desk;
 mod fault;
 mod query;
 mod reply;
@@ -13,7 +13,7 @@ use std::{fmt, io};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use self::desk::Desk;
+use self::api::Api;
 pub use self::fault::Fault;
 
 const APPID: &str = "wxfa4efa4e00000001";
@@ -51,7 +51,7 @@ const SECRET: &str = "5ec2e7fa4e5ec2e7fa4e5ec2e7fa4e01";
 /// | `slow:1` | nothing for 10 s, then the answer |
 /// | `slowbody:1` | half of the body, then nothing for 10 s, then as `cut` |
 ///
-/// A test can order the same by [`answer_next`](Self::answer_next) and
+/// A test has the same by [`answer_next`](Self::answer_next) and
 /// [`fail_all`](Self::fail_all).
 ///
 /// ```
@@ -75,7 +75,7 @@ const SECRET: &str = "5ec2e7fa4e5ec2e7fa4e5ec2e7fa4e01";
 /// ```
 pub struct FakeWeChat {
     base_url: String,
-    desk: Arc<Desk>,
+    api: Arc<Api>,
     server: JoinHandle<()>,
 }
 
@@ -88,11 +88,11 @@ impl FakeWeChat {
     pub async fn start() -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
-        let desk = Arc::new(Desk::new(APPID, SECRET));
-        let server = tokio::spawn(server::run(listener, Arc::clone(&desk)));
+        let api = Arc::new(Api::new(APPID, SECRET));
+        let server = tokio::spawn(server::run(listener, Arc::clone(&api)));
         Ok(Self {
             base_url,
-            desk,
+            api,
             server,
         })
     }
@@ -100,14 +100,14 @@ impl FakeWeChat {
     /// Makes another app known.
     #[must_use]
     pub fn with_app(self, appid: &str, secret: &str) -> Self {
-        self.desk.add_app(appid, secret);
+        self.api.add_app(appid, secret);
         self
     }
 
     /// Gives every user a `unionid`, the same in all apps.
     #[must_use]
     pub fn with_unionids(self) -> Self {
-        self.desk.give_unionids();
+        self.api.give_unionids();
         self
     }
 
@@ -132,36 +132,36 @@ impl FakeWeChat {
     /// A fresh code of the user NAME, as from `wx.login`: its five minutes begin now.
     #[must_use]
     pub fn code(&self, name: &str) -> String {
-        self.desk.issue_code(name)
+        self.api.issue_code(name)
     }
 
     /// Moves the fake's clock forward, at once.
     pub fn advance(&self, time: Duration) {
-        self.desk.advance(time);
+        self.api.advance(time);
     }
 
     /// Answers the next exchange with this fault; several are taken in order.
     ///
     /// The code of that exchange is spent, as it may be at WeChat.
     pub fn answer_next(&self, fault: Fault) {
-        self.desk.answer_next(fault);
+        self.api.answer_next(fault);
     }
 
-    /// Answers every exchange with this fault, until told otherwise.
+    /// Answers every exchange with this fault, until it is called again; `None` ends it.
     pub fn fail_all(&self, fault: Option<Fault>) {
-        self.desk.fail_all(fault);
+        self.api.fail_all(fault);
     }
 
-    /// How many exchanges have been asked for, whatever the answer.
+    /// How many exchanges have been requested, whatever the answer.
     #[must_use]
     pub fn exchanges(&self) -> u64 {
-        self.desk.exchanges()
+        self.api.exchanges()
     }
 
     /// How many of them were for this code; more than one is a mistake of the caller.
     #[must_use]
     pub fn exchanges_of(&self, code: &str) -> u64 {
-        self.desk.exchanges_of(code)
+        self.api.exchanges_of(code)
     }
 }
 

@@ -12,8 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use super::api::{Api, Reply};
 use super::body::FakeBody;
-use super::desk::{Desk, Verdict};
 use super::fault::Fault;
 use super::query::Query;
 use super::reply;
@@ -24,12 +24,12 @@ const SLOW: Duration = Duration::from_secs(10);
 const FLUSH: Duration = Duration::from_millis(10);
 
 /// Serves until the task is aborted; the connections end with it.
-pub(super) async fn run(listener: TcpListener, desk: Arc<Desk>) {
+pub(super) async fn run(listener: TcpListener, api: Arc<Api>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => { connections.spawn(serve(stream, Arc::clone(&desk))); }
+                Ok((stream, _)) => { connections.spawn(serve(stream, Arc::clone(&api))); }
                 Err(_) => sleep(FLUSH).await,
             },
             Some(_) = connections.join_next() => {}
@@ -37,14 +37,14 @@ pub(super) async fn run(listener: TcpListener, desk: Arc<Desk>) {
     }
 }
 
-async fn serve(stream: TcpStream, desk: Arc<Desk>) {
-    let service = service_fn(|request| answer(&desk, request));
+async fn serve(stream: TcpStream, api: Arc<Api>) {
+    let service = service_fn(|request| answer(&api, request));
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     // A client that goes away, or a fault that breaks the connection, concerns nobody else.
     let _ = connection.await;
 }
 
-async fn answer(desk: &Desk, request: Request<Incoming>) -> io::Result<Response<FakeBody>> {
+async fn answer(api: &Api, request: Request<Incoming>) -> io::Result<Response<FakeBody>> {
     if request.uri().path() != "/sns/jscode2session" {
         let page = reply::html("404 Not Found");
         let length = page.len();
@@ -55,10 +55,10 @@ async fn answer(desk: &Desk, request: Request<Incoming>) -> io::Result<Response<
         ));
     }
     let query = Query::parse(request.uri().query().unwrap_or_default());
-    deliver(desk.exchange(&query)).await
+    deliver(api.exchange(&query)).await
 }
 
-async fn deliver(Verdict { fault, body }: Verdict) -> io::Result<Response<FakeBody>> {
+async fn deliver(Reply { fault, body }: Reply) -> io::Result<Response<FakeBody>> {
     let length = body.len();
     let (status, body) = match fault {
         // hyper closes the connection when the service fails.

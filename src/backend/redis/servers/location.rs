@@ -1,9 +1,10 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
-use crate::backend::redis::config_error::RedisConfigError;
 use crate::backend::redis::wire::address::Address;
+use crate::config_error::ConfigError;
 
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26_379;
@@ -43,16 +44,20 @@ pub(crate) struct Location {
     pub(crate) is_encrypted: bool,
 }
 
-type Parsed<T> = Result<T, RedisConfigError>;
+/// Fails with what was expected.
+type Parsed<T> = Result<T, Cow<'static, str>>;
 
 impl Location {
-    /// Reads a URL. No error repeats any of it: it may hold a password.
-    pub(crate) fn parse(url: &str) -> Parsed<Self> {
-        let (scheme, rest) = url.split_once("://").ok_or(error("not a URL"))?;
+    pub(crate) fn parse(url: &str) -> Result<Self, ConfigError> {
+        Self::parse_url(url).map_err(|expected| ConfigError::url("url", expected, url))
+    }
+
+    fn parse_url(url: &str) -> Parsed<Self> {
+        let (scheme, rest) = url
+            .split_once("://")
+            .ok_or("a URL such as redis://host:6379")?;
         if rest.contains(['?', '#']) {
-            return Err(error(
-                "a query or fragment in the URL: set it in the builder",
-            ));
+            return Err("no query or fragment (in a password, ? is %3F and # is %23)".into());
         }
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (credentials, hosts) = match authority.rsplit_once('@') {
@@ -61,12 +66,12 @@ impl Location {
         };
         let (encryption, kind) = scheme.split_once('+').unwrap_or((scheme, ""));
         let (topology, database) = match kind {
-            "" if scheme.contains('+') => return Err(unknown_scheme()),
+            "" if scheme.contains('+') => return Err(known_scheme(scheme)),
             "" => (parse_standalone(hosts)?, path),
             "sentinel" => parse_sentinel(hosts, path)?,
             "cluster" if path.is_empty() => (Topology::Cluster(parse_hosts(hosts, PORT)?), ""),
-            "cluster" => return Err(error("a Cluster has no database but 0")),
-            _ => return Err(unknown_scheme()),
+            "cluster" => return Err("no database, of which a Cluster has only 0".into()),
+            _ => return Err(known_scheme(scheme)),
         };
         Ok(Self {
             topology,
@@ -75,29 +80,31 @@ impl Location {
             is_encrypted: match encryption {
                 "redis" => false,
                 "rediss" => true,
-                _ => return Err(unknown_scheme()),
+                _ => return Err(known_scheme(scheme)),
             },
         })
     }
 }
 
-const fn error(message: &'static str) -> RedisConfigError {
-    RedisConfigError::new(message)
-}
-
-const fn unknown_scheme() -> RedisConfigError {
-    error("unknown scheme in the URL: redis, rediss, and either with +sentinel or +cluster")
+/// The scheme comes before all that may be secret; what is no scheme is not repeated.
+fn known_scheme(scheme: &str) -> Cow<'static, str> {
+    let known = "redis or rediss as the scheme, either with +sentinel or +cluster";
+    let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    match scheme.chars().all(is_scheme) {
+        true => format!("{known}, instead of {scheme:?}").into(),
+        false => known.into(),
+    }
 }
 
 fn parse_credentials(text: &str) -> Parsed<Credentials> {
     let (user, password) = text
         .split_once(':')
-        .ok_or(error("a user without a password in the URL"))?;
+        .ok_or("user:password or :password before the @")?;
     let decode = |text: &str| {
         let decoded = percent_decode_str(text).decode_utf8();
         decoded
             .map(String::from)
-            .map_err(|_| error("user or password in the URL is not UTF-8"))
+            .map_err(|_| "user and password in percent-encoded UTF-8")
     };
     Ok(Credentials {
         user: (!user.is_empty()).then(|| decode(user)).transpose()?,
@@ -109,18 +116,14 @@ fn parse_standalone(hosts: &str) -> Parsed<Topology> {
     let mut addresses = parse_hosts(hosts, PORT)?;
     match (addresses.pop(), addresses.is_empty()) {
         (Some(address), true) => Ok(Topology::Standalone(address)),
-        _ => Err(error(
-            "several hosts in the URL: use redis+sentinel or redis+cluster",
-        )),
+        _ => Err("one host, or redis+sentinel or redis+cluster as the scheme".into()),
     }
 }
 
 fn parse_sentinel<'a>(hosts: &str, path: &'a str) -> Parsed<(Topology, &'a str)> {
     let (service, database) = path.split_once('/').unwrap_or((path, ""));
     if service.is_empty() {
-        return Err(error(
-            "no service in the URL: redis+sentinel://host/service",
-        ));
+        return Err("a service, as in redis+sentinel://host/service".into());
     }
     let topology = Topology::Sentinel {
         sentinels: parse_hosts(hosts, SENTINEL_PORT)?,
@@ -134,29 +137,33 @@ fn parse_database(text: &str) -> Parsed<u32> {
         return Ok(0);
     }
     text.parse()
-        .map_err(|_| error("the database in the URL is not a number"))
+        .map_err(|_| "a number as the database at the end".into())
 }
 
 fn parse_hosts(text: &str, port: u16) -> Parsed<Vec<Address>> {
-    text.split(',').map(|host| parse_host(host, port)).collect()
+    let hosts = text.split(',').zip(1..);
+    hosts
+        .map(|(host, position)| {
+            parse_host(host, port)
+                .map_err(|expected| format!("{expected} of host {position}").into())
+        })
+        .collect()
 }
 
-fn parse_host(text: &str, default_port: u16) -> Parsed<Address> {
+fn parse_host(text: &str, default_port: u16) -> Result<Address, &'static str> {
     let (host, port) = match text.strip_prefix('[') {
-        Some(rest) => rest
-            .split_once(']')
-            .ok_or(error("an IPv6 address in the URL does not end"))?,
+        Some(rest) => rest.split_once(']').ok_or("a ] behind the IPv6 address")?,
         None => text.find(':').map_or((text, ""), |at| text.split_at(at)),
     };
     let port = match port.strip_prefix(':') {
         Some(port) => port
             .parse()
-            .map_err(|_| error("a port in the URL is not a number"))?,
+            .map_err(|_| "a number up to 65535 as the port")?,
         None if port.is_empty() => default_port,
-        None => return Err(error("something between host and port in the URL")),
+        None => return Err("nothing but :port behind the IPv6 address"),
     };
     if host.is_empty() {
-        return Err(error("no host in the URL"));
+        return Err("a name or an IP address");
     }
     Ok(Address {
         host: host.to_owned(),
@@ -212,6 +219,50 @@ mod tests {
         let location = parse("redis+cluster://:pw@a,b:7001/");
         let seeds = vec![at("a", 6379), at("b", 7001)];
         assert_eq!(location.topology, Topology::Cluster(seeds));
+    }
+
+    #[test]
+    fn what_is_expected_is_said_and_what_there_is_unless_it_may_be_secret() {
+        let scheme = "redis or rediss as the scheme, either with +sentinel or +cluster";
+        let hidden = "a value that is not shown, as it may hold credentials";
+        for (url, expected, got) in [
+            (
+                "http://host",
+                &*format!(r#"{scheme}, instead of "http""#),
+                r#""http://host""#,
+            ),
+            (
+                "http://:secret@host",
+                &format!(r#"{scheme}, instead of "http""#),
+                hidden,
+            ),
+            ("user:secret://host", scheme, hidden),
+            ("", "a URL such as redis://host:6379", hidden),
+            (
+                "redis://host/db",
+                "a number as the database at the end",
+                r#""redis://host/db""#,
+            ),
+            (
+                "redis+cluster://:secret@a,b:70000",
+                "a number up to 65535 as the port of host 2",
+                hidden,
+            ),
+            // Its user forgot that a slash in a password is written %2F.
+            (
+                "redis://:sec/ret@host",
+                "a number up to 65535 as the port of host 1",
+                hidden,
+            ),
+            (
+                "redis://",
+                "a name or an IP address of host 1",
+                r#""redis://""#,
+            ),
+        ] {
+            let error = Location::parse(url).expect_err(url).to_string();
+            assert_eq!(error, format!("url: expected {expected}, got {got}"));
+        }
     }
 
     #[test]

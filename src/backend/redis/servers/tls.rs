@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rustls_platform_verifier::Verifier;
@@ -9,7 +10,7 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 
-use crate::backend::redis::config_error::RedisConfigError;
+use crate::config_error::ConfigError;
 
 /// Encrypts connections, and trusts what the system trusts.
 #[derive(Clone)]
@@ -17,17 +18,18 @@ pub(crate) struct Tls(TlsConnector);
 
 impl Tls {
     /// Also trusts the authorities whose certificates are given as PEM.
-    pub(crate) fn new(authorities: &[u8]) -> Result<Self, RedisConfigError> {
+    pub(crate) fn new(authorities: &[u8]) -> Result<Self, ConfigError> {
         let roots = CertificateDer::pem_slice_iter(authorities)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|_| RedisConfigError::new("the certificate of an authority is not PEM"))?;
+            .enumerate()
+            .map(|(before, root)| root.map_err(|_| malformed(before + 1)))
+            .collect::<Result<Vec<_>, _>>()?;
         // Named, because the process may have another one, or several to choose from.
         let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier = Verifier::new_with_extra_roots(roots, Arc::clone(&provider))
-            .map_err(|_| RedisConfigError::new("no certificates of authorities to trust"))?;
+            .map_err(|_| refused("authorities to trust, as the system has none"))?;
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|_| RedisConfigError::new("no version of TLS to speak"))?
+            .map_err(|_| ConfigError::new("url", "a scheme without TLS", &"rediss"))?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
@@ -41,4 +43,13 @@ impl Tls {
         let name = ServerName::try_from(host.to_owned()).map_err(std::io::Error::other)?;
         self.0.connect(name, stream).await
     }
+}
+
+fn malformed(position: usize) -> ConfigError {
+    refused(format!("PEM as certificate {position}"))
+}
+
+/// Whoever takes the wrong file may take that of the private key.
+fn refused(expected: impl Into<Cow<'static, str>>) -> ConfigError {
+    ConfigError::hidden("tls_authorities", expected)
 }

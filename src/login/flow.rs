@@ -5,7 +5,8 @@ use std::{fmt, mem};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
 
-use super::attempts::{Attempted, Attempts, CodeDigest, Paid};
+use super::attempts::{Attempted, Attempts, Redeemed};
+use super::code::CodeDigest;
 use super::credentials::Credentials;
 use super::on_login::Hook;
 use super::provider::{IdentityProvider, LoginRequest};
@@ -22,8 +23,8 @@ use crate::token::SessionId;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Who is logged in, and how: all that a login service is configured with.
-pub(super) struct Desk<S, P> {
+/// All that a login service is configured with, and how it logs in.
+pub(super) struct LoginFlow<S, P> {
     pub(super) sessions: Sessions<S>,
     pub(super) provider: Arc<P>,
     pub(super) on_login: Option<Arc<Hook>>,
@@ -37,7 +38,7 @@ pub(super) struct Desk<S, P> {
     pub(super) log: Arc<ProviderLog>,
 }
 
-impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
+impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
     pub(super) fn new(sessions: Sessions<S>, provider: P) -> Self {
         Self {
             sessions,
@@ -57,11 +58,11 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
     pub(super) async fn serve(
         self,
         credentials: Credentials,
-        asked_at: Instant,
+        received_at: Instant,
     ) -> Result<Issued, Rejection> {
-        let served = trace::login_span(self.attempt_or_repeat(credentials, asked_at)).await;
+        let served = trace::login_span(self.attempt_or_repeat(credentials, received_at)).await;
         let is_new = matches!(served, Ok(Served::New(_)));
-        let served = served.map(|(Served::New(issued) | Served::Again(issued))| issued);
+        let served = served.map(|(Served::New(issued) | Served::Repeated(issued))| issued);
         meter::login(match &served {
             Ok(_) if is_new => "issued",
             Ok(_) => "replayed",
@@ -73,26 +74,28 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
     async fn attempt_or_repeat(
         self,
         credentials: Credentials,
-        asked_at: Instant,
+        received_at: Instant,
     ) -> Result<Served, Rejection> {
         let credentials = credentials.validated()?;
         let resolved = self.provider.resolve(credentials.appid.as_deref());
         let appid = resolved.ok_or(RejectionKind::BadRequest)?.to_owned();
         if !self.sessions.node().serves(&appid) {
-            return Err(self.foreign(credentials.appid.is_some()));
+            return Err(self.refuse_foreign_app(credentials.appid.is_some()));
         }
         let code = CodeDigest::new(&appid, &credentials.code);
-        // Boxed, because each of the layers around it would hold it twice, and thousands may wait.
-        let attempt = Box::pin(self.clone().attempt(appid, credentials, code, asked_at));
+        // Boxed: each future around it would have room for it twice, and thousands may wait.
+        let attempt = Box::pin(self.clone().attempt(appid, credentials, code, received_at));
         match self
             .attempts
             .join(code, &self.sessions.node().clock, attempt)
             .await
         {
-            Attempted::Now(result) => result.map(Served::New),
-            Attempted::Beside(result) => result.map(Served::Again),
-            Attempted::Before(issued) => Box::pin(self.repeat(issued)).await.map(Served::Again),
-            Attempted::LongAgo => Err(RejectionKind::CodeRejected.into()),
+            Attempted::Led(result) => result.map(Served::New),
+            Attempted::Joined(result) => result.map(Served::Repeated),
+            Attempted::Replayed(issued) => {
+                Box::pin(self.repeat(issued)).await.map(Served::Repeated)
+            }
+            Attempted::TooOld => Err(RejectionKind::CodeRejected.into()),
         }
     }
 
@@ -111,18 +114,18 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         appid: String,
         credentials: Credentials,
         code: CodeDigest,
-        asked_at: Instant,
+        received_at: Instant,
     ) -> Result<Issued, Rejection> {
-        let unless_repeatable = Forget(&self.attempts, code);
-        let elapsed = asked_at.elapsed();
+        let forget = Forget(&self.attempts, code);
+        let elapsed = received_at.elapsed();
         let left = self.deadline.saturating_sub(elapsed);
-        // The other half is for the exchange, the hook and the store.
-        let patience = (self.deadline / 2).saturating_sub(elapsed);
-        let login = self.log_in(&appid, &credentials, code, patience);
+        // For a turn; the other half is for the exchange, the hook and the store.
+        let max_wait = (self.deadline / 2).saturating_sub(elapsed);
+        let login = self.log_in(&appid, &credentials, code, max_wait);
         let in_time = timeout(left, login).await;
         let issued = in_time.map_err(too_late)??;
         if self.replays {
-            mem::forget(unless_repeatable);
+            mem::forget(forget);
         }
         Ok(issued)
     }
@@ -132,25 +135,29 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         appid: &str,
         credentials: &Credentials,
         code: CodeDigest,
-        patience: Duration,
+        max_wait: Duration,
     ) -> Result<Issued, Rejection> {
-        let paid = match self.attempts.take_unused(code, self.now()) {
-            Some(paid) => paid,
+        let redeemed = match self.attempts.take_redeemed(code, self.now()) {
+            Some(redeemed) => redeemed,
             None => {
                 let request = LoginRequest::new(appid, &credentials.code);
-                self.exchange(request, code, patience).await?
+                self.exchange(request, code, max_wait).await?
             }
         };
-        let issued = Box::pin(self.issue(&paid, credentials.presented)).await;
+        let issued = Box::pin(self.issue(&redeemed, credentials.presented)).await;
         let failed = issued.as_ref().err().map(Rejection::kind);
         if failed.is_some_and(|kind| kind.action() == Action::Retry) {
-            self.attempts.keep_unused(code, paid, self.now());
+            self.attempts.put_redeemed(code, redeemed, self.now());
         }
         issued
     }
 
-    async fn issue(&self, paid: &Paid, presented: Option<SessionId>) -> Result<Issued, Rejection> {
-        let identity = paid.exchanged.identity();
+    async fn issue(
+        &self,
+        redeemed: &Redeemed,
+        presented: Option<SessionId>,
+    ) -> Result<Issued, Rejection> {
+        let identity = redeemed.exchanged.identity();
         let mut new = NewSession::from(identity.clone());
         if let Some(on_login) = &self.on_login {
             let data = on_login(identity).await.inspect_err(report_refusal);
@@ -159,17 +166,17 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
         if let Some(old) = presented {
             new = new.replacing(old);
         }
-        self.keep_session_key(paid).await?;
+        self.keep_session_key(redeemed).await?;
         self.sessions.issue(new).await
     }
 
-    async fn keep_session_key(&self, paid: &Paid) -> Result<(), Rejection> {
-        let Some(key) = paid.exchanged.session_key() else {
+    async fn keep_session_key(&self, redeemed: &Redeemed) -> Result<(), Rejection> {
+        let Some(key) = redeemed.exchanged.session_key() else {
             return Ok(());
         };
-        let user = paid.exchanged.identity();
+        let user = redeemed.exchanged.identity();
         let node = self.sessions.node();
-        match node.put_session_key(user, key, paid.began).await {
+        match node.put_session_key(user, key, redeemed.began).await {
             Err(SessionKeyError::Unavailable(error)) => Err(error.into()),
             Ok(()) | Err(SessionKeyError::NotKept) => Ok(()),
         }
@@ -183,10 +190,15 @@ impl<S: SessionStore, P: IdentityProvider> Desk<S, P> {
 /// A session for a client, made for its request or for another one with the same code.
 enum Served {
     New(Issued),
-    Again(Issued),
+    Repeated(Issued),
 }
 
-/// Lets the next request with a code start over, also if the attempt panics.
+/// Lets the next request with a code start over, also if the attempt panics; left out only after a
+/// login that may be replayed.
+///
+/// It is dropped before the outcome is published. So a client that has seen its login fail and
+/// repeats it begins a new attempt, instead of joining the one that failed for as long as
+/// [`Attempts`] remembers it.
 struct Forget<'a>(&'a Attempts, CodeDigest);
 
 impl Drop for Forget<'_> {
@@ -195,13 +207,14 @@ impl Drop for Forget<'_> {
     }
 }
 
-/// Nobody can tell what a provider or a hook that hangs still does: the code stays spent.
+/// The login was dropped wherever it was. The provider may have taken the code all the same, so it
+/// stays spent; whatever the store was doing has happened or not.
 fn too_late(elapsed: Elapsed) -> Rejection {
     trace::login_too_late();
     Rejection::from(RejectionKind::ProviderUnavailable).caused_by(elapsed)
 }
 
-impl<S, P> Clone for Desk<S, P> {
+impl<S, P> Clone for LoginFlow<S, P> {
     fn clone(&self) -> Self {
         Self {
             sessions: self.sessions.clone(),
@@ -218,9 +231,9 @@ impl<S, P> Clone for Desk<S, P> {
     }
 }
 
-impl<S, P> fmt::Debug for Desk<S, P> {
+impl<S, P> fmt::Debug for LoginFlow<S, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Desk")
+        f.debug_struct("LoginFlow")
             .field("replays", &self.replays)
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()

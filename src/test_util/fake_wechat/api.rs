@@ -1,14 +1,15 @@
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
 use super::codes::Codes;
 use super::fault::Fault;
 use super::query::Query;
 use super::reply;
+use crate::sync::Lock;
 
-/// All that the fake knows; it decides what to answer.
-pub(super) struct Desk(Mutex<State>);
+/// `code2Session` without HTTP: all that the fake knows, and what it answers.
+pub(super) struct Api(Lock<State>);
 
 struct State {
     started: Instant,
@@ -21,15 +22,15 @@ struct State {
     exchanges: u64,
 }
 
-/// What is to be sent: the fault, if any, and the body without it.
-pub(super) struct Verdict {
+/// What to send: the fault, if any, and the body without it.
+pub(super) struct Reply {
     pub(super) fault: Option<Fault>,
     pub(super) body: String,
 }
 
-impl Desk {
+impl Api {
     pub(super) fn new(appid: &str, secret: &str) -> Self {
-        Self(Mutex::new(State {
+        Self(Lock::new(State {
             started: Instant::now(),
             advanced: Duration::ZERO,
             apps: HashMap::from([(appid.to_owned(), secret.to_owned())]),
@@ -78,20 +79,20 @@ impl Desk {
     }
 
     /// Counts an exchange and decides its answer.
-    pub(super) fn exchange(&self, query: &Query) -> Verdict {
+    pub(super) fn exchange(&self, query: &Query) -> Reply {
         let mut state = self.state();
         state.exchanges += 1;
         let now = state.now();
         state.codes.count_exchange(&query.js_code, now);
         let fault = state.fault(&query.js_code);
-        Verdict {
+        Reply {
             fault,
             body: state.body(query, fault),
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
@@ -101,8 +102,8 @@ impl State {
     }
 
     fn fault(&mut self, code: &str) -> Option<Fault> {
-        let ordered = self.next.pop_front().or(self.all);
-        ordered.or_else(|| Fault::of_code(code))
+        let injected = self.next.pop_front().or(self.all);
+        injected.or_else(|| Fault::of_code(code))
     }
 
     fn body(&mut self, query: &Query, fault: Option<Fault>) -> String {
