@@ -10,10 +10,10 @@ use tower_wx_session::sessions::Issued;
 use tower_wx_session::store::{MemoryStore, RevokeReason, SessionStore, Touch};
 use tower_wx_session::{Identity, Rejection, RejectionKind, Session, Sessions};
 
-use crate::support::nodes::{node, refusal, settle, store_on_a_clock};
+use crate::support::nodes::{node, node_in_real_time, refusal, settle, store_on_a_clock};
 use crate::support::{HookedStore, Op};
 
-const ROUNDS: usize = 10_000;
+const ROUNDS: usize = 1000;
 
 /// Holds one operation at a point of its course.
 #[derive(Clone, Default)]
@@ -153,8 +153,8 @@ async fn a_load_that_begins_while_the_store_is_being_told_brings_nothing_back() 
 /// A session that other requests hold, and that is in the cache, is over with the revocation.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_check_that_begins_after_a_revocation_passes() {
-    let sessions = Sessions::new(MemoryStore::new());
-    for round in 0..ROUNDS / 10 {
+    let sessions = node_in_real_time(MemoryStore::new());
+    for round in 0..ROUNDS {
         let issued = sessions
             .issue(Identity::new("appid", "alice"))
             .await

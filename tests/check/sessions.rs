@@ -5,14 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tower_wx_session::Identity;
 use tower_wx_session::RejectionKind::{
     SessionKickedOut, SessionMalformed, SessionReplaced, SessionRevoked, StoreUnavailable,
 };
 use tower_wx_session::sessions::{Issued, NewSession, Revocation, SessionKeyError};
 use tower_wx_session::store::{MemoryStore, RevokeReason};
-use tower_wx_session::{Identity, Sessions};
 
-use crate::support::nodes::{alice, log_in, node, node_with, refusal, settle, store_on_a_clock};
+use crate::support::nodes::{
+    alice, log_in, node, node_in_real_time, node_with, refusal, settle, store_on_a_clock,
+};
 use crate::support::{Op, down, switchable};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -25,7 +27,7 @@ struct Role {
 
 #[tokio::test]
 async fn data_is_read_as_the_type_that_was_given() {
-    let sessions = Sessions::new(MemoryStore::new());
+    let sessions = node_in_real_time(MemoryStore::new());
     let role = Role {
         name: "管理员".to_owned(),
         level: 3,
@@ -54,7 +56,7 @@ async fn data_is_read_as_the_type_that_was_given() {
 
 #[tokio::test]
 async fn parallel_logins_all_stay() {
-    let sessions = Sessions::new(MemoryStore::new());
+    let sessions = node_in_real_time(MemoryStore::new());
     let mut tokens = Vec::new();
     for _ in 0..20 {
         tokens.push(log_in(&sessions).await);
@@ -82,7 +84,7 @@ async fn a_login_over_the_cap_ends_the_oldest_session() {
 #[tokio::test]
 async fn a_client_that_was_not_told_of_its_new_token_rotates_again() {
     let (_, store) = store_on_a_clock();
-    let sessions = Sessions::new(store);
+    let sessions = node_in_real_time(store);
     let first = sessions.issue(alice()).await.unwrap();
     let lost = sessions.rotate(first.session().id()).await.unwrap();
     let new = sessions.rotate(first.session().id()).await.unwrap();
@@ -101,7 +103,7 @@ async fn a_client_that_was_not_told_of_its_new_token_rotates_again() {
 
 #[tokio::test]
 async fn a_session_logs_its_user_out_everywhere() {
-    let sessions = Sessions::new(MemoryStore::new());
+    let sessions = node_in_real_time(MemoryStore::new());
     let (one, two) = (log_in(&sessions).await, log_in(&sessions).await);
     let asking = sessions.check(&one).await.unwrap();
     let done = sessions.revoke_all(&asking).await.unwrap();
@@ -113,7 +115,7 @@ async fn a_session_logs_its_user_out_everywhere() {
 
 #[tokio::test]
 async fn each_way_to_revoke_ends_what_it_names() {
-    let sessions = Sessions::new(MemoryStore::new());
+    let sessions = node_in_real_time(MemoryStore::new());
     let issue = async || sessions.issue(alice()).await.unwrap();
     let (one, two, three, four) = (issue().await, issue().await, issue().await, issue().await);
     let bob = sessions.issue(Identity::new("appid", "bob")).await.unwrap();
@@ -311,7 +313,7 @@ async fn a_revocation_too_many_fails_and_revokes_nothing() {
 
 #[tokio::test]
 async fn a_malformed_token_is_told_apart_from_a_missing_session() {
-    let sessions = Sessions::new(MemoryStore::new());
+    let sessions = node_in_real_time(MemoryStore::new());
     assert_eq!(refusal(&sessions, "").await, Some(SessionMalformed));
     assert_eq!(refusal(&sessions, "wxs_").await, Some(SessionMalformed));
 }
@@ -331,7 +333,7 @@ async fn a_store_that_others_can_read_is_not_asked_for_session_keys() {
 
 #[test]
 fn a_handle_outlives_runtimes_and_needs_none_to_be_made() {
-    let sessions = Sessions::new(MemoryStore::new());
+    let sessions = node_in_real_time(MemoryStore::new());
     let runtime = || {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -353,7 +355,7 @@ async fn what_goes_on_in_the_background_ends_with_the_last_handle() {
     let metrics = tokio::runtime::Handle::current().metrics();
     let store = MemoryStore::new();
     let before = metrics.num_alive_tasks();
-    let sessions = Sessions::new(store.clone());
+    let sessions = node_in_real_time(store.clone());
     let clone = sessions.clone();
     log_in(&sessions).await;
     settle().await;
@@ -368,7 +370,7 @@ async fn what_goes_on_in_the_background_ends_with_the_last_handle() {
 
 #[tokio::test]
 async fn the_whole_line_of_the_session_that_stays_stays() {
-    let sessions = Sessions::new(MemoryStore::new());
+    let sessions = node_in_real_time(MemoryStore::new());
     let first = sessions.issue(alice()).await.unwrap();
     let second = sessions.rotate(first.session().id()).await.unwrap();
     let third = sessions.rotate(second.session().id()).await.unwrap();

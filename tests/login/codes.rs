@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use http::Request;
 use tower::ServiceExt;
+use tower_wx_session::Identity;
 use tower_wx_session::login::{ExchangeError, Exchanged, IdentityProvider, Login, LoginRequest};
 use tower_wx_session::store::{MemoryStore, RevokeReason};
 use tower_wx_session::test_util::ManualClock;
-use tower_wx_session::{Identity, Sessions};
 
 use super::answer::{assert_refused, assert_rejected};
 use super::moody::{log_in_at, moody};
@@ -18,6 +18,7 @@ use super::turns::behind_gateway;
 use crate::support::Op;
 use crate::support::golden::{LOGIN, golden};
 use crate::support::http::Answer;
+use crate::support::nodes::node_in_real_time;
 use crate::support::world::{App, SECOND, World, within_ten_seconds};
 
 /// Sends the same code in parallel.
@@ -183,7 +184,7 @@ impl IdentityProvider for Trusting {
 #[tokio::test]
 async fn a_full_memory_of_attempts_forgets_the_oldest_and_never_the_newest() {
     let exchanges = Arc::new(AtomicUsize::new(0));
-    let sessions = Sessions::new(MemoryStore::new());
+    let sessions = node_in_real_time(MemoryStore::new());
     let login = Login::new(sessions, Trusting(Arc::clone(&exchanges)));
     let log_in = |code: String| {
         let request = Request::post("/").body(format!(r#"{{"code":"{code}"}}"#));

@@ -6,12 +6,13 @@ use tower_wx_session::login::{IdentityProvider, Login, LoginRequest};
 use tower_wx_session::store::MemoryStore;
 use tower_wx_session::test_util::{FakeWeChat, ManualClock};
 use tower_wx_session::wechat::WeChat;
-use tower_wx_session::{Identity, SessionKey, Sessions};
+use tower_wx_session::{Identity, SessionKey};
 
 use super::answer::assert_refused;
 use super::moody::{Moody, begin};
 use crate::support::golden::{LAYER, golden};
 use crate::support::http::Answer;
+use crate::support::nodes::node;
 use crate::support::world::{HOUR, SECOND, World};
 
 #[tokio::test]
@@ -113,8 +114,7 @@ async fn the_session_key_is_kept_and_never_leaves() {
 async fn the_newest_session_key_is_that_of_the_login_that_began_last() {
     let clock = ManualClock::new();
     let store = MemoryStore::with_clock(clock.clone());
-    let sessions = Sessions::builder(store).clock(clock.clone()).build();
-    let sessions = sessions.unwrap();
+    let sessions = node(&store, &clock);
     let login = Login::new(sessions.clone(), Moody);
     // They end in the order in which they did not begin.
     let codes = ["takes-300-a", "takes-200-b", "takes-100-c"];

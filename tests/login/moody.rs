@@ -10,9 +10,10 @@ use tower_wx_session::login::{
 };
 use tower_wx_session::store::MemoryStore;
 use tower_wx_session::test_util::ManualClock;
-use tower_wx_session::{Identity, SessionKey, Sessions};
+use tower_wx_session::{Identity, SessionKey};
 
 use crate::support::http::Answer;
+use crate::support::nodes::node;
 
 /// Gives up on codes that name a wait, hangs on those that say so, and vouches for all others.
 pub struct Moody;
@@ -43,8 +44,7 @@ impl IdentityProvider for Moody {
 
 pub fn moody(clock: &ManualClock) -> Login<MemoryStore, Moody> {
     let store = MemoryStore::with_clock(clock.clone());
-    let sessions = Sessions::builder(store).clock(clock.clone()).build();
-    Login::new(sessions.unwrap(), Moody)
+    Login::new(node(&store, clock), Moody)
 }
 
 /// Logs in without a server, so that tokio's time can stand still.

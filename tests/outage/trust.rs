@@ -11,7 +11,9 @@ use tower_wx_session::store::MemoryStore;
 use tower_wx_session::test_util::ManualClock;
 use tower_wx_session::{Identity, Sessions};
 
-use crate::support::nodes::{alice, log_in, node, node_with, refusal, settle, store_on_a_clock};
+use crate::support::nodes::{
+    ROOM, alice, log_in, node, node_with, refusal, settle, store_on_a_clock,
+};
 use crate::support::{Op, down, switchable};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -122,10 +124,8 @@ async fn a_node_whose_wall_clock_is_wrong_goes_by_the_store_s() {
     let ahead = ManualClock::new();
     ahead.advance(hour);
     let store = MemoryStore::with_clock(store_clock.clone());
-    let half_an_hour = |clock: &ManualClock| {
-        let builder = Sessions::builder(store.clone()).clock(clock.clone());
-        builder.idle_timeout(hour / 2).build().unwrap()
-    };
+    let half_an_hour =
+        |clock: &ManualClock| node_with(&store, clock, |builder| builder.idle_timeout(hour / 2));
     let right = half_an_hour(&store_clock);
     let token = log_in(&right).await;
     assert_eq!(refusal(&half_an_hour(&ahead), &token).await, None);
@@ -225,11 +225,22 @@ async fn a_link_that_ends_at_once_is_asked_for_once_a_second() {
 
 #[tokio::test]
 async fn extreme_settings_are_no_reason_to_panic() {
+    try_extremes_in_a_cache_of(ROOM).await;
+}
+
+/// What it has room for takes long to make and to throw away.
+#[tokio::test]
+#[ignore = "takes its time: ./test runs it"]
+async fn nor_is_the_largest_cache() {
+    try_extremes_in_a_cache_of(u64::MAX).await;
+}
+
+async fn try_extremes_in_a_cache_of(capacity: u64) {
     let sessions = Sessions::builder(MemoryStore::new())
         .idle_timeout(Duration::MAX)
         .lifetime(Duration::MAX)
         .rotation_grace(Duration::MAX)
-        .cache_capacity(u64::MAX)
+        .cache_capacity(capacity)
         .fresh_for(Duration::MAX)
         .fresh_for_without_link(Duration::MAX)
         .outage_policy(OutagePolicy::ServeKnown(Duration::MAX))

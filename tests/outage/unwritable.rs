@@ -13,7 +13,7 @@ use tower_wx_session::test_util::{Chaos, ChaosStore, ManualClock};
 use tower_wx_session::{RejectionKind, Sessions};
 
 use crate::support::desk::Desk;
-use crate::support::nodes::{alice, log_in, node_with, refusal, settle};
+use crate::support::nodes::{alice, log_in, node_in_real_time, node_with, refusal, settle};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -191,7 +191,7 @@ async fn the_absolute_end_comes_in_an_outage_too() {
 async fn no_code_is_spent_while_the_store_cannot_be_written() {
     let chaos = Chaos::seeded(1);
     let store = ChaosStore::new(MemoryStore::new(), chaos.clone());
-    let sessions = Sessions::new(store);
+    let sessions = node_in_real_time(store);
     let desk = Desk::of(&sessions).await;
     chaos.refuse_writes();
     desk.refuses(20).await;

@@ -14,13 +14,13 @@ use tower_wx_session::store::{
 use tower_wx_session::test_util::FakeWeChat;
 use tower_wx_session::wechat::WeChat;
 use tower_wx_session::{
-    Identity, Rejection, RejectionKind, SessionKey, SessionLayer, SessionToken, Sessions,
-    TokenSource,
+    Identity, Rejection, RejectionKind, SessionKey, SessionLayer, SessionToken, TokenSource,
 };
 
 use super::run::{LOG, on_login};
 use super::secrets::{DATA, SECRET, Secrets, debug, texts};
 use crate::support::http::{Answer, Server, client};
+use crate::support::nodes::node_in_real_time;
 use crate::support::world::{HOUR, World};
 use crate::support::{HookedStore, down};
 
@@ -33,7 +33,7 @@ async fn no_public_type_prints_a_secret() {
     secrets.add(code);
 
     let store = MemoryStore::new();
-    let sessions = Sessions::new(store.clone());
+    let sessions = node_in_real_time(store.clone());
     let user = Identity::new("wxa", "alice");
     let new = NewSession::from(user.clone()).with_data(&DATA).unwrap();
     let issued = sessions.issue(new.clone()).await.unwrap();

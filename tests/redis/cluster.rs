@@ -9,6 +9,7 @@ use tower_wx_session::login::{ExchangeError, Exchanged, IdentityProvider, Login,
 use tower_wx_session::store::RedisStore;
 use tower_wx_session::{Identity, RejectionKind, Sessions};
 
+use crate::support::nodes::node_in_real_time;
 use crate::support::redis::{Client, RedisCluster, RedisServer, eventually, store};
 
 pub const SECOND: Duration = Duration::from_secs(1);
@@ -149,13 +150,13 @@ async fn one_server_takes_no_other_along(
     let dead = owner(&client, key).await;
     let others = [(dead + 1) % 3, (dead + 2) % 3];
 
-    let elsewhere = Sessions::new(cluster.store());
+    let elsewhere = node_in_real_time(cluster.store());
     let of_dead = log_in(&elsewhere, &users[dead][..200]).await;
     let mut of_living = Vec::new();
     for other in others {
         of_living.extend(log_in(&elsewhere, &users[other][..200]).await);
     }
-    let sessions = Sessions::new(named(&cluster));
+    let sessions = node_in_real_time(named(&cluster));
     // A first deadline may be spent on finding out.
     let (first, living) = of_living.split_at(100);
     let (known, living) = (&first[..10], [&first[10..], living].concat());
@@ -166,7 +167,7 @@ async fn one_server_takes_no_other_along(
     sleep(DEADLINE).await;
     let (refused, passed) = check_all(&sessions, &of_dead, &living[20..]).await;
 
-    let new = Sessions::new(named(&cluster));
+    let new = node_in_real_time(named(&cluster));
     let (_, at_new) = check_all(&new, &of_dead, &living).await;
     let mut logins = Vec::new();
     for user in others.iter().flat_map(|other| &users[*other][..5]) {

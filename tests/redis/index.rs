@@ -8,6 +8,7 @@ use tower_wx_session::sessions::{Issued, Revocation};
 use tower_wx_session::store::{RevokeReason, SessionStore, Touch};
 
 use super::records::{DEADLINE, HOUR, SECOND, id, keep, key_with, logout, user};
+use crate::support::nodes::node_in_real_time;
 use crate::support::redis::{Client, RedisServer, eventually};
 
 #[tokio::test]
@@ -36,7 +37,7 @@ async fn what_is_gone_leaves_the_index() {
 async fn a_use_puts_a_session_back_into_the_index() {
     let server = RedisServer::start().await;
     let (store, client) = (server.store(), server.client().await);
-    let sessions = Sessions::new(store.clone());
+    let sessions = node_in_real_time(store.clone());
     let [one, two, three] = [(); 3].map(|()| sessions.issue(user()));
     let [one, two, three] = [one.await.unwrap(), two.await.unwrap(), three.await.unwrap()];
     let index = key_with(&client, ":u:").await;

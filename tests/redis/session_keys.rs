@@ -6,6 +6,7 @@ use tower_wx_session::store::{PutSessionKey, SessionStore, Timestamp};
 use tower_wx_session::{SessionKey, Sessions};
 
 use super::records::{HOUR, key_with, user};
+use crate::support::nodes::node_in_real_time;
 use crate::support::redis::{Client, RedisServer};
 
 /// Everybody is the same user, and has the same session_key.
@@ -27,7 +28,7 @@ async fn session_keys_are_kept_sealed() {
     let client = server.client().await;
     let with_seal = |key| Sessions::builder(server.store()).seal_key(key).build();
     let (sessions, other) = (with_seal([7; 32]).unwrap(), with_seal([8; 32]).unwrap());
-    let unsealed = Sessions::new(server.store());
+    let unsealed = node_in_real_time(server.store());
     let login = Login::new(sessions.clone(), Platform);
     let request = http::Request::post("/login").body(String::from("{\"code\":\"a\"}"));
     let answer = login.oneshot(request.unwrap()).await.unwrap();

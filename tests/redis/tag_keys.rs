@@ -7,6 +7,7 @@ use tower_wx_session::store::{RedisStore, SessionStore, TagKey};
 use tower_wx_session::{Identity, RejectionKind, Sessions};
 
 use crate::support::forged::{forged, key_of};
+use crate::support::nodes::node_in_real_time;
 use crate::support::redis::{Client, RedisCluster, RedisServer, eventually, store};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -15,7 +16,7 @@ const SOURCE: &str = "wxs:tag-key";
 type Node = Sessions<RedisStore>;
 
 fn node(url: &str) -> Node {
-    Sessions::new(store(url))
+    node_in_real_time(store(url))
 }
 
 async fn log_in(node: &Node) -> String {

@@ -11,7 +11,7 @@ use tower_wx_session::store::RedisStore;
 use tower_wx_session::{Identity, Sessions};
 
 use crate::support::desk::Desk;
-use crate::support::nodes::refusal;
+use crate::support::nodes::{ROOM, refusal};
 use crate::support::redis::{Client, RedisServer, directory, eventually, path};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -59,6 +59,7 @@ impl Why {
 /// A node that passes sessions on the server's word, or for `grace` without it.
 fn node(server: &RedisServer, grace: Duration) -> Sessions<RedisStore> {
     Sessions::builder(server.store())
+        .cache_capacity(ROOM)
         .idle_timeout(IDLE)
         .fresh_for(SECOND / 4)
         .fresh_for_without_link(SECOND / 4)

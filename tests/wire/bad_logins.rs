@@ -12,7 +12,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tower::ServiceExt;
-use tower_wx_session::Sessions;
 use tower_wx_session::login::Login;
 use tower_wx_session::response::Preset;
 use tower_wx_session::store::MemoryStore;
@@ -21,6 +20,7 @@ use tower_wx_session::wechat::WeChat;
 use super::bad_tokens::{split, start};
 use crate::support::golden::{Golden, LOGIN, golden};
 use crate::support::http::Answer;
+use crate::support::nodes::node_in_real_time;
 use crate::support::world::{App, SECOND, World};
 
 #[track_caller]
@@ -224,7 +224,7 @@ async fn a_body_that_ends_too_early_spends_no_code() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_stalls_is_a_bad_request_at_the_deadline() {
-    let sessions = Sessions::new(MemoryStore::new());
+    let sessions = node_in_real_time(MemoryStore::new());
     let login = Login::new(sessions, WeChat::new("appid", "secret"));
     for (login, seconds) in [(login.clone(), 10), (login.with_deadline(2 * SECOND), 2)] {
         let never = pending::<Option<Result<HeaderMap, Infallible>>>();

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs, io};
 
-use http::header::{AUTHORIZATION, HeaderMap};
+use http::HeaderMap;
 
-use super::request::{present, without_token};
+use crate::requests::headers;
 
-const INSTALL: &str = "this bench needs wrk to make load: install it (Debian and Ubuntu: \
+const INSTALL: &str = "this part needs wrk to make load: install it (Debian and Ubuntu: \
                        apt-get install -y wrk; macOS: brew install wrk) and try again";
 
-/// One thread with 32 connections, which sends these tokens in turn.
-pub struct Wrk {
+/// One thread with 32 connections, which sends these credentials in turn.
+pub(crate) struct Wrk {
     script: PathBuf,
     /// What comes before the command, such as `taskset -c 1`.
     prefix: Vec<String>,
@@ -21,14 +21,14 @@ pub struct Wrk {
 
 impl Wrk {
     /// Writes the requests for it to send.
-    pub fn new(tokens: &[String], prefix: &[&str]) -> Result<Self, String> {
+    pub(crate) fn new(credentials: &[String], prefix: &[&str]) -> Result<Self, String> {
         Command::new("wrk")
             .arg("-v")
             .output()
             .map_err(|_| INSTALL)?;
-        let name = format!("tower-wx-session-wrk-{}.lua", std::process::id());
+        let name = format!("peers-wrk-{}.lua", std::process::id());
         let script = env::temp_dir().join(name);
-        fs::write(&script, lua(tokens)).map_err(|error| error.to_string())?;
+        fs::write(&script, lua(credentials)).map_err(|error| error.to_string())?;
         Ok(Self {
             script,
             prefix: prefix.iter().map(ToString::to_string).collect(),
@@ -36,7 +36,7 @@ impl Wrk {
     }
 
     /// Requests per second that this URL answers, all of them well.
-    pub fn requests_per_second(&self, url: &str, seconds: u32) -> Result<f64, String> {
+    pub(crate) fn requests_per_second(&self, url: &str, seconds: u32) -> Result<f64, String> {
         let output = self.run(url, seconds).map_err(|error| error.to_string())?;
         let text = String::from_utf8_lossy(&output.stdout);
         let has_failed = ["Non-2xx", "Socket errors"]
@@ -54,7 +54,8 @@ impl Wrk {
 
     fn run(&self, url: &str, seconds: u32) -> io::Result<Output> {
         let duration = format!("-d{seconds}s");
-        let mut command = pinned(&self.prefix, Path::new("wrk"));
+        let prefix: Vec<_> = self.prefix.iter().map(String::as_str).collect();
+        let mut command = pinned(&prefix, Path::new("wrk"));
         command.args(["-t1", "-c32", &duration, "-s"]);
         command.arg(&self.script).arg(url).output()
     }
@@ -67,7 +68,7 @@ impl Drop for Wrk {
 }
 
 /// A command with words in front of it that say where it runs.
-pub fn pinned(prefix: &[String], program: &Path) -> Command {
+pub(crate) fn pinned(prefix: &[&str], program: &Path) -> Command {
     match prefix {
         [first, rest @ ..] => {
             let mut command = Command::new(first);
@@ -79,15 +80,13 @@ pub fn pinned(prefix: &[String], program: &Path) -> Command {
 }
 
 /// Requests are put together once, and sent as they are.
-fn lua(tokens: &[String]) -> String {
+fn lua(credentials: &[String]) -> String {
     let mut script = String::from("local headers, requests, next = {}, {}, 0\n");
-    for token in tokens {
-        let mut request = without_token();
-        present(&mut request, &AUTHORIZATION, token);
+    let common = table(&headers());
+    for value in credentials {
         let _ = writeln!(
             script,
-            "headers[#headers + 1] = {{{}}}",
-            table(request.headers())
+            "headers[#headers + 1] = {{{common}authorization={value:?}}}"
         );
     }
     script.push_str(

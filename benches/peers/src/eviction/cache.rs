@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use moka::policy::EvictionPolicy;
 use tokio::task::yield_now;
+use tower_wx_session::Sessions;
 use tower_wx_session::sessions::OutagePolicy;
 use tower_wx_session::store::MemoryStore;
 use tower_wx_session::test_util::ManualClock;
-use tower_wx_session::{Identity, Sessions};
 
-use super::support::counted::CountedStore;
+use super::counted::CountedStore;
 use super::{CAPACITY, Cache};
+use crate::user::identity;
 
 pub(crate) type Policy = EvictionPolicy;
 
@@ -194,8 +195,11 @@ impl Ours {
 impl Cache for Ours {
     async fn login(&mut self, session: usize, now: u64) {
         self.set_clock(now);
-        let user = Identity::new("wx4f4bc4dec97d474b", format!("user{session}"));
-        let issued = self.sessions.issue(user).await.expect("the store is up");
+        let issued = self
+            .sessions
+            .issue(identity(session))
+            .await
+            .expect("the store is up");
         let token = issued.token().expose().to_owned();
         self.tokens.insert(session, token);
     }
@@ -207,6 +211,6 @@ impl Cache for Ours {
         for _ in 0..10 {
             yield_now().await;
         }
-        self.store.take_counts().loads > 0
+        self.store.take_loads() > 0
     }
 }

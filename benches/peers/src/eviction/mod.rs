@@ -1,18 +1,17 @@
 //! What a cache of bounded size costs the store, by what it gives up when it is full: counted on a
 //! clock of its own, not measured.
-//!
-//! `cargo bench --all-features --bench eviction`
-#![allow(clippy::print_stdout, reason = "the counts are the output")]
+
+use std::collections::BTreeMap;
+
+use tokio::runtime::Builder;
+
+use self::cache::{Ideal, Layered, Ours, Policy, Unlimited};
+use self::traffic::{Event, Traffic, Workload};
+use crate::Outcome;
 
 mod cache;
+mod counted;
 mod traffic;
-
-#[path = "../support/mod.rs"]
-mod support;
-
-use cache::{Ideal, Layered, Ours, Policy, Unlimited};
-use support::is_measured;
-use traffic::{Event, Traffic, Workload};
 
 /// Sessions that fit in.
 const CAPACITY: u64 = 1000;
@@ -97,7 +96,7 @@ fn beyond(without_bound: &[(Event, bool)], played: &[(Event, bool)]) -> (f64, f6
             .count()
     };
     let more = loads(|_, with| with.1) as f64 - loads(|without, _| without.1) as f64;
-    let mut newcomers = std::collections::BTreeMap::new();
+    let mut newcomers = BTreeMap::new();
     for ((event, without), (_, with)) in counted() {
         if let Event::Request {
             session, burst: 0, ..
@@ -114,14 +113,9 @@ fn beyond(without_bound: &[(Event, bool)], played: &[(Event, bool)]) -> (f64, f6
     )
 }
 
-fn main() {
-    if !is_measured() {
-        return;
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+pub(crate) fn run() -> Outcome {
+    // Of one thread: what is due in the background happens when the cache lets it.
+    let runtime = Builder::new_current_thread().enable_all().build()?;
     println!("{LEGEND}");
     for (name, workload) in workloads() {
         let fresh_for = workload.fresh_for;
@@ -149,4 +143,6 @@ fn main() {
             columns[3],
         );
     }
+    println!();
+    Ok(())
 }
