@@ -61,12 +61,10 @@ async fn reads_grow_with_nodes_and_time_and_messages_with_revocations_only() {
         }
         let case = format!("{used:?}, {nodes} nodes");
         let loads = store.calls(Op::Load) - loads;
-        // Between two uses on a node that takes turns a confirmation may end.
-        let uses = SECONDS / (USED_EVERY * if used == Use::InTurn { nodes } else { 1 });
-        let (least, most) = (
-            (SECONDS / FRESH_FOR).min(uses - 1),
-            SECONDS / CONFIRMED_AFTER,
-        );
+        let each = USED_EVERY * if used == Use::InTurn { nodes } else { 1 };
+        let renewed_after = CONFIRMED_AFTER.next_multiple_of(each);
+        let least = SECONDS / FRESH_FOR.max(renewed_after);
+        let most = SECONDS.div_ceil(renewed_after);
         assert!(loads >= nodes * least, "{loads} loads, {case}");
         assert!(loads <= nodes * most, "{loads} loads, {case}");
         // Each node that sees uses tells the store, and one of them has it write.

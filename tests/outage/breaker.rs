@@ -317,7 +317,8 @@ fn a_prober_whose_runtime_nobody_drives_is_replaced() {
     });
     is_down.store(false, Ordering::SeqCst);
     runtime().block_on(async {
-        for _ in 0..4 {
+        // It is overdue after three seconds and a deadline; half a second later there is a probe.
+        for _ in 0..5 {
             refusal(&sessions, &tokens[0]).await;
             sleep(SECOND).await;
         }

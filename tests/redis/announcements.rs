@@ -18,6 +18,13 @@ fn announcing(cluster: &RedisCluster, per_master: bool) -> RedisStore {
     builder.build().unwrap()
 }
 
+/// Whether each link tells of each of these sessions so often.
+async fn tell([one, other]: &mut [Feed; 2], ids: &[SessionId], times: usize) {
+    let told = tokio::join!(told(one, ids), told(other, ids));
+    let each = vec![times; ids.len()];
+    assert_eq!(told, (each.clone(), each));
+}
+
 /// How often a link tells of each of these sessions within a second, or until it ends.
 async fn told(link: &mut Feed, ids: &[SessionId]) -> Vec<usize> {
     let mut told = vec![0; ids.len()];
@@ -78,18 +85,13 @@ async fn every_node_is_told_of_a_change_once() {
     // A master that was found just now is not known to every link.
     for (store, times) in [(&common, 3), (&own, 3)] {
         let ids = keep_and_end(store, &users).await;
-        for link in &mut links {
-            assert_eq!(told(link, &ids).await, vec![times; ids.len()]);
-        }
+        tell(&mut links, &ids, times).await;
     }
-    for link in &mut links {
-        told_for(link, 5 * SECOND).await;
-    }
+    let [one, other] = &mut links;
+    tokio::join!(told_for(one, 5 * SECOND), told_for(other, 5 * SECOND));
     for (store, times) in [(&common, 3), (&own, 1)] {
         let ids = keep_and_end(store, &users).await;
-        for link in &mut links {
-            assert_eq!(told(link, &ids).await, vec![times; ids.len()]);
-        }
+        tell(&mut links, &ids, times).await;
     }
 }
 

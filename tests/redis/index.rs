@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
-use tower_wx_session::Sessions;
 use tower_wx_session::sessions::{Issued, Revocation};
 use tower_wx_session::store::{RevokeReason, SessionStore, Touch};
 
@@ -62,7 +61,7 @@ async fn a_use_puts_a_session_back_into_the_index() {
 async fn an_end_of_what_the_server_has_lost_reaches_every_node() {
     let server = RedisServer::start().await;
     let client = server.client().await;
-    let [here, there] = [server.store(), server.store()].map(Sessions::new);
+    let [here, there] = [server.store(), server.store()].map(node_in_real_time);
     let [one, two] = [
         here.issue(user()).await.unwrap(),
         here.issue(user()).await.unwrap(),

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
+use tower_wx_session::SessionId;
 use tower_wx_session::store::{
     Feed, FeedEvent, RevokeReason, SessionStore, StoreErrorKind, Timestamp,
 };
-use tower_wx_session::{SessionId, Sessions};
 
 use super::records::{DEADLINE, SECOND, id, keep, kind, user};
-use crate::support::nodes::alice;
+use crate::support::nodes::{alice, node_in_real_time};
 use crate::support::redis::{RedisServer, eventually};
 
 pub async fn next(feed: &mut Feed) -> Option<FeedEvent> {
@@ -122,7 +122,7 @@ async fn a_link_ends_when_its_server_is_no_master_any_more() {
 #[tokio::test]
 async fn nodes_tell_each_other_through_the_store() {
     let server = RedisServer::start().await;
-    let [one, other] = [server.store(), server.store()].map(Sessions::new);
+    let [one, other] = [server.store(), server.store()].map(node_in_real_time);
     let issued = one.issue(alice()).await.unwrap();
     let token = issued.token().expose();
     assert!(other.check(token).await.is_ok());

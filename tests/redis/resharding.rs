@@ -11,6 +11,7 @@ use tower_wx_session::store::{Loaded, RedisStore, RevokeReason, SessionStore};
 use tower_wx_session::{Identity, RejectionKind, SessionId, Sessions};
 
 use super::slot::{Reshard, is_index, users_of_one_slot};
+use crate::support::nodes::node_in_real_time;
 use crate::support::redis::{RedisCluster, RedisServer, eventually};
 
 /// Sessions that each user starts with.
@@ -126,7 +127,7 @@ struct Trial {
 impl Trial {
     async fn new(users: usize) -> Self {
         let cluster = RedisCluster::start().await;
-        let nodes = [cluster.store(), cluster.store()].map(Sessions::new);
+        let nodes = [cluster.store(), cluster.store()].map(node_in_real_time);
         let (slot, identities) = users_of_one_slot(users);
         let mut users = Vec::new();
         for identity in identities {
