@@ -15,8 +15,8 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use redis::aio::MultiplexedConnection;
 use support::client::log_in;
 use support::redis::RedisServer;
-use support::rounds::{Spread, in_turns, print, print_count};
-use support::{is_measured, scaled};
+use support::rounds::Rounds;
+use support::{is_measured, print, print_count, scaled};
 use tokio::runtime::Runtime;
 use tower_wx_session::Sessions;
 use tower_wx_session::store::RedisStore;
@@ -189,19 +189,16 @@ fn miss(criterion: &mut Criterion) {
 
 fn print_ratios(runtime: &Runtime, cold: &Cold) {
     for (concurrency, times) in CONCURRENCY {
-        let rounds = in_turns(ROUNDS, 2, |which| {
-            let elapsed = match which {
+        let rounds = Rounds::of(ROUNDS, &mut [0, 1], |which| {
+            let elapsed = match *which {
                 0 => runtime.block_on(cold.check(concurrency, times)),
                 _ => runtime.block_on(cold.get(concurrency, times)),
             };
             times as f64 / elapsed.as_secs_f64()
         });
         let what = format!("cold checks per second against GETs, {concurrency} at once");
-        print(
-            &what,
-            &Spread::of(&rounds, |rates| rates[0] / rates[1]),
-            "≥ 0.8",
-        );
+        let ratio = rounds.spread(|rates| rates[0] / rates[1]);
+        print(&what, &ratio, "≥ 0.8");
     }
     let commands = runtime.block_on(cold.commands_per_check());
     print_count("commands per cold check", commands, "1");

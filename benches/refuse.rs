@@ -13,9 +13,9 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, StatusCode};
 use support::client::{log_in, node};
 use support::request::{SKEY, present, presenting, without_token};
-use support::rounds::{Spread, in_turns, print};
+use support::rounds::Rounds;
 use support::service::{bare, behind, bench, nanoseconds};
-use support::{is_measured, scaled};
+use support::{is_measured, print, scaled};
 use tokio::runtime::Runtime;
 use tower_wx_session::response::Preset;
 use tower_wx_session::store::MemoryStore;
@@ -200,7 +200,8 @@ fn compare_form(form: Form, (sessions, tokens): (&Sessions<MemoryStore>, &Tokens
     let (mut bare, mut layered) = (bare(), behind(&form.layer(sessions)));
     let mut hits = form.requests("live", tokens);
     let mut refused = CASES.map(|case| form.requests(case, tokens));
-    let rounds = in_turns(ROUNDS, 2 + CASES.len(), |which| match which {
+    let mut measured: Vec<_> = (0..2 + CASES.len()).collect();
+    let rounds = Rounds::of(ROUNDS, &mut measured, |which| match *which {
         0 => nanoseconds(&mut bare, &mut hits, ANSWERS),
         1 => nanoseconds(&mut layered, &mut hits, ANSWERS),
         case => nanoseconds(&mut layered, &mut refused[case - 2], ANSWERS),
@@ -208,7 +209,7 @@ fn compare_form(form: Form, (sessions, tokens): (&Sessions<MemoryStore>, &Tokens
     for (number, case) in CASES.iter().enumerate() {
         let ratio = |round: &[f64]| (round[2 + number] - round[0]) / (round[1] - round[0]);
         let what = format!("{} {case}, {many} live, against a hit", form.name);
-        print(&what, &Spread::of(&rounds, ratio), form.target);
+        print(&what, &rounds.spread(ratio), form.target);
     }
 }
 

@@ -13,8 +13,8 @@ const LINK_UP_WITHIN: Duration = Duration::from_millis(200);
 /// Sessions used at the same time for the first time: fewer than a node owes a store uses of.
 const AT_ONCE: usize = 10_000;
 
-/// A node that answers from what it knows while a bench runs: what confirmations cost the store
-/// is counted by the bench `fleet`.
+/// A node that answers from what it knows while a bench runs: what confirmations cost the store is
+/// counted by the tests, in `tests/check/cost.rs`.
 pub fn node<S: SessionStore>(store: S, capacity: u64) -> Sessions<S> {
     let builder = Sessions::builder(store)
         .cache_capacity(capacity)

@@ -2,17 +2,14 @@
 #![allow(dead_code, unreachable_pub, reason = "each bench uses its own part")]
 
 pub mod client;
-pub mod counted;
-pub mod forgetful;
 #[cfg(feature = "redis")]
 #[path = "../../tests/support/redis.rs"]
 #[allow(clippy::unwrap_used, reason = "a bench fails by panicking")]
 pub mod redis;
 pub mod request;
+#[path = "../peers/src/rounds.rs"]
 pub mod rounds;
 pub mod service;
-pub mod store;
-pub mod wrk;
 
 /// Whether to measure: `cargo bench` says `--bench`, and `cargo test --benches` does not.
 pub fn is_measured() -> bool {
@@ -23,4 +20,14 @@ pub fn is_measured() -> bool {
 /// A size to measure, or a small one where it is only to be seen that a bench runs.
 pub fn scaled(size: usize) -> usize {
     if is_measured() { size } else { size.min(1000) }
+}
+
+/// Prints a row of the table of ratios.
+pub fn print(what: &str, ratio: &rounds::Spread, target: &str) {
+    println!("{what:<58} {ratio}  target {target}");
+}
+
+/// Prints a row for a figure that was counted.
+pub fn print_count(what: &str, count: f64, target: &str) {
+    println!("{what:<58} {count:.3}  target {target}");
 }

@@ -1,6 +1,6 @@
 //! What Redis can answer, and what that says about a session: one row per answer.
 //!
-//! MOVED, ASK and CLUSTERDOWN take a Cluster: `tests/redis.rs` has one.
+//! MOVED, ASK and CLUSTERDOWN take a Cluster: `tests/redis` has one.
 
 use std::time::Duration;
 

@@ -1,8 +1,9 @@
 //! How each refusal of the layer comes about.
 
+use tower_wx_session::Identity;
 use tower_wx_session::store::{MemoryStore, RevokeReason, SessionStore, TagKey};
-use tower_wx_session::{Identity, Sessions};
 
+use super::nodes::node;
 use super::world::{HOUR, SECOND, World};
 
 pub type Headers = Vec<(&'static str, String)>;
@@ -16,10 +17,7 @@ pub async fn unknown_token(world: &World) -> String {
     let lost = MemoryStore::with_clock(world.clock.clone());
     let keys = world.store.tag_keys(TagKey::new(0, [0; 16])).await.unwrap();
     lost.tag_keys(keys[0].clone()).await.unwrap();
-    let lost = Sessions::builder(lost)
-        .clock(world.clock.clone())
-        .build()
-        .unwrap();
+    let lost = node(&lost, &world.clock);
     let issued = lost.issue(Identity::new("wxa", "alice")).await.unwrap();
     issued.token().expose().to_owned()
 }

@@ -19,6 +19,7 @@ pub mod grpc;
 pub mod grpc_golden;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod http;
+pub mod log;
 pub mod nginx;
 pub mod nodes;
 pub mod process;

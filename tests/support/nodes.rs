@@ -14,7 +14,11 @@ pub fn store_on_a_clock() -> (ManualClock, HookedStore) {
     (clock, store)
 }
 
-/// A node with default settings.
+/// Sessions that a node's cache has room for: more than tests have, and little to make and to throw
+/// away, which is slow in a build that is not optimised.
+pub const ROOM: u64 = 5000;
+
+/// A node with default settings, but for the size of its cache.
 pub fn node<S: SessionStore + Clone>(store: &S, clock: &ManualClock) -> Sessions<S> {
     node_with(store, clock, |builder| builder)
 }
@@ -26,7 +30,13 @@ pub fn node_with<S: SessionStore + Clone>(
     configure: impl FnOnce(SessionsBuilder<S>) -> SessionsBuilder<S>,
 ) -> Sessions<S> {
     let builder = Sessions::builder(store.clone()).clock(clock.clone());
-    configure(builder).build().unwrap()
+    configure(builder.cache_capacity(ROOM)).build().unwrap()
+}
+
+/// A node in real time.
+pub fn node_in_real_time<S: SessionStore>(store: S) -> Sessions<S> {
+    let builder = Sessions::builder(store).cache_capacity(ROOM);
+    builder.build().unwrap()
 }
 
 pub fn alice() -> Identity {

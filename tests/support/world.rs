@@ -18,6 +18,7 @@ use tower_wx_session::wechat::WeChat;
 use tower_wx_session::{Session, SessionLayer, Sessions, TokenSource};
 
 use super::http::{Answer, Server, client};
+use super::nodes::ROOM;
 use super::{HookedStore, Op, down};
 
 pub const HOUR: Duration = Duration::from_secs(3600);
@@ -147,6 +148,7 @@ pub fn layer_of(node: &Sessions<HookedStore>) -> SessionLayer<HookedStore> {
 fn builder(store: &HookedStore, clock: &ManualClock) -> SessionsBuilder<HookedStore> {
     Sessions::builder(store.clone())
         .clock(clock.clone())
+        .cache_capacity(ROOM)
         .store_deadline(5 * SECOND)
 }
 

@@ -7,6 +7,9 @@ use std::env;
 use peers::{Outcome, Part};
 
 fn main() -> Outcome {
+    if Part::is_server(env::args().skip(1)) {
+        return Part::serve();
+    }
     let parts = Part::wanted(env::args().skip(1))?;
     if parts != [Part::Memory] {
         Part::introduce();

@@ -1,10 +1,14 @@
-use crate::{Outcome, expiry, lookup, machine, outage, scale, table, threads};
+use crate::{
+    Outcome, end_to_end, eviction, expiry, lookup, machine, outage, scale, steps, table, threads,
+};
 
 /// What can be measured by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// The ratios of the added cost, at one session and at 100 000.
     Table,
+    /// What the steps of a hit take.
+    Steps,
     /// What the lookup structures alone cost.
     Lookup,
     /// The added cost against the number of live sessions.
@@ -17,29 +21,39 @@ pub enum Part {
     Expiry,
     /// Latency while Redis is down.
     Outage,
+    /// What a full cache costs the store, by what it gives up: counted.
+    Eviction,
+    /// What the layer takes from a server over loopback.
+    EndToEnd,
 }
 
 impl Part {
     /// All parts, in the order they run.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Table,
+        Self::Steps,
         Self::Lookup,
         Self::Scale,
         Self::Threads,
         Self::Memory,
         Self::Expiry,
         Self::Outage,
+        Self::Eviction,
+        Self::EndToEnd,
     ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Table => "table",
+            Self::Steps => "steps",
             Self::Lookup => "lookup",
             Self::Scale => "scale",
             Self::Threads => "threads",
             Self::Memory => "memory",
             Self::Expiry => "expiry",
             Self::Outage => "outage",
+            Self::Eviction => "eviction",
+            Self::EndToEnd => "end_to_end",
         }
     }
 
@@ -73,13 +87,31 @@ impl Part {
     pub fn run(self) -> Outcome {
         match self {
             Self::Table => table::run(),
+            Self::Steps => steps::run(),
             Self::Lookup => lookup::run(),
             Self::Scale => scale::run(),
             Self::Threads => threads::run(),
             Self::Memory => Ok(()),
             Self::Expiry => expiry::run(),
             Self::Outage => outage::run(),
+            Self::Eviction => eviction::run(),
+            Self::EndToEnd => end_to_end::run(),
         }
+    }
+
+    /// Whether this process is to be the server of [`EndToEnd`](Self::EndToEnd), which starts one.
+    #[must_use]
+    pub fn is_server(mut arguments: impl Iterator<Item = String>) -> bool {
+        arguments.any(|argument| argument == end_to_end::SERVE)
+    }
+
+    /// Is that server, until the one who started it ends.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot listen.
+    pub fn serve() -> Outcome {
+        end_to_end::serve()
     }
 
     /// Says what the figures were measured on.

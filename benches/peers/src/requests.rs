@@ -55,6 +55,22 @@ impl Credentials {
     }
 }
 
+/// What clients send with every request.
+pub(crate) fn headers() -> HeaderMap {
+    let headers = [
+        (HOST, "api.example.com"),
+        (
+            USER_AGENT,
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) MicroMessenger/8.0.50",
+        ),
+        (ACCEPT, "*/*"),
+        (CONTENT_TYPE, "application/json"),
+        (HeaderName::from_static("x-request-id"), "0d8c1f9e5b7a4c62"),
+    ];
+    let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
+    headers.into_iter().collect()
+}
+
 /// Makes the requests of clients: each has the headers that clients send, and its credentials.
 #[derive(Clone, Debug)]
 pub(crate) struct Requests {
@@ -68,19 +84,8 @@ pub(crate) struct Requests {
 impl Requests {
     /// Requests of sessions drawn with equal chance, or without credentials.
     pub(crate) fn new(credentials: Option<Credentials>) -> Self {
-        let headers = [
-            (HOST, "api.example.com"),
-            (
-                USER_AGENT,
-                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) MicroMessenger/8.0.50",
-            ),
-            (ACCEPT, "*/*"),
-            (CONTENT_TYPE, "application/json"),
-            (HeaderName::from_static("x-request-id"), "0d8c1f9e5b7a4c62"),
-        ];
-        let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
         Self {
-            headers: headers.into_iter().collect(),
+            headers: headers(),
             method: Method::GET,
             uri: Uri::from_static("/me"),
             credentials: credentials.map(Arc::new),

@@ -1,46 +1,23 @@
 //! Measures in turn, so that whatever else the machine does befalls all alike.
+//!
+//! The benches of the package next to this one have this file, too.
 
-use std::time::Duration;
-
-use crate::stopwatch::{Spent, Timed};
-
-/// Rounds of one comparison.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
-    pub(crate) rounds: usize,
-    /// Time spent on each in each round.
-    pub(crate) time: Duration,
-}
-
-impl Default for Plan {
-    fn default() -> Self {
-        Self {
-            rounds: 15,
-            time: Duration::from_millis(20),
-        }
-    }
-}
+use std::fmt;
 
 /// One figure of each contender in each round, the contenders in the order they were given.
 #[derive(Clone, Debug)]
 pub(crate) struct Rounds(Vec<Vec<f64>>);
 
-impl Plan {
-    /// Nanoseconds for each call of each contender.
-    pub(crate) fn time<T: Timed>(self, contenders: &mut [T]) -> Rounds {
-        let time = self.time;
-        self.figures(contenders, |contender| spend(contender, time).nanos())
-    }
-
+impl Rounds {
     /// Takes a figure of each in each round, each round beginning with the next one. The first
     /// round, which finds nothing in the processor's caches, is not counted.
-    pub(crate) fn figures<T>(
-        self,
+    pub(crate) fn of<T>(
+        rounds: usize,
         contenders: &mut [T],
         mut figure: impl FnMut(&mut T) -> f64,
-    ) -> Rounds {
+    ) -> Self {
         let many = contenders.len();
-        let mut figures = vec![vec![0.0; many]; self.rounds + 1];
+        let mut figures = vec![vec![0.0; many]; rounds + 1];
         for (round, row) in figures.iter_mut().enumerate() {
             for turn in 0..many {
                 let next = (round + turn) % many;
@@ -48,19 +25,9 @@ impl Plan {
             }
         }
         figures.remove(0);
-        Rounds(figures)
+        Self(figures)
     }
-}
 
-fn spend(contender: &mut impl Timed, time: Duration) -> Spent {
-    let mut spent = Spent::default();
-    while spent.time < time {
-        spent += contender.batch();
-    }
-    spent
-}
-
-impl Rounds {
     /// The middle figure of one contender.
     pub(crate) fn median(&self, contender: usize) -> f64 {
         self.middle(|row| row[contender])
@@ -78,48 +45,43 @@ impl Rounds {
 
     /// The middle of whatever the figures of a round say.
     pub(crate) fn middle(&self, figure: impl Fn(&[f64]) -> f64) -> f64 {
-        median(self.0.iter().map(|row| figure(row)).collect())
+        self.spread(figure).median()
+    }
+
+    /// The figures, in order of size, that are made of each round's.
+    pub(crate) fn spread(&self, figure: impl Fn(&[f64]) -> f64) -> Spread {
+        let mut figures: Vec<_> = self.0.iter().map(|row| figure(row)).collect();
+        figures.sort_by(f64::total_cmp);
+        Spread(figures)
     }
 }
 
-/// The middle one; of an even number, the upper one of the two.
-pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
+/// One figure of each round, in order of size. It is shown with its quartiles.
+#[derive(Clone, Debug)]
+pub(crate) struct Spread(Vec<f64>);
+
+impl Spread {
+    /// The middle one; of an even number, half way between the two.
+    pub(crate) fn median(&self) -> f64 {
+        self.quantile(0.5)
+    }
+
+    fn quantile(&self, share: f64) -> f64 {
+        let last = self.0.len() - 1;
+        let place = share * last as f64;
+        let (below, above) = (place.floor() as usize, place.ceil() as usize);
+        let part = place - place.floor();
+        self.0[below] * (1.0 - part) + self.0[above] * part
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_is_the_middle_one() {
-        assert_eq!(median(vec![9.0, 1.0, 5.0]), 5.0);
-        assert_eq!(median(vec![4.0, 3.0, 2.0, 1.0]), 3.0);
-    }
-
-    #[test]
-    fn ratios_are_of_the_same_round_and_of_the_added_cost() {
-        let rounds = Rounds(vec![
-            vec![10.0, 20.0, 40.0],
-            vec![100.0, 110.0, 130.0],
-            vec![10.0, 11.0, 500.0],
-        ]);
-        assert_eq!(rounds.ratio_beyond(1, 2, 0), 1.0 / 3.0);
-        assert_eq!(rounds.beyond(1, 0), 10.0);
-    }
-
-    #[test]
-    fn every_round_begins_with_another_one() {
-        let mut order = Vec::new();
-        let plan = Plan {
-            rounds: 1,
-            ..Plan::default()
-        };
-        plan.figures(&mut [0, 1, 2], |contender| {
-            order.push(*contender);
-            0.0
-        });
-        assert_eq!(order, [0, 1, 2, 1, 2, 0]);
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [low, high] = [0.25, 0.75].map(|share| self.quantile(share));
+        let (median, rounds) = (self.median(), self.0.len());
+        write!(
+            f,
+            "{median:.3} (quartiles {low:.3} to {high:.3}, {rounds} rounds)"
+        )
     }
 }

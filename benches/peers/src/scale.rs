@@ -5,8 +5,8 @@ use std::env;
 use crate::Outcome;
 use crate::contender::{Make, bare, floor, hand_written, jwt, ours, tower_sessions_moka};
 use crate::csv::Csv;
+use crate::plan::Plan;
 use crate::plot::{self, Curve};
-use crate::rounds::Plan;
 use crate::text_table::TextTable;
 
 const SESSIONS: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];

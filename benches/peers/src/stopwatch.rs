@@ -47,6 +47,15 @@ impl AddAssign for Spent {
     }
 }
 
+/// As many batches as take so long.
+pub(crate) fn spend(mut batch: impl FnMut() -> Spent, time: Duration) -> Spent {
+    let mut spent = Spent::default();
+    while spent.time < time {
+        spent += batch();
+    }
+    spent
+}
+
 /// Something that is timed by the batch: what happens for each call is static.
 pub(crate) trait Timed: Send {
     /// Prepares a batch of calls, then times them.

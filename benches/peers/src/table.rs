@@ -6,7 +6,8 @@ use crate::contender::{
     tower_sessions, tower_sessions_moka,
 };
 use crate::csv::Csv;
-use crate::rounds::{Plan, Rounds};
+use crate::plan::Plan;
+use crate::rounds::Rounds;
 use crate::text_table::TextTable;
 
 /// The two sizes: one hot session, and as many as a busy node has.

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use crate::Outcome;
 use crate::contender::{Make, floor, hand_written, jwt, ours, tower_sessions_moka};
 use crate::csv::Csv;
+use crate::plan::Plan;
 use crate::plot::{self, Curve};
-use crate::rounds::{Plan, Rounds};
+use crate::rounds::Rounds;
 use crate::stopwatch::{Spent, Timed};
 use crate::text_table::TextTable;
 
@@ -70,7 +71,7 @@ pub(crate) fn throughputs<T: Timed>(contenders: &[T], plan: Plan) -> Rounds {
         .iter()
         .flat_map(|contender| THREADS.map(|threads| crew(contender, threads)))
         .collect();
-    plan.figures(&mut crews, |crew| together(crew, plan.time))
+    Rounds::of(plan.rounds, &mut crews, |crew| together(crew, plan.time))
 }
 
 fn crew(contender: &impl Timed, threads: usize) -> Vec<Box<dyn Timed>> {

@@ -30,7 +30,7 @@ pub(super) struct Reply {
 
 impl Api {
     pub(super) fn new(appid: &str, secret: &str) -> Self {
-        Self(Lock::new(State {
+        Self(Lock::from(State {
             started: Instant::now(),
             advanced: Duration::ZERO,
             apps: HashMap::from([(appid.to_owned(), secret.to_owned())]),

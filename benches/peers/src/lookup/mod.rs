@@ -6,7 +6,7 @@ use self::structure::{FutureMoka, HitTable, Papaya, QuickCache, Structure, SyncM
 use self::timed::Lookups;
 use crate::Outcome;
 use crate::csv::Csv;
-use crate::rounds::Plan;
+use crate::plan::Plan;
 use crate::stopwatch::Timed;
 use crate::text_table::TextTable;
 use crate::threads::{THREADS, speed_up, throughputs};

@@ -1,0 +1,25 @@
+//! The layer among other layers and services: what `guide::composing` says.
+#![cfg(feature = "test-util")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+#![allow(unreachable_pub, reason = "modules of a test")]
+
+mod any_service;
+#[cfg(all(feature = "axum", feature = "wechat"))]
+mod cors;
+#[cfg(all(feature = "axum", feature = "wechat"))]
+mod limits;
+mod readiness;
+#[cfg(all(feature = "axum", feature = "wechat"))]
+mod routing;
+#[cfg(all(feature = "axum", feature = "wechat"))]
+mod site;
+#[path = "../support/mod.rs"]
+mod support;
+#[cfg(all(feature = "axum", feature = "wechat"))]
+mod traces;
+#[cfg(all(feature = "axum", feature = "wechat"))]
+mod websocket;

@@ -1,0 +1,24 @@
+//! The examples as they are started by hand. `cargo test` has built them.
+#![cfg(all(
+    feature = "axum",
+    feature = "metrics",
+    feature = "redis",
+    feature = "tracing",
+    feature = "wechat",
+    feature = "test-util"
+))]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+#![allow(unreachable_pub, reason = "modules of a test")]
+
+mod axum;
+mod dashboard;
+#[cfg(unix)]
+mod fleet;
+mod hyper;
+#[path = "../support/mod.rs"]
+mod support;
+mod tonic;

@@ -1,0 +1,14 @@
+//! The layer in gRPC servers, and refusals as gRPC and grpc-web clients understand them.
+#![cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+#![allow(unreachable_pub, reason = "modules of a test")]
+
+mod clients;
+mod languages;
+mod placement;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,388 @@
+//! While the store is known to be down nobody waits for it, and it is found again by itself.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tower_wx_session::RejectionKind::{SessionKickedOut, StoreUnavailable};
+use tower_wx_session::sessions::Revocation;
+use tower_wx_session::store::{MemoryStore, Revoke, RevokeReason, SessionStore};
+use tower_wx_session::test_util::{Chaos, ChaosStore, ManualClock};
+use tower_wx_session::{Identity, Sessions};
+
+use crate::support::nodes::{alice, log_in, node, node_with, refusal, settle, store_on_a_clock};
+use crate::support::{HookedStore, Op, down, switchable};
+
+const SECOND: Duration = Duration::from_secs(1);
+const DEADLINE: Duration = Duration::from_millis(250);
+
+/// A store that takes questions and does not answer them while the switch is on.
+fn hanging(store: HookedStore) -> (HookedStore, Arc<AtomicBool>) {
+    let switch = Arc::new(AtomicBool::new(false));
+    let hangs = Arc::clone(&switch);
+    let store = store.before(move |_| {
+        let hangs = hangs.load(Ordering::SeqCst);
+        async move {
+            if hangs {
+                std::future::pending::<()>().await;
+            }
+            Ok(())
+        }
+    });
+    (store, switch)
+}
+
+/// A node that has not seen these tokens.
+async fn unseen(sessions: &Sessions<HookedStore>, number: usize) -> Vec<String> {
+    let mut tokens = Vec::new();
+    for _ in 0..number {
+        tokens.push(log_in(sessions).await);
+    }
+    tokens
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_five_failures_in_a_row_nobody_waits() {
+    let (clock, store) = store_on_a_clock();
+    let (store, hangs) = hanging(store);
+    let tokens = unseen(&node(&store, &clock), 7).await;
+    let sessions = node(&store, &clock);
+    let known = log_in(&sessions).await;
+    hangs.store(true, Ordering::SeqCst);
+
+    for token in &tokens[..5] {
+        let asked = Instant::now();
+        assert_eq!(refusal(&sessions, token).await, Some(StoreUnavailable));
+        assert_eq!(asked.elapsed(), DEADLINE);
+    }
+    let (asked, calls) = (Instant::now(), store.calls(Op::Load));
+    for _ in 0..1000 {
+        assert_eq!(refusal(&sessions, &tokens[5]).await, Some(StoreUnavailable));
+        assert_eq!(refusal(&sessions, &known).await, None);
+    }
+    let issued = sessions.issue(alice()).await.unwrap_err();
+    assert_eq!(issued.kind(), StoreUnavailable);
+    assert_eq!(asked.elapsed(), Duration::ZERO, "somebody waited");
+    assert_eq!(store.calls(Op::Load), calls, "somebody asked");
+
+    hangs.store(false, Ordering::SeqCst);
+    sleep(2 * SECOND).await;
+    for token in &tokens {
+        assert_eq!(refusal(&sessions, token).await, None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn trials_are_few_and_find_the_store_within_a_second() {
+    let (clock, store) = store_on_a_clock();
+    let (store, is_down) = switchable(store);
+    let tokens = unseen(&node(&store, &clock), 6).await;
+    let sessions = node(&store, &clock);
+    log_in(&sessions).await;
+    is_down.store(true, Ordering::SeqCst);
+    for token in &tokens {
+        assert_eq!(refusal(&sessions, token).await, Some(StoreUnavailable));
+    }
+    let loads = store.calls(Op::Load);
+    let until = Instant::now() + 60 * SECOND;
+    while Instant::now() < until {
+        assert_eq!(refusal(&sessions, &tokens[0]).await, Some(StoreUnavailable));
+        sleep(SECOND / 50).await;
+    }
+    let trials = store.calls(Op::Load) - loads;
+    assert!((60..=300).contains(&trials), "{trials} in a minute");
+
+    is_down.store(false, Ordering::SeqCst);
+    sleep(SECOND).await;
+    for token in &tokens {
+        assert_eq!(refusal(&sessions, token).await, None);
+    }
+}
+
+/// Half-open, one real question is at the store, and the others are answered at once.
+#[tokio::test(start_paused = true)]
+async fn while_one_tries_the_store_nobody_else_waits() {
+    let (clock, store) = store_on_a_clock();
+    let (store, hangs) = hanging(store);
+    let tokens = unseen(&node(&store, &clock), 7).await;
+    let sessions = node(&store, &clock);
+    log_in(&sessions).await;
+    hangs.store(true, Ordering::SeqCst);
+    for token in &tokens[..5] {
+        assert_eq!(refusal(&sessions, token).await, Some(StoreUnavailable));
+    }
+    sleep(SECOND).await;
+    let (asked, loads) = (Instant::now(), store.calls(Op::Load));
+    let trial = tokio::spawn({
+        let (sessions, token) = (sessions.clone(), tokens[5].clone());
+        async move { refusal(&sessions, &token).await }
+    });
+    tokio::task::yield_now().await;
+    for _ in 0..100 {
+        assert_eq!(refusal(&sessions, &tokens[6]).await, Some(StoreUnavailable));
+    }
+    assert_eq!(asked.elapsed(), Duration::ZERO, "somebody waited");
+    assert_eq!(trial.await.unwrap(), Some(StoreUnavailable));
+    assert_eq!(asked.elapsed(), DEADLINE);
+    assert_eq!(store.calls(Op::Load), loads + 1);
+}
+
+/// A revocation that waits for the store is written although nobody else comes to try it.
+#[tokio::test(start_paused = true)]
+async fn a_write_that_waits_tries_the_store_by_a_read() {
+    let (clock, store) = store_on_a_clock();
+    let (store, is_down) = switchable(store);
+    let tokens = unseen(&node(&store, &clock), 6).await;
+    let sessions = node(&store, &clock);
+    let issued = sessions.issue(alice()).await.unwrap();
+    is_down.store(true, Ordering::SeqCst);
+    for token in &tokens {
+        assert_eq!(refusal(&sessions, token).await, Some(StoreUnavailable));
+    }
+    let pending = sessions.kick_out(issued.session()).await.unwrap();
+    assert_eq!(pending, Revocation::Pending);
+    is_down.store(false, Ordering::SeqCst);
+    sleep(2 * SECOND).await;
+    let there = node(&store, &clock);
+    let token = issued.token().expose();
+    assert_eq!(refusal(&there, token).await, Some(SessionKickedOut));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_starts_without_its_store_gets_ready_by_itself() {
+    let (clock, store) = store_on_a_clock();
+    let (store, is_down) = switchable(store);
+    let token = log_in(&node(&store, &clock)).await;
+    is_down.store(true, Ordering::SeqCst);
+    let sessions = node(&store, &clock);
+    for _ in 0..100 {
+        assert_eq!(refusal(&sessions, &token).await, Some(StoreUnavailable));
+    }
+    is_down.store(false, Ordering::SeqCst);
+    sleep(SECOND).await;
+    assert_eq!(refusal(&sessions, &token).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_takes_no_writes_still_serves_checks() {
+    let (clock, store) = store_on_a_clock();
+    let is_read_only = Arc::new(AtomicBool::new(false));
+    let refuses = Arc::clone(&is_read_only);
+    let store = store.before(move |op| {
+        let refuses = refuses.load(Ordering::SeqCst);
+        let refuses = refuses && matches!(op, Op::Insert | Op::Touch | Op::Revoke);
+        async move { if refuses { Err(down()) } else { Ok(()) } }
+    });
+    let tokens = unseen(&node(&store, &clock), 50).await;
+    is_read_only.store(true, Ordering::SeqCst);
+    let sessions = node(&store, &clock);
+    for token in &tokens {
+        sessions.issue(alice()).await.unwrap_err();
+        assert_eq!(refusal(&sessions, token).await, None);
+        settle().await;
+    }
+}
+
+/// Has the node lose its link: more events than the link holds, while it cannot take them in.
+async fn cut_link(store: &MemoryStore, sessions: &Sessions<HookedStore>) {
+    let mut ids = Vec::new();
+    let bob = Identity::new("appid", "bob");
+    for _ in 0..1100 {
+        ids.push(sessions.issue(bob.clone()).await.unwrap().session().id());
+    }
+    settle().await;
+    for id in ids {
+        let revoke = Revoke::new(id, RevokeReason::LoggedOut);
+        store.revoke(revoke).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn revocations_of_the_last_ten_minutes_are_repeated_over_a_new_link() {
+    let (clock, store) = store_on_a_clock();
+    let sessions = node(&store, &clock);
+    let first = sessions.issue(alice()).await.unwrap();
+    sessions.kick_out(first.session()).await.unwrap();
+    clock.advance(10 * 60 * SECOND);
+    let second = sessions.issue(alice()).await.unwrap();
+    sessions.kick_out(second.session()).await.unwrap();
+    let calls = store.calls(Op::Revoke);
+
+    cut_link(&store.inner, &sessions).await;
+    sleep(3 * SECOND).await;
+    assert_eq!(store.calls(Op::Revoke), calls + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_after_a_revocation_survives_its_repetition() {
+    let (clock, store) = store_on_a_clock();
+    let (admin, sessions) = (node(&store, &clock), node(&store, &clock));
+    for revoking in [&sessions, &admin] {
+        log_in(&sessions).await;
+        settle().await;
+        revoking.revoke_user(&alice()).await.unwrap();
+        let new = log_in(&sessions).await;
+        clock.advance(60 * SECOND);
+        assert_eq!(refusal(&sessions, &new).await, None);
+        cut_link(&store.inner, &sessions).await;
+        sleep(3 * SECOND).await;
+        assert_eq!(refusal(&sessions, &new).await, None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repetition_spares_what_took_the_place_of_the_session_that_stays() {
+    let (clock, store) = store_on_a_clock();
+    let sessions = node_with(&store, &clock, |builder| builder.idle_timeout(60 * SECOND));
+    let first = sessions.issue(alice()).await.unwrap();
+    sessions.revoke_others(first.session()).await.unwrap();
+    let kept = sessions.rotate(first.session().id()).await.unwrap();
+    for _ in 0..10 {
+        clock.advance(30 * SECOND);
+        assert_eq!(refusal(&sessions, kept.token().expose()).await, None);
+        settle().await;
+    }
+    cut_link(&store.inner, &sessions).await;
+    sleep(3 * SECOND).await;
+    assert_eq!(refusal(&sessions, kept.token().expose()).await, None);
+}
+
+/// One that fails, or is never answered, holds up no other and is tried again.
+#[tokio::test(start_paused = true)]
+async fn each_revocation_is_repeated_until_the_store_takes_it() {
+    let (clock, store) = store_on_a_clock();
+    let hangs = Arc::new(AtomicUsize::new(0));
+    let left = Arc::clone(&hangs);
+    let store = store.before(move |op| {
+        let less = |left: usize| left.checked_sub(1);
+        let hangs = op == Op::Revoke
+            && (left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less)).is_ok();
+        async move {
+            if hangs {
+                std::future::pending::<()>().await;
+            }
+            Ok(())
+        }
+    });
+    let sessions = node(&store, &clock);
+    for _ in 0..5 {
+        let issued = sessions.issue(alice()).await.unwrap();
+        sessions.kick_out(issued.session()).await.unwrap();
+    }
+    let calls = store.calls(Op::Revoke);
+    hangs.store(2, Ordering::SeqCst);
+    cut_link(&store.inner, &sessions).await;
+    sleep(5 * SECOND).await;
+    assert_eq!(store.calls(Op::Revoke), calls + 5 + 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_revocation_holds_again() {
+    let clock = ManualClock::new();
+    let chaos = Chaos::seeded(1);
+    let store = ChaosStore::new(MemoryStore::with_clock(clock.clone()), chaos.clone());
+    let [here, there] = [node(&store, &clock), node(&store, &clock)];
+    let issued = here.issue(alice()).await.unwrap();
+    let token = issued.token().expose();
+    settle().await;
+    chaos.lose_writes();
+    here.kick_out(issued.session()).await.unwrap();
+    assert_eq!(refusal(&there, token).await, None, "it was lost");
+    chaos.cut_links();
+    settle().await;
+    clock.advance(10 * SECOND);
+    assert_eq!(refusal(&here, token).await, Some(SessionKickedOut));
+    assert_eq!(refusal(&there, token).await, None, "nobody told it");
+    chaos.calm();
+    sleep(3 * SECOND).await;
+    clock.advance(10 * SECOND);
+    assert_eq!(refusal(&there, token).await, Some(SessionKickedOut));
+    assert_eq!(refusal(&here, token).await, Some(SessionKickedOut));
+}
+
+#[tokio::test(start_paused = true)]
+async fn writes_that_hang_hold_up_no_check() {
+    let (clock, store) = store_on_a_clock();
+    let hangs = Arc::new(AtomicBool::new(false));
+    let switch = Arc::clone(&hangs);
+    let store = store.before(move |op| {
+        let hangs = switch.load(Ordering::SeqCst) && op == Op::Touch;
+        async move {
+            if hangs {
+                std::future::pending::<()>().await;
+            }
+            Ok(())
+        }
+    });
+    let sessions = node(&store, &clock);
+    let tokens = unseen(&sessions, 10).await;
+    hangs.store(true, Ordering::SeqCst);
+    for token in &tokens {
+        assert_eq!(refusal(&sessions, token).await, None);
+    }
+    clock.advance(61 * SECOND);
+    let asked = Instant::now();
+    for token in &tokens {
+        assert_eq!(refusal(&sessions, token).await, None);
+    }
+    assert_eq!(asked.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_failure_is_one_however_many_share_it() {
+    let (clock, store) = store_on_a_clock();
+    log_in(&node(&store, &clock)).await;
+    let slow = store.before(async |op| {
+        if op == Op::TagKeys {
+            sleep(Duration::from_millis(10)).await;
+            return Err(down());
+        }
+        Ok(())
+    });
+    let sessions = node(&slow, &clock);
+    let id = sessions.list(&alice()).await.unwrap()[0].id();
+    let login = || sessions.issue(alice());
+    let (a, b, c, d, e) = tokio::join!(login(), login(), login(), login(), login());
+    for refused in [a, b, c, d, e] {
+        assert_eq!(refused.unwrap_err().kind(), StoreUnavailable);
+    }
+    sessions.check_again(id).await.unwrap();
+}
+
+#[test]
+fn a_trial_whose_runtime_nobody_drives_is_followed_by_another() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().start_paused(true).build().unwrap()
+    };
+    let (clock, store) = store_on_a_clock();
+    let (store, hangs) = hanging(store);
+    let idle = runtime();
+    let (sessions, tokens) = idle.block_on(async {
+        let tokens = unseen(&node(&store, &clock), 7).await;
+        let sessions = node(&store, &clock);
+        log_in(&sessions).await;
+        hangs.store(true, Ordering::SeqCst);
+        for token in &tokens[..5] {
+            assert_eq!(refusal(&sessions, token).await, Some(StoreUnavailable));
+        }
+        sleep(SECOND).await;
+        let (sessions, tokens) = (sessions, tokens);
+        let trial = (sessions.clone(), tokens[5].clone());
+        tokio::spawn(async move { refusal(&trial.0, &trial.1).await });
+        tokio::task::yield_now().await;
+        (sessions, tokens)
+    });
+    hangs.store(false, Ordering::SeqCst);
+    runtime().block_on(async {
+        // Its time is another one than the first runtime's, which stands still.
+        let passes = async {
+            while refusal(&sessions, &tokens[6]).await.is_some() {
+                sleep(SECOND / 10).await;
+            }
+        };
+        let long = 60 * SECOND;
+        tokio::time::timeout(long, passes).await.unwrap();
+    });
+}

@@ -1,0 +1,12 @@
+//! What the crate is made of, and what its README says.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+#![allow(unreachable_pub, reason = "modules of a test")]
+
+mod autotrait;
+mod dependencies;
+#[cfg(all(feature = "axum", feature = "wechat"))]
+mod readme;

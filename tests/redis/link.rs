@@ -1,0 +1,146 @@
+//! The link that tells of changes.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::{sleep, timeout};
+use tower_wx_session::SessionId;
+use tower_wx_session::store::{
+    Feed, FeedEvent, RevokeReason, SessionStore, StoreErrorKind, Timestamp,
+};
+
+use super::records::{DEADLINE, SECOND, id, keep, kind, user};
+use crate::support::nodes::{alice, node_in_real_time};
+use crate::support::redis::{RedisServer, eventually};
+
+pub async fn next(feed: &mut Feed) -> Option<FeedEvent> {
+    timeout(5 * SECOND, feed.next()).await.expect("an event")
+}
+
+/// Waits until the link has told of a session.
+pub async fn told(feed: &mut Feed, id: SessionId) {
+    loop {
+        match next(feed).await.expect("the link is up") {
+            FeedEvent::Changed(ids) if ids.contains(&id) => return,
+            _ => {}
+        }
+    }
+}
+
+/// Waits for the end of a link, and returns how long that took.
+pub async fn ended(feed: &mut Feed) -> Duration {
+    let start = Instant::now();
+    while next(feed).await.is_some() {}
+    start.elapsed()
+}
+
+pub async fn beats(feed: &mut Feed) -> Timestamp {
+    loop {
+        if let FeedEvent::Heartbeat(now) = next(feed).await.expect("the link is up") {
+            return now;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_link_beats_with_the_server_s_time() {
+    let server = RedisServer::start().await;
+    let store = server.store();
+    let mut feed = store.subscribe().await.unwrap();
+    let start = Instant::now();
+    let first = beats(&mut feed).await;
+    assert!(start.elapsed() < DEADLINE, "the first beat comes at once");
+    let second = beats(&mut feed).await;
+    let between = second.since(first);
+    assert!((400..1500).contains(&between.as_millis()), "{between:?}");
+    assert!(store.now().await.unwrap().since(second) < SECOND);
+}
+
+#[tokio::test]
+async fn a_message_that_is_not_understood_ends_the_link() {
+    let server = RedisServer::start().await;
+    let mut feed = server.store().subscribe().await.unwrap();
+    beats(&mut feed).await;
+    let client = server.client().await;
+    let () = client
+        .ask(&["PUBLISH", "wxs:changed:0", "\u{2}of a newer release"])
+        .await;
+    assert!(ended(&mut feed).await < DEADLINE);
+}
+
+#[tokio::test]
+async fn a_node_that_falls_behind_loses_its_link() {
+    let server = RedisServer::start().await;
+    let mut feed = server.store().subscribe().await.unwrap();
+    let client = server.client().await;
+    let message = format!("\u{1}{}", id(&user(), 1));
+    let publish = "for i = 1, 1100 do redis.call('PUBLISH', KEYS[1], ARGV[1]) end";
+    let () = client
+        .ask(&["EVAL", publish, "1", "wxs:changed:0", &message])
+        .await;
+    sleep(DEADLINE).await;
+    assert!(ended(&mut feed).await < DEADLINE);
+}
+
+#[tokio::test]
+async fn a_link_ends_when_the_server_stops_answering() {
+    let server = RedisServer::start().await;
+    let mut feed = server.store().subscribe().await.unwrap();
+    beats(&mut feed).await;
+    server.pause();
+    let took = ended(&mut feed).await;
+    assert!(took < 2 * SECOND, "{took:?}");
+    server.resume();
+}
+
+#[tokio::test]
+async fn a_link_ends_when_its_connection_does() {
+    let server = RedisServer::start().await;
+    let mut feed = server.store().subscribe().await.unwrap();
+    beats(&mut feed).await;
+    let () = server
+        .client()
+        .await
+        .ask(&["CLIENT", "KILL", "TYPE", "pubsub"])
+        .await;
+    assert!(ended(&mut feed).await < DEADLINE);
+}
+
+#[tokio::test]
+async fn a_link_ends_when_its_server_is_no_master_any_more() {
+    let server = RedisServer::start().await;
+    let store = server.store();
+    let mut feed = store.subscribe().await.unwrap();
+    let (id, _) = keep(&store, &user(), 1).await;
+    let client = server.client().await;
+    let () = client.ask(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    assert!(ended(&mut feed).await < SECOND);
+    assert_eq!(kind(store.load(id).await), StoreErrorKind::Unavailable);
+    let () = client.ask(&["REPLICAOF", "NO", "ONE"]).await;
+    eventually("the master", async || store.load(id).await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn nodes_tell_each_other_through_the_store() {
+    let server = RedisServer::start().await;
+    let [one, other] = [server.store(), server.store()].map(node_in_real_time);
+    let issued = one.issue(alice()).await.unwrap();
+    let token = issued.token().expose();
+    assert!(other.check(token).await.is_ok());
+    // The link of the other node comes up in the background.
+    eventually("the link", async || {
+        let () = sleep(Duration::from_millis(50)).await;
+        let channels: Vec<String> = server
+            .client()
+            .await
+            .ask(&["PUBSUB", "NUMSUB", "wxs:changed:0"])
+            .await;
+        channels.last().is_some_and(|count| count == "2")
+    })
+    .await;
+    one.revoke(alice(), RevokeReason::KickedOut).await.unwrap();
+    let start = Instant::now();
+    while other.check(token).await.is_ok() {
+        assert!(start.elapsed() < DEADLINE, "fresh for 30 s otherwise");
+        sleep(Duration::from_millis(1)).await;
+    }
+}

@@ -1,0 +1,61 @@
+//! `RedisStore` passes the suite for stores, on one server and in a Cluster.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tower_wx_session::store::RedisStore;
+use tower_wx_session::test_util::conformance::{self, Fixture};
+
+use crate::support::redis::{Client, RedisCluster, RedisServer, store};
+
+/// A store whose time is that of its servers; every handle has connections of its own.
+struct OnServers(String);
+
+impl Fixture for OnServers {
+    type Store = RedisStore;
+
+    fn store(&self) -> RedisStore {
+        store(&self.0)
+    }
+
+    fn tick(&self) -> Duration {
+        Duration::from_millis(150)
+    }
+
+    async fn advance(&self, span: Duration) {
+        sleep(span).await;
+    }
+
+    fn time_flies(&self) -> bool {
+        true
+    }
+
+    fn rounds(&self) -> usize {
+        30
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_server_passes_the_suite() {
+    let server = RedisServer::start().await;
+    conformance::run(&OnServers(server.url())).await;
+    only_the_tag_keys_stay(&server.client().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_passes_the_suite() {
+    let cluster = RedisCluster::start().await;
+    conformance::run(&OnServers(cluster.url())).await;
+    for server in &cluster.servers {
+        only_the_tag_keys_stay(&server.client().await).await;
+    }
+}
+
+async fn only_the_tag_keys_stay(client: &Client) {
+    for key in client.keys().await {
+        let left: i64 = client.ask(&["PTTL", &key]).await;
+        // -2: it has expired meanwhile.
+        let expires = left >= 0 || left == -2;
+        assert_eq!(expires, !key.contains("tag-key"), "{key}: {left}");
+    }
+}

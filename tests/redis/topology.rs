@@ -1,0 +1,128 @@
+//! Sentinel and Cluster: failovers, dead masters, slots that move.
+
+use tokio::time::timeout;
+use tower_wx_session::Identity;
+use tower_wx_session::store::{Loaded, Rotate, Rotated, SessionStore, Timestamp, Touch};
+
+use super::link::{beats, ended, told};
+use super::records::{DEADLINE, HOUR, SECOND, id, keep, logout, user};
+use crate::support::redis::{RedisCluster, RedisSentinel, eventually};
+
+#[tokio::test]
+async fn a_failover_is_followed() {
+    let servers = RedisSentinel::start().await;
+    let store = servers.store();
+    let mut feed = store.subscribe().await.unwrap();
+    let (id, _) = keep(&store, &user(), 1).await;
+    let replica = servers.replica.client().await;
+    eventually("the replica to have it", async || {
+        replica.ask::<usize>(&["DBSIZE"]).await > 0
+    })
+    .await;
+    servers.master.kill();
+    assert!(ended(&mut feed).await < 2 * SECOND);
+    eventually("the new master", async || {
+        let load = timeout(DEADLINE, store.load(id)).await;
+        load.is_ok_and(|loaded| matches!(loaded, Ok(Loaded::Live(_))))
+    })
+    .await;
+    let mut feed = store.subscribe().await.unwrap();
+    assert_eq!(store.revoke(logout(id)).await.unwrap(), [id]);
+    told(&mut feed, id).await;
+}
+
+#[tokio::test]
+async fn a_cluster_without_one_master_serves_the_others_users() {
+    let cluster = RedisCluster::start().await;
+    let store = cluster.store();
+    for server in &cluster.servers {
+        let client = server.client().await;
+        let whole = ["CONFIG", "SET", "cluster-require-full-coverage", "no"];
+        let () = client.ask(&whole).await;
+    }
+    let users: Vec<_> = (0..30u8)
+        .map(|number| Identity::new("appid", number.to_string()))
+        .collect();
+    for user in &users {
+        keep(&store, user, 1).await;
+    }
+    let mut feed = store.subscribe().await.unwrap();
+    beats(&mut feed).await;
+    cluster.servers[2].pause();
+    assert!(ended(&mut feed).await < 2 * SECOND);
+    let (mut live, mut silent) = (0, 0);
+    for user in &users {
+        match timeout(DEADLINE, store.load(id(user, 1))).await {
+            Ok(Ok(Loaded::Live(_))) => live += 1,
+            Ok(Ok(other)) => panic!("{other:?}"),
+            Ok(Err(_)) | Err(_) => silent += 1,
+        }
+    }
+    assert!(live > 0 && silent > 0 && live + silent == 30, "{live}");
+    cluster.servers[2].resume();
+    eventually("all users", async || {
+        for user in &users {
+            if !timeout(DEADLINE, store.load(id(user, 1)))
+                .await
+                .is_ok_and(|l| l.is_ok())
+            {
+                return false;
+            }
+        }
+        true
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_slot_that_moves_is_followed() {
+    let cluster = RedisCluster::start().await;
+    let (store, user) = (cluster.store(), user());
+    let (old, _) = keep(&store, &user, 1).await;
+    let mut clients = Vec::new();
+    for server in &cluster.servers {
+        clients.push(server.client().await);
+    }
+    let key = format!("wxs:{{{:04x}}}:", u16::from_be_bytes(user.bucket()));
+    let slot: u16 = clients[0].ask(&["CLUSTER", "KEYSLOT", &key]).await;
+    let from = usize::from(slot / 5461).min(2);
+    let to = (from + 1) % 3;
+    let number = slot.to_string();
+    let names: [String; 2] = [
+        clients[from].ask(&["CLUSTER", "MYID"]).await,
+        clients[to].ask(&["CLUSTER", "MYID"]).await,
+    ];
+    let () = clients[to]
+        .ask(&["CLUSTER", "SETSLOT", &number, "IMPORTING", &names[0]])
+        .await;
+    let () = clients[from]
+        .ask(&["CLUSTER", "SETSLOT", &number, "MIGRATING", &names[1]])
+        .await;
+    // Not there any more, and perhaps at the new place: the server says ASK.
+    let unknown = id(&user, 9);
+    assert_eq!(store.load(unknown).await.unwrap(), Loaded::NeverSeen);
+    assert!(
+        store
+            .touch(Touch::new(unknown, Timestamp::default(), SECOND))
+            .await
+            .unwrap()
+            .is_none()
+    );
+
+    let port = cluster.servers[to].port.to_string();
+    let keys: Vec<String> = clients[from].keys().await;
+    for key in &keys {
+        let migrate = ["MIGRATE", "127.0.0.1", &port, key, "0", "1000"];
+        let () = clients[from].ask(&migrate).await;
+    }
+    assert!(matches!(store.load(old).await.unwrap(), Loaded::Live(_)));
+    for client in [&clients[to], &clients[from], &clients[3 - from - to]] {
+        let () = client
+            .ask(&["CLUSTER", "SETSLOT", &number, "NODE", &names[1]])
+            .await;
+    }
+    assert!(matches!(store.load(old).await.unwrap(), Loaded::Live(_)));
+    let rotated = store.rotate(Rotate::new(old, id(&user, 2), HOUR)).await;
+    assert!(matches!(rotated.unwrap(), Rotated::Done(_)));
+    assert_eq!(store.revoke(logout(old)).await.unwrap().len(), 2);
+}

@@ -1,0 +1,12 @@
+//! What a store promises.
+#![cfg(feature = "test-util")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+#![allow(unreachable_pub, reason = "modules of a test")]
+
+mod conformance;
+mod memory;
+mod wrong;
