@@ -1,5 +1,6 @@
 //! What several benches share.
 #![allow(dead_code, unreachable_pub, reason = "each bench uses its own part")]
+#![allow(clippy::print_stdout, reason = "the figures are the output of a bench")]
 
 pub mod client;
 #[cfg(feature = "redis")]

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tower_wx_session::Identity;
 use tower_wx_session::store::{FeedEvent, SessionStore, Timestamp};
+use tower_wx_session::test_util::ManualClock;
+use tower_wx_session::{Identity, Sessions};
 
 use crate::support::nodes::{alice, log_in, node, refusal, settle, store_on_a_clock};
 use crate::support::{HookedStore, Op};
@@ -16,7 +17,6 @@ const FRESH_FOR: usize = 30;
 const CONFIRMED_AFTER: usize = 24;
 /// A tenth of the idle timeout of two hours.
 const SLACK: usize = 720;
-const SECONDS: usize = 2 * SLACK;
 /// Seconds from one use of the session to the next.
 const USED_EVERY: usize = 4;
 
@@ -29,62 +29,108 @@ enum Use {
     Everywhere,
 }
 
-#[tokio::test]
-async fn reads_grow_with_nodes_and_time_and_messages_with_revocations_only() {
-    for (used, nodes) in [
-        (Use::Everywhere, 1),
-        (Use::Everywhere, 4),
-        (Use::Everywhere, 16),
-        (Use::InTurn, 4),
-        (Use::InTurn, 16),
-    ] {
+/// What one session in use has a fleet ask of its store.
+#[derive(Debug)]
+struct Asked {
+    loads: usize,
+    touches: usize,
+    /// Touches that changed something.
+    writes: usize,
+}
+
+/// Nodes that know one session.
+struct Fleet {
+    clock: ManualClock,
+    store: HookedStore,
+    nodes: Vec<Sessions<HookedStore>>,
+    token: String,
+}
+
+impl Fleet {
+    async fn new(nodes: usize) -> Self {
         let (clock, store) = store_on_a_clock();
-        let fleet: Vec<_> = (0..nodes).map(|_| node(&store, &clock)).collect();
-        let token = log_in(&fleet[0]).await;
-        for sessions in &fleet {
+        let nodes: Vec<_> = (0..nodes).map(|_| node(&store, &clock)).collect();
+        let token = log_in(&nodes[0]).await;
+        for sessions in &nodes {
             assert_eq!(refusal(sessions, &token).await, None);
         }
         settle().await;
-        let mut feed = store.inner.subscribe().await.unwrap();
-        let (loads, touches) = (store.calls(Op::Load), store.calls(Op::Touch));
-        let mut deadlines = BTreeSet::from([idle_deadline(&store).await]);
-        for time in 0..SECONDS / USED_EVERY {
-            for (number, sessions) in fleet.iter().enumerate() {
+        Self {
+            clock,
+            store,
+            nodes,
+            token,
+        }
+    }
+
+    async fn use_for(&self, seconds: usize, used: Use) -> Asked {
+        let nodes = self.nodes.len();
+        let calls = |op| self.store.calls(op);
+        let (loads, touches) = (calls(Op::Load), calls(Op::Touch));
+        let mut deadlines = BTreeSet::from([self.idle_deadline().await]);
+        for time in 0..seconds / USED_EVERY {
+            for (number, sessions) in self.nodes.iter().enumerate() {
                 // No two of them are told the same time of use.
-                clock.advance(USED_EVERY as u32 * SECOND / nodes as u32);
+                self.clock
+                    .advance(USED_EVERY as u32 * SECOND / nodes as u32);
                 if used == Use::Everywhere || time % nodes == number {
-                    assert_eq!(refusal(sessions, &token).await, None);
+                    assert_eq!(refusal(sessions, &self.token).await, None);
                     settle().await;
-                    deadlines.insert(idle_deadline(&store).await);
+                    deadlines.insert(self.idle_deadline().await);
                 }
             }
         }
-        let case = format!("{used:?}, {nodes} nodes");
-        let loads = store.calls(Op::Load) - loads;
-        let each = USED_EVERY * if used == Use::InTurn { nodes } else { 1 };
-        let renewed_after = CONFIRMED_AFTER.next_multiple_of(each);
-        let least = SECONDS / FRESH_FOR.max(renewed_after);
-        let most = SECONDS.div_ceil(renewed_after);
-        assert!(loads >= nodes * least, "{loads} loads, {case}");
-        assert!(loads <= nodes * most, "{loads} loads, {case}");
-        // Each node that sees uses tells the store, and one of them has it write.
-        let touches = store.calls(Op::Touch) - touches;
-        assert!(
-            touches <= nodes * SECONDS / SLACK,
-            "{touches} touches, {case}"
-        );
-        let writes = deadlines.len() - 1;
-        assert!(
-            (1..=SECONDS / SLACK).contains(&writes),
-            "{writes} writes, {case}"
-        );
-        println!("{case}: {loads} loads, {touches} touches, {writes} writes");
+        Asked {
+            loads: calls(Op::Load) - loads,
+            touches: calls(Op::Touch) - touches,
+            writes: deadlines.len() - 1,
+        }
+    }
 
-        fleet[0].revoke_user(&alice()).await.unwrap();
+    /// What the store has of the session.
+    async fn idle_deadline(&self) -> Timestamp {
+        let kept = self.store.inner.list(alice()).await.unwrap();
+        kept[0].1.idle_deadline
+    }
+}
+
+#[tokio::test]
+async fn reads_grow_with_nodes_and_time_and_messages_with_revocations_only() {
+    for nodes in [1, 4, 16] {
+        let fleet = Fleet::new(nodes).await;
+        let mut feed = fleet.store.inner.subscribe().await.unwrap();
+        let asked = fleet.use_for(2 * SLACK, Use::Everywhere).await;
+        let (least, most) = (2 * SLACK / FRESH_FOR, 2 * SLACK / CONFIRMED_AFTER);
+        let loads = nodes * least..=nodes * most;
+        assert!(loads.contains(&asked.loads), "{nodes} nodes: {asked:?}");
+        // Each node that sees uses tells the store, and one of them has it write.
+        assert!(asked.touches <= 2 * nodes, "{nodes} nodes: {asked:?}");
+        assert!((1..=2).contains(&asked.writes), "{nodes} nodes: {asked:?}");
+
+        fleet.nodes[0].revoke_user(&alice()).await.unwrap();
         let Some(FeedEvent::Changed(sessions)) = feed.next().await else {
             panic!("something else than the revocation came first");
         };
         assert_eq!(sessions.len(), 1);
+    }
+}
+
+/// The more nodes there are, the more each hears of the others' touches as it loads.
+#[tokio::test]
+async fn behind_a_balancer_that_takes_turns_many_nodes_touch_as_seldom_as_one() {
+    const TENTHS: usize = 5;
+    for (nodes, touches) in [(4, 3), (16, 1)] {
+        let fleet = Fleet::new(nodes).await;
+        let asked = fleet.use_for(TENTHS * SLACK, Use::InTurn).await;
+        // A node asks when its turn comes for the first time after it is due.
+        let renewed_after = CONFIRMED_AFTER.next_multiple_of(nodes * USED_EVERY);
+        let loads = nodes * (TENTHS * SLACK).div_ceil(renewed_after);
+        assert!(asked.loads <= loads, "{nodes} nodes: {asked:?}");
+        assert!(
+            asked.touches <= touches * TENTHS,
+            "{nodes} nodes: {asked:?}"
+        );
+        println!("{nodes} nodes: {asked:?}");
     }
 }
 
@@ -116,10 +162,4 @@ async fn three_thousand_ends_elsewhere_have_few_sessions_loaded_again() {
     }
     let loads = store.calls(Op::Load) - loads;
     assert!(loads <= WARM / 20, "{loads} of {WARM} were loaded again");
-}
-
-/// What the store has of the one session.
-async fn idle_deadline(store: &HookedStore) -> Timestamp {
-    let kept = store.inner.list(alice()).await.unwrap();
-    kept[0].1.idle_deadline
 }

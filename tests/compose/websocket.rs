@@ -1,7 +1,7 @@
 //! The WebSocket of the axum example: refused before the upgrade, open as long as its session.
 
 #[path = "../../examples/websocket/mod.rs"]
-mod websocket;
+mod example;
 
 use std::future::pending;
 use std::io;
@@ -31,7 +31,7 @@ use crate::support::world::{HOUR, SECOND, within_ten_seconds};
 use crate::support::{HookedStore, Op, switchable};
 
 fn app(sessions: &Sessions<HookedStore>) -> Router {
-    websocket::routes(sessions.clone(), Preset::Json)
+    example::routes(sessions.clone(), Preset::Json)
 }
 
 fn request(server: &Server, path: &str, headers: &[(&'static str, &str)]) -> Request<()> {

@@ -18,6 +18,7 @@ mod axum;
 mod dashboard;
 #[cfg(unix)]
 mod fleet;
+#[cfg(feature = "hyper")]
 mod hyper;
 #[path = "../support/mod.rs"]
 mod support;
