@@ -98,9 +98,12 @@ impl<S: SessionStore> Node<S> {
 
     pub(super) async fn write_end(&self, revoke: &Revoke) -> Result<Vec<SessionId>, StoreError> {
         let (bucket, revoke) = (revoke.target.bucket(), revoke.clone());
-        self.upstream
-            .write(bucket, |store| store.revoke(revoke))
-            .await
+        let ended = (self.upstream).write(bucket, |store| store.revoke(revoke));
+        let ended = ended.await?;
+        if !ended.is_empty() {
+            self.upstream.note_overwritten(bucket);
+        }
+        Ok(ended)
     }
 
     /// The store has a revocation that this node has begun with.

@@ -77,8 +77,11 @@ impl<S: SessionStore> Node<S> {
             PREVIOUS_KEPT,
         )
         .began_at(began);
-        let put = (self.upstream).write(user.bucket(), |store| store.put_session_key(put));
-        Ok(put.await?)
+        let bucket = user.bucket();
+        let put = (self.upstream).write(bucket, |store| store.put_session_key(put));
+        put.await?;
+        self.upstream.note_written(bucket);
+        Ok(())
     }
 
     pub(crate) async fn session_keys(

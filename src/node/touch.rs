@@ -37,7 +37,7 @@ impl<S: SessionStore> Node<S> {
         let used_until = touch.used_at.after(self.config.idle_timeout);
         // With any other deadline another node's touch was enough, and nothing was written.
         if matches!(written, Ok(Some(deadline)) if deadline == used_until.after(touch.slack)) {
-            self.upstream.note_touched(bucket);
+            self.upstream.note_overwritten(bucket);
         }
         written
     }

@@ -78,8 +78,8 @@ impl Part {
         self.trial_failed_at = None;
     }
 
-    /// Notes that a use was written. A full server takes that, and nothing new.
-    pub(super) fn touched(&mut self, now: Uptime) {
+    /// Notes that something was overwritten. A full server takes that, and nothing new.
+    pub(super) fn overwritten(&mut self, now: Uptime) {
         self.unwritable.succeeds(now);
     }
 
@@ -182,7 +182,7 @@ mod tests {
         assert!(part.is_shown_writable(at(1999)) && !part.is_shown_writable(at(2000)));
         part.not_written(BUCKET, at(1000));
         assert!(!part.is_shown_writable(at(1000)));
-        part.touched(at(1000));
+        part.overwritten(at(1000));
         assert!(!part.is_shown_writable(at(1000)), "a full one takes uses");
         assert_eq!(part.unwritten_bucket(), Some(BUCKET));
         part.written(at(1000));
@@ -212,7 +212,7 @@ mod tests {
             }
             part.succeeded(at(300));
             assert_eq!(part.may_lack_use(at(150), at(9000)), only_writes);
-            part.touched(at(9000));
+            part.overwritten(at(9000));
             assert_eq!(part.may_lack_use(at(150), at(13_999)), only_writes);
             assert!(!part.may_lack_use(at(150), at(14_000)));
         }

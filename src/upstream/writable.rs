@@ -12,11 +12,12 @@ impl<S: SessionStore> Upstream<S> {
         self.breaker.with(part, |part| part.written(now));
     }
 
-    /// Notes that a use was written. A full server takes that, and nothing new.
-    pub(crate) fn note_touched(&self, bucket: [u8; 2]) {
+    /// Notes that something was overwritten, such as the time of a use. A full server takes that, and
+    /// nothing new.
+    pub(crate) fn note_overwritten(&self, bucket: [u8; 2]) {
         let now = self.uptime();
         let part = self.store.part(bucket);
-        self.breaker.with(part, |part| part.touched(now));
+        self.breaker.with(part, |part| part.overwritten(now));
     }
 
     /// Fails unless the part of the store that has a bucket can be written: it has been within the

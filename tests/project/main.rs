@@ -10,3 +10,4 @@ mod autotrait;
 mod dependencies;
 #[cfg(all(feature = "axum", feature = "wechat"))]
 mod readme;
+mod rooms;
