@@ -153,8 +153,8 @@ impl Account for Accounts {
 
     type WatchStream = ReceiverStream<Result<WhoAmIReply, Status>>;
 
-    /// Ends with the client, or with the session: then the status says why. Watching is no use of
-    /// the session, which can go idle meanwhile.
+    /// Ends with the client, or with the session: then the status says why. Watching does
+    /// not count as activity of the session, which can go idle meanwhile.
     async fn watch(&self, request: Request<Empty>) -> Result<Response<Self::WatchStream>, Status> {
         let session = session_of(&request)?;
         let ended = self.sessions.ended(session.id());

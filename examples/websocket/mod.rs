@@ -1,10 +1,10 @@
 //! A WebSocket that is open as long as its session lasts.
 //!
 //! The layer answers before the upgrade, so whoever has no session gets the same refusal as
-//! everywhere. `ended` costs nothing while it waits: no timer that asks, no look at the store.
+//! everywhere. `ended` costs nothing while it waits: no timer, no read from the store.
 //!
-//! An open socket is not a use of its session, and the session ends under it when it has been idle
-//! for too long. `check_again` is a use, and says for each message whether the session is live.
+//! An open socket does not count as activity of its session, and the session ends under it when it
+//! has been idle for too long. `check_again` counts, and says for each message whether the session is live.
 #![allow(unreachable_pub, reason = "a module of a program")]
 
 use std::time::Duration;

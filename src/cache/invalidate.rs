@@ -96,7 +96,7 @@ impl Cache {
     }
 
     /// What is known of a session all the same that was read before a gap in what the link has
-    /// told; `None` if there is no gap.
+    /// announced; `None` if there is no gap.
     pub(crate) fn gap(&self, session: &Session, link: StoreState, now: Uptime) -> Option<Gap> {
         let as_of = session.as_of();
         let is_since = matches!(link, StoreState::Linked { since } if as_of >= since);

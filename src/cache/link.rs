@@ -224,7 +224,7 @@ mod tests {
         [1500, 2000, 2500]
             .iter()
             .for_each(|now| assert!(!beat(&link, 0, at(*now))));
-        // Some master has told of a change: that says nothing of the others.
+        // Some master has announced a change: that says nothing of the others.
         assert!(!link.alive(|| 0, at(2700), None));
         link.went_down(at(2800));
         let gap = link.gap(7, at(2900));

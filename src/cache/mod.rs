@@ -48,7 +48,7 @@ pub(crate) struct Cache {
     waiters: Arc<Waiters>,
 }
 
-/// What requests ask.
+/// What is known.
 impl Cache {
     /// For up to `capacity` sessions, each for as long as what the store said of it is `useful_for`.
     pub(crate) fn new(capacity: u64, useful_for: Duration) -> Self {

@@ -23,7 +23,7 @@ const SWEPT_AT_ONCE: usize = 8;
 /// Answers hits without a lock and without a queue: sessions by id, in a table of fixed size.
 ///
 /// It forgets whatever is in the way of something newer, and what it answers may be out of date,
-/// as with any cache: the number of its read tells.
+/// as with any cache: the number of its read says so.
 ///
 /// No more of it is in use than what was held needed, because memory that is close together is fast.
 // A slot is two words that are written one after the other, the session and then its hint, and read

@@ -12,7 +12,7 @@ use super::{Node, upkeep};
 use crate::observe::{meter, trace};
 use crate::store::{Feed, FeedEvent, SessionStore, StoreError};
 
-/// Pause before the store is asked for another link.
+/// Pause before another link is opened.
 const SUBSCRIBE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Silence after which a link with a heartbeat is given up for a new one.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(5);

@@ -16,7 +16,7 @@ use crate::time::{Moment, Timestamp};
 use crate::token::{SessionId, Token};
 
 impl<S: SessionStore> Node<S> {
-    /// Decides from what is known on this node; `None` if the store has to be asked.
+    /// Decides from what is known on this node; `None` if it has to be read.
     #[inline]
     pub(crate) fn check_now(self: &Arc<Self>, token: &Token) -> Option<Result<Session, Rejection>> {
         let id = token.id();
@@ -113,8 +113,9 @@ impl<S: SessionStore> Node<S> {
         }
     }
 
-    /// What is known of a session so surely that the store need not be asked: nothing is missing,
-    /// and no confirmation is due. It is no use of the session.
+    /// What is known of a session so surely that the store need not be read: nothing is missing,
+    /// and no confirmation is due. It does not count as
+    /// activity.
     pub(super) fn look(&self, id: SessionId) -> Option<Answer> {
         let now = self.clock.read();
         let session = match self.cache.look(id, now.local)? {

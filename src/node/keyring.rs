@@ -74,7 +74,7 @@ impl Keyring {
     /// those who waited for it.
     pub(super) async fn fetch(
         &self,
-        ask: impl AsyncFnOnce() -> Result<Vec<TagKey>, StoreError>,
+        fetch: impl AsyncFnOnce() -> Result<Vec<TagKey>, StoreError>,
         shared_for: Duration,
     ) -> Result<(), StoreError> {
         // Relaxed: it is changed under the lock, which orders the second look. The first one may be
@@ -85,9 +85,9 @@ impl Keyring {
         match &*last_fetch {
             Some((at, outcome)) if has_waited || at.elapsed() < shared_for => outcome.clone(),
             _ => {
-                // Stands if the caller is gone before the answer: the next one does not ask again.
+                // Stands if the caller is gone before the answer: the next one does not fetch again.
                 *last_fetch = Some((Instant::now(), Err(cut_short())));
-                let fetched = ask().await;
+                let fetched = fetch().await;
                 let outcome = fetched.map(|keys| self.add(&keys));
                 *last_fetch = Some((Instant::now(), outcome.clone()));
                 self.fetches.fetch_add(1, Ordering::Relaxed);

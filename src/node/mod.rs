@@ -1,7 +1,7 @@
 //! One node of the fleet: the only place that has both the cache and the way to the store.
 //!
 //! Nouns know no node: `config`, `keyring`, `touches`, … Verbs are what a node does, each in a file
-//! of its own: [`hit`](self::hit) is the whole way of a session that is known, `read` asks the store,
+//! of its own: [`hit`](self::hit) is the whole way of a session that is known, `read` reads from the store,
 //! `touch` writes uses, `follow` takes in what the store announces, `issue`, `rotate` and `revoke`
 //! change sessions, `wait` waits for the end of one.
 

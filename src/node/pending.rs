@@ -6,7 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use super::turns::Turns;
 use crate::observe::{meter, trace};
 
-/// Revocations under way, and those that wait for a store that could not be told.
+/// Revocations under way, and those that wait for a store that was unavailable.
 pub(super) struct Pending {
     room: Arc<Semaphore>,
     /// Whoever writes one takes a turn of these before it takes hold of the node.
@@ -19,7 +19,7 @@ struct Counts {
     under_way: watch::Sender<u32>,
     /// Those that were answered as pending.
     waiting: AtomicU32,
-    /// Of those, the ones that nobody will tell the store.
+    /// Of those, the ones that nobody will write.
     lost: AtomicU32,
     /// Whether those that wait are to end.
     are_given_up: AtomicBool,
@@ -81,14 +81,14 @@ pub(super) struct Permit {
 }
 
 impl Permit {
-    /// The store is told later.
+    /// It is written later.
     pub(super) fn wait(&mut self) {
         self.is_waiting = true;
         let before = self.counts.waiting.fetch_add(1, Ordering::Relaxed);
         meter::pending_revocations(before + 1);
     }
 
-    /// The store was told, or has refused.
+    /// It was written, or the store has refused.
     pub(super) fn settle(mut self) {
         self.leave();
     }

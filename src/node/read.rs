@@ -50,7 +50,7 @@ impl<S: SessionStore> Node<S> {
         self.use_concluded(id, checked)
     }
 
-    /// Decides about a session without using it; asks the store if that takes it.
+    /// Decides about a session without using it; reads it if that takes the store.
     pub(super) async fn look_up(self: &Arc<Self>, id: SessionId) -> Result<Session, Rejection> {
         match self.look(id) {
             Some(known) => self.conclude(id, known),
@@ -78,14 +78,14 @@ impl<S: SessionStore> Node<S> {
     async fn check_token(self: &Arc<Self>, token: &Token) -> Result<Session, Rejection> {
         self.start();
         let id = token.id();
-        let question = async {
+        let read = async {
             self.learn_clock().await?;
             if self.keyring.judge(token) == Tag::Unknown && !self.cache.has(id) {
                 return Ok(Box::pin(self.read_with_unknown_key(token)).await);
             }
             Ok(Some(self.read_detached(id).await))
         };
-        let answer = match self.in_time(question).await {
+        let answer = match self.in_time(read).await {
             Ok(None) => return Err(RejectionKind::SessionMalformed.into()),
             Ok(Some(answer)) => answer,
             Err(error) => Answer::Failed(error),
@@ -95,11 +95,11 @@ impl<S: SessionStore> Node<S> {
 
     async fn look_up_in_store(self: &Arc<Self>, id: SessionId) -> Result<Session, Rejection> {
         self.start();
-        let question = async {
+        let read = async {
             self.learn_clock().await?;
             Ok(self.read_detached(id).await)
         };
-        let answer = self.in_time(question).await;
+        let answer = self.in_time(read).await;
         self.conclude(id, answer.unwrap_or_else(Answer::Failed))
     }
 

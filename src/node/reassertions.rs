@@ -15,7 +15,7 @@ const REMEMBERED: usize = 10_000;
 
 /// The sessions that the store has ended not long ago on this node's word.
 ///
-/// A failover may lose what the old master has acknowledged last, and tells nobody. They are
+/// A failover may lose what the old master has acknowledged last, and nobody learns of it. They are
 /// remembered by name: a user may have logged in again meanwhile.
 #[derive(Default)]
 pub(super) struct Reassertions(Lock<VecDeque<Ended>>);
@@ -76,9 +76,9 @@ impl Reassertions {
     /// It was written again; `true` if this node has refused the session by itself until then.
     pub(super) fn settle(&self, revoke: &Revoke) -> bool {
         let mut remembered = self.lock();
-        let mut raised = remembered.iter_mut().filter(|ended| ended.is_suspect);
-        let raised = raised.find(|ended| Target::Session(ended.id) == revoke.target);
-        raised.is_some_and(|ended| mem::take(&mut ended.is_suspect))
+        let mut suspects = remembered.iter_mut().filter(|ended| ended.is_suspect);
+        let suspect = suspects.find(|ended| Target::Session(ended.id) == revoke.target);
+        suspect.is_some_and(|ended| mem::take(&mut ended.is_suspect))
     }
 
     fn recent(&self, now: Uptime) -> MutexGuard<'_, VecDeque<Ended>> {

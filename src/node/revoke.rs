@@ -14,8 +14,8 @@ use crate::rejection::Rejection;
 use crate::store::{Revoke, RevokeReason, SessionStore, StoreError, Target};
 use crate::token::SessionId;
 
-/// A revocation that reaches the store late spares sessions issued later than this after it was
-/// asked for: enough for nodes whose clocks differ.
+/// A revocation that reaches the store late spares sessions issued later than this after it
+/// began: enough for nodes whose clocks differ.
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
 /// Pause before a pending revocation is tried again.
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
@@ -113,7 +113,7 @@ impl<S: SessionStore> Node<S> {
             .revoked(revoke, ended, self.clock.uptime(), memory);
     }
 
-    /// A revocation that was asked for before the time was known spares later sessions, too.
+    /// A revocation that began before the time was known spares later sessions, too.
     async fn dated(
         self: &Arc<Self>,
         revoke: &Revoke,
@@ -157,14 +157,14 @@ async fn write_later<S: SessionStore>(
     permit: Permit,
     turns: Turns,
 ) {
-    let asked = Instant::now();
+    let began = Instant::now();
     loop {
         let turn = turns.next().await;
         let node = node.upgrade();
         let Some(node) = node.filter(|node| !node.revocations.are_given_up()) else {
             return;
         };
-        let written = match node.dated(&revoke, asked.elapsed()).await {
+        let written = match node.dated(&revoke, began.elapsed()).await {
             Ok(dated) => node.write_revocation(&revoke, &dated).await,
             Err(error) => Err(error),
         };

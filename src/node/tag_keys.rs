@@ -63,8 +63,8 @@ impl<S: SessionStore> Node<S> {
         at_most: Duration,
     ) -> Result<(), StoreError> {
         // One answer, however many share it.
-        let ask = async || within(at_most, self.offer_key()).await;
-        let fetched = Box::pin(self.keyring.fetch(ask, shared_for));
+        let fetch = async || within(at_most, self.offer_key()).await;
+        let fetched = Box::pin(self.keyring.fetch(fetch, shared_for));
         fetched.await.map_err(StoreError::about_no_record)
     }
 
@@ -112,7 +112,7 @@ pub(super) async fn look_after_keys<S: SessionStore>(
         }
         let Some(node) = node.upgrade() else { return };
         if !node.keyring.is_empty() {
-            // A failure shows in all else that the store is asked.
+            // A failure shows in all else that is read.
             let _ = node.fetch_keys(FETCH_SHARED, Duration::MAX).await;
         }
     }

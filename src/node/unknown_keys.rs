@@ -18,7 +18,7 @@ const LOOKED_UP_EVERY: Duration = Duration::from_secs(1);
 /// that names it is looked up. Nothing but a genuine token leads there.
 ///
 /// Where the one that was looked up was never seen, the others get 401 without being looked up:
-/// after a loss of everything all clients hold such tokens, and must not be told to wait.
+/// after a loss of everything all clients hold such tokens, and must not wait.
 pub(super) struct UnknownKeys(Mutex<Seen>);
 
 struct Seen {
@@ -30,7 +30,7 @@ struct Seen {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Key {
     Untried,
-    /// No session when last asked.
+    /// No session when last looked up.
     Unused,
     Lost,
 }

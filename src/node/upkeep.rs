@@ -12,7 +12,7 @@ use crate::store::SessionStore;
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// Does from time to time what no event brings about, while `work` goes on: forgets what is over,
-/// and tells operators.
+/// and sets the gauges.
 pub(super) async fn beside<S: SessionStore>(node: Weak<Node<S>>, work: impl Future<Output = ()>) {
     let upkeep = async {
         meter::begins();

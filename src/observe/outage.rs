@@ -13,7 +13,7 @@ pub(crate) struct Outage {
     last_success: Uptime,
     /// The last time span without a success.
     span: Option<Span>,
-    /// The failures of which operators were told, until they are told that it is over.
+    /// The failures that were logged as one outage, until its end is logged.
     row: Option<Row>,
 }
 

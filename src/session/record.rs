@@ -147,7 +147,7 @@ impl Record {
     /// A use that the recorded deadline covers changes nothing: another node's touch was enough.
     pub fn touch(&mut self, touch: &Touch, now: Timestamp) -> Option<Timestamp> {
         // A node whose clock is ahead must not prolong a session beyond what the store measures,
-        // and would come again at once if it was told that this use is covered.
+        // and would come again at once if the answer was that this use is covered.
         let used_at = touch.used_at.min(now);
         // Between the two the session was in use, whatever is recorded.
         let since = touch.since.min(used_at);

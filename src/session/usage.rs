@@ -50,7 +50,7 @@ impl Usage {
 
     #[inline]
     pub(super) fn idle_deadline(&self) -> Timestamp {
-        // Relaxed: a value by itself. Who reads an older one asks the store before it says "idle".
+        // Relaxed: a value by itself. Who reads an older one reads the store before it says "idle".
         Timestamp::from_millis(self.idle_deadline.load(Ordering::Relaxed))
     }
 
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(usage.note(ID, at(2)), None, "one at a time");
         assert_eq!(usage.latest(touch), touch, "the slack covers it");
 
-        // Another node has told of a use half an hour ago.
+        // Another node has written a use of half an hour ago.
         let covered = at(1).after(10 * HOUR + HOUR / 2);
         assert_eq!(usage.written(&touch, Some(covered)), None);
         assert_eq!(usage.note(ID, at(1799)), None);

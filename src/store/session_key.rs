@@ -22,7 +22,7 @@ pub struct PutSessionKey {
     pub keep: Duration,
     /// How long one that is not the newest is kept from the moment on at which it is not.
     pub keep_previous: Duration,
-    /// When its login began, which is what tells which key is the newest; `None` for now.
+    /// When its login began, which says which key is the newest; `None` for now.
     pub began: Option<Timestamp>,
 }
 

@@ -22,12 +22,12 @@ const TRY_SPREAD: Duration = Duration::from_millis(400);
 /// of the others do not notice.
 ///
 /// A part is a server that fails by itself, such as a master of a Cluster. There is a breaker for
-/// each: five failed reads in a row open it, or ten of the last twenty; after a pause one real
-/// question tries the part (half-open), and what comes of that closes it or opens it again.
+/// each: five failed reads in a row open it, or ten of the last twenty; after a pause one real read
+/// tries the part (half-open), and what comes of that closes it or opens it again.
 pub(super) struct Breaker {
     /// How many parts are open. Changed under the lock of `parts` and read without: while it is 0
     /// nothing else is looked at. Acquire and Release, so that who reads 0 after a part has closed
-    /// does not find that part open still; who reads it a moment late asks a store that is down.
+    /// does not find that part open still; who reads it a moment late goes to a store that is down.
     open: AtomicUsize,
     parts: Lock<BTreeMap<u64, Known>>,
     /// How many reads may be at a part at the same time.

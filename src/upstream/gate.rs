@@ -6,7 +6,7 @@ use tokio::time::Instant;
 /// waits for any more: its runtime may be one that nobody drives.
 const TRIAL_OVERDUE: Duration = Duration::from_secs(3);
 
-/// Who may come to a part of the store: everyone, nobody, or one real question that tries it.
+/// Who may come to a part of the store: everyone, nobody, or one real read that tries it.
 #[derive(Debug, Default)]
 pub(super) enum Gate {
     #[default]

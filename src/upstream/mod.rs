@@ -27,7 +27,7 @@ use self::breaker::{Breaker, Trial};
 /// holds up nobody.
 const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(5);
 
-/// The part that a store is which has no parts, and that of questions about no bucket.
+/// The part that a store is which has no parts, and that of what concerns no bucket.
 const WHOLE: u64 = 0;
 
 /// The store, as far as this node can reach it.
@@ -38,7 +38,7 @@ pub(crate) struct Upstream<S> {
     clock: Clock,
 }
 
-/// What a question is about: a part of the store, and a bucket in it if it is about one.
+/// Where something is read or written: a part of the store, and a bucket in it if it concerns one.
 #[derive(Clone, Copy)]
 struct Place {
     part: u64,
@@ -61,7 +61,7 @@ impl<S: SessionStore> Upstream<S> {
     pub(crate) async fn read<'a, T, F>(
         &'a self,
         bucket: impl Into<Option<[u8; 2]>>,
-        question: impl FnOnce(&'a Measured<S>) -> F,
+        read: impl FnOnce(&'a Measured<S>) -> F,
     ) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
@@ -69,7 +69,7 @@ impl<S: SessionStore> Upstream<S> {
         let place = self.place(bucket.into());
         let _turn = self.turn(place).await?;
         let trial = self.breaker.admit(place.part, self.deadline)?;
-        let answer = within(self.deadline, question(&self.store)).await;
+        let answer = within(self.deadline, read(&self.store)).await;
         self.note_read(place, trial, &answer);
         answer
     }
@@ -79,12 +79,12 @@ impl<S: SessionStore> Upstream<S> {
     pub(crate) async fn write<'a, T, F>(
         &'a self,
         bucket: impl Into<Option<[u8; 2]>>,
-        order: impl FnOnce(&'a Measured<S>) -> F,
+        write: impl FnOnce(&'a Measured<S>) -> F,
     ) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        self.write_within(self.deadline, bucket, order).await
+        self.write_within(self.deadline, bucket, write).await
     }
 
     /// The same, where a part of the deadline has passed already.
@@ -92,14 +92,14 @@ impl<S: SessionStore> Upstream<S> {
         &'a self,
         left: Duration,
         bucket: impl Into<Option<[u8; 2]>>,
-        order: impl FnOnce(&'a Measured<S>) -> F,
+        write: impl FnOnce(&'a Measured<S>) -> F,
     ) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
         let place = self.place(bucket.into());
         let written = match self.try_first(place).await {
-            Ok(()) => within(left, order(&self.store)).await,
+            Ok(()) => within(left, write(&self.store)).await,
             Err(down) => Err(down),
         };
         self.note_write(place, &written);
@@ -159,8 +159,8 @@ impl<S: SessionStore> Upstream<S> {
         Box::pin(within(self.deadline, turn)).await
     }
 
-    /// A write cannot try a part that is open: it may fail where reads are answered. It asks before,
-    /// if it is its turn to try.
+    /// A write cannot be the trial of a part that is down: it may fail where reads are answered. So
+    /// a read comes first, if it is its turn to try.
     async fn try_first(&self, place: Place) -> Result<(), StoreError> {
         let Some(trial) = self.breaker.admit(place.part, self.deadline)? else {
             return Ok(());
@@ -235,13 +235,13 @@ impl<S: SessionStore> Upstream<S> {
 /// What takes longer than `span` has failed.
 pub(crate) async fn within<T>(
     span: Duration,
-    question: impl Future<Output = Result<T, StoreError>>,
+    work: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    let answer = timeout(span, question).await;
+    let answer = timeout(span, work).await;
     answer.unwrap_or_else(|late| Err(StoreError::unavailable(late)))
 }
 
-/// Whether the store could not do what it was asked; other failures are those of one record.
+/// Whether the store itself has failed; other failures are those of one record.
 fn has_failed<T>(answer: &Result<T, StoreError>) -> bool {
     answer.as_ref().is_err_and(StoreError::is_unavailable)
 }
