@@ -1,12 +1,13 @@
 use std::future::Future;
-use std::sync::{Mutex, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use crate::sync::Lock;
+
 /// A task of which one is to run: it may end by itself, or with the runtime it was started in.
 #[derive(Default)]
-pub(crate) struct Task(Mutex<Option<JoinHandle<()>>>);
+pub(crate) struct Task(Lock<Option<JoinHandle<()>>>);
 
 impl Task {
     /// Starts it, unless it runs or there is no runtime.
@@ -14,7 +15,7 @@ impl Task {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.0.lock();
         if running.as_ref().is_none_or(JoinHandle::is_finished) {
             replace(&mut running, task);
         }
@@ -25,7 +26,7 @@ impl Task {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.0.lock();
         replace(&mut running, task);
     }
 }

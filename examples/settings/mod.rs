@@ -107,8 +107,7 @@ fn refusal() -> Result<Preset, String> {
     let Some(name) = variable("REFUSAL")? else {
         return Ok(Preset::default());
     };
-    name.parse()
-        .map_err(|error| format!("REFUSAL: {error}, not {name:?}"))
+    name.parse().map_err(|error| format!("REFUSAL: {error}"))
 }
 
 /// A variable; one that is empty counts as unset. The value stays out of the error: it may be a

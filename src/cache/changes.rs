@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use crate::token::SessionId;
 
@@ -90,6 +90,9 @@ impl Changes {
         let number = self.advance();
         // The maximum, because two that mark one stripe may come here in the other order.
         stripe.fetch_max(number, Ordering::Release);
+        // With the fence of `Cache::keep`: each writes first and looks then, so that one of the two
+        // sees the other. Without both fences a processor may let both look first.
+        fence(Ordering::SeqCst);
     }
 
     /// The line of a user, and the user's word in it.

@@ -21,7 +21,7 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// confirmed, when the use is written to the store, and of one hit in [`HITS_PER_SAMPLE`]: nothing
 /// that requests rely on goes before what nobody has used for the time between confirmations.
 /// moka's own policy, `TinyLfu`, turns newcomers away from a full cache instead
-/// (`benches/eviction/main.rs` compares them).
+/// (`benches/peers/src/eviction/mod.rs` compares them).
 pub(super) struct Entries {
     table: Arc<Table>,
     moka: Cache<SessionId, Session>,

@@ -18,7 +18,9 @@ const REMEMBERED: usize = 4;
 /// Hits read two words and write none; one task writes them, the follower of the feed.
 // Release, paired with the Acquire of `state` and `gap`: who sees a word sees what was written before
 // it. That gives two orders. A link that comes up writes `signs`, then `alive_at`, then `since`: who
-// trusts it by `since` finds it alive, and finds in `signs` what the links before it vouched for. One
+// reads the new `since` finds in `signs` what the links before it vouched for, and who reads the new
+// `alive_at` with the old `since`, which is 0, trusts nothing. After a silence `since` comes first,
+// so that who finds the link alive again finds the new `since`. One
 // that went down writes `signs` and then clears `since`: who finds no link finds the gap, too. In
 // another order a session would be confirmed once too often, or be trusted with a link that is dead.
 #[derive(Default)]

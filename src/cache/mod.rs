@@ -1,9 +1,10 @@
 //! What this node knows of sessions: entries, ends, revocations under way, and how fresh that is.
 //!
 //! It speeds up and never decides: whatever comes out of it is still judged by `decide`. It waits
-//! for nothing and reads no store. [`look`](Cache::look) is the one question.
+//! for nothing and reads no store. [`look`](Cache::look) is the one way to what is known.
 
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use crate::recent::recent;
@@ -158,14 +159,15 @@ impl Cache {
     /// Keeps a session as the store knew it when its stamp was taken.
     pub(crate) fn keep(&self, session: &Session) {
         self.live.insert(session);
-        // A change that came in between has found nothing to remove, but was marked before it
-        // looked: either it sees the entry, or this sees the mark.
+        // A change that came in between may have found nothing to remove, but was marked before it
+        // looked: either it sees the entry, or this sees the mark. The other fence is in `mark`.
+        fence(Ordering::SeqCst);
         if !self.is_current(session) {
             self.live.remove(session.id());
         }
     }
 
-    /// A session is in use, and kept: its hits alone do not tell.
+    /// A session is in use, and kept: moka does not see all of its hits.
     pub(crate) fn is_in_use(&self, id: SessionId) {
         self.live.in_moka(id);
     }

@@ -31,8 +31,7 @@ impl<S: SessionStore> Node<S> {
 
     async fn subscribe(self: &Arc<Self>) -> Result<Feed, StoreError> {
         let feed = self.upstream.subscribe().await?;
-        let store_now = self.upstream.read(None, |store| store.now()).await?;
-        self.follow_clock(store_now);
+        self.read_clock().await?;
         (self.cache).link_came_up(self.clock.uptime(), feed.has_heartbeat());
         self.reassert_revocations();
         meter::link(true);

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use super::Node;
 use super::keyring::Tag;
-use crate::cache::{Answer, Gone};
 use crate::observe::meter::AnsweredBy;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::session::{Session, Verdict, decide, decide_in_gap};
@@ -110,22 +109,6 @@ impl<S: SessionStore> Node<S> {
         }
         if refresh && session.start_refresh() {
             self.refresh_soon(session.id());
-        }
-    }
-
-    /// What is known of a session so surely that the store need not be read: nothing is missing,
-    /// and no confirmation is due. It does not count as
-    /// activity.
-    pub(super) fn look(&self, id: SessionId) -> Option<Answer> {
-        let now = self.clock.read();
-        let session = match self.cache.look(id, now.local)? {
-            Ok(session) => session,
-            Err(gone) => return Some(Answer::Gone(gone)),
-        };
-        match self.decide_without_gap(&session, now) {
-            Verdict::Valid { refresh: false } => Some(Answer::Live(session)),
-            Verdict::Invalid(reason) => Some(Answer::Gone(Gone::Ended(reason))),
-            Verdict::Valid { refresh: true } | Verdict::Confirm | Verdict::Unknown => None,
         }
     }
 

@@ -53,6 +53,8 @@ impl<S: SessionStore> Node<S> {
         }
         // Uses during an outage are written when it is over, not all at once.
         if self.upstream.may_lack_use(id.bucket(), idle_at) {
+            // Where nothing else is written for long, only a trial shows that the outage is over.
+            let _ = self.upstream.ensure_writable(id.bucket()).await;
             let cause = "it may have been used in the outage that just ended";
             return Err(StoreError::unavailable(cause));
         }

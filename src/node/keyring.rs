@@ -96,6 +96,11 @@ impl Keyring {
         }
     }
 
+    /// Whether somebody is fetching.
+    pub(super) fn is_fetching(&self) -> bool {
+        self.last_fetch.try_lock().is_err()
+    }
+
     /// Keys that the store has lost stay: tokens tagged with them are still about.
     fn add(&self, fetched: &[TagKey]) {
         self.keys.rcu(|known| {

@@ -13,7 +13,7 @@ use crate::cache::Cache;
 use crate::observe::meter::Meter;
 use crate::store::{SessionStore, StoreError};
 use crate::task::Task;
-use crate::time::{Clock, Timestamp};
+use crate::time::Clock;
 use crate::upstream::{Upstream, within};
 
 pub(crate) mod config;
@@ -128,7 +128,8 @@ impl<S: SessionStore> Node<S> {
     /// Whether the store answers and can be written, so that a login does not spend a code for
     /// nothing.
     pub(crate) async fn ensure_logins(&self) -> Result<(), StoreError> {
-        self.upstream.read(None, |store| store.now()).await?;
+        let answers = self.upstream.read(None, |store| store.now());
+        self.in_time(answers).await?;
         self.upstream.ensure_logins().await
     }
 
@@ -137,21 +138,23 @@ impl<S: SessionStore> Node<S> {
         if self.has_store_clock.initialized() {
             return Ok(());
         }
-        let learn = async || {
-            let store_now = self.upstream.read(None, |store| store.now()).await;
-            self.clock
-                .follow(store_now.map_err(StoreError::about_no_record)?);
-            Ok(())
-        };
+        if self.upstream.is_down(None) {
+            // By itself: nobody waits for the one who tries the store.
+            return self.read_clock().await;
+        }
         // Boxed, like all that is rare, so that no future is large for its sake.
-        let learnt = Box::pin(self.has_store_clock.get_or_try_init(learn));
+        let learnt = Box::pin(self.has_store_clock.get_or_try_init(|| self.read_clock()));
         learnt.await.copied()
     }
 
-    /// The store's clock was read just now.
-    fn follow_clock(&self, store_now: Timestamp) {
-        self.clock.follow(store_now);
+    /// Reads the store's clock, and goes by it from now on.
+    async fn read_clock(&self) -> Result<(), StoreError> {
+        let store_now = self.upstream.read(None, |store| store.now()).await;
+        self.clock
+            .follow(store_now.map_err(StoreError::about_no_record)?);
+        // An error means that it is set, or about to be.
         self.has_store_clock.set(()).ok();
+        Ok(())
     }
 
     /// The one deadline covers all waiting for the store: queueing, joining, reading.

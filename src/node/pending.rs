@@ -14,7 +14,7 @@ pub(super) struct Pending {
     counts: Arc<Counts>,
 }
 
-// Relaxed throughout: each is a number by itself, and a look that is late is made again.
+// Relaxed throughout: each is a value by itself, and a look that is late is made again.
 struct Counts {
     under_way: watch::Sender<u32>,
     /// Those that were answered as pending.

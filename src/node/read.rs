@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use super::Node;
 use super::detached::Detached;
 use super::keyring::Tag;
-use crate::cache::Answer;
+use crate::cache::{Answer, Gone};
 use crate::identity::Identity;
 use crate::observe::meter::AnsweredBy;
 use crate::observe::trace;
@@ -16,8 +16,12 @@ use crate::session::{Session, Stamp, StoreState, Verdict, decide};
 use crate::store::{Loaded, SessionStore, StoreError, StoreErrorKind};
 use crate::token::{SessionId, Token};
 
-/// Waits of a read, each of a deadline: its turn, the answer, a use to be written, the answer after it.
-const READ_STEPS: u32 = 4;
+/// Waits of a read, each of a deadline: its turn, the answer, a trial and a use to be written, its turn
+/// and the answer after it.
+const READ_STEPS: u32 = 6;
+
+/// Whether a session is to be confirmed soon, although it is good.
+struct Due(bool);
 
 impl<S: SessionStore> Node<S> {
     /// Checks a token as the layer does: by what is known, or with the store.
@@ -53,7 +57,7 @@ impl<S: SessionStore> Node<S> {
     /// Decides about a session without using it; reads it if that takes the store.
     pub(super) async fn look_up(self: &Arc<Self>, id: SessionId) -> Result<Session, Rejection> {
         match self.look(id) {
-            Some(known) => self.conclude(id, known),
+            Some((known, _)) => self.conclude(id, known),
             None => self.look_up_in_store(id).await,
         }
     }
@@ -62,7 +66,7 @@ impl<S: SessionStore> Node<S> {
     pub(crate) async fn list(&self, user: &Identity) -> Result<Vec<Session>, StoreError> {
         let of = user.clone();
         let records = (self.upstream).read(user.bucket(), |store| store.list(of));
-        let records = records.await?.into_iter();
+        let records = self.in_time(records).await?.into_iter();
         let session = |(id, record)| Session::new(id, record, Stamp::default());
         Ok(records.map(session).collect())
     }
@@ -113,7 +117,13 @@ impl<S: SessionStore> Node<S> {
     /// Reads a session, or takes the answer that another read is waiting for.
     async fn read(self: &Arc<Self>, id: SessionId) -> Answer {
         loop {
-            match self.flights.join(id, self.read_alone(id)).await {
+            // A part that is down lets one read through and refuses the others: who joined that one
+            // would wait for it.
+            let answer = match self.upstream.is_down(id.bucket()) {
+                true => self.read_alone(id).await,
+                false => self.flights.join(id, self.read_alone(id)).await,
+            };
+            match answer {
                 // It may have been read before a revocation that is complete by now.
                 Answer::Live(session) if !self.cache.is_current(&session) => {}
                 answer => return answer,
@@ -124,7 +134,7 @@ impl<S: SessionStore> Node<S> {
     /// The read that the others wait for. Whoever comes when the last one has just got its answer
     /// takes what is known by then.
     async fn read_alone(self: &Arc<Self>, id: SessionId) -> Answer {
-        if let Some(known) = self.look(id) {
+        if let Some((known, Due(false))) = self.look(id) {
             return known;
         }
         // Before the read: whatever changes from now on has a greater number.
@@ -134,6 +144,21 @@ impl<S: SessionStore> Node<S> {
         }
         let loaded = self.read_record(id).await;
         self.cache.take_in(id, stamp, loaded)
+    }
+
+    /// What is known of a session so surely that the store need not be read, and whether its
+    /// confirmation is due. It does not count as activity.
+    fn look(&self, id: SessionId) -> Option<(Answer, Due)> {
+        let now = self.clock.read();
+        let session = match self.cache.look(id, now.local)? {
+            Ok(session) => session,
+            Err(gone) => return Some((Answer::Gone(gone), Due(false))),
+        };
+        match self.decide_without_gap(&session, now) {
+            Verdict::Valid { refresh } => Some((Answer::Live(session), Due(refresh))),
+            Verdict::Invalid(reason) => Some((Answer::Gone(Gone::Ended(reason)), Due(false))),
+            Verdict::Confirm | Verdict::Unknown => None,
+        }
     }
 
     async fn read_record(self: &Arc<Self>, id: SessionId) -> Result<Loaded, StoreError> {

@@ -113,6 +113,16 @@ impl<S: SessionStore> Node<S> {
             .revoked(revoke, ended, self.clock.uptime(), memory);
     }
 
+    /// Writes a revocation that has waited.
+    async fn write_late(
+        self: &Arc<Self>,
+        revoke: &Revoke,
+        waited: Duration,
+    ) -> Result<usize, StoreError> {
+        let dated = self.dated(revoke, waited).await?;
+        self.write_revocation(revoke, &dated).await
+    }
+
     /// A revocation that began before the time was known spares later sessions, too.
     async fn dated(
         self: &Arc<Self>,
@@ -164,11 +174,7 @@ async fn write_later<S: SessionStore>(
         let Some(node) = node.filter(|node| !node.revocations.are_given_up()) else {
             return;
         };
-        let written = match node.dated(&revoke, began.elapsed()).await {
-            Ok(dated) => node.write_revocation(&revoke, &dated).await,
-            Err(error) => Err(error),
-        };
-        match written {
+        match node.write_late(&revoke, began.elapsed()).await {
             Err(error) if error.is_unavailable() => {
                 // Whoever keeps the node may have ended when this one came to wait.
                 node.keep();

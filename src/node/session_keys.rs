@@ -93,7 +93,7 @@ impl<S: SessionStore> Node<S> {
         }
         let of = user.clone();
         let keys = (self.upstream).read(user.bucket(), |store| store.session_keys(of));
-        let keys = keys.await?;
+        let keys = self.in_time(keys).await?;
         let keys = keys.into_iter().filter_map(|key| match &self.config.seal {
             Some(seal) => seal.open(user, &key),
             None => String::from_utf8(key).ok().map(SessionKey::new),

@@ -33,10 +33,28 @@ impl<S: SessionStore> Node<S> {
             // A node that starts while the keys are out of reach serves users all the same.
             Tag::Unknown if self.keyring.is_empty() => Some(self.read_detached(id).await),
             Tag::Unknown => {
+                if let Err(error) =
+                    self.unless_tried(id.bucket(), self.unknown_keys.is_looking_up())
+                {
+                    return Some(Answer::Failed(error));
+                }
                 let read = || self.read_detached(id);
                 let looked_up = self.unknown_keys.look_up(token.key_id(), fetched, read);
                 Some(looked_up.await)
             }
+        }
+    }
+
+    /// Fails while somebody else is at a part of the store that is down, to try it: the others do not
+    /// wait for that one.
+    fn unless_tried(
+        &self,
+        bucket: impl Into<Option<[u8; 2]>>,
+        somebody_is: bool,
+    ) -> Result<(), StoreError> {
+        match somebody_is && self.upstream.is_down(bucket) {
+            true => Err(StoreError::unavailable("the breaker is open")),
+            false => Ok(()),
         }
     }
 
@@ -62,6 +80,7 @@ impl<S: SessionStore> Node<S> {
         shared_for: Duration,
         at_most: Duration,
     ) -> Result<(), StoreError> {
+        self.unless_tried(None, self.keyring.is_fetching())?;
         // One answer, however many share it.
         let fetch = async || within(at_most, self.offer_key()).await;
         let fetched = Box::pin(self.keyring.fetch(fetch, shared_for));

@@ -45,6 +45,11 @@ impl Default for UnknownKeys {
 }
 
 impl UnknownKeys {
+    /// Whether somebody is looking one up.
+    pub(super) fn is_looking_up(&self) -> bool {
+        self.0.try_lock().is_err()
+    }
+
     /// Looks up a token that names a key, if it is its turn; else gives what others have found,
     /// provided that the keys were `fetched`.
     ///
@@ -69,7 +74,7 @@ impl UnknownKeys {
         match (seen.keys[key], fetched) {
             (_, Err(error)) => Answer::Failed(error),
             (Key::Unused, Ok(())) => Answer::Gone(Gone::NeverSeen),
-            (Key::Untried | Key::Lost, Ok(())) => Answer::Failed(not_asked()),
+            (Key::Untried | Key::Lost, Ok(())) => Answer::Failed(not_read()),
         }
     }
 }
@@ -95,6 +100,6 @@ impl Seen {
 }
 
 /// Whether its session lives can be known only later.
-fn not_asked() -> StoreError {
+fn not_read() -> StoreError {
     StoreError::unavailable("its key is not known, and another such token is looked up")
 }

@@ -18,6 +18,7 @@ pub(super) async fn beside<S: SessionStore>(node: Weak<Node<S>>, work: impl Futu
         meter::begins();
         while let Some(node) = node.upgrade() {
             node.cache.forget_what_is_over(node.clock.uptime());
+            node.upstream.forget_deserted();
             node.report();
             drop(node);
             sleep(AGAIN_AFTER).await;

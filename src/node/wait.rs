@@ -12,7 +12,7 @@ use crate::store::SessionStore;
 use crate::token::SessionId;
 
 /// Pause after the store was unavailable.
-const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+const READ_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Against clocks that step back when a session is due.
 const SHORTEST: Duration = Duration::from_millis(100);
 /// Over how long those who wait spread their reads when the store is back.
@@ -35,7 +35,7 @@ impl<S: SessionStore> Node<S> {
             let looked_long_ago = async {
                 match left {
                     Some(left) => self.clock.sleep(left).await,
-                    None => sleep(ASK_AGAIN_AFTER + spread(id)).await,
+                    None => sleep(READ_AGAIN_AFTER + spread(id)).await,
                 }
             };
             tokio::select! {

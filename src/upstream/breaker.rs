@@ -17,6 +17,8 @@ const MOST_PARTS: usize = 1024;
 /// Before a part that failed is tried again, evenly spread so that the nodes of a fleet take turns.
 const TRY_AFTER: Duration = Duration::from_millis(200);
 const TRY_SPREAD: Duration = Duration::from_millis(400);
+/// A part that is open and that nobody came to for so long is forgotten: its slots may have moved.
+const DESERTED_AFTER: Duration = Duration::from_secs(60);
 
 /// Knows which parts of the store are down, so that nobody waits for them then, and that the users
 /// of the others do not notice.
@@ -25,9 +27,9 @@ const TRY_SPREAD: Duration = Duration::from_millis(400);
 /// each: five failed reads in a row open it, or ten of the last twenty; after a pause one real read
 /// tries the part (half-open), and what comes of that closes it or opens it again.
 pub(super) struct Breaker {
-    /// How many parts are open. Changed under the lock of `parts` and read without: while it is 0
-    /// nothing else is looked at. Acquire and Release, so that who reads 0 after a part has closed
-    /// does not find that part open still; who reads it a moment late goes to a store that is down.
+    /// How many parts are open. Changed under the lock of `parts` and read without. Relaxed: who
+    /// reads 0 looks no further, who reads more takes the lock. Who reads it late reads once more
+    /// from a store that is down, or looks at a gate that is closed.
     open: AtomicUsize,
     parts: Lock<BTreeMap<u64, Known>>,
     /// How many reads may be at a part at the same time.
@@ -54,7 +56,7 @@ impl Breaker {
 
     /// Whether any part is open.
     pub(super) fn is_open(&self) -> bool {
-        self.open.load(Ordering::Acquire) > 0
+        self.open.load(Ordering::Relaxed) > 0
     }
 
     /// Fails while a part is open; does not try it.
@@ -92,7 +94,7 @@ impl Breaker {
         self.with(part, |part| {
             let opens = part.read(has_failed, pause());
             if opens {
-                self.open.fetch_add(1, Ordering::Release);
+                self.open.fetch_add(1, Ordering::Relaxed);
             }
             opens
         })
@@ -130,6 +132,15 @@ impl Breaker {
         })
     }
 
+    /// Forgets parts that are open and that nobody came to for long. No other would close them.
+    pub(super) fn forget_deserted(&self) {
+        let mut parts = self.parts.lock();
+        let (now, before) = (Instant::now(), parts.len());
+        parts.retain(|_, known| !known.part.gate.is_deserted(now, DESERTED_AFTER));
+        let forgotten = before - parts.len();
+        self.open.fetch_sub(forgotten, Ordering::Relaxed);
+    }
+
     /// Forgets the part that matters least: one that is closed, and was not heard of for longest.
     fn forget_one(&self, parts: &mut BTreeMap<u64, Known>) {
         let least = parts.iter().min_by_key(|(_, known)| {
@@ -139,12 +150,12 @@ impl Breaker {
         let least = least.map(|(name, _)| *name);
         let forgotten = least.and_then(|name| parts.remove(&name));
         if forgotten.is_some_and(|known| !known.part.gate.is_closed()) {
-            self.open.fetch_sub(1, Ordering::Release);
+            self.open.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
 
-/// The right to try a part that is open. Dropped without a word, as when its request is gone, it
+/// The right to try a part that is open. Dropped before it has ended, as when its request is gone, it
 /// leaves the trial to the next one who comes.
 #[must_use]
 pub(super) struct Trial<'a> {
@@ -158,12 +169,17 @@ impl Trial<'_> {
         let Self { breaker, part } = self;
         std::mem::forget(self);
         let closes = breaker.with(part, |part| {
-            let was_open = !part.gate.is_closed();
+            // Closed by a later trial, or forgotten meanwhile: this one is over.
+            if part.gate.is_closed() {
+                return false;
+            }
             part.trial_ended(has_failed, pause());
-            was_open && !has_failed
+            if !has_failed {
+                breaker.open.fetch_sub(1, Ordering::Relaxed);
+            }
+            !has_failed
         });
         if closes {
-            breaker.open.fetch_sub(1, Ordering::Release);
             breaker.closed.notify_waiters();
         }
         closes
@@ -239,6 +255,17 @@ mod tests {
         assert!(next.ends(false) && !breaker.is_open());
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn an_open_part_to_which_nobody_comes_any_more_is_forgotten() {
+        let breaker = Breaker::new(1);
+        open(&breaker, 1);
+        breaker.forget_deserted();
+        assert!(breaker.is_open());
+        tokio::time::sleep(DESERTED_AFTER + TRY_AFTER + TRY_SPREAD).await;
+        breaker.forget_deserted();
+        assert!(!breaker.is_open() && breaker.parts.lock().is_empty());
+    }
+
     #[test]
     fn turns_are_those_of_a_part() {
         let breaker = Breaker::new(1);
@@ -272,5 +299,19 @@ mod tests {
             open(&breaker, name);
         }
         assert_eq!(breaker.open.load(Ordering::SeqCst), MOST_PARTS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_trial_that_ends_after_another_one_has_closed_the_part_opens_nothing() {
+        let breaker = Breaker::new(1);
+        open(&breaker, 1);
+        tokio::time::sleep(TRY_AFTER + TRY_SPREAD).await;
+        let first = breaker.admit(1, DEADLINE).unwrap().expect("a trial");
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let second = breaker.admit(1, DEADLINE).unwrap().expect("another");
+        assert!(first.ends(false) && !second.ends(true));
+        assert!(!breaker.is_open() && breaker.with(1, |part| part.gate.is_closed()));
+        open(&breaker, 1);
+        assert!(is_open(&breaker, 1));
     }
 }

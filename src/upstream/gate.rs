@@ -45,6 +45,14 @@ impl Gate {
         }
     }
 
+    /// Whether nobody has come for so long after its pause.
+    pub(super) fn is_deserted(&self, now: Instant, span: Duration) -> bool {
+        match *self {
+            Self::Closed => false,
+            Self::Open { until } | Self::HalfOpen { until } => now.duration_since(until) >= span,
+        }
+    }
+
     pub(super) const fn open(&mut self, until: Instant) {
         *self = Self::Open { until };
     }
@@ -71,6 +79,17 @@ mod tests {
         assert_eq!(gate.admit(start + SECOND, DEADLINE), Admission::Refused);
         gate.close();
         assert_eq!(gate.admit(start + SECOND, DEADLINE), Admission::Granted);
+    }
+
+    #[test]
+    fn a_gate_to_which_nobody_comes_is_deserted_after_its_pause() {
+        let (mut gate, start) = (Gate::default(), Instant::now());
+        assert!(!gate.is_deserted(start, Duration::ZERO), "it is closed");
+        gate.open(start + SECOND);
+        assert!(!gate.is_deserted(start + SECOND, SECOND));
+        assert!(gate.is_deserted(start + 2 * SECOND, SECOND));
+        gate.admit(start + 2 * SECOND, DEADLINE);
+        assert!(!gate.is_deserted(start + 3 * SECOND, SECOND));
     }
 
     #[test]

@@ -10,11 +10,11 @@ use std::future::Future;
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::observe::{meter, trace};
 use crate::store::{Feed, Measured, SessionStore, StoreError};
-use crate::time::{Clock, Moment, Timestamp, Uptime};
+use crate::time::{Clock, Moment, Timestamp};
 
 mod breaker;
 mod gate;
@@ -98,8 +98,14 @@ impl<S: SessionStore> Upstream<S> {
         F: Future<Output = Result<T, StoreError>>,
     {
         let place = self.place(bucket.into());
-        let written = match self.try_first(place).await {
-            Ok(()) => within(left, write(&self.store)).await,
+        let began = Instant::now();
+        let written = match self.try_first(place, left).await {
+            Ok(()) => {
+                let left = left.saturating_sub(began.elapsed());
+                let written = within(left, write(&self.store)).await;
+                self.report(place, &written);
+                written
+            }
             Err(down) => Err(down),
         };
         self.note_write(place, &written);
@@ -107,10 +113,10 @@ impl<S: SessionStore> Upstream<S> {
     }
 
     /// Opens a link, with more patience than a request has. Fails at once while the store is known
-    /// to be down as a whole.
+    /// to be down as a whole, unless it is its turn to try it.
     pub(crate) async fn subscribe(&self) -> Result<Feed, StoreError> {
         let whole = self.place(None);
-        self.try_first(whole).await?;
+        self.try_first(whole, self.deadline).await?;
         let opened = within(SUBSCRIBE_WITHIN, self.store.subscribe()).await;
         self.report(whole, &opened);
         opened
@@ -124,6 +130,18 @@ impl<S: SessionStore> Upstream<S> {
     /// Whether any part of the store is down.
     pub(crate) fn is_open(&self) -> bool {
         self.breaker.is_open()
+    }
+
+    /// Whether the part that has a bucket is down: one read at a time tries it, the others are refused.
+    pub(crate) fn is_down(&self, bucket: impl Into<Option<[u8; 2]>>) -> bool {
+        self.breaker
+            .unless_open(self.place(bucket.into()).part)
+            .is_err()
+    }
+
+    /// Forgets parts that are down and that nobody came to for long: their servers may be gone.
+    pub(crate) fn forget_deserted(&self) {
+        self.breaker.forget_deserted();
     }
 
     /// Ends when a part of the store is back. Whoever waits borrows nothing for that.
@@ -161,11 +179,11 @@ impl<S: SessionStore> Upstream<S> {
 
     /// A write cannot be the trial of a part that is down: it may fail where reads are answered. So
     /// a read comes first, if it is its turn to try.
-    async fn try_first(&self, place: Place) -> Result<(), StoreError> {
+    async fn try_first(&self, place: Place, left: Duration) -> Result<(), StoreError> {
         let Some(trial) = self.breaker.admit(place.part, self.deadline)? else {
             return Ok(());
         };
-        let reached = Box::pin(within(self.deadline, self.reach(place))).await;
+        let reached = Box::pin(within(left, self.reach(place))).await;
         self.note_read(place, Some(trial), &reached);
         reached
     }
@@ -197,7 +215,6 @@ impl<S: SessionStore> Upstream<S> {
     }
 
     fn note_write<T>(&self, place: Place, written: &Result<T, StoreError>) {
-        self.report(place, written);
         if let Some(bucket) = place.bucket
             && has_failed(written)
         {
@@ -225,10 +242,6 @@ impl<S: SessionStore> Upstream<S> {
                 }
             }
         }
-    }
-
-    fn uptime(&self) -> Uptime {
-        self.clock.uptime()
     }
 }
 

@@ -7,7 +7,7 @@ use crate::store::{SessionStore, StoreError};
 impl<S: SessionStore> Upstream<S> {
     /// Notes that something new was written to a bucket.
     pub(crate) fn note_written(&self, bucket: [u8; 2]) {
-        let now = self.uptime();
+        let now = self.clock.uptime();
         let part = self.store.part(bucket);
         self.breaker.with(part, |part| part.written(now));
     }
@@ -15,7 +15,7 @@ impl<S: SessionStore> Upstream<S> {
     /// Notes that something was overwritten, such as the time of a use. A full server takes that, and
     /// nothing new.
     pub(crate) fn note_overwritten(&self, bucket: [u8; 2]) {
-        let now = self.uptime();
+        let now = self.clock.uptime();
         let part = self.store.part(bucket);
         self.breaker.with(part, |part| part.overwritten(now));
     }
@@ -23,7 +23,7 @@ impl<S: SessionStore> Upstream<S> {
     /// Fails unless the part of the store that has a bucket can be written: it has been within the
     /// last second, or is now. A trial that failed counts for a second, too.
     pub(crate) async fn ensure_writable(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
-        let now = self.uptime();
+        let now = self.clock.uptime();
         let part = self.store.part(bucket);
         if self
             .breaker
@@ -59,14 +59,14 @@ impl<S: SessionStore> Upstream<S> {
     async fn try_writing(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
         let part = self.store.part(bucket);
         let is_shown = |now| self.breaker.with(part, |part| part.is_shown_writable(now));
-        if is_shown(self.uptime()) {
+        if is_shown(self.clock.uptime()) {
             return Ok(());
         }
         let written = self.write(bucket, |store| store.writable(bucket)).await;
         match &written {
             Ok(()) => self.note_written(bucket),
             Err(_) => {
-                let now = self.uptime();
+                let now = self.clock.uptime();
                 self.breaker.with(part, |part| part.trial_write_failed(now));
             }
         }

@@ -1,11 +1,11 @@
 //! While the store is known to be down nobody waits for it, and it is found again by itself.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
-use tower_wx_session::RejectionKind::{SessionKickedOut, StoreUnavailable};
+use tower_wx_session::RejectionKind::{SessionKickedOut, SessionUnknown, StoreUnavailable};
 use tower_wx_session::sessions::Revocation;
 use tower_wx_session::store::{MemoryStore, Revoke, RevokeReason, SessionStore};
 use tower_wx_session::test_util::{Chaos, ChaosStore, ManualClock};
@@ -126,6 +126,115 @@ async fn while_one_tries_the_store_nobody_else_waits() {
     assert_eq!(trial.await.unwrap(), Some(StoreUnavailable));
     assert_eq!(asked.elapsed(), DEADLINE);
     assert_eq!(store.calls(Op::Load), loads + 1);
+}
+
+/// Nor do those who want to know the same: what tries the store is no flight that others join.
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_the_one_who_tries_the_store_with_the_same_session() {
+    let (clock, store) = store_on_a_clock();
+    let (store, hangs) = hanging(store);
+    let tokens = unseen(&node(&store, &clock), 5).await;
+    let sessions = node(&store, &clock);
+    let known = log_in(&sessions).await;
+    settle().await;
+    hangs.store(true, Ordering::SeqCst);
+    for token in &tokens {
+        assert_eq!(refusal(&sessions, token).await, Some(StoreUnavailable));
+    }
+    // It has to be confirmed, and passes by its grace.
+    clock.advance(40 * SECOND);
+    sleep(SECOND).await;
+    let asked = Instant::now();
+    let trial = tokio::spawn({
+        let (sessions, token) = (sessions.clone(), known.clone());
+        async move { refusal(&sessions, &token).await }
+    });
+    tokio::task::yield_now().await;
+    assert_eq!(refusal(&sessions, &known).await, None);
+    assert_eq!(asked.elapsed(), Duration::ZERO);
+    assert_eq!(trial.await.unwrap(), None);
+    assert_eq!(asked.elapsed(), DEADLINE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_a_node_that_starts_without_its_store_nobody_waits_for_the_one_who_tries_it() {
+    let (clock, store) = store_on_a_clock();
+    let (store, hangs) = hanging(store);
+    let tokens = unseen(&node(&store, &clock), 9).await;
+    hangs.store(true, Ordering::SeqCst);
+    let sessions = node(&store, &clock);
+    for token in tokens.iter().take(6) {
+        refusal(&sessions, token).await;
+    }
+    sleep(SECOND).await;
+    let asked = Instant::now();
+    let trial = tokio::spawn({
+        let (sessions, token) = (sessions.clone(), tokens[7].clone());
+        async move { refusal(&sessions, &token).await }
+    });
+    tokio::task::yield_now().await;
+    for token in &tokens {
+        assert_eq!(refusal(&sessions, token).await, Some(StoreUnavailable));
+    }
+    let login = sessions.issue(alice()).await.unwrap_err();
+    assert_eq!(login.kind(), StoreUnavailable);
+    assert_eq!(asked.elapsed(), Duration::ZERO);
+    assert_eq!(trial.await.unwrap(), Some(StoreUnavailable));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_tries_the_store_first_waits_for_one_deadline() {
+    let (clock, store) = store_on_a_clock();
+    let takes = Arc::new(Mutex::new(Duration::ZERO));
+    let span = Arc::clone(&takes);
+    let store = store.before(move |_| {
+        let span = *span.lock().unwrap();
+        async move {
+            sleep(span).await;
+            Ok(())
+        }
+    });
+    let tokens = unseen(&node(&store, &clock), 5).await;
+    let sessions = node(&store, &clock);
+    log_in(&sessions).await;
+    *takes.lock().unwrap() = 60 * SECOND;
+    for token in &tokens {
+        refusal(&sessions, token).await;
+    }
+    *takes.lock().unwrap() = DEADLINE - SECOND / 100;
+    sleep(SECOND).await;
+    let asked = Instant::now();
+    let login = sessions.issue(alice()).await.unwrap_err();
+    assert_eq!(login.kind(), StoreUnavailable);
+    assert!(asked.elapsed() <= DEADLINE, "{:?}", asked.elapsed());
+}
+
+/// Where nothing else is written, the end of a failure of writes is found by a trial.
+#[tokio::test(start_paused = true)]
+async fn a_revocation_that_failed_once_leaves_no_unknown_session_unavailable() {
+    let (clock, store) = store_on_a_clock();
+    let fails = Arc::new(AtomicBool::new(false));
+    let switch = Arc::clone(&fails);
+    let store = store.before(move |op| {
+        let fails = op == Op::Revoke && switch.swap(false, Ordering::SeqCst);
+        async move { if fails { Err(down()) } else { Ok(()) } }
+    });
+    let (other_clock, other_store) = store_on_a_clock();
+    let foreign = node(&other_store, &other_clock).issue(alice()).await;
+    let foreign = foreign.unwrap().session().id();
+    let sessions = node(&store, &clock);
+    let kind = async || sessions.check_again(foreign).await.unwrap_err().kind();
+    assert_eq!(kind().await, SessionUnknown);
+    clock.advance(10 * SECOND);
+    fails.store(true, Ordering::SeqCst);
+    // It ends nothing when it is written: the user has no session.
+    let pending = sessions.revoke_user(&alice()).await.unwrap();
+    assert_eq!(pending, Revocation::Pending);
+    sessions.shutdown().await.unwrap();
+    clock.advance(600 * SECOND);
+    kind().await;
+    clock.advance(10 * SECOND);
+    assert_eq!(kind().await, SessionUnknown);
 }
 
 /// A revocation that waits for the store is written although nobody else comes to try it.

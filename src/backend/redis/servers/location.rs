@@ -56,6 +56,15 @@ impl Location {
         let (scheme, rest) = url
             .split_once("://")
             .ok_or("a URL such as redis://host:6379")?;
+        let (encryption, kind) = scheme.split_once('+').unwrap_or((scheme, ""));
+        let is_known = matches!(encryption, "redis" | "rediss")
+            && matches!(
+                (kind, scheme.contains('+')),
+                ("", false) | ("sentinel" | "cluster", _)
+            );
+        if !is_known {
+            return Err(known_scheme(scheme));
+        }
         if rest.contains(['?', '#']) {
             return Err("no query or fragment (in a password, ? is %3F and # is %23)".into());
         }
@@ -64,24 +73,17 @@ impl Location {
             Some((credentials, hosts)) => (parse_credentials(credentials)?, hosts),
             None => (Credentials::default(), authority),
         };
-        let (encryption, kind) = scheme.split_once('+').unwrap_or((scheme, ""));
         let (topology, database) = match kind {
-            "" if scheme.contains('+') => return Err(known_scheme(scheme)),
-            "" => (parse_standalone(hosts)?, path),
             "sentinel" => parse_sentinel(hosts, path)?,
             "cluster" if path.is_empty() => (Topology::Cluster(parse_hosts(hosts, PORT)?), ""),
             "cluster" => return Err("no database, of which a Cluster has only 0".into()),
-            _ => return Err(known_scheme(scheme)),
+            _ => (parse_standalone(hosts)?, path),
         };
         Ok(Self {
             topology,
             credentials,
             database: parse_database(database)?,
-            is_encrypted: match encryption {
-                "redis" => false,
-                "rediss" => true,
-                _ => return Err(known_scheme(scheme)),
-            },
+            is_encrypted: encryption == "rediss",
         })
     }
 }
@@ -226,6 +228,11 @@ mod tests {
         let scheme = "redis or rediss as the scheme, either with +sentinel or +cluster";
         let hidden = "a value that is not shown, as it may hold credentials";
         for (url, expected, got) in [
+            (
+                "redis-sentinel://a/b",
+                &*format!(r#"{scheme}, instead of "redis-sentinel""#),
+                r#""redis-sentinel://a/b""#,
+            ),
             (
                 "http://host",
                 &*format!(r#"{scheme}, instead of "http""#),

@@ -23,6 +23,10 @@ impl Tls {
             .enumerate()
             .map(|(before, root)| root.map_err(|_| malformed(before + 1)))
             .collect::<Result<Vec<_>, _>>()?;
+        // Text without a single block, such as the path of a file, is no error of the parser.
+        if roots.is_empty() && !authorities.is_empty() {
+            return Err(malformed(1));
+        }
         // Named, because the process may have another one, or several to choose from.
         let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier = Verifier::new_with_extra_roots(roots, Arc::clone(&provider))
@@ -52,4 +56,19 @@ fn malformed(position: usize) -> ConfigError {
 /// Whoever takes the wrong file may take that of the private key.
 fn refused(expected: impl Into<Cow<'static, str>>) -> ConfigError {
     ConfigError::hidden("tls_authorities", expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_no_certificate_is_refused_and_not_shown() {
+        for text in ["/etc/ssl/ca.pem", "-----BEGIN CERTIFICATE-----\n!\n"] {
+            let error = Tls::new(text.as_bytes()).map(drop).unwrap_err().to_string();
+            assert!(error.contains("PEM as certificate 1"), "{error}");
+            assert!(!error.contains(text), "{error}");
+        }
+        assert!(Tls::new(&[]).is_ok());
+    }
 }
