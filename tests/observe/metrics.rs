@@ -98,7 +98,8 @@ async fn every_check_is_counted_once_by_verdict_reason_and_where_it_was_answered
         send(&here, &auth("Bearer nonsense")),
         malformed
     );
-    let forged = bearer(&format!("{}A{}", &token[..20], &token[21..]));
+    let other = if &token[20..21] == "A" { "B" } else { "A" };
+    let forged = bearer(&format!("{}{other}{}", &token[..20], &token[21..]));
     counts!(metrics, 401, send(&here, &auth(&forged)), malformed);
     let both = [
         ("authorization", good.clone()),
