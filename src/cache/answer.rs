@@ -30,11 +30,17 @@ impl From<Shadow> for Answer {
     }
 }
 
-impl From<Gone> for Rejection {
+impl From<Gone> for RejectionKind {
     fn from(gone: Gone) -> Self {
         match gone {
-            Gone::Ended(reason) => RejectionKind::from(reason).into(),
-            Gone::NeverSeen => RejectionKind::SessionUnknown.into(),
+            Gone::Ended(reason) => reason.into(),
+            Gone::NeverSeen => Self::SessionUnknown,
         }
+    }
+}
+
+impl From<Gone> for Rejection {
+    fn from(gone: Gone) -> Self {
+        RejectionKind::from(gone).into()
     }
 }

@@ -27,6 +27,7 @@ impl<S: SessionStore> Node<S> {
     }
 
     /// A forged token gets no further than its tag: all else costs more.
+    #[inline]
     fn check_behind_table(
         self: &Arc<Self>,
         token: &Token,
@@ -47,7 +48,7 @@ impl<S: SessionStore> Node<S> {
     ) -> Option<Result<Session, Rejection>> {
         match self.cache.look(id, now.local)? {
             Ok(session) => self.check_known(session, now, AnsweredBy::Cache),
-            Err(gone) => Some(Err(self.refuse(Rejection::from(gone), AnsweredBy::Cache))),
+            Err(gone) => Some(Err(self.refuse(gone.into(), AnsweredBy::Cache))),
         }
     }
 
@@ -64,10 +65,7 @@ impl<S: SessionStore> Node<S> {
                 self.meter.passed(by);
                 Some(Ok(session))
             }
-            Verdict::Invalid(reason) => {
-                let kind = RejectionKind::from(reason);
-                Some(Err(self.refuse(kind.into(), by)))
-            }
+            Verdict::Invalid(reason) => Some(Err(self.refuse(reason.into(), by))),
             Verdict::Confirm | Verdict::Unknown => None,
         }
     }
@@ -114,13 +112,14 @@ impl<S: SessionStore> Node<S> {
 
     /// Refuses what is no token, or more than one.
     pub(crate) fn refuse_at_sight(&self, kind: RejectionKind) -> Rejection {
-        self.refuse(kind.into(), AnsweredBy::Request)
+        self.refuse(kind, AnsweredBy::Request)
     }
 
-    /// Counts a refusal.
-    fn refuse(&self, rejection: Rejection, by: AnsweredBy) -> Rejection {
-        self.meter.refused(rejection.kind(), by);
-        rejection
+    /// Makes a refusal, and counts it.
+    #[inline]
+    fn refuse(&self, kind: RejectionKind, by: AnsweredBy) -> Rejection {
+        self.meter.refused(kind, by);
+        kind.into()
     }
 
     /// The entry of a session in the hit table: for the benchmark of it.
