@@ -9,7 +9,9 @@ mod clock;
 mod manual;
 
 pub(crate) use self::clock::Clock;
-#[cfg(any(test, feature = "test-util"))]
+#[cfg(all(test, not(feature = "test-util")))]
+pub(crate) use self::manual::ManualClock;
+#[cfg(feature = "test-util")]
 pub use self::manual::ManualClock;
 
 /// An instant on the store's clock: milliseconds since the Unix epoch.

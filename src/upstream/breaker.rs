@@ -79,6 +79,8 @@ impl Breaker {
             Admission::Trial => Ok(Some(Trial {
                 breaker: self,
                 part,
+                since: Instant::now(),
+                deadline,
             })),
             Admission::Refused => Err(down()),
         }
@@ -156,17 +158,19 @@ impl Breaker {
 }
 
 /// The right to try a part that is open. Dropped before it has ended, as when its request is gone, it
-/// leaves the trial to the next one who comes.
+/// leaves the trial to the next one who comes, after a pause if it has waited for long.
 #[must_use]
 pub(super) struct Trial<'a> {
     breaker: &'a Breaker,
     part: u64,
+    since: Instant,
+    deadline: Duration,
 }
 
 impl Trial<'_> {
     /// What the trial came to; `true` if the part is closed by that.
     pub(super) fn ends(self, has_failed: bool) -> bool {
-        let Self { breaker, part } = self;
+        let Self { breaker, part, .. } = self;
         std::mem::forget(self);
         let closes = breaker.with(part, |part| {
             // Closed by a later trial, or forgotten meanwhile: this one is over.
@@ -188,9 +192,12 @@ impl Trial<'_> {
 
 impl Drop for Trial<'_> {
     fn drop(&mut self) {
+        // Whoever gave up after a while has waited for a store that does not answer.
+        let has_waited = self.since.elapsed() >= self.deadline / 2;
+        let left = if has_waited { pause() } else { Duration::ZERO };
         self.breaker.with(self.part, |part| {
             if !part.gate.is_closed() {
-                part.gate.open(Instant::now());
+                part.gate.open(Instant::now() + left);
             }
         });
     }
@@ -252,7 +259,12 @@ mod tests {
         assert!(trial.is_some() && breaker.admit(1, DEADLINE).is_err());
         drop(trial);
         let next = breaker.admit(1, DEADLINE).unwrap().expect("a trial");
-        assert!(next.ends(false) && !breaker.is_open());
+        tokio::time::sleep(DEADLINE / 2).await;
+        drop(next);
+        assert!(breaker.admit(1, DEADLINE).is_err(), "it has waited");
+        tokio::time::sleep(TRY_AFTER + TRY_SPREAD).await;
+        let last = breaker.admit(1, DEADLINE).unwrap().expect("a trial");
+        assert!(last.ends(false) && !breaker.is_open());
     }
 
     #[tokio::test(start_paused = true)]
