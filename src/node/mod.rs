@@ -16,6 +16,7 @@ use crate::task::Task;
 use crate::time::Clock;
 use crate::upstream::{Upstream, within};
 
+mod conclude;
 pub(crate) mod config;
 mod detached;
 mod flights;

@@ -81,9 +81,8 @@ impl<S> SessionsBuilder<S> {
     /// How many sessions are cached in front of the store. Default: 200 000.
     ///
     /// Sessions that nobody has used for the longest of [`fresh_for`](Self::fresh_for), the same
-    /// without a link and the grace of the [`outage_policy`](Self::outage_policy) (one minute at
-    /// least, and by default) leave it by themselves, so it is filled by those in use. Where they are too many, the
-    /// one used longest ago goes first, and is loaded again at its next use.
+    /// without a link and the grace of the [`outage_policy`](Self::outage_policy) (a minute at least,
+    /// and by default) leave it. Of too many, the one used longest ago goes first.
     ///
     /// A cached session takes some 600 bytes. 32 to 64 of them, for at most 33 million sessions, are
     /// the table's that answers hits, and are allocated when this node is built; see the

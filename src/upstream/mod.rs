@@ -12,16 +12,16 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 
-use crate::observe::{meter, trace};
 use crate::store::{Feed, Measured, SessionStore, StoreError};
 use crate::time::{Clock, Moment, Timestamp};
 
 mod breaker;
 mod gate;
+mod outcome;
 mod part;
 mod writable;
 
-use self::breaker::{Breaker, Trial};
+use self::breaker::Breaker;
 
 /// The longest that a link takes to open: it may need a connection to each server of a fleet, and
 /// holds up nobody.
@@ -194,55 +194,6 @@ impl<S: SessionStore> Upstream<S> {
             None => self.store.now().await.map(drop),
         }
     }
-
-    fn note_read<T>(&self, place: Place, trial: Option<Trial<'_>>, answer: &Result<T, StoreError>) {
-        self.report(place, answer);
-        let has_failed = has_failed(answer);
-        match trial {
-            Some(trial) => {
-                if trial.ends(has_failed) {
-                    meter::breaker(self.breaker.is_open());
-                    trace::breaker_closed();
-                }
-            }
-            None => {
-                if self.breaker.read(place.part, has_failed) {
-                    meter::breaker(true);
-                    trace::breaker_opened();
-                }
-            }
-        }
-    }
-
-    fn note_write<T>(&self, place: Place, written: &Result<T, StoreError>) {
-        if let Some(bucket) = place.bucket
-            && has_failed(written)
-        {
-            let now = self.clock.uptime();
-            let part = place.part;
-            (self.breaker).with(part, |part| part.not_written(bucket, now));
-        }
-    }
-
-    /// Tells operators when a part begins to fail and when that is over.
-    fn report<T>(&self, place: Place, answer: &Result<T, StoreError>) {
-        let now = self.clock.uptime();
-        match answer {
-            Err(error) if error.is_unavailable() => {
-                let is_first = self.breaker.with(place.part, |part| part.failed(now));
-                trace::store_failed(error, is_first);
-            }
-            answer => {
-                if let Some(over) = self.breaker.with(place.part, |part| part.succeeded(now)) {
-                    trace::store_is_back(over);
-                }
-                // Of one record, not of the store.
-                if let Err(error) = answer {
-                    trace::store_failed(error, false);
-                }
-            }
-        }
-    }
 }
 
 /// What takes longer than `span` has failed.
@@ -252,9 +203,4 @@ pub(crate) async fn within<T>(
 ) -> Result<T, StoreError> {
     let answer = timeout(span, work).await;
     answer.unwrap_or_else(|late| Err(StoreError::unavailable(late)))
-}
-
-/// Whether the store itself has failed; other failures are those of one record.
-fn has_failed<T>(answer: &Result<T, StoreError>) -> bool {
-    answer.as_ref().is_err_and(StoreError::is_unavailable)
 }

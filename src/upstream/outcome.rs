@@ -1,0 +1,69 @@
+//! What becomes of what a read or a write came to: the breaker, what is written of it, the log.
+
+use super::breaker::Trial;
+use super::{Place, Upstream};
+use crate::observe::{meter, trace};
+use crate::store::{SessionStore, StoreError};
+
+impl<S: SessionStore> Upstream<S> {
+    /// Notes what a read came to, for the breaker and the log.
+    pub(super) fn note_read<T>(
+        &self,
+        place: Place,
+        trial: Option<Trial<'_>>,
+        answer: &Result<T, StoreError>,
+    ) {
+        self.report(place, answer);
+        let has_failed = has_failed(answer);
+        match trial {
+            Some(trial) => {
+                if trial.ends(has_failed) {
+                    meter::breaker(self.breaker.is_open());
+                    trace::breaker_closed();
+                }
+            }
+            None => {
+                if self.breaker.read(place.part, has_failed) {
+                    meter::breaker(true);
+                    trace::breaker_opened();
+                }
+            }
+        }
+    }
+
+    /// Notes a write that failed.
+    pub(super) fn note_write<T>(&self, place: Place, written: &Result<T, StoreError>) {
+        if let Some(bucket) = place.bucket
+            && has_failed(written)
+        {
+            let now = self.clock.uptime();
+            let part = place.part;
+            (self.breaker).with(part, |part| part.not_written(bucket, now));
+        }
+    }
+
+    /// Tells operators when a part begins to fail and when that is over.
+    pub(super) fn report<T>(&self, place: Place, answer: &Result<T, StoreError>) {
+        let now = self.clock.uptime();
+        match answer {
+            Err(error) if error.is_unavailable() => {
+                let is_first = self.breaker.with(place.part, |part| part.failed(now));
+                trace::store_failed(error, is_first);
+            }
+            answer => {
+                if let Some(over) = self.breaker.with(place.part, |part| part.succeeded(now)) {
+                    trace::store_is_back(over);
+                }
+                // Of one record, not of the store.
+                if let Err(error) = answer {
+                    trace::store_failed(error, false);
+                }
+            }
+        }
+    }
+}
+
+/// Whether the store itself has failed; other failures are those of one record.
+fn has_failed<T>(answer: &Result<T, StoreError>) -> bool {
+    answer.as_ref().is_err_and(StoreError::is_unavailable)
+}
