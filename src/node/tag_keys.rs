@@ -33,8 +33,9 @@ impl<S: SessionStore> Node<S> {
             // A node that starts while the keys are out of reach serves users all the same.
             Tag::Unknown if self.keyring.is_empty() => Some(self.read_detached(id).await),
             Tag::Unknown => {
-                if let Err(error) =
-                    self.unless_tried(id.bucket(), self.unknown_keys.is_looking_up())
+                // Nobody waits for the one who tries a store that is down; nor below.
+                if self.unknown_keys.is_looking_up()
+                    && let Err(error) = self.upstream.unless_down(id.bucket())
                 {
                     return Some(Answer::Failed(error));
                 }
@@ -42,19 +43,6 @@ impl<S: SessionStore> Node<S> {
                 let looked_up = self.unknown_keys.look_up(token.key_id(), fetched, read);
                 Some(looked_up.await)
             }
-        }
-    }
-
-    /// Fails while somebody else is at a part of the store that is down, to try it: the others do not
-    /// wait for that one.
-    fn unless_tried(
-        &self,
-        bucket: impl Into<Option<[u8; 2]>>,
-        somebody_is: bool,
-    ) -> Result<(), StoreError> {
-        match somebody_is && self.upstream.is_down(bucket) {
-            true => Err(StoreError::unavailable("the breaker is open")),
-            false => Ok(()),
         }
     }
 
@@ -80,7 +68,9 @@ impl<S: SessionStore> Node<S> {
         shared_for: Duration,
         at_most: Duration,
     ) -> Result<(), StoreError> {
-        self.unless_tried(None, self.keyring.is_fetching())?;
+        if self.keyring.is_fetching() {
+            self.upstream.unless_down(None)?;
+        }
         // One answer, however many share it.
         let fetch = async || within(at_most, self.offer_key()).await;
         let fetched = Box::pin(self.keyring.fetch(fetch, shared_for));

@@ -134,9 +134,12 @@ impl<S: SessionStore> Upstream<S> {
 
     /// Whether the part that has a bucket is down: one read at a time tries it, the others are refused.
     pub(crate) fn is_down(&self, bucket: impl Into<Option<[u8; 2]>>) -> bool {
-        self.breaker
-            .unless_open(self.place(bucket.into()).part)
-            .is_err()
+        self.unless_down(bucket).is_err()
+    }
+
+    /// Fails while the part that has a bucket is down; does not try it.
+    pub(crate) fn unless_down(&self, bucket: impl Into<Option<[u8; 2]>>) -> Result<(), StoreError> {
+        self.breaker.unless_open(self.place(bucket.into()).part)
     }
 
     /// Forgets parts that are down and that nobody came to for long: their servers may be gone.

@@ -1,17 +1,16 @@
 //! While the store is known to be down nobody waits for it, and it is found again by itself.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tower_wx_session::RejectionKind::{SessionKickedOut, SessionUnknown, StoreUnavailable};
 use tower_wx_session::sessions::Revocation;
-use tower_wx_session::store::{MemoryStore, Revoke, RevokeReason, SessionStore};
-use tower_wx_session::test_util::{Chaos, ChaosStore, ManualClock};
-use tower_wx_session::{Identity, Sessions};
+use tower_wx_session::{RejectionKind, Sessions};
 
-use crate::support::nodes::{alice, log_in, node, node_with, refusal, settle, store_on_a_clock};
+use crate::support::nodes::{alice, log_in, node, refusal, settle, store_on_a_clock};
 use crate::support::{HookedStore, Op, down, switchable};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -40,6 +39,24 @@ async fn unseen(sessions: &Sessions<HookedStore>, number: usize) -> Vec<String> 
         tokens.push(log_in(sessions).await);
     }
     tokens
+}
+
+/// Checks that the store cannot answer: five of them open the breaker.
+async fn fail(sessions: &Sessions<HookedStore>, tokens: &[String]) {
+    for token in tokens {
+        assert_eq!(refusal(sessions, token).await, Some(StoreUnavailable));
+    }
+}
+
+/// A check that has got as far as it gets by itself.
+async fn begin_check(
+    sessions: &Sessions<HookedStore>,
+    token: &str,
+) -> JoinHandle<Option<RejectionKind>> {
+    let (sessions, token) = (sessions.clone(), token.to_owned());
+    let check = tokio::spawn(async move { refusal(&sessions, &token).await });
+    tokio::task::yield_now().await;
+    check
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,9 +98,7 @@ async fn trials_are_few_and_find_the_store_within_a_second() {
     let sessions = node(&store, &clock);
     log_in(&sessions).await;
     is_down.store(true, Ordering::SeqCst);
-    for token in &tokens {
-        assert_eq!(refusal(&sessions, token).await, Some(StoreUnavailable));
-    }
+    fail(&sessions, &tokens).await;
     let loads = store.calls(Op::Load);
     let until = Instant::now() + 60 * SECOND;
     while Instant::now() < until {
@@ -109,16 +124,10 @@ async fn while_one_tries_the_store_nobody_else_waits() {
     let sessions = node(&store, &clock);
     log_in(&sessions).await;
     hangs.store(true, Ordering::SeqCst);
-    for token in &tokens[..5] {
-        assert_eq!(refusal(&sessions, token).await, Some(StoreUnavailable));
-    }
+    fail(&sessions, &tokens[..5]).await;
     sleep(SECOND).await;
     let (asked, loads) = (Instant::now(), store.calls(Op::Load));
-    let trial = tokio::spawn({
-        let (sessions, token) = (sessions.clone(), tokens[5].clone());
-        async move { refusal(&sessions, &token).await }
-    });
-    tokio::task::yield_now().await;
+    let trial = begin_check(&sessions, &tokens[5]).await;
     for _ in 0..100 {
         assert_eq!(refusal(&sessions, &tokens[6]).await, Some(StoreUnavailable));
     }
@@ -138,18 +147,12 @@ async fn nobody_waits_for_the_one_who_tries_the_store_with_the_same_session() {
     let known = log_in(&sessions).await;
     settle().await;
     hangs.store(true, Ordering::SeqCst);
-    for token in &tokens {
-        assert_eq!(refusal(&sessions, token).await, Some(StoreUnavailable));
-    }
+    fail(&sessions, &tokens).await;
     // It has to be confirmed, and passes by its grace.
     clock.advance(40 * SECOND);
     sleep(SECOND).await;
     let asked = Instant::now();
-    let trial = tokio::spawn({
-        let (sessions, token) = (sessions.clone(), known.clone());
-        async move { refusal(&sessions, &token).await }
-    });
-    tokio::task::yield_now().await;
+    let trial = begin_check(&sessions, &known).await;
     assert_eq!(refusal(&sessions, &known).await, None);
     assert_eq!(asked.elapsed(), Duration::ZERO);
     assert_eq!(trial.await.unwrap(), None);
@@ -168,14 +171,8 @@ async fn on_a_node_that_starts_without_its_store_nobody_waits_for_the_one_who_tr
     }
     sleep(SECOND).await;
     let asked = Instant::now();
-    let trial = tokio::spawn({
-        let (sessions, token) = (sessions.clone(), tokens[7].clone());
-        async move { refusal(&sessions, &token).await }
-    });
-    tokio::task::yield_now().await;
-    for token in &tokens {
-        assert_eq!(refusal(&sessions, token).await, Some(StoreUnavailable));
-    }
+    let trial = begin_check(&sessions, &tokens[7]).await;
+    fail(&sessions, &tokens).await;
     let login = sessions.issue(alice()).await.unwrap_err();
     assert_eq!(login.kind(), StoreUnavailable);
     assert_eq!(asked.elapsed(), Duration::ZERO);
@@ -246,9 +243,7 @@ async fn a_write_that_waits_tries_the_store_by_a_read() {
     let sessions = node(&store, &clock);
     let issued = sessions.issue(alice()).await.unwrap();
     is_down.store(true, Ordering::SeqCst);
-    for token in &tokens {
-        assert_eq!(refusal(&sessions, token).await, Some(StoreUnavailable));
-    }
+    fail(&sessions, &tokens).await;
     let pending = sessions.kick_out(issued.session()).await.unwrap();
     assert_eq!(pending, Revocation::Pending);
     is_down.store(false, Ordering::SeqCst);
@@ -291,123 +286,6 @@ async fn a_store_that_takes_no_writes_still_serves_checks() {
         assert_eq!(refusal(&sessions, token).await, None);
         settle().await;
     }
-}
-
-/// Has the node lose its link: more events than the link holds, while it cannot take them in.
-async fn cut_link(store: &MemoryStore, sessions: &Sessions<HookedStore>) {
-    let mut ids = Vec::new();
-    let bob = Identity::new("appid", "bob");
-    for _ in 0..1100 {
-        ids.push(sessions.issue(bob.clone()).await.unwrap().session().id());
-    }
-    settle().await;
-    for id in ids {
-        let revoke = Revoke::new(id, RevokeReason::LoggedOut);
-        store.revoke(revoke).await.unwrap();
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn revocations_of_the_last_ten_minutes_are_repeated_over_a_new_link() {
-    let (clock, store) = store_on_a_clock();
-    let sessions = node(&store, &clock);
-    let first = sessions.issue(alice()).await.unwrap();
-    sessions.kick_out(first.session()).await.unwrap();
-    clock.advance(10 * 60 * SECOND);
-    let second = sessions.issue(alice()).await.unwrap();
-    sessions.kick_out(second.session()).await.unwrap();
-    let calls = store.calls(Op::Revoke);
-
-    cut_link(&store.inner, &sessions).await;
-    sleep(3 * SECOND).await;
-    assert_eq!(store.calls(Op::Revoke), calls + 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_login_after_a_revocation_survives_its_repetition() {
-    let (clock, store) = store_on_a_clock();
-    let (admin, sessions) = (node(&store, &clock), node(&store, &clock));
-    for revoking in [&sessions, &admin] {
-        log_in(&sessions).await;
-        settle().await;
-        revoking.revoke_user(&alice()).await.unwrap();
-        let new = log_in(&sessions).await;
-        clock.advance(60 * SECOND);
-        assert_eq!(refusal(&sessions, &new).await, None);
-        cut_link(&store.inner, &sessions).await;
-        sleep(3 * SECOND).await;
-        assert_eq!(refusal(&sessions, &new).await, None);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_repetition_spares_what_took_the_place_of_the_session_that_stays() {
-    let (clock, store) = store_on_a_clock();
-    let sessions = node_with(&store, &clock, |builder| builder.idle_timeout(60 * SECOND));
-    let first = sessions.issue(alice()).await.unwrap();
-    sessions.revoke_others(first.session()).await.unwrap();
-    let kept = sessions.rotate(first.session().id()).await.unwrap();
-    for _ in 0..10 {
-        clock.advance(30 * SECOND);
-        assert_eq!(refusal(&sessions, kept.token().expose()).await, None);
-        settle().await;
-    }
-    cut_link(&store.inner, &sessions).await;
-    sleep(3 * SECOND).await;
-    assert_eq!(refusal(&sessions, kept.token().expose()).await, None);
-}
-
-/// One that fails, or is never answered, holds up no other and is tried again.
-#[tokio::test(start_paused = true)]
-async fn each_revocation_is_repeated_until_the_store_takes_it() {
-    let (clock, store) = store_on_a_clock();
-    let hangs = Arc::new(AtomicUsize::new(0));
-    let left = Arc::clone(&hangs);
-    let store = store.before(move |op| {
-        let less = |left: usize| left.checked_sub(1);
-        let hangs = op == Op::Revoke
-            && (left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less)).is_ok();
-        async move {
-            if hangs {
-                std::future::pending::<()>().await;
-            }
-            Ok(())
-        }
-    });
-    let sessions = node(&store, &clock);
-    for _ in 0..5 {
-        let issued = sessions.issue(alice()).await.unwrap();
-        sessions.kick_out(issued.session()).await.unwrap();
-    }
-    let calls = store.calls(Op::Revoke);
-    hangs.store(2, Ordering::SeqCst);
-    cut_link(&store.inner, &sessions).await;
-    sleep(5 * SECOND).await;
-    assert_eq!(store.calls(Op::Revoke), calls + 5 + 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_lost_revocation_holds_again() {
-    let clock = ManualClock::new();
-    let chaos = Chaos::seeded(1);
-    let store = ChaosStore::new(MemoryStore::with_clock(clock.clone()), chaos.clone());
-    let [here, there] = [node(&store, &clock), node(&store, &clock)];
-    let issued = here.issue(alice()).await.unwrap();
-    let token = issued.token().expose();
-    settle().await;
-    chaos.lose_writes();
-    here.kick_out(issued.session()).await.unwrap();
-    assert_eq!(refusal(&there, token).await, None, "it was lost");
-    chaos.cut_links();
-    settle().await;
-    clock.advance(10 * SECOND);
-    assert_eq!(refusal(&here, token).await, Some(SessionKickedOut));
-    assert_eq!(refusal(&there, token).await, None, "nobody told it");
-    chaos.calm();
-    sleep(3 * SECOND).await;
-    clock.advance(10 * SECOND);
-    assert_eq!(refusal(&there, token).await, Some(SessionKickedOut));
-    assert_eq!(refusal(&here, token).await, Some(SessionKickedOut));
 }
 
 #[tokio::test(start_paused = true)]
@@ -473,9 +351,7 @@ fn a_trial_whose_runtime_nobody_drives_is_followed_by_another() {
         let sessions = node(&store, &clock);
         log_in(&sessions).await;
         hangs.store(true, Ordering::SeqCst);
-        for token in &tokens[..5] {
-            assert_eq!(refusal(&sessions, token).await, Some(StoreUnavailable));
-        }
+        fail(&sessions, &tokens[..5]).await;
         sleep(SECOND).await;
         let (sessions, tokens) = (sessions, tokens);
         let trial = (sessions.clone(), tokens[5].clone());

@@ -10,6 +10,7 @@
 mod breaker;
 mod chaos;
 mod parts;
+mod reassertions;
 #[path = "../support/mod.rs"]
 mod support;
 mod trust;
