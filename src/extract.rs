@@ -9,7 +9,7 @@ use http_body_util::Full;
 
 use crate::layer::NoSession;
 use crate::rejection::Rejection;
-use crate::response::{Preset, refuse};
+use crate::response::refuse_blindly;
 use crate::session::Session;
 
 const NO_LAYER: &str = "a handler takes a `Session`, but no `SessionLayer` is in front of it: \
@@ -70,12 +70,12 @@ fn missing(parts: &Parts) -> SessionRejection {
     }
 }
 
-/// The response of [`Preset::Json`], so that a handler can return what [`Sessions`] refuse with `?`.
+/// The response of [`Preset::Json`](crate::response::Preset::Json), so that a handler can return what [`Sessions`] refuse with `?`.
 ///
 /// [`Sessions`]: crate::Sessions
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        into_response(refuse(&Preset::Json, self))
+        into_response(refuse_blindly(self))
     }
 }
 

@@ -69,6 +69,7 @@ mod drain;
 #[cfg(feature = "axum")]
 pub mod extract;
 pub mod guide;
+mod head;
 mod identity;
 pub mod layer;
 pub mod login;

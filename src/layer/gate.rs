@@ -2,11 +2,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Method, Request, Response, Uri};
 
 use super::leftover::Leftover;
 #[cfg(feature = "axum")]
 use super::no_session::NoSession;
+use crate::head::Head;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::response::{Preset, ResponseForRejection, refuse_request};
 use crate::session::Session;
@@ -48,7 +50,7 @@ impl<S: SessionStore> Gate<S> {
 
     /// Decides about a request as far as this node can without the store.
     #[inline]
-    pub(super) fn admit<B>(&self, request: &mut Request<B>) -> Admission {
+    pub(super) fn admit(&self, request: &mut impl Head) -> Admission {
         if self.is_unchecked(request) {
             return self.pass_without_session(request);
         }
@@ -73,13 +75,13 @@ impl<S: SessionStore> Gate<S> {
     }
 
     /// Hands the session to the inner service, without the token.
-    pub(super) fn pass<B>(&self, session: Session, request: &mut Request<B>) -> Admission {
+    pub(super) fn pass(&self, session: Session, request: &mut impl Head) -> Admission {
         hide(&self.sources, request);
         request.extensions_mut().insert(session);
         Admission::Pass
     }
 
-    fn pass_without_session<B>(&self, request: &mut Request<B>) -> Admission {
+    fn pass_without_session(&self, request: &mut impl Head) -> Admission {
         hide(&self.sources, request);
         #[cfg(feature = "axum")]
         request
@@ -88,9 +90,27 @@ impl<S: SessionStore> Gate<S> {
         Admission::Pass
     }
 
-    fn is_unchecked<B>(&self, request: &Request<B>) -> bool {
+    fn is_unchecked(&self, request: &impl Head) -> bool {
         let unchecked = self.unchecked.as_ref();
         unchecked.is_some_and(|is_unchecked| is_unchecked(request.method(), request.uri()))
+    }
+}
+
+impl<S: SessionStore> Gate<S> {
+    /// Checks a request without its body: the refusal is all that is left to do.
+    pub(super) async fn admit_head(&self, head: &mut Parts) -> Result<(), Response<Bytes>> {
+        let rejection = match self.admit(head) {
+            Admission::Pass => return Ok(()),
+            Admission::Refuse(rejection) => rejection,
+            Admission::Lookup(token) => match self.sessions.node().check_with_store(&token).await {
+                Ok(session) => {
+                    self.pass(session, head);
+                    return Ok(());
+                }
+                Err(rejection) => rejection,
+            },
+        };
+        Err(refuse_request(&*self.responder, head, rejection))
     }
 }
 
@@ -100,7 +120,7 @@ impl<S> Gate<S> {
         B: 'static,
     {
         let (head, body) = request.into_parts();
-        let mut response = refuse_request(&*self.responder, &head.method, &head.headers, rejection);
+        let mut response = refuse_request(&*self.responder, &head, rejection);
         self.leftover.leave(&head, body, response.headers_mut());
         response
     }

@@ -20,7 +20,7 @@ impl NoSession {
     /// The layer's answer to a request without a token, whose body is not read any further.
     pub(crate) fn refuse(&self, head: &Parts) -> Response<Bytes> {
         let rejection = RejectionKind::SessionMissing.into();
-        let mut response = refuse_request(&*self.0, &head.method, &head.headers, rejection);
+        let mut response = refuse_request(&*self.0, head, rejection);
         announce_close(head, response.headers_mut());
         response
     }

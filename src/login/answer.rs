@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::request::Parts;
 use http::{HeaderMap, Response};
 
 use crate::rejection::{Rejection, RejectionKind};
@@ -9,20 +10,25 @@ use crate::sessions::Issued;
 /// Answers a login, for clients of this preset.
 pub(super) fn answer(
     responder: &dyn ResponseForRejection,
+    head: &Parts,
     result: Result<Issued, Rejection>,
 ) -> Response<Bytes> {
     let mut response = match result {
         Ok(issued) => success(&issued, responder.serves_wafer()),
-        Err(rejection) => refusal(responder, rejection),
+        Err(rejection) => refusal(responder, head, rejection),
     };
     let no_store = HeaderValue::from_static("no-store");
     response.headers_mut().insert(CACHE_CONTROL, no_store);
     response
 }
 
-fn refusal(responder: &dyn ResponseForRejection, rejection: Rejection) -> Response<Bytes> {
+fn refusal(
+    responder: &dyn ResponseForRejection,
+    head: &Parts,
+    rejection: Rejection,
+) -> Response<Bytes> {
     let kind = rejection.kind();
-    let mut response = refuse(responder, rejection);
+    let mut response = refuse(responder, head, rejection);
     if kind == RejectionKind::MethodNotAllowed {
         let allowed = if responder.serves_wafer() {
             "GET, POST"

@@ -53,7 +53,7 @@ where
             Err(Rejection::from(kind))
         }
     };
-    let mut answer = answer(&*responder, result);
+    let mut answer = answer(&*responder, &head, result);
     if !is_read {
         announce_close(&head, answer.headers_mut());
     }

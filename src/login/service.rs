@@ -19,7 +19,7 @@ use super::provider::IdentityProvider;
 use super::turns::Turns;
 use crate::drain::Drain;
 use crate::rejection::Rejection;
-use crate::response::ResponseForRejection;
+use crate::response::{ResponseForRejection, responder};
 use crate::sessions::{Issued, Sessions};
 use crate::store::SessionStore;
 
@@ -125,11 +125,12 @@ impl<S: SessionStore, P: IdentityProvider> Login<S, P> {
     ///
     /// [`Preset::Wafer`](crate::response::Preset::Wafer) also has the endpoint take a GET with
     /// `X-WX-Code`, and answer in a form that both generations of Wafer clients read.
-    pub fn with_rejection_response<R>(self, response: R) -> Self
+    pub fn with_rejection_response<R, Args>(self, response: R) -> Self
     where
-        R: ResponseForRejection,
+        R: ResponseForRejection<Args>,
+        Args: 'static,
     {
-        self.with(|flow| flow.responder = Arc::new(response))
+        self.with(|flow| flow.responder = responder(response))
     }
 
     /// The longest that a login takes, from the request to the answer. Default: 10 seconds.

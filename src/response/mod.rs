@@ -52,16 +52,20 @@
 //! 2xx for a pass: behind one, the presets [`OkJson`](Preset::OkJson) and [`Wafer`](Preset::Wafer)
 //! let everybody in, and so does a closure that answers 200.
 //!
-//! A closure makes refusals look any other way:
+//! A closure makes refusals look any other way. One with a second argument sees the head of the
+//! request, too:
 //!
 //! ```
 //! use bytes::Bytes;
-//! use http::Response;
+//! use http::header::ACCEPT_LANGUAGE;
+//! use http::{Response, request::Parts};
 //! use tower_wx_session::{Rejection, SessionLayer, Sessions, store::MemoryStore};
 //!
 //! let layer = SessionLayer::new(Sessions::new(MemoryStore::new()))
-//!     .with_rejection_response(|rejection: &Rejection| {
-//!         let mut response = Response::new(Bytes::from_static(b"please log in"));
+//!     .with_rejection_response(|rejection: &Rejection, head: &Parts| {
+//!         let reads_chinese = head.headers.get(ACCEPT_LANGUAGE).is_some_and(|value| value == "zh-CN");
+//!         let text = if reads_chinese { "请重新登录" } else { "please log in" };
+//!         let mut response = Response::new(Bytes::from(text));
 //!         *response.status_mut() = rejection.kind().status();
 //!         response
 //!     });
@@ -72,16 +76,20 @@
 //! `grpc-message` and, for clients that act on it, `grpc-status-details-bin`; see [`GrpcStatus`].
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Response};
 
 mod grpc;
 mod preset;
 mod protobuf;
+mod responder;
 
 pub use self::grpc::GrpcStatus;
 pub(crate) use self::grpc::is_grpc_stream;
 pub(crate) use self::preset::WAFER_MAGIC;
 pub use self::preset::{ParsePresetError, Preset};
+pub use self::responder::ResponseForRejection;
+pub(crate) use self::responder::responder;
 use crate::rejection::Rejection;
 
 /// What the client should do: `login`, `retry` or `none`.
@@ -92,61 +100,56 @@ const fn action(rejection: &Rejection) -> HeaderValue {
     HeaderValue::from_static(rejection.kind().action().as_str())
 }
 
-/// Builds the response to a refused request: a [`Preset`], or a closure.
-///
-/// The [`Rejection`] is put into the response's extensions afterwards, and its action into the
-/// header `X-WX-Action` unless there is one, whatever was built.
-pub trait ResponseForRejection: Send + Sync + 'static {
-    /// Builds the response.
-    fn response_for_rejection(&self, rejection: &Rejection) -> Response<Bytes>;
-
-    /// Whether clients of the Wafer SDKs are served: [`Login`](crate::login::Login) then takes
-    /// their requests and answers in their form too. Default: no.
-    fn serves_wafer(&self) -> bool {
-        false
-    }
-
-    /// Whether every response has its `X-WX-Action`, so that it need not be looked for.
-    #[doc(hidden)]
-    fn names_action(&self) -> bool {
-        false
+impl Rejection {
+    /// The refusal in the form that a request asks for by its head: gRPC, and otherwise
+    /// [`Preset::Json`]. For handlers in frameworks that this crate does not know.
+    ///
+    /// ```
+    /// use http::{Request, StatusCode};
+    /// use tower_wx_session::{Rejection, RejectionKind};
+    ///
+    /// let (head, _body) = Request::get("/me").body(()).unwrap().into_parts();
+    /// let response = Rejection::from(RejectionKind::SessionExpired).to_response(&head);
+    /// assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    /// assert_eq!(response.headers()["x-wx-action"], "login");
+    /// ```
+    #[must_use]
+    pub fn to_response(&self, head: &Parts) -> Response<Bytes> {
+        refuse_request(&Preset::Json, head, self.clone())
     }
 }
 
-impl<F> ResponseForRejection for F
-where
-    F: Fn(&Rejection) -> Response<Bytes> + Send + Sync + 'static,
-{
-    fn response_for_rejection(&self, rejection: &Rejection) -> Response<Bytes> {
-        self(rejection)
-    }
+/// The answer where nothing is known of the request.
+#[cfg(feature = "axum")]
+pub(crate) fn refuse_blindly(rejection: Rejection) -> Response<Bytes> {
+    with_cause(Preset::Json.response(&rejection), rejection)
 }
 
-/// Answers a refusal; the cause is in the extensions however it looks.
+/// Answers a refusal in HTTP; the cause is in the extensions however it looks.
 pub(crate) fn refuse(
     responder: &dyn ResponseForRejection,
+    head: &Parts,
     rejection: Rejection,
 ) -> Response<Bytes> {
-    let mut response = responder.response_for_rejection(&rejection);
+    let mut response = responder.response_for_rejection(&rejection, head);
     if !responder.names_action() && !response.headers().contains_key(ACTION) {
         response.headers_mut().insert(ACTION, action(&rejection));
     }
     with_cause(response, rejection)
 }
 
-/// Refuses a request with this method and these headers, in gRPC where it speaks that.
+/// Refuses a request with this head, in gRPC where it speaks that.
 pub(crate) fn refuse_request(
     responder: &dyn ResponseForRejection,
-    method: &Method,
-    headers: &HeaderMap,
+    head: &Parts,
     rejection: Rejection,
 ) -> Response<Bytes> {
-    match grpc::content_type(method, headers) {
+    match grpc::content_type(&head.method, &head.headers) {
         Some(content_type) => {
             let response = grpc::response(content_type.clone(), &rejection);
             with_cause(response, rejection)
         }
-        None => refuse(responder, rejection),
+        None => refuse(responder, head, rejection),
     }
 }
 

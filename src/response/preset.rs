@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
 
 use super::{ACTION, NO_STORE, ResponseForRejection};
@@ -36,11 +37,8 @@ pub enum Preset {
 }
 
 impl ResponseForRejection for Preset {
-    fn response_for_rejection(&self, rejection: &Rejection) -> Response<Bytes> {
-        let mut response = Response::new(self.body(rejection.kind()));
-        *response.status_mut() = self.status(rejection.kind());
-        *response.headers_mut() = headers(rejection);
-        response
+    fn response_for_rejection(&self, rejection: &Rejection, _: &Parts) -> Response<Bytes> {
+        self.response(rejection)
     }
 
     fn serves_wafer(&self) -> bool {
@@ -53,6 +51,13 @@ impl ResponseForRejection for Preset {
 }
 
 impl Preset {
+    pub(super) fn response(self, rejection: &Rejection) -> Response<Bytes> {
+        let mut response = Response::new(self.body(rejection.kind()));
+        *response.status_mut() = self.status(rejection.kind());
+        *response.headers_mut() = headers(rejection);
+        response
+    }
+
     fn status(self, kind: RejectionKind) -> StatusCode {
         match (self, kind.action()) {
             (Self::OkJson, _) | (Self::Wafer, Action::Login) => StatusCode::OK,

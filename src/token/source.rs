@@ -1,6 +1,8 @@
+use http::Method;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 use http::uri::{PathAndQuery, Uri};
-use http::{Method, Request};
+
+use crate::head::Head;
 
 const BEARER: &[u8] = b"bearer";
 const SKEY: HeaderName = HeaderName::from_static("x-wx-skey");
@@ -48,7 +50,7 @@ impl TokenSource {
         Self(Kind::Query(parameter.into()))
     }
 
-    fn find_in<'r, B>(&self, request: &'r Request<B>, found: &mut Found<'r>) {
+    fn find_in<'r>(&self, request: &'r impl Head, found: &mut Found<'r>) {
         match &self.0 {
             Kind::Bearer => values(request.headers(), &AUTHORIZATION)
                 .filter_map(strip_bearer)
@@ -65,7 +67,7 @@ impl TokenSource {
         }
     }
 
-    fn hide_in<B>(&self, request: &mut Request<B>) {
+    fn hide_in(&self, request: &mut impl Head) {
         match &self.0 {
             Kind::Bearer => mark_sensitive(request.headers_mut(), &AUTHORIZATION),
             Kind::Header(name) => mark_sensitive(request.headers_mut(), name),
@@ -94,7 +96,7 @@ pub(crate) enum Found<'r> {
 impl<'r> Found<'r> {
     /// Looks in all places.
     #[inline]
-    pub(crate) fn find<B>(sources: &[TokenSource], request: &'r Request<B>) -> Self {
+    pub(crate) fn find(sources: &[TokenSource], request: &'r impl Head) -> Self {
         let mut found = Self::Nothing;
         for source in sources {
             source.find_in(request, &mut found);
@@ -114,7 +116,7 @@ impl<'r> Found<'r> {
 
 /// Keeps the token out of what is logged behind the layer.
 #[inline]
-pub(crate) fn hide<B>(sources: &[TokenSource], request: &mut Request<B>) {
+pub(crate) fn hide(sources: &[TokenSource], request: &mut impl Head) {
     for source in sources {
         source.hide_in(request);
     }
@@ -181,6 +183,8 @@ fn remove_parameter(uri: &mut Uri, name: &str) {
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
+
     use super::*;
 
     fn request(method: &str, uri: &str, headers: &[(&str, &str)]) -> Request<()> {

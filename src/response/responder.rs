@@ -1,0 +1,85 @@
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+use http::request::Parts;
+
+use crate::rejection::Rejection;
+
+/// Builds the response to a refused request: a [`Preset`](super::Preset), or a closure that takes
+/// the [`Rejection`], and the head of the request too if it wants that.
+///
+/// The [`Rejection`] is put into the response's extensions afterwards, and its action into the
+/// header `X-WX-Action` unless there is one, whatever was built.
+///
+/// `Args` tells the two kinds of closures apart; a type of your own has none.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` makes no response for a rejection",
+    label = "expected a `Preset`, or a closure with the types of its arguments written out",
+    note = "such as `|rejection: &Rejection| …` or `|rejection: &Rejection, head: &Parts| …`, \
+            which answer a `Response<Bytes>`"
+)]
+pub trait ResponseForRejection<Args = ()>: Send + Sync + 'static {
+    /// Builds the response to the request with this head.
+    fn response_for_rejection(&self, rejection: &Rejection, head: &Parts) -> Response<Bytes>;
+
+    /// Whether clients of the Wafer SDKs are served: [`Login`](crate::login::Login) then takes
+    /// their requests and answers in their form too. Default: no.
+    fn serves_wafer(&self) -> bool {
+        false
+    }
+
+    /// Whether every response has its `X-WX-Action`, so that it need not be looked for.
+    #[doc(hidden)]
+    fn names_action(&self) -> bool {
+        false
+    }
+}
+
+impl<F> ResponseForRejection<(Rejection,)> for F
+where
+    F: Fn(&Rejection) -> Response<Bytes> + Send + Sync + 'static,
+{
+    fn response_for_rejection(&self, rejection: &Rejection, _: &Parts) -> Response<Bytes> {
+        self(rejection)
+    }
+}
+
+impl<F> ResponseForRejection<(Rejection, Parts)> for F
+where
+    F: Fn(&Rejection, &Parts) -> Response<Bytes> + Send + Sync + 'static,
+{
+    fn response_for_rejection(&self, rejection: &Rejection, head: &Parts) -> Response<Bytes> {
+        self(rejection, head)
+    }
+}
+
+/// Any of them as one type.
+pub(crate) fn responder<R, Args>(response: R) -> Arc<dyn ResponseForRejection>
+where
+    R: ResponseForRejection<Args>,
+    Args: 'static,
+{
+    Arc::new(Erased(response, PhantomData))
+}
+
+struct Erased<R, Args>(R, PhantomData<fn(Args)>);
+
+impl<R, Args> ResponseForRejection for Erased<R, Args>
+where
+    R: ResponseForRejection<Args>,
+    Args: 'static,
+{
+    fn response_for_rejection(&self, rejection: &Rejection, head: &Parts) -> Response<Bytes> {
+        self.0.response_for_rejection(rejection, head)
+    }
+
+    fn serves_wafer(&self) -> bool {
+        self.0.serves_wafer()
+    }
+
+    fn names_action(&self) -> bool {
+        self.0.names_action()
+    }
+}
