@@ -8,7 +8,7 @@
 //! [`Session`]. When the session is over, every refusal says whether to log in again, to wait, or
 //! neither.
 //!
-//! It works with axum, tonic and anything else that is a `tower::Service` over [`http`] types.
+//! It works with axum, tonic and anything else that is a `tower::Service` over [`http`] 1.
 //!
 #![cfg_attr(all(feature = "axum", feature = "wechat"), doc = "```no_run")]
 #![cfg_attr(not(all(feature = "axum", feature = "wechat")), doc = "```ignore")]
@@ -51,7 +51,7 @@
 //!
 //! | Name | Description | Default? |
 //! |---|---|---|
-//! | `axum` | Extractors for [`Session`] and `Option<Session>`, `IntoResponse` for [`Rejection`] | no |
+//! | `axum` | For axum 0.8: extractors for [`Session`] and `Option<Session>`, `IntoResponse` for [`Rejection`]. Without it, and with axum 0.7, a handler takes `Extension<Session>` | no |
 //! | `hyper` | What is left of hyper's own [bodies](layer#bodies-of-refused-requests) is read on when they are refused | no |
 //! | `wechat` | `wechat::WeChat`: `code2Session` over HTTPS | no |
 //! | `redis` | `store::RedisStore`: Redis or Valkey, alone, behind Sentinel or as a Cluster | no |

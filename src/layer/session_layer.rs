@@ -182,7 +182,7 @@ impl<S: SessionStore> SessionLayer<S> {
     }
 }
 
-impl<I, S: SessionStore> Layer<I> for SessionLayer<S> {
+impl<I: Clone, S: SessionStore> Layer<I> for SessionLayer<S> {
     type Service = SessionService<I, S>;
 
     fn layer(&self, inner: I) -> Self::Service {

@@ -85,12 +85,14 @@ pub use crate::token::TagKey;
 /// answer: "never seen" is a fact that logs a user out.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot keep sessions",
-    note = "implement `SessionStore`, or use `tower_wx_session::store::MemoryStore`"
+    note = "implement `SessionStore`, or use `tower_wx_session::store::MemoryStore`",
+    note = "for a store that is chosen at run time there is `tower_wx_session::store::AnyStore`"
 )]
 pub trait SessionStore: Send + Sync + 'static {
     /// Keeps a new session unless its id is taken, retires the one it takes over from, and ends
     /// the user's oldest sessions that are over the cap.
-    fn insert(&self, insert: Insert) -> impl Future<Output = Result<Inserted, StoreError>> + Send;
+    // The compiler shows the next line to whoever writes `Box<dyn SessionStore>`.
+    fn insert(&self, insert: Insert) -> impl Future<Output = Result<Inserted, StoreError>> + Send; // for `dyn`: `AnyStore`
 
     /// What is known of a session.
     fn load(&self, id: SessionId) -> impl Future<Output = Result<Loaded, StoreError>> + Send;

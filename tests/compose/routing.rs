@@ -1,11 +1,19 @@
 //! Layers of routes, of routers and of what is nested.
 
-use axum::Router;
+use std::future::IntoFuture;
+
+use axum::extract::Request;
+use axum::response::IntoResponse;
 use axum::routing::get;
-use http::StatusCode;
+use axum::{Router, ServiceExt};
+use http::{StatusCode, Version};
+use tower::Layer;
+use tower::util::{MapResponseLayer, option_layer};
+use tower_wx_session::SessionLayer;
 
 use super::site::{Sessioned, Site, me, routes};
-use crate::support::http::Answer;
+use crate::support::http::{Answer, Server, client};
+use crate::support::nodes::{log_in, node, store_on_a_clock};
 
 #[tokio::test]
 async fn a_layer_goes_around_the_fallback_and_a_route_layer_does_not() {
@@ -108,5 +116,37 @@ async fn inside_a_nested_router_the_uri_has_no_prefix() {
         let health = if health == 200 { 401 } else { 200 };
         let rows = [("/api/health", health, 200), ("/api/me", 401, 200)];
         around.await.answers(&rows).await;
+    }
+}
+
+#[tokio::test]
+async fn a_layer_that_is_switched_off_is_not_there() {
+    for (is_on, nobody) in [(true, 401), (false, 200)] {
+        // Both have to answer the same type; the layer's body becomes axum's.
+        let into_response = MapResponseLayer::new(IntoResponse::into_response);
+        let switched = |layer: Sessioned| option_layer(is_on.then_some((into_response, layer)));
+        let open = || Router::new().route("/me", get("anybody, where it is off"));
+        let site = Site::new(|layer| open().route_layer(switched(layer))).await;
+        site.answers(&[("/me", nobody, 200)]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_layer_goes_around_a_whole_router_as_a_service() {
+    let (clock, store) = store_on_a_clock();
+    let sessions = node(&store, &clock);
+    let layer = SessionLayer::new(sessions.clone());
+    // axum serves bodies of its own only.
+    let into_response = MapResponseLayer::new(IntoResponse::into_response);
+    let app = (into_response, layer).layer(routes());
+    // Named, because the layer takes requests with any body.
+    let app = ServiceExt::<Request>::into_make_service(app);
+    let server = Server::serving(|listener| axum::serve(listener, app).into_future()).await;
+    let get = |path| client(Version::HTTP_11).get(server.url(path));
+    let token = log_in(&sessions).await;
+    for (path, nobody, user) in [("/me", 401, 200), ("/nowhere", 401, 404)] {
+        assert_eq!(Answer::to(get(path)).await.status, nobody, "{path}");
+        let answer = Answer::to(get(path).bearer_auth(&token)).await;
+        assert_eq!(answer.status, user, "{path}");
     }
 }

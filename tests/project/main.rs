@@ -8,6 +8,7 @@
 
 mod autotrait;
 mod dependencies;
+mod messages;
 #[cfg(all(feature = "axum", feature = "wechat"))]
 mod readme;
 mod rooms;
