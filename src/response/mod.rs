@@ -80,12 +80,14 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Response};
 
 mod grpc;
+mod openapi;
 mod preset;
 mod protobuf;
 mod responder;
 
 pub use self::grpc::GrpcStatus;
 pub(crate) use self::grpc::is_grpc_stream;
+pub use self::openapi::openapi_components;
 pub(crate) use self::preset::WAFER_MAGIC;
 pub use self::preset::{ParsePresetError, Preset};
 pub use self::responder::ResponseForRejection;
