@@ -15,6 +15,8 @@
 //! | `REFUSAL` | what refusals look like: `json`, `ok_json`, `wafer` | `json` |
 //! | `RUST_LOG` | what is logged | `info` |
 //!
+//! Without `STORE` and `WX_APPID` there is a demo besides: see `demo`.
+//!
 //! SIGTERM or Ctrl-C ends it: requests in flight get 5 s.
 #![allow(
     clippy::print_stdout,
@@ -22,6 +24,7 @@
     reason = "a program talks to whoever started it"
 )]
 
+use std::future::ready;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -35,12 +38,16 @@ use tower_wx_session::response::Preset;
 use tower_wx_session::sessions::Revocation;
 use tower_wx_session::store::{AnyStore, RevokeReason};
 use tower_wx_session::wechat::WeChat;
-use tower_wx_session::{Rejection, Session, SessionId, SessionLayer, Sessions, TokenSource};
+use tower_wx_session::{
+    Identity, Rejection, Session, SessionId, SessionLayer, Sessions, TokenSource,
+};
 
+mod demo;
 mod settings;
 mod telemetry;
 mod websocket;
 
+use demo::Demo;
 use settings::{Platform, Settings, stop};
 
 type AppState = Sessions<AnyStore>;
@@ -55,9 +62,24 @@ async fn run() -> Result<(), String> {
     let metrics = telemetry::metrics()?;
     let settings = Settings::from_env("127.0.0.1:3000")?;
     let listener = settings.listener().await?;
-    let sessions = settings.sessions()?;
+    let demo = settings.is_alone().then(Demo::start);
+    let sessions = match &demo {
+        Some(demo) => settings.build(demo.sessions())?,
+        None => settings.sessions()?,
+    };
+    let (refusal, idle_timeout) = (settings.refusal, settings.idle_timeout);
     let platform = Platform::start(settings.wechat).await?;
-    let app = app(sessions.clone(), platform.wechat.clone(), settings.refusal).merge(metrics);
+    let mut login = Login::new(sessions.clone(), platform.wechat.clone());
+    let mut extra = metrics;
+    if let (Some(demo), Some(wechat)) = (demo, &platform.fake) {
+        let users = demo.users();
+        login = login.on_login(move |user: &Identity| {
+            users.note(user);
+            ready(Ok(()))
+        });
+        extra = extra.merge(demo.routes(sessions.clone(), wechat.clone(), idle_timeout));
+    }
+    let app = app(sessions.clone(), login, refusal).merge(extra);
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let asked = stop::asked().map_err(|error| error.to_string())?;
     println!("listening on http://{address}");
@@ -67,11 +89,11 @@ async fn run() -> Result<(), String> {
     sessions.shutdown().await.map_err(|error| error.to_string())
 }
 
-fn app(sessions: AppState, wechat: WeChat, refusal: Preset) -> Router {
+fn app(sessions: AppState, login: Login<AnyStore, WeChat>, refusal: Preset) -> Router {
     let layer = SessionLayer::new(sessions.clone())
         .with_sources([TokenSource::bearer(), TokenSource::skey()])
         .with_rejection_response(refusal);
-    let login = Login::new(sessions.clone(), wechat).with_rejection_response(refusal);
+    let login = login.with_rejection_response(refusal);
     let websocket = websocket::routes(sessions.clone(), refusal);
     Router::new()
         .route("/me", get(me))

@@ -1,5 +1,6 @@
 //! The environment of an example server; each variable is listed where it starts.
 #![allow(unreachable_pub, reason = "a module of a program")]
+#![allow(dead_code, reason = "each program uses its own part")]
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tower_wx_session::Sessions;
 use tower_wx_session::response::Preset;
-use tower_wx_session::sessions::OutagePolicy;
+use tower_wx_session::sessions::{OutagePolicy, SessionsBuilder};
 use tower_wx_session::store::{AnyStore, MemoryStore, RedisStore};
 use tower_wx_session::wechat::WeChat;
 use tracing_subscriber::EnvFilter;
@@ -21,10 +22,11 @@ pub use platform::Platform;
 /// What the environment says.
 pub struct Settings {
     pub listen: String,
-    store: AnyStore,
+    /// Sessions of this process alone, if there is none.
+    store: Option<AnyStore>,
     /// The fake WeChat stands in for none.
     pub wechat: Option<WeChat>,
-    idle_timeout: Duration,
+    pub idle_timeout: Duration,
     lifetime: Duration,
     outage_policy: OutagePolicy,
     pub refusal: Preset,
@@ -43,8 +45,20 @@ impl Settings {
         })
     }
 
+    /// Whether neither the store nor WeChat is a real one.
+    pub fn is_alone(&self) -> bool {
+        self.store.is_none() && self.wechat.is_none()
+    }
+
     pub fn sessions(&self) -> Result<Sessions<AnyStore>, String> {
-        Sessions::builder(self.store.clone())
+        let store = self.store.clone();
+        let store = store.unwrap_or_else(|| AnyStore::new(MemoryStore::new()));
+        self.build(Sessions::builder(store))
+    }
+
+    /// Sessions with these settings.
+    pub fn build(&self, sessions: SessionsBuilder<AnyStore>) -> Result<Sessions<AnyStore>, String> {
+        sessions
             .idle_timeout(self.idle_timeout)
             .lifetime(self.lifetime)
             .outage_policy(self.outage_policy)
@@ -58,12 +72,12 @@ impl Settings {
     }
 }
 
-fn store() -> Result<AnyStore, String> {
+fn store() -> Result<Option<AnyStore>, String> {
     match variable("STORE")?.as_deref() {
-        None | Some("memory") => Ok(AnyStore::new(MemoryStore::new())),
+        None | Some("memory") => Ok(None),
         // What it is stays out of the error: it may hold a password.
         Some(url) => match RedisStore::builder(url).build() {
-            Ok(store) => Ok(AnyStore::new(store)),
+            Ok(store) => Ok(Some(AnyStore::new(store))),
             Err(error) => Err(format!(
                 "STORE: neither memory nor the URL of a Redis: {error}"
             )),

@@ -1,5 +1,7 @@
 //! Where an example server logs users in.
 
+use std::sync::Arc;
+
 use tower_wx_session::test_util::FakeWeChat;
 use tower_wx_session::wechat::WeChat;
 
@@ -7,17 +9,14 @@ use tower_wx_session::wechat::WeChat;
 /// so this is kept until the server has.
 pub struct Platform {
     pub wechat: WeChat,
-    _fake: Option<FakeWeChat>,
+    pub fake: Option<Arc<FakeWeChat>>,
 }
 
 impl Platform {
     /// The configured WeChat; for none, a fake in this process.
     pub async fn start(configured: Option<WeChat>) -> Result<Self, String> {
         match configured {
-            Some(wechat) => Ok(Self {
-                wechat,
-                _fake: None,
-            }),
+            Some(wechat) => Ok(Self { wechat, fake: None }),
             None => Self::fake().await,
         }
     }
@@ -28,7 +27,7 @@ impl Platform {
         let wechat = WeChat::new(fake.appid(), fake.secret()).with_base_url(fake.base_url());
         Ok(Self {
             wechat: wechat.map_err(|error| error.to_string())?,
-            _fake: Some(fake),
+            fake: Some(Arc::new(fake)),
         })
     }
 }

@@ -223,3 +223,75 @@ async fn a_client_that_stalls_does_not_keep_it_from_ending() {
     assert!(took < Duration::from_secs(8), "{took:?}");
     assert!(took > Duration::from_secs(4), "{took:?}");
 }
+
+#[tokio::test]
+async fn a_visitor_lets_time_pass_stops_the_store_and_keeps_wechat_busy() {
+    let mut server = start(&[]);
+    let post = async |path: &str, body: Value| {
+        let request = server.client.post(format!("{}/demo/{path}", server.base));
+        assert_eq!(
+            request.json(&body).send().await.unwrap().status(),
+            204,
+            "{path}"
+        );
+    };
+    let me = async |token: &str| {
+        let (status, body) = server.send("GET", "/me", token).await;
+        (status.as_u16(), body["reason"].as_str().map(str::to_owned))
+    };
+    let state = async || server.send("GET", "/demo/state", "").await.1;
+
+    let token = server.log_in("alice:1").await;
+    assert_eq!(me(&token).await, (200, None));
+    let told = state().await;
+    assert_eq!(
+        (&told["exchanges"], &told["store"]),
+        (&json!(1), &json!("up"))
+    );
+    assert_eq!(told["sessions"].as_array().unwrap().len(), 1);
+
+    post("idle_out", Value::Null).await;
+    assert_eq!(me(&token).await, (401, Some("session_idle_expired".into())));
+
+    let token = server.log_in("alice:2").await;
+    post("kick_out", Value::Null).await;
+    assert_eq!(me(&token).await, (401, Some("session_kicked_out".into())));
+
+    let token = server.log_in("alice:3").await;
+    post("store", json!({ "state": "down" })).await;
+    post("advance", json!({ "seconds": 61 })).await;
+    assert_eq!(me(&token).await, (503, Some("store_unavailable".into())));
+    post("store", json!({ "state": "up" })).await;
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while me(&token).await != (200, None) {
+        assert!(Instant::now() < deadline, "the store is up again");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    post("wechat", json!({ "state": "busy" })).await;
+    let login = server.client.post(format!("{}/login", server.base));
+    let login = login
+        .json(&json!({ "code": "alice:4" }))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(login.status(), 503);
+    assert_eq!(state().await["wechat"], "busy");
+    assert_eq!(server.terminate(), Some(0));
+}
+
+#[test]
+fn there_is_no_demo_on_a_real_store() {
+    let address = dead_redis();
+    let server = start(&[("STORE", &address)]);
+    let url = format!("{}/demo/state", server.base);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let answer = runtime.block_on(server.client.get(url).send()).unwrap();
+    assert_eq!(answer.status(), 404);
+}
+
+/// Where no Redis listens: the server starts all the same.
+fn dead_redis() -> String {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("redis://{}", free.local_addr().unwrap())
+}
