@@ -305,7 +305,7 @@ fn a_second_runtime_hears_of_revocations() {
 
 /// Ends the sessions of the user without a word to any node.
 async fn revoke_unheard(store: &HookedStore) {
-    let revoke = Revoke::new(&alice(), RevokeReason::KickedOut);
+    let revoke = Revoke::new(alice(), RevokeReason::KickedOut);
     store.inner.revoke(revoke).await.unwrap();
 }
 
@@ -340,7 +340,9 @@ async fn a_node_whose_clock_stood_still_learns_of_it_from_the_store() {
         let store = MemoryStore::with_clock(store_clock.clone());
         let store = HookedStore::new(store).with_links(&links);
         let sessions = node_with(&store, &clock, |builder| match confirms_each_time {
-            true => builder.fresh_for(Duration::ZERO),
+            true => builder
+                .fresh_for(Duration::ZERO)
+                .fresh_for_without_link(Duration::ZERO),
             false => builder,
         });
         let token = log_in(&sessions).await;

@@ -27,8 +27,7 @@ fn until_the_answer<T>(answer: impl Future<Output = T>) -> T {
 fn a_node_goes_on_in_a_second_runtime() {
     let outer = runtime();
     let server = outer.block_on(RedisServer::start());
-    let store = server.store();
-    let sessions = node_in_real_time(store.clone());
+    let sessions = node_in_real_time(server.store());
     let token = until_the_answer(log_in(&sessions));
     for _ in 0..5 {
         assert_eq!(until_the_answer(refusal(&sessions, &token)), None);
@@ -113,4 +112,27 @@ fn a_pending_revocation_is_written_in_a_second_runtime() {
     let elsewhere =
         until_the_answer(async { refusal(&node_in_real_time(server.store()), &token).await });
     assert_eq!(elsewhere, Some(SessionKickedOut));
+}
+
+/// A runtime that nobody drives is what a frozen process is.
+#[test]
+fn a_connection_that_the_server_closed_in_a_freeze_costs_nobody_a_503() {
+    let outer = runtime();
+    let server = outer.block_on(RedisServer::start());
+    let elsewhere = node_in_real_time(server.store());
+    let frozen = runtime();
+    let sessions = node_in_real_time(server.store());
+    for _ in 0..5 {
+        frozen.block_on(log_in(&sessions));
+        let token = outer.block_on(async {
+            let token = log_in(&elsewhere).await;
+            let client = server.client().await;
+            let _: u32 = client
+                .ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
+                .await;
+            sleep(Duration::from_millis(300)).await;
+            token
+        });
+        assert_eq!(frozen.block_on(refusal(&sessions, &token)), None);
+    }
 }
