@@ -17,7 +17,8 @@ use crate::token::SessionId;
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl<S: SessionStore> Node<S> {
-    /// Has a use written, as often as it takes.
+    /// Has a use written, as often as it takes. Rare, and not on the way of a hit.
+    #[cold]
     pub(super) fn touch_later(self: &Arc<Self>, session: &Session, touch: Touch) {
         self.touches.add(session, touch);
         self.write_uses();
