@@ -7,6 +7,9 @@ mod support;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::hint::black_box;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use allocation_counter::{AllocationInfo, measure};
 use http::{HeaderValue, Method, Request, Response};
@@ -63,6 +66,25 @@ async fn a_hit_allocates_for_the_extensions_and_nothing_else() {
         assert_eq!(hit.count_total, insert.count_total, "{header}");
         assert_eq!(hit.bytes_total, insert.bytes_total, "{header}");
     }
+}
+
+#[tokio::test]
+async fn a_flush_with_nothing_to_write_allocates_nothing() {
+    let (clock, store) = store_on_a_clock();
+    let sessions = node(&store, &clock);
+    let token = log_in(&sessions).await;
+    let flush = || {
+        let mut polled = Poll::Pending;
+        let mut context = Context::from_waker(Waker::noop());
+        let cost = measure(|| polled = pin!(sessions.flush()).poll(&mut context).map(drop));
+        (polled, cost.count_total)
+    };
+    assert_eq!(flush(), (Poll::Ready(()), 0));
+    clock.advance(Duration::from_secs(1));
+    sessions.check(&token).await.unwrap();
+    assert!(flush().0.is_pending(), "there is a use to write");
+    sessions.flush().await.unwrap();
+    assert_eq!(flush(), (Poll::Ready(()), 0));
 }
 
 #[tokio::test]

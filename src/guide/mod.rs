@@ -12,6 +12,7 @@
 )]
 //! | [`grpc`] | How does it work with tonic, and what do gRPC clients see? |
 //! | [`outages`] | What happens when Redis, the network or WeChat fails? |
+//! | [`functions`] | What does a host need that freezes after the response, such as AWS Lambda? |
 //! | [`defaults`] | What is each default, and why? |
 //! | [`observability`] | Which metrics, events and spans are there? |
 //! | [`performance`] | What does a check cost, and why? |
@@ -29,6 +30,9 @@ pub mod grpc {}
 
 #[doc = include_str!("outages.md")]
 pub mod outages {}
+
+#[doc = include_str!("functions.md")]
+pub mod functions {}
 
 #[doc = include_str!("defaults.md")]
 pub mod defaults {}

@@ -19,7 +19,7 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(5);
 
 impl<S: SessionStore> Node<S> {
     /// Follows what the store announces from now on, if nobody does and there is a runtime; looks
-    /// after the keys of the tags meanwhile.
+    /// after the keys of the tags meanwhile. Goes on with what an earlier runtime has left undone.
     pub(super) fn start(self: &Arc<Self>) {
         self.tasks.follower.start(|| {
             let follow = follow_feed(Arc::downgrade(self), self.alive.subscribe());
@@ -27,6 +27,8 @@ impl<S: SessionStore> Node<S> {
         });
         (self.tasks.key_keeper)
             .start(|| look_after_keys(Arc::downgrade(self), self.alive.subscribe()));
+        self.write_uses();
+        self.write_revocations();
     }
 
     async fn subscribe(self: &Arc<Self>) -> Result<Feed, StoreError> {

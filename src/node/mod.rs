@@ -20,6 +20,7 @@ mod conclude;
 pub(crate) mod config;
 mod detached;
 mod flights;
+mod flush;
 mod follow;
 mod hit;
 mod idle;
@@ -35,6 +36,7 @@ mod reassertions;
 pub(crate) mod revocation;
 mod revoke;
 mod rotate;
+mod rounds;
 pub(crate) mod seal;
 pub(crate) mod session_keys;
 mod tag_keys;
@@ -164,12 +166,5 @@ impl<S: SessionStore> Node<S> {
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         within(self.config.store_deadline, work).await
-    }
-
-    /// Writes what is still to be written: uses, and revocations that wait for the store.
-    pub(crate) async fn flush(self: &Arc<Self>) {
-        self.start();
-        self.touches.flush().await;
-        self.revocations.flush().await;
     }
 }

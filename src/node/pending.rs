@@ -1,14 +1,22 @@
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
+use super::rounds::{Rounds, UnderWay};
 use super::turns::Turns;
 use crate::observe::{meter, trace};
+use crate::store::Revoke;
+use crate::sync::Lock;
 
 /// Revocations under way, and those that wait for a store that was unavailable.
 pub(super) struct Pending {
     room: Arc<Semaphore>,
+    rounds: Arc<Rounds>,
+    /// Those that nobody writes, because the runtime of whoever did has ended.
+    unattended: Lock<Vec<Waiting>>,
     /// Whoever writes one takes a turn of these before it takes hold of the node.
     pub(super) turns: Turns,
     counts: Arc<Counts>,
@@ -16,7 +24,6 @@ pub(super) struct Pending {
 
 // Relaxed throughout: each is a value by itself, and a look that is late is made again.
 struct Counts {
-    under_way: watch::Sender<u32>,
     /// Those that were answered as pending.
     waiting: AtomicU32,
     /// Of those, the ones that nobody will write.
@@ -28,13 +35,14 @@ struct Counts {
 impl Pending {
     pub(super) fn new(most: usize) -> Self {
         let counts = Counts {
-            under_way: watch::Sender::new(0),
             waiting: AtomicU32::new(0),
             lost: AtomicU32::new(0),
             are_given_up: AtomicBool::new(false),
         };
         Self {
             room: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
+            rounds: Arc::default(),
+            unattended: Lock::default(),
             turns: Turns::default(),
             counts: Arc::new(counts),
         }
@@ -43,11 +51,11 @@ impl Pending {
     /// The right to have one more revocation pending, if there is room.
     pub(super) fn enter(&self) -> Option<Permit> {
         let permit = Arc::clone(&self.room).try_acquire_owned().ok()?;
-        self.counts.under_way.send_modify(|count| *count += 1);
         Some(Permit {
             counts: Arc::clone(&self.counts),
             is_waiting: false,
             _permit: permit,
+            _under_way: self.rounds.enter(),
         })
     }
 
@@ -56,11 +64,24 @@ impl Pending {
         self.counts.waiting.load(Ordering::Relaxed)
     }
 
-    /// Waits until there is none. Others may begin meanwhile.
-    pub(super) async fn flush(&self) {
-        let mut under_way = self.counts.under_way.subscribe();
-        // An error would mean that the counts are gone.
-        let _ = under_way.wait_for(|count| *count == 0).await;
+    /// Leaves one to whoever comes next.
+    pub(super) fn leave_unattended(&self, waiting: Waiting) {
+        self.unattended.lock().push(waiting);
+    }
+
+    /// Those that nobody writes. Whoever takes them does.
+    pub(super) fn take_unattended(&self) -> Vec<Waiting> {
+        mem::take(&mut self.unattended.lock())
+    }
+
+    /// Whether none is under way or waits.
+    pub(super) fn are_written(&self) -> bool {
+        self.rounds.are_over()
+    }
+
+    /// Waits until those that were begun before the call are written, or refused.
+    pub(super) fn flush(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.rounds.flush()
     }
 
     /// Has those that wait end: nobody is left who could want them.
@@ -73,11 +94,19 @@ impl Pending {
     }
 }
 
+/// A revocation that waits for the store.
+pub(super) struct Waiting {
+    pub(super) revoke: Revoke,
+    pub(super) since: Instant,
+    pub(super) permit: Permit,
+}
+
 /// The right to have one revocation pending. What waits is lost with it, unless it is settled first.
 pub(super) struct Permit {
     counts: Arc<Counts>,
     is_waiting: bool,
     _permit: OwnedSemaphorePermit,
+    _under_way: UnderWay,
 }
 
 impl Permit {
@@ -99,7 +128,7 @@ impl Permit {
             let before = self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
             meter::pending_revocations(before - 1);
         }
-        std::mem::take(&mut self.is_waiting)
+        mem::take(&mut self.is_waiting)
     }
 }
 
@@ -108,7 +137,6 @@ impl Drop for Permit {
         if self.leave() {
             self.counts.lost.fetch_add(1, Ordering::Relaxed);
         }
-        self.counts.under_way.send_modify(|count| *count -= 1);
     }
 }
 

@@ -3,10 +3,11 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
 use super::Node;
-use super::pending::Permit;
+use super::pending::{Permit, Waiting};
 use super::revocation::Revocation;
 use super::turns::Turns;
 use crate::observe::{meter, trace};
@@ -143,10 +144,12 @@ impl<S: SessionStore> Node<S> {
     /// store takes it.
     fn postpone(self: &Arc<Self>, revoke: &Revoke, mut permit: Permit) {
         permit.wait();
-        let turns = self.revocations.turns.clone();
-        let node = Arc::downgrade(self);
-        tokio::spawn(write_later(node, revoke.clone(), permit, turns));
-        self.keep();
+        self.revocations.leave_unattended(Waiting {
+            revoke: revoke.clone(),
+            since: Instant::now(),
+            permit,
+        });
+        self.write_revocations();
         if let Target::Session(id) = revoke.target
             && let Some(successor) = self.cache.successor(id)
             && let Some(permit) = self.revocations.enter()
@@ -159,22 +162,61 @@ impl<S: SessionStore> Node<S> {
             self.postpone(&of_successor, permit);
         }
     }
-}
 
-async fn write_later<S: SessionStore>(
-    node: Weak<Node<S>>,
-    revoke: Revoke,
-    permit: Permit,
-    turns: Turns,
-) {
-    let began = Instant::now();
-    loop {
-        let turn = turns.next().await;
-        let node = node.upgrade();
-        let Some(node) = node.filter(|node| !node.revocations.are_given_up()) else {
+    /// Has the revocations written that wait and that nobody writes, if there is a runtime.
+    pub(super) fn write_revocations(self: &Arc<Self>) {
+        let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        match node.write_late(&revoke, began.elapsed()).await {
+        for waiting in self.revocations.take_unattended() {
+            let writer = Writer {
+                node: Arc::downgrade(self),
+                waiting: Some(waiting),
+            };
+            runtime.spawn(write_later(writer, self.revocations.turns.clone()));
+            self.keep();
+        }
+    }
+}
+
+/// Whoever writes a revocation that waits. Dropped before the store has it, as with the end of its
+/// runtime, it leaves it to another one.
+struct Writer<S: SessionStore> {
+    node: Weak<Node<S>>,
+    waiting: Option<Waiting>,
+}
+
+impl<S: SessionStore> Writer<S> {
+    /// The node, unless it is gone or has given up.
+    fn node(&self) -> Option<Arc<Node<S>>> {
+        let node = self.node.upgrade();
+        node.filter(|node| !node.revocations.are_given_up())
+    }
+
+    /// The store has it, or will not have it.
+    fn settle(&mut self) {
+        if let Some(waiting) = self.waiting.take() {
+            waiting.permit.settle();
+        }
+    }
+}
+
+impl<S: SessionStore> Drop for Writer<S> {
+    fn drop(&mut self) {
+        if let (Some(node), Some(waiting)) = (self.node(), self.waiting.take()) {
+            node.revocations.leave_unattended(waiting);
+        }
+    }
+}
+
+async fn write_later<S: SessionStore>(mut writer: Writer<S>, turns: Turns) {
+    loop {
+        let turn = turns.next().await;
+        let (Some(node), Some(waiting)) = (writer.node(), &writer.waiting) else {
+            return;
+        };
+        let waited = waiting.since.elapsed();
+        match node.write_late(&waiting.revoke, waited).await {
             Err(error) if error.is_unavailable() => {
                 // Whoever keeps the node may have ended when this one came to wait.
                 node.keep();
@@ -186,11 +228,11 @@ async fn write_later<S: SessionStore>(
             }
             Err(error) => {
                 // This node keeps refusing what the store will not end.
-                permit.settle();
+                writer.settle();
                 return trace::revocation_given_up(&error);
             }
             Ok(_) => {
-                permit.settle();
+                writer.settle();
                 if node.revocations.waiting() == 0 {
                     trace::no_revocation_pending();
                 }

@@ -1,14 +1,13 @@
 //! Writes the uses of sessions to the store, beside the requests and for as long as it takes.
 
-use std::mem;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
 use super::Node;
+use super::turns::Turns;
 use crate::session::{Session, Touch};
 use crate::store::{SessionStore, StoreError};
 use crate::time::Timestamp;
@@ -18,13 +17,22 @@ use crate::token::SessionId;
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl<S: SessionStore> Node<S> {
-    /// Has a use written, as often as it takes.
+    /// Has a use written, as often as it takes. Rare, and not on the way of a hit.
+    #[cold]
     pub(super) fn touch_later(self: &Arc<Self>, session: &Session, touch: Touch) {
-        let (Ok(runtime), Some(permit)) = (Handle::try_current(), self.touches.enter()) else {
-            return session.usage().abandon();
+        self.touches.add(session, touch);
+        self.write_uses();
+    }
+
+    /// Has the uses written that nobody writes, if there is a runtime.
+    pub(super) fn write_uses(self: &Arc<Self>) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
         };
-        if self.touches.add(session, touch) {
-            runtime.spawn(write_uses(Arc::downgrade(self), session.id(), permit));
+        for id in self.touches.take_unattended() {
+            let node = Arc::downgrade(self);
+            let writer = Writer(Some((node, id)));
+            runtime.spawn(write_uses(writer, self.touches.turns.clone()));
         }
     }
 
@@ -43,44 +51,48 @@ impl<S: SessionStore> Node<S> {
     }
 }
 
+/// Whoever writes the uses of a session. Dropped before all are written, as with the end of its
+/// runtime, also before it was ever polled, it leaves them to another one.
+struct Writer<S: SessionStore>(Option<(Weak<Node<S>>, SessionId)>);
+
+impl<S: SessionStore> Writer<S> {
+    /// The node, if it lives.
+    fn node(&self) -> Option<(Arc<Node<S>>, SessionId)> {
+        let (node, id) = self.0.as_ref()?;
+        Some((node.upgrade()?, *id))
+    }
+
+    fn has_written_all(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl<S: SessionStore> Drop for Writer<S> {
+    fn drop(&mut self) {
+        if let Some((node, id)) = self.node() {
+            node.touches.abandon(id);
+        }
+    }
+}
+
 /// Writes the uses of a session, and later ones that are due by then.
-async fn write_uses<S: SessionStore>(
-    node: Weak<Node<S>>,
-    id: SessionId,
-    _permit: OwnedSemaphorePermit,
-) {
-    let Some(turns) = node.upgrade().map(|node| node.touches.turns.clone()) else {
-        return;
-    };
-    let unless_written = Abandon(&node, id);
+async fn write_uses<S: SessionStore>(mut writer: Writer<S>, turns: Turns) {
     loop {
         let turn = turns.next().await;
         // Held for a turn only: what waits for the store does not keep the node.
-        let Some(node) = node.upgrade() else {
+        let Some((node, id)) = writer.node() else {
             return;
         };
-        let Some(touch) = node.touches.latest(id) else {
+        let Some((touch, under_way)) = node.touches.begin(id) else {
             return;
         };
         node.cache.is_in_use(id);
         let written = node.touch(touch).await;
         if written.as_ref().is_err_and(StoreError::is_unavailable) {
-            drop(node);
-            drop(turn);
+            drop((node, turn, under_way));
             sleep(AGAIN_AFTER).await;
-        } else if !node.touches.written(&touch, written.ok().flatten()) {
-            return mem::forget(unless_written);
-        }
-    }
-}
-
-/// Has the next use write, also when the runtime ends under the task.
-struct Abandon<'a, S>(&'a Weak<Node<S>>, SessionId);
-
-impl<S> Drop for Abandon<'_, S> {
-    fn drop(&mut self) {
-        if let Some(node) = self.0.upgrade() {
-            node.touches.abandon(self.1);
+        } else if !(node.touches).written(&touch, under_way, written.ok().flatten()) {
+            return writer.has_written_all();
         }
     }
 }

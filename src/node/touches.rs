@@ -1,9 +1,9 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::mem;
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
+use super::rounds::{Rounds, UnderWay};
 use super::turns::Turns;
 use crate::session::{Session, Touch};
 use crate::sync::Lock;
@@ -11,20 +11,31 @@ use crate::time::Timestamp;
 use crate::token::SessionId;
 
 /// Sessions of which uses are being written; those of more are put off to their next use.
-const MOST: u32 = 65_536;
+const MOST: usize = 65_536;
 
 /// Uses that are being written to the store: for each session the first one that it does not have
 /// and the last, however long that takes and however often the session is confirmed meanwhile.
+#[derive(Default)]
 pub(super) struct Touches {
-    writing: Lock<HashMap<SessionId, Writing>>,
-    room: Arc<Semaphore>,
+    state: Lock<State>,
+    rounds: Arc<Rounds>,
     pub(super) turns: Turns,
+}
+
+#[derive(Default)]
+struct State {
+    writing: HashMap<SessionId, Writing>,
+    /// Of those, the ones that nobody writes: they are new, or whoever wrote them ended with its
+    /// runtime.
+    unattended: Vec<SessionId>,
 }
 
 struct Writing {
     touch: Touch,
     /// As it was confirmed last: what counts its uses.
     session: Session,
+    /// Since the first use that the store does not have.
+    _under_way: UnderWay,
 }
 
 impl Writing {
@@ -34,46 +45,69 @@ impl Writing {
 }
 
 impl Touches {
-    /// The right to have the uses of one more session written, if there is room.
-    pub(super) fn enter(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.room).try_acquire_owned().ok()
-    }
-
-    /// Notes a touch; `false` if earlier ones are being written, and this one will be.
-    pub(super) fn add(&self, session: &Session, touch: Touch) -> bool {
-        match self.writing.lock().entry(session.id()) {
+    /// Notes a touch. Unless earlier ones of its session are being written, and this one will be,
+    /// somebody has to [attend](Self::take_unattended) to it.
+    pub(super) fn add(&self, session: &Session, touch: Touch) {
+        let mut state = self.state.lock();
+        let is_full = state.writing.len() >= MOST;
+        match state.writing.entry(session.id()) {
+            Entry::Vacant(_) if is_full => session.usage().abandon(),
             Entry::Vacant(entry) => {
-                let session = session.clone();
-                entry.insert(Writing { touch, session });
-                true
+                entry.insert(Writing {
+                    touch,
+                    session: session.clone(),
+                    _under_way: self.rounds.enter(),
+                });
+                state.unattended.push(session.id());
             }
             Entry::Occupied(mut entry) => {
                 let writing = entry.get_mut();
                 let earlier = writing.latest();
                 writing.touch.used_at = earlier.used_at.max(touch.used_at);
                 writing.session = session.clone();
-                false
             }
         }
     }
 
+    /// Sessions of which uses are to be written and nobody does. Whoever takes them does.
+    pub(super) fn take_unattended(&self) -> Vec<SessionId> {
+        mem::take(&mut self.state.lock().unattended)
+    }
+
     /// What is to be written now.
     pub(super) fn latest(&self, id: SessionId) -> Option<Touch> {
-        self.writing.lock().get(&id).map(Writing::latest)
+        self.state.lock().writing.get(&id).map(Writing::latest)
+    }
+
+    /// The same, and that it is under way.
+    pub(super) fn begin(&self, id: SessionId) -> Option<(Touch, UnderWay)> {
+        // Before the look: a flush that comes in between waits for this one, and a use that the look
+        // misses came after both.
+        let under_way = self.rounds.enter();
+        Some((self.latest(id)?, under_way))
     }
 
     /// The store has taken `touch`, and has this idle deadline now unless it refused; whether there
-    /// is more to write.
-    pub(super) fn written(&self, touch: &Touch, idle_deadline: Option<Timestamp>) -> bool {
-        let mut writing = self.writing.lock();
+    /// is more to write, which came since that was `under_way`.
+    pub(super) fn written(
+        &self,
+        touch: &Touch,
+        under_way: UnderWay,
+        idle_deadline: Option<Timestamp>,
+    ) -> bool {
+        let mut state = self.state.lock();
         // Under the lock: a use that comes now either is found here or finds nothing being written.
-        let Entry::Occupied(mut entry) = writing.entry(touch.id) else {
+        let Entry::Occupied(mut entry) = state.writing.entry(touch.id) else {
             return false;
         };
-        let usage = entry.get().session.usage();
-        match usage.written(touch, idle_deadline) {
-            Some(next) => {
-                entry.get_mut().touch = next;
+        let session = entry.get().session.clone();
+        match session.usage().written(touch, idle_deadline) {
+            Some(touch) => {
+                entry.insert(Writing {
+                    touch,
+                    session,
+                    _under_way: under_way,
+                });
                 true
             }
             None => {
@@ -83,26 +117,22 @@ impl Touches {
         }
     }
 
-    /// Nobody can write: the next use tries again.
+    /// Nobody writes those of a session any more: its next use, or a flush, has it done.
     pub(super) fn abandon(&self, id: SessionId) {
-        if let Some(writing) = self.writing.lock().remove(&id) {
+        let mut state = self.state.lock();
+        if let Some(writing) = state.writing.get(&id) {
             writing.session.usage().abandon();
+            state.unattended.push(id);
         }
     }
 
-    /// Waits until nothing is being written.
-    pub(super) async fn flush(&self) {
-        // An error would mean that there is no room any more.
-        let _all = self.room.acquire_many(MOST).await;
+    /// Whether the store has every use that is to be written.
+    pub(super) fn are_written(&self) -> bool {
+        self.rounds.are_over()
     }
-}
 
-impl Default for Touches {
-    fn default() -> Self {
-        Self {
-            writing: Lock::default(),
-            room: Arc::new(Semaphore::new(MOST as usize)),
-            turns: Turns::default(),
-        }
+    /// Waits until what was noted before the call is written.
+    pub(super) fn flush(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.rounds.flush()
     }
 }

@@ -11,6 +11,7 @@ mod coalesce;
 mod cost;
 mod ended;
 mod expiry;
+mod flush;
 mod interleavings;
 mod link;
 mod race;

@@ -14,6 +14,7 @@ mod index;
 mod link;
 mod records;
 mod resharding;
+mod runtimes;
 mod server;
 mod session_keys;
 mod slot;

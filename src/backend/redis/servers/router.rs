@@ -60,11 +60,16 @@ impl Router {
         }
     }
 
-    /// Sends a command about what is under the key.
+    /// Sends a command about what is under the key, which may happen twice.
+    ///
+    /// That the server has closed a connection is found out by the first command where nobody drove
+    /// the runtime since, as in a process that was frozen. It is sent once more, over another one.
     pub(crate) async fn query(&self, key: &str, command: &Cmd) -> Result<Value, StoreError> {
+        let mut is_first = true;
         loop {
             match self.send(key, command, None).await? {
                 Err(error) if is_moving(&error) => sleep(MOVES_FOR).await,
+                Err(error) if is_first && error.is_connection_dropped() => is_first = false,
                 answer => return answer.map_err(query_failed),
             }
         }
@@ -154,16 +159,23 @@ impl Router {
         answers.into_iter().next().ok_or(otherwise)
     }
 
-    /// The time of any server.
+    /// The time of any server; a second try as in [`query`](Self::query).
     pub(crate) async fn time(&self) -> Result<Timestamp, StoreError> {
+        let answer = match self.ask_time().await? {
+            Err(error) if error.is_connection_dropped() => self.ask_time().await?,
+            answer => answer,
+        };
+        let now = time_of(&answer.map_err(StoreError::unavailable)?)?;
+        self.0.clock.follow(now);
+        Ok(now)
+    }
+
+    async fn ask_time(&self) -> Result<Result<Value, RedisError>, StoreError> {
         let connection = match self.0.routes().and_then(|routes| routes.any()) {
             Some(connection) => connection,
             None => self.0.search().await?.any_open().await?,
         };
-        let answer = connection.query(&redis::cmd("TIME")).await;
-        let now = time_of(&answer.map_err(StoreError::unavailable)?)?;
-        self.0.clock.follow(now);
-        Ok(now)
+        Ok(connection.query(&redis::cmd("TIME")).await)
     }
 }
 
