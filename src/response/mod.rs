@@ -79,15 +79,20 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Response};
 
+mod connect;
+mod details;
 mod grpc;
+mod per_kind;
 mod preset;
 mod protobuf;
+mod protocol;
 mod responder;
 
 pub use self::grpc::GrpcStatus;
-pub(crate) use self::grpc::is_grpc_stream;
 pub(crate) use self::preset::WAFER_MAGIC;
 pub use self::preset::{ParsePresetError, Preset};
+use self::protocol::Protocol;
+pub(crate) use self::protocol::is_rpc_stream;
 pub use self::responder::ResponseForRejection;
 pub(crate) use self::responder::responder;
 use crate::rejection::Rejection;
@@ -101,7 +106,7 @@ const fn action(rejection: &Rejection) -> HeaderValue {
 }
 
 impl Rejection {
-    /// The refusal in the form that a request asks for by its head: gRPC, and otherwise
+    /// The refusal in the form that a request asks for by its head: gRPC, Connect, and otherwise
     /// [`Preset::Json`]. For handlers in frameworks that this crate does not know.
     ///
     /// ```
@@ -138,19 +143,19 @@ pub(crate) fn refuse(
     with_cause(response, rejection)
 }
 
-/// Refuses a request with this head, in gRPC where it speaks that.
+/// Refuses a request with this head, in the protocol that it speaks.
 pub(crate) fn refuse_request(
     responder: &dyn ResponseForRejection,
     head: &Parts,
     rejection: Rejection,
 ) -> Response<Bytes> {
-    match grpc::content_type(&head.method, &head.headers) {
-        Some(content_type) => {
-            let response = grpc::response(content_type.clone(), &rejection);
-            with_cause(response, rejection)
-        }
-        None => refuse(responder, head, rejection),
-    }
+    let response = match Protocol::of(head) {
+        Protocol::Http => return refuse(responder, head, rejection),
+        Protocol::Grpc(content_type) => grpc::response(content_type.clone(), &rejection),
+        Protocol::ConnectUnary => connect::unary(&rejection),
+        Protocol::ConnectStream(content_type) => connect::stream(content_type.clone(), &rejection),
+    };
+    with_cause(response, rejection)
 }
 
 fn with_cause(mut response: Response<Bytes>, rejection: Rejection) -> Response<Bytes> {

@@ -9,6 +9,8 @@
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod case;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
+pub mod connect_golden;
+#[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod desk;
 pub mod forged;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
