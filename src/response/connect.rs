@@ -8,8 +8,9 @@ use http::{Response, StatusCode, Uri};
 use serde::Serialize;
 
 use super::details::{Detail, details};
+use super::header::{ACTION, NO_STORE, action};
 use super::per_kind::PerKind;
-use super::{ACTION, NO_STORE, action, preset};
+use super::preset;
 use crate::rejection::Rejection;
 
 const VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");

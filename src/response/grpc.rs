@@ -7,9 +7,9 @@ use http::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use super::details::{Detail, details};
+use super::header::{ACTION, NO_STORE, action};
 use super::per_kind::PerKind;
 use super::protobuf::Message;
-use super::{ACTION, NO_STORE, action};
 use crate::rejection::{Rejection, RejectionKind};
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");

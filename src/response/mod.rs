@@ -76,12 +76,13 @@
 //! `grpc-message` and, for clients that act on it, `grpc-status-details-bin`; see [`GrpcStatus`].
 
 use bytes::Bytes;
+use http::Response;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Response};
 
 mod connect;
 mod details;
 mod grpc;
+mod header;
 mod per_kind;
 mod preset;
 mod protobuf;
@@ -89,6 +90,7 @@ mod protocol;
 mod responder;
 
 pub use self::grpc::GrpcStatus;
+use self::header::{ACTION, action};
 pub(crate) use self::preset::WAFER_MAGIC;
 pub use self::preset::{ParsePresetError, Preset};
 use self::protocol::Protocol;
@@ -96,14 +98,6 @@ pub(crate) use self::protocol::is_rpc_stream;
 pub use self::responder::ResponseForRejection;
 pub(crate) use self::responder::responder;
 use crate::rejection::Rejection;
-
-/// What the client should do: `login`, `retry` or `none`.
-const ACTION: HeaderName = HeaderName::from_static("x-wx-action");
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-
-const fn action(rejection: &Rejection) -> HeaderValue {
-    HeaderValue::from_static(rejection.kind().action().as_str())
-}
 
 impl Rejection {
     /// The refusal in the form that a request asks for by its head: gRPC, Connect, and otherwise

@@ -8,8 +8,9 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AU
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
 
+use super::header::{ACTION, NO_STORE, action};
 use super::per_kind::PerKind;
-use super::{ACTION, NO_STORE, ResponseForRejection, action};
+use super::responder::ResponseForRejection;
 use crate::rejection::{Action, Rejection, RejectionKind};
 
 /// The key by which clients of the first Wafer SDK know an answer of the session layer.
