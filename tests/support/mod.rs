@@ -21,6 +21,8 @@ pub mod grpc;
 pub mod grpc_golden;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod http;
+#[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
+pub mod languages;
 pub mod log;
 pub mod nginx;
 pub mod nodes;
