@@ -71,9 +71,31 @@
 //!     });
 //! ```
 //!
-//! gRPC clients do not look at bodies. A POST with `content-type: application/grpc*`, grpc-web
-//! among them, gets a trailers-only answer whatever else is configured: `grpc-status`,
-//! `grpc-message` and, for clients that act on it, `grpc-status-details-bin`; see [`GrpcStatus`].
+//! # gRPC and Connect
+//!
+//! Their clients look for other things, so these requests are answered in their protocol whatever else
+//! is configured:
+//!
+//! | request | answer |
+//! |---|---|
+//! | gRPC, grpc-web: a POST with `content-type: application/grpc*` | trailers only: `grpc-status`, `grpc-message` and `grpc-status-details-bin`; see [`GrpcStatus`] |
+//! | a stream of Connect's: a POST with `content-type: application/connect+*` | HTTP 200, and one envelope that ends the stream: `{"error":…}` |
+//! | a unary call of Connect's: a POST with `connect-protocol-version: 1`, or a GET with `connect=v1` in its query | the HTTP status of the code, the headers of [`Preset::Json`], and the error as the body |
+//!
+//! The error is that of [`Rejection::connect_error`]. Its code is the one of gRPC by another name:
+//!
+//! | gRPC | Connect | HTTP |
+//! |---|---|---|
+//! | 16 | `unauthenticated` | 401 |
+//! | 14 | `unavailable` | 503 |
+//! | 3 | `invalid_argument` | 400 |
+//! | 8 | `resource_exhausted` | 429 |
+//! | 7 | `permission_denied` | 403 |
+//! | 13 | `internal` | 500 |
+//! | 12 | `unimplemented` | 501 |
+//!
+//! A request with any other method gets the HTTP answer: a proxy that checks requests copies their
+//! headers, and would take the 200 of gRPC, or of a stream, for a pass.
 
 use bytes::Bytes;
 use http::Response;

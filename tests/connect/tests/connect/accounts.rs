@@ -91,6 +91,15 @@ fn who_am_i(context: &RequestContext) -> Result<WhoAmIReply, ConnectError> {
 
 /// As in the guide.
 fn error(rejection: &Rejection) -> ConnectError {
-    serde_json::from_slice(&rejection.connect_error())
-        .unwrap_or_else(|error| ConnectError::internal(error.to_string()))
+    let error = serde_json::from_slice(&rejection.connect_error());
+    error.unwrap_or_else(|error| ConnectError::internal(error.to_string()))
+}
+
+#[test]
+fn the_guide_has_the_handlers_answer_as_it_is_here() {
+    let here = include_str!("accounts.rs");
+    let start = here.find("fn error(").unwrap();
+    let length = here[start..].find("\n}\n").unwrap() + 3;
+    let guide = include_str!("../../../../src/guide/grpc.md");
+    assert!(guide.contains(&here[start..start + length]));
 }
