@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use crate::response::is_grpc_stream;
+use crate::response::is_rpc_stream;
 
 const TIME: Duration = Duration::from_secs(5);
 const BYTES: u64 = 64 << 20;
@@ -88,9 +88,7 @@ async fn throw_away(body: impl Body, bytes: u64) {
 
 /// A stream has no end to wait for: it ends with the answer.
 fn is_stream(head: &Parts) -> bool {
-    head.method == Method::CONNECT
-        || head.headers.contains_key(UPGRADE)
-        || is_grpc_stream(&head.method, &head.headers)
+    head.method == Method::CONNECT || head.headers.contains_key(UPGRADE) || is_rpc_stream(head)
 }
 
 /// Over HTTP/1 a look at such a body has the server ask for it, and a client that got the answer
@@ -276,12 +274,21 @@ mod tests {
             (&post, ("content-type", "application/grpc-web"), false),
             (&post, ("content-type", "application/grpc-Web-text"), false),
             (&get, ("content-type", "application/grpc"), false),
+            (&post, ("content-type", "application/connect+proto"), true),
+            (&post, ("connect-protocol-version", "1"), false),
             (&get, ("upgrade", "websocket"), true),
             (&Method::CONNECT, ("host", "test"), true),
         ] {
             let head = head(method.clone(), Version::HTTP_2, &[header]);
             assert_eq!(is_stream(&head), expected, "{method} {header:?}");
         }
+    }
+
+    #[test]
+    fn over_http_1_a_stream_of_connect_is_an_upload() {
+        let content_type = [("content-type", "application/connect+proto")];
+        let head = head(Method::POST, Version::HTTP_11, &content_type);
+        assert!(!is_stream(&head));
     }
 
     #[tokio::test]

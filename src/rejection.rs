@@ -196,6 +196,11 @@ impl Rejection {
         self.retry_after
     }
 
+    /// Whether the client should wait as long as for others of this kind.
+    pub(crate) fn waits_as_usual(&self) -> bool {
+        self.retry_after == self.kind.retry_after()
+    }
+
     pub(crate) fn caused_by(self, source: impl Error + Send + Sync + 'static) -> Self {
         Self {
             cause: Cause::new(source),

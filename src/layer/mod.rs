@@ -41,9 +41,10 @@
 //! (`tonic::body::Body`, for grpc-web and requests that speak no gRPC), or what a layer outside of
 //! this one makes, such as decompression.
 //!
-//! Not read are bodies that have no end to wait for: gRPC (grpc-web is read), upgrades, CONNECT. Nor
-//! is that of a client over HTTP/1.1 that waits for `100 Continue`: it has not sent any. Wherever a
-//! body is not read to its end, an answer over HTTP/1.1 says `Connection: close`.
+//! Not read are bodies that have no end to wait for: gRPC (grpc-web is read), streams of Connect's over
+//! HTTP/2, upgrades, CONNECT. Nor is that of a client over HTTP/1.1 that waits for `100 Continue`: it
+//! has not sent any. Wherever a body is not read to its end, an answer over HTTP/1.1 says
+//! `Connection: close`.
 //!
 //! In [optional](SessionLayer::optional) mode, what an extractor or handler refuses is their answer,
 //! and the body is theirs: uploads belong behind a layer that requires a session.

@@ -1,20 +1,20 @@
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::Bytes;
+use http::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Response};
 
+use super::details::{Detail, details};
+use super::header::{ACTION, NO_STORE, action};
+use super::per_kind::PerKind;
 use super::protobuf::Message;
-use super::{ACTION, NO_STORE, action};
 use crate::rejection::{Rejection, RejectionKind};
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
-const DOMAIN: &str = "tower-wx-session";
 
 /// A refusal as gRPC has it: for a handler that is to answer one, whatever framework it is in.
 ///
@@ -65,39 +65,10 @@ impl GrpcStatus {
         let mut status = Message::default();
         status.integer(1, u64::from(self.code().unsigned_abs()));
         status.bytes(2, self.message().as_bytes());
-        status.message(3, &any("google.rpc.ErrorInfo", &self.error_info()));
-        if let Some(wait) = self.retry_after {
-            status.message(3, &any("google.rpc.RetryInfo", &retry_info(wait)));
+        for detail in details(self.kind, self.retry_after) {
+            status.message(3, &any(&detail));
         }
         status.into_bytes()
-    }
-
-    fn error_info(&self) -> Message {
-        let mut action = Message::default();
-        action.bytes(1, b"action");
-        action.bytes(2, self.kind.action().as_str().as_bytes());
-        let mut info = Message::default();
-        info.bytes(1, self.kind.reason().to_ascii_uppercase().as_bytes());
-        info.bytes(2, DOMAIN.as_bytes());
-        info.message(3, &action);
-        info
-    }
-
-    /// The value of `grpc-status-details-bin`, encoded once for each kind.
-    fn details_header(&self) -> HeaderValue {
-        static USUAL: [OnceLock<HeaderValue>; RejectionKind::ALL.len()] =
-            [const { OnceLock::new() }; RejectionKind::ALL.len()];
-        if *self != Self::of(&self.kind.into()) {
-            return self.encode_details();
-        }
-        USUAL[self.kind as usize]
-            .get_or_init(|| self.encode_details())
-            .clone()
-    }
-
-    fn encode_details(&self) -> HeaderValue {
-        let base64 = STANDARD_NO_PAD.encode(self.details());
-        HeaderValue::try_from(base64).expect("base64 is visible ASCII")
     }
 }
 
@@ -109,25 +80,8 @@ impl Rejection {
     }
 }
 
-/// The content type of a gRPC, grpc-web or grpc-web-text request, to be echoed; `None` for others.
-///
-/// gRPC is always a POST. A proxy that asks whether a request may pass sends a GET with the headers
-/// of that request, and would take the 200 of a gRPC refusal for a yes.
-pub(super) fn content_type<'h>(method: &Method, headers: &'h HeaderMap) -> Option<&'h HeaderValue> {
-    let value = headers.get(CONTENT_TYPE)?;
-    (*method == Method::POST && is_grpc(value.as_bytes())).then_some(value)
-}
-
-/// Whether the request's body may go on as long as the answer does. That of grpc-web is one message.
-pub(crate) fn is_grpc_stream(method: &Method, headers: &HeaderMap) -> bool {
-    const WEB: &[u8] = b"application/grpc-web";
-    content_type(method, headers).is_some_and(|content_type| {
-        let start = content_type.as_bytes().get(..WEB.len());
-        !start.is_some_and(|start| start.eq_ignore_ascii_case(WEB))
-    })
-}
-
-fn is_grpc(content_type: &[u8]) -> bool {
+/// Whether the content type is that of gRPC, grpc-web or grpc-web-text.
+pub(super) fn is_grpc(content_type: &[u8]) -> bool {
     const PREFIX: &[u8] = b"application/grpc";
     let Some((prefix, rest)) = content_type.split_at_checked(PREFIX.len()) else {
         return false;
@@ -139,6 +93,13 @@ fn is_grpc(content_type: &[u8]) -> bool {
     });
     let rest = &rest[web.map_or(0, |web| web.len())..];
     prefix.eq_ignore_ascii_case(PREFIX) && matches!(rest, [] | [b'+' | b';' | b' ' | b'\t', ..])
+}
+
+/// Whether the content type, which is one of gRPC, is that of grpc-web or grpc-web-text.
+pub(super) fn is_web(content_type: &[u8]) -> bool {
+    const PREFIX: &[u8] = b"application/grpc-web";
+    let start = content_type.get(..PREFIX.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
 }
 
 /// A trailers-only answer: the status is in the headers, and there is no body (gRPC over HTTP/2,
@@ -154,27 +115,26 @@ pub(super) fn response(content_type: HeaderValue, rejection: &Rejection) -> Resp
         HeaderValue::from_static(status.kind.grpc_code_text()),
     );
     headers.insert(MESSAGE, HeaderValue::from_static(status.message()));
-    headers.insert(DETAILS, status.details_header());
+    headers.insert(DETAILS, details_header(rejection));
     let mut response = Response::new(Bytes::new());
     *response.headers_mut() = headers;
     response
 }
 
-/// `google.protobuf.Any`.
-fn any(name: &str, value: &Message) -> Message {
-    let mut any = Message::default();
-    any.bytes(1, format!("type.googleapis.com/{name}").as_bytes());
-    any.message(2, value);
-    any
+fn details_header(rejection: &Rejection) -> HeaderValue {
+    static HEADERS: PerKind<HeaderValue> = PerKind::new();
+    HEADERS.get(rejection, |rejection| {
+        let base64 = STANDARD_NO_PAD.encode(rejection.grpc_status().details());
+        HeaderValue::try_from(base64).expect("base64 is visible ASCII")
+    })
 }
 
-fn retry_info(wait: Duration) -> Message {
-    let mut delay = Message::default();
-    delay.integer(1, wait.as_secs());
-    delay.integer(2, wait.subsec_nanos().into());
-    let mut info = Message::default();
-    info.message(1, &delay);
-    info
+/// `google.protobuf.Any`.
+fn any(detail: &Detail) -> Message {
+    let mut any = Message::default();
+    any.bytes(1, format!("type.googleapis.com/{}", detail.name).as_bytes());
+    any.message(2, &detail.value);
+    any
 }
 
 #[cfg(test)]
@@ -188,22 +148,6 @@ mod tests {
             let plain = |byte: &u8| matches!(byte, 0x20..=0x7e) && *byte != b'%';
             assert!(message.as_bytes().iter().all(plain), "{message}");
         }
-    }
-
-    #[test]
-    fn each_kind_has_its_own_details() {
-        for kind in RejectionKind::ALL {
-            let status = Rejection::from(*kind).grpc_status();
-            for _first_and_again in 0..2 {
-                assert_eq!(status.details_header(), status.encode_details());
-            }
-        }
-        let patient = Rejection::from(RejectionKind::RateLimited).retry_in(Duration::from_secs(7));
-        let usual = Rejection::from(RejectionKind::RateLimited);
-        assert_ne!(
-            patient.grpc_status().details_header(),
-            usual.grpc_status().details_header()
-        );
     }
 
     #[test]

@@ -71,39 +71,60 @@
 //!     });
 //! ```
 //!
-//! gRPC clients do not look at bodies. A POST with `content-type: application/grpc*`, grpc-web
-//! among them, gets a trailers-only answer whatever else is configured: `grpc-status`,
-//! `grpc-message` and, for clients that act on it, `grpc-status-details-bin`; see [`GrpcStatus`].
+//! # gRPC and Connect
+//!
+//! Their clients look for other things, so these requests are answered in their protocol whatever else
+//! is configured:
+//!
+//! | request | answer |
+//! |---|---|
+//! | gRPC, grpc-web: a POST with `content-type: application/grpc*` | trailers only: `grpc-status`, `grpc-message` and `grpc-status-details-bin`; see [`GrpcStatus`] |
+//! | a stream of Connect's: a POST with `content-type: application/connect+*` | HTTP 200, and one envelope that ends the stream: `{"error":…}` |
+//! | a unary call of Connect's: a POST with `connect-protocol-version: 1`, or a GET with `connect=v1` in its query | the HTTP status of the code, the headers of [`Preset::Json`], and the error as the body |
+//!
+//! The error is that of [`Rejection::connect_error`]. Its code is the one of gRPC by another name:
+//!
+//! | gRPC | Connect | HTTP |
+//! |---|---|---|
+//! | 16 | `unauthenticated` | 401 |
+//! | 14 | `unavailable` | 503 |
+//! | 3 | `invalid_argument` | 400 |
+//! | 8 | `resource_exhausted` | 429 |
+//! | 7 | `permission_denied` | 403 |
+//! | 13 | `internal` | 500 |
+//! | 12 | `unimplemented` | 501 |
+//!
+//! A request with any other method gets the HTTP answer: a proxy that checks requests copies their
+//! headers, and would take the 200 of gRPC, or of a stream, for a pass.
 
 use bytes::Bytes;
+use http::Response;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Response};
 
+mod connect;
+mod details;
 mod grpc;
+mod header;
 mod openapi;
+mod per_kind;
 mod preset;
 mod protobuf;
+mod protocol;
 mod responder;
 
 pub use self::grpc::GrpcStatus;
-pub(crate) use self::grpc::is_grpc_stream;
+use self::header::{ACTION, action};
 pub use self::openapi::openapi_components;
 pub(crate) use self::preset::WAFER_MAGIC;
 pub use self::preset::{ParsePresetError, Preset};
+use self::protocol::Protocol;
+pub(crate) use self::protocol::is_rpc_stream;
 pub use self::responder::ResponseForRejection;
 pub(crate) use self::responder::responder;
 use crate::rejection::Rejection;
 
-/// What the client should do: `login`, `retry` or `none`.
-const ACTION: HeaderName = HeaderName::from_static("x-wx-action");
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-
-const fn action(rejection: &Rejection) -> HeaderValue {
-    HeaderValue::from_static(rejection.kind().action().as_str())
-}
-
 impl Rejection {
-    /// The refusal in the form that a request asks for by its head: gRPC, and otherwise
+    /// The refusal in the form that a request asks for by its head: gRPC, Connect, and otherwise
     /// [`Preset::Json`]. For handlers in frameworks that this crate does not know.
     ///
     /// ```
@@ -140,19 +161,19 @@ pub(crate) fn refuse(
     with_cause(response, rejection)
 }
 
-/// Refuses a request with this head, in gRPC where it speaks that.
+/// Refuses a request with this head, in the protocol that it speaks.
 pub(crate) fn refuse_request(
     responder: &dyn ResponseForRejection,
     head: &Parts,
     rejection: Rejection,
 ) -> Response<Bytes> {
-    match grpc::content_type(&head.method, &head.headers) {
-        Some(content_type) => {
-            let response = grpc::response(content_type.clone(), &rejection);
-            with_cause(response, rejection)
-        }
-        None => refuse(responder, head, rejection),
-    }
+    let response = match Protocol::of(head) {
+        Protocol::Http => return refuse(responder, head, rejection),
+        Protocol::Grpc(content_type) => grpc::response(content_type.clone(), &rejection),
+        Protocol::ConnectUnary => connect::unary(&rejection),
+        Protocol::ConnectStream(content_type) => connect::stream(content_type.clone(), &rejection),
+    };
+    with_cause(response, rejection)
 }
 
 fn with_cause(mut response: Response<Bytes>, rejection: Rejection) -> Response<Bytes> {

@@ -1,7 +1,6 @@
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +8,9 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AU
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
 
-use super::{ACTION, NO_STORE, ResponseForRejection};
+use super::header::{ACTION, NO_STORE, action};
+use super::per_kind::PerKind;
+use super::responder::ResponseForRejection;
 use crate::rejection::{Action, Rejection, RejectionKind};
 
 /// The key by which clients of the first Wafer SDK know an answer of the session layer.
@@ -81,26 +82,21 @@ impl Preset {
     }
 }
 
-/// Those of the kind are made once: a copy costs less than making them.
-fn headers(rejection: &Rejection) -> HeaderMap {
-    static OF_KIND: [OnceLock<HeaderMap>; RejectionKind::ALL.len()] =
-        [const { OnceLock::new() }; RejectionKind::ALL.len()];
-    let kind = rejection.kind();
-    let of_kind = OF_KIND[kind as usize].get_or_init(|| headers_of(kind));
-    let mut headers = of_kind.clone();
-    if let Some(wait) = rejection.retry_after() {
-        headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
-    }
-    headers
+pub(super) fn headers(rejection: &Rejection) -> HeaderMap {
+    static HEADERS: PerKind<HeaderMap> = PerKind::new();
+    HEADERS.get(rejection, make_headers)
 }
 
-fn headers_of(kind: RejectionKind) -> HeaderMap {
+fn make_headers(rejection: &Rejection) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(4);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, NO_STORE);
-    headers.insert(ACTION, HeaderValue::from_static(kind.action().as_str()));
-    if let Some(challenge) = challenge(kind) {
+    headers.insert(ACTION, action(rejection));
+    if let Some(challenge) = challenge(rejection.kind()) {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    if let Some(wait) = rejection.retry_after() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
     }
     headers
 }

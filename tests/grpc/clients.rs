@@ -3,7 +3,7 @@
 use account_proto::account_client::AccountClient;
 use account_proto::{EchoMessage, Empty, LoginRequest};
 use bytes::Bytes;
-use http::{Method, Response, Version};
+use http::{Method, Version};
 use http_body::Body as _;
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
@@ -13,17 +13,15 @@ use tonic::transport::Server as Tonic;
 use tonic::{Code, Status};
 use tonic_web::{GrpcWebCall, GrpcWebClientLayer, GrpcWebClientService, GrpcWebLayer};
 use tower::{Layer, ServiceBuilder};
-use tower_wx_session::response::Preset;
-use tower_wx_session::{Rejection, SessionLayer, Sessions};
+use tower_wx_session::SessionLayer;
 
-use crate::support::case::{Headers, bearer, bring_about};
+use crate::forms::{VERSIONS, layers, refused_login, world_with};
+use crate::support::case::{Headers, bearer};
 use crate::support::grpc::{self, Accounts, EMPTY, WHO_AM_I, assert_refused, request};
 use crate::support::grpc_golden::{Golden, LAYER, LOGIN, golden};
 use crate::support::http::{Answer, Server, client};
-use crate::support::world::{HOUR, World, layer_of, within_ten_seconds};
+use crate::support::world::{World, layer_of, within_ten_seconds};
 use crate::support::{HookedStore, golden as http_golden};
-
-const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 
 const GRPC: [&str; 6] = [
     "application/grpc",
@@ -41,29 +39,6 @@ const NO_GRPC: [&str; 5] = [
     "application/octet-stream",
     "text/plain",
 ];
-
-fn teapot(_: &Rejection) -> Response<Bytes> {
-    let response = Response::builder().status(418).header("x-custom", "yes");
-    response.body(Bytes::from_static(b"custom")).unwrap()
-}
-
-/// The layer in each form of refusals.
-fn layers(node: &Sessions<HookedStore>) -> [SessionLayer<HookedStore>; 4] {
-    let layer = || layer_of(node);
-    [
-        layer(),
-        layer().with_rejection_response(Preset::OkJson),
-        layer().with_rejection_response(Preset::Wafer),
-        layer().with_rejection_response(teapot),
-    ]
-}
-
-/// The world that the cases need, a case in it, and what to send.
-async fn world_with(case: &str) -> (World, Headers) {
-    let world = World::with(|sessions| sessions.lifetime(3 * HOUR).sessions_per_user(1)).await;
-    let headers = bring_about(case, &world).await;
-    (world, headers)
-}
 
 async fn post(server: &Server, version: Version, content_type: &str, headers: &Headers) -> Answer {
     send(Method::POST, server, version, content_type, headers).await
@@ -269,23 +244,9 @@ async fn a_handlers_own_status_is_left_alone() {
 
 #[tokio::test]
 async fn a_login_refused_in_a_handler_has_the_status_of_its_cause() {
-    for (case, code) in [
-        ("code rejected", "errcode-40029:1"),
-        ("provider unavailable", "busy:1"),
-        ("minute quota", "limited:1"),
-        ("daily quota", "quota:1"),
-        ("user blocked", "blocked:1"),
-        ("misconfigured", "errcode-40125:1"),
-        ("bad request", ""),
-        ("store down", "alice:1"),
-    ] {
-        let world = World::new().await;
-        if case == "store down" {
-            world.outage.of_all();
-        }
-        let rejection = world.login().log_in(code).await.unwrap_err();
-        let status = rejection.grpc_status();
+    for row in LOGIN {
+        let status = refused_login(row.case).await.grpc_status();
         let status = Status::with_details(status.code().into(), status.message(), status.details());
-        assert_refused(&status, golden(LOGIN, case), "from a handler");
+        assert_refused(&status, row, "from a handler");
     }
 }

@@ -1,145 +1,149 @@
-//! Refusals as clients in other languages understand them: Google's library in Python, and Connect
-//! in JavaScript, over gRPC and grpc-web. `./test` installs both.
+//! Refusals as clients in other languages understand them: Google's library in Python, and Connect's
+//! in JavaScript, over gRPC, grpc-web and its own protocol. `./test` installs both.
 
-use std::env;
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use serde_json::Value;
 use tokio::process::Command;
 
-use crate::support::case::{Headers, bearer, bring_about};
+use crate::forms::{FORMS, layers, world_with};
+use crate::support::case::bearer;
 use crate::support::grpc::{self, Accounts};
 use crate::support::grpc_golden::{Golden, LAYER};
 use crate::support::http::Server;
+use crate::support::languages::{self, KINDS, node, passed, python, refused};
 use crate::support::nodes::log_in;
-use crate::support::world::{HOUR, World};
+use crate::support::world::World;
 
-const KINDS: [&str; 3] = ["unary", "streaming", "both ways"];
-
-/// A server for each refusal, and one for a live session.
-struct Targets {
-    rows: Vec<Option<&'static Golden>>,
-    running: Vec<(World, Server)>,
-    targets: Vec<Value>,
+/// The server of a case, which a client is to call.
+struct Target {
+    /// What the client is to be refused with, if it is.
+    row: Option<&'static Golden>,
+    form: &'static str,
+    order: Value,
+    _running: (World, Server),
 }
 
-impl Targets {
-    async fn start() -> Self {
-        let rows: Vec<_> = LAYER.iter().map(Some).chain([None]).collect();
-        let (mut running, mut targets) = (Vec::new(), Vec::new());
-        for row in &rows {
-            let world =
-                World::with(|sessions| sessions.lifetime(3 * HOUR).sessions_per_user(1)).await;
-            let headers: Headers = match row {
-                Some(row) => bring_about(row.case, &world).await,
-                None => bearer(&log_in(&world.sessions).await),
-            };
-            let server = grpc::start(world.layer(), &Accounts::default()).await;
-            let target = server.url("").replace("http://", "");
-            targets.push(json!({ "target": target, "metadata": headers }));
-            running.push((world, server));
-        }
+impl Target {
+    /// A server of gRPC's that refuses.
+    async fn grpc(row: &'static Golden) -> Self {
+        let (world, headers) = world_with(row.case).await;
+        let server = grpc::start(world.layer(), &Accounts::default()).await;
         Self {
-            rows,
-            running,
-            targets,
+            row: Some(row),
+            form: FORMS[0],
+            order: languages::target(&server, &headers),
+            _running: (world, server),
         }
     }
 
-    /// What a client understood, beside what it should have.
-    async fn answers_of(&self, client: Command) -> Vec<(Option<&'static Golden>, Value)> {
-        assert_eq!(self.running.len(), self.targets.len());
-        let descriptors = [
-            account_proto::FILE_DESCRIPTOR_SET,
-            tonic_types::pb::FILE_DESCRIPTOR_SET,
-        ];
-        let descriptors = descriptors.map(|set| STANDARD.encode(set));
-        let order = json!({ "descriptors": descriptors, "targets": self.targets });
-        let answers = run(client, &order).await;
-        let answers = answers.as_array().unwrap().iter().cloned();
-        assert_eq!(answers.len(), self.rows.len());
-        self.rows.iter().copied().zip(answers).collect()
+    /// A server of gRPC's that lets the client pass.
+    async fn passing() -> Self {
+        let world = World::new().await;
+        let headers = bearer(&log_in(&world.sessions).await);
+        let server = grpc::start(world.layer(), &Accounts::default()).await;
+        Self {
+            row: None,
+            form: FORMS[0],
+            order: languages::target(&server, &headers),
+            _running: (world, server),
+        }
+    }
+
+    /// Any server that refuses, in one of the forms that a layer can be configured with.
+    async fn any(row: &'static Golden, form: usize) -> Self {
+        let (world, headers) = world_with(row.case).await;
+        let layer = layers(&world.sessions)[form].clone();
+        let server = Server::start(world.behind(layer)).await;
+        Self {
+            row: Some(row),
+            form: FORMS[form],
+            order: languages::target(&server, &headers),
+            _running: (world, server),
+        }
+    }
+
+    /// What a client should understand of a kind of call.
+    fn expected(&self, kind: &str) -> Value {
+        self.row.map_or_else(|| passed(kind), refused)
+    }
+
+    fn context(&self) -> String {
+        format!("{:?}, {}", self.row, self.form)
     }
 }
 
-async fn run(mut client: Command, order: &Value) -> Value {
-    let client = client.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut client = client.kill_on_drop(true).spawn().unwrap();
-    let mut stdin = client.stdin.take().unwrap();
-    stdin.write_all(order.to_string().as_bytes()).await.unwrap();
-    drop(stdin);
-    let output = client.wait_with_output().await.unwrap();
-    assert!(output.status.success(), "{}", output.status);
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// What a client should understand of each kind of call.
-fn expected(row: Option<&Golden>, kind: &str) -> Value {
-    let Some(row) = row else {
-        return match kind {
-            "unary" => json!({ "replies": ["alice"] }),
-            "streaming" => json!({ "replies": ["alice", "alice"] }),
-            _ => json!({ "replies": ["first", "second"] }),
-        };
-    };
-    let info = json!([row.reason, "tower-wx-session", { "action": row.action }]);
-    let mut status = json!({ "code": row.code, "message": row.message, "info": info });
-    if let Some(seconds) = row.retry_after {
-        status["retry"] = json!([seconds, 0]);
+/// Each refusal, and a live session, in gRPC.
+async fn grpc_targets() -> Vec<Target> {
+    let mut targets = vec![Target::passing().await];
+    for row in LAYER {
+        targets.push(Target::grpc(row).await);
     }
-    status
+    targets
 }
 
-fn folder(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+/// Each refusal, in each form.
+async fn any_targets() -> Vec<Target> {
+    let mut targets = Vec::new();
+    for row in LAYER {
+        for form in 0..FORMS.len() {
+            targets.push(Target::any(row, form).await);
+        }
+    }
+    targets
 }
 
-/// An environment variable, or what `./test` has installed.
-fn installed(variable: &str, path: &str) -> OsString {
-    let installed = env::var_os(variable).unwrap_or_else(|| folder(path).into());
-    assert!(
-        Path::new(&installed).exists(),
-        "{} is missing: run ./test once, which installs it, or set {variable}",
-        installed.display(),
-    );
-    installed
+/// What the client understood of each.
+async fn answers_of(client: Command, transports: &[&str], targets: &[Target]) -> Vec<Value> {
+    let orders: Vec<_> = targets.iter().map(|target| target.order.clone()).collect();
+    languages::answers_of(client, transports, &orders).await
+}
+
+/// Has the client of Connect's call them, over each of the transports with each kind of call.
+async fn assert_connect_understands(targets: &[Target], transports: &[(&'static str, &[&str])]) {
+    let names: Vec<_> = transports.iter().map(|(name, _)| *name).collect();
+    let answers = answers_of(node(), &names, targets).await;
+    for (target, answer) in targets.iter().zip(answers) {
+        for (transport, kinds) in transports {
+            for kind in *kinds {
+                let context = format!("{}, {transport}, {kind}", target.context());
+                let answer = &answer[transport][kind];
+                assert_eq!(*answer, target.expected(kind), "{context}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
 async fn pythons_grpc_library_understands_every_refusal() {
-    let targets = Targets::start().await;
-    let mut client = Command::new(installed("PYTHON", "target/python/bin/python"));
-    client.arg(folder("tests/python/client.py"));
-    for (row, answer) in targets.answers_of(client).await {
+    let targets = grpc_targets().await;
+    let answers = answers_of(python(), &[], &targets).await;
+    for (target, answer) in targets.iter().zip(answers) {
         for kind in KINDS {
-            assert_eq!(answer[kind], expected(row, kind), "{row:?}, {kind}");
+            let context = format!("{}, {kind}", target.context());
+            assert_eq!(answer[kind], target.expected(kind), "{context}");
         }
-        assert_eq!(answer["health"], "SERVING", "{row:?}");
+        assert_eq!(answer["health"], "SERVING", "{}", target.context());
     }
 }
 
 #[tokio::test]
 async fn javascripts_connect_library_understands_every_refusal_over_grpc_and_grpc_web() {
-    let targets = Targets::start().await;
-    let mut client = Command::new("node");
-    client.arg(folder("tests/node/client.cjs"));
-    let modules = installed("NODE_MODULES", "target/node/node_modules");
-    client.env("NODE_PATH", modules);
-    for (row, answer) in targets.answers_of(client).await {
-        for transport in ["grpc", "grpc-web"] {
-            for kind in KINDS {
-                let answer = &answer[transport][kind];
-                assert_eq!(*answer, expected(row, kind), "{row:?}, {transport}, {kind}");
-            }
-        }
-        for kind in ["unary", "streaming"] {
-            let answer = &answer["grpc-web by fetch"][kind];
-            assert_eq!(*answer, expected(row, kind), "{row:?}, by fetch, {kind}");
-        }
-    }
+    let transports: [(_, &[_]); 3] = [
+        ("grpc", &KINDS),
+        ("grpc-web", &KINDS),
+        ("grpc-web by fetch", &KINDS[..2]),
+    ];
+    assert_connect_understands(&grpc_targets().await, &transports).await;
+}
+
+#[tokio::test]
+async fn javascripts_connect_library_understands_every_refusal_over_its_own_protocol() {
+    let transports: [(_, &[_]); 6] = [
+        ("connect over HTTP/1.1", &KINDS[..2]),
+        ("connect over HTTP/2", &KINDS),
+        ("connect in JSON over HTTP/2", &KINDS),
+        ("connect by fetch", &KINDS[..2]),
+        ("connect by fetch, in binary", &KINDS[..2]),
+        ("connect by fetch, by GET", &KINDS[..2]),
+    ];
+    assert_connect_understands(&any_targets().await, &transports).await;
 }

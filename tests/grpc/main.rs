@@ -1,4 +1,4 @@
-//! The layer in gRPC servers, and refusals as gRPC and grpc-web clients understand them.
+//! The layer in gRPC servers, and refusals as clients of gRPC, grpc-web and Connect understand them.
 #![cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 #![allow(
     clippy::panic,
@@ -8,6 +8,8 @@
 #![allow(unreachable_pub, reason = "modules of a test")]
 
 mod clients;
+mod connect;
+mod forms;
 mod languages;
 mod placement;
 #[path = "../support/mod.rs"]

@@ -1,16 +1,42 @@
-// Calls account.v1.Account over gRPC and grpc-web as Connect does, and tells what it understood.
+// Calls account.v1.Account as Connect's libraries do, and tells what they understood.
 //
-// Reads {"descriptors": [base64 FileDescriptorSet, …], "targets": [{"target": "host:port",
-// "metadata": [[name, value], …]}]} from stdin, and writes one answer per target: for each
-// transport and kind of call the replies, or the status with its details.
+// Reads {"descriptors": [base64 FileDescriptorSet, …], "transports": [name, …], "targets":
+// [{"target": "host:port", "metadata": [[name, value], …]}]} from stdin, and writes one answer per
+// target: for each transport and kind of call the replies, or the error with its details.
 
 const { createFileRegistry, createRegistry, fromBinary } = require("@bufbuild/protobuf");
 const { FileDescriptorSetSchema } = require("@bufbuild/protobuf/wkt");
 const { createClient, ConnectError } = require("@connectrpc/connect");
-const { createGrpcTransport, createGrpcWebTransport } = require("@connectrpc/connect-node");
+const node = require("@connectrpc/connect-node");
 const browser = require("@connectrpc/connect-web");
 
 const TIMEOUT_MS = 20_000;
+
+// What runs in browsers goes over HTTP/1 here, by `fetch`, which cannot stream both ways.
+const TRANSPORTS = {
+  grpc: (baseUrl) => node.createGrpcTransport({ baseUrl }),
+  "grpc-web": (baseUrl) => node.createGrpcWebTransport({ baseUrl, httpVersion: "2" }),
+  "grpc-web by fetch": (baseUrl) => browser.createGrpcWebTransport({ baseUrl }),
+  "connect over HTTP/1.1": (baseUrl) => node.createConnectTransport({ baseUrl, httpVersion: "1.1" }),
+  "connect over HTTP/2": (baseUrl) => node.createConnectTransport({ baseUrl, httpVersion: "2" }),
+  "connect in JSON over HTTP/2": (baseUrl) =>
+    node.createConnectTransport({ baseUrl, httpVersion: "2", useBinaryFormat: false }),
+  "connect by fetch": (baseUrl) => browser.createConnectTransport({ baseUrl }),
+  "connect by fetch, in binary": (baseUrl) =>
+    browser.createConnectTransport({ baseUrl, useBinaryFormat: true }),
+  // WhoAmI has no side effects.
+  "connect by fetch, by GET": (baseUrl) =>
+    browser.createConnectTransport({ baseUrl, useHttpGet: true, fetch: onlyGetsOf("WhoAmI") }),
+};
+
+// A `fetch` that fails where a method is not called by GET.
+function onlyGetsOf(method) {
+  return (url, init) => {
+    if (url.split("?")[0].endsWith(`/${method}`) && init.method !== "GET")
+      throw new TypeError(`${method} was called by ${init.method}`);
+    return fetch(url, init);
+  };
+}
 
 function registryOf(descriptors) {
   const files = descriptors.map((set) =>
@@ -58,27 +84,22 @@ async function callsOver(transport, { metadata }, registry) {
   };
 }
 
-async function answer(target, registry) {
-  const baseUrl = `http://${target.target}`;
-  const transports = {
-    grpc: createGrpcTransport({ baseUrl }),
-    "grpc-web": createGrpcWebTransport({ baseUrl, httpVersion: "2" }),
-    // What runs in browsers: over HTTP/1, by `fetch`, which cannot stream both ways.
-    "grpc-web by fetch": browser.createGrpcWebTransport({ baseUrl }),
-  };
+async function answer(target, transports, registry) {
   const told = {};
-  for (const [name, transport] of Object.entries(transports))
+  for (const name of transports) {
+    const transport = TRANSPORTS[name](`http://${target.target}`);
     told[name] = await callsOver(transport, target, registry);
+  }
   return told;
 }
 
 async function main() {
   const chunks = [];
   for await (const chunk of process.stdin) chunks.push(chunk);
-  const { descriptors, targets } = JSON.parse(Buffer.concat(chunks).toString());
+  const { descriptors, transports, targets } = JSON.parse(Buffer.concat(chunks).toString());
   const registry = registryOf(descriptors);
   const answers = [];
-  for (const target of targets) answers.push(await answer(target, registry));
+  for (const target of targets) answers.push(await answer(target, transports, registry));
   process.stdout.write(JSON.stringify(answers), () => process.exit(0));
 }
 

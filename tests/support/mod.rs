@@ -9,6 +9,8 @@
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod case;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
+pub mod connect_golden;
+#[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod desk;
 pub mod forged;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
@@ -19,6 +21,8 @@ pub mod grpc;
 pub mod grpc_golden;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod http;
+#[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
+pub mod languages;
 pub mod log;
 pub mod nginx;
 pub mod nodes;
