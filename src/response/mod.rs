@@ -45,12 +45,16 @@
 //!
 //! # Other forms
 //!
-//! [`Preset::OkJson`] answers the same with status 200, for clients that only look at bodies.
-//! [`Preset::Wafer`] is for the clients of both Wafer SDKs.
+//! | preset | for whom |
+//! |---|---|
+//! | [`Preset::OkJson`] | clients that look at bodies only: the same with status 200 |
+//! | [`Preset::OkCode`] | templates that test `data.code === 401`: `errcode` once more as `code` |
+//! | [`Preset::ByPlatform`] | mini programs of Alipay besides others: `OkJson` for those |
+//! | [`Preset::Wafer`] | clients of both Wafer SDKs |
 //!
 //! **A proxy that checks requests** (nginx's `auth_request`, Traefik's `ForwardAuth`) takes every
-//! 2xx for a pass: behind one, the presets [`OkJson`](Preset::OkJson) and [`Wafer`](Preset::Wafer)
-//! let everybody in, and so does a closure that answers 200.
+//! 2xx for a pass: behind one, every preset but [`Json`](Preset::Json) lets everybody in, and so does
+//! a closure that answers 200.
 //!
 //! A closure makes refusals look any other way. One with a second argument sees the head of the
 //! request, too:

@@ -4,9 +4,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderValue, REFERER, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::request::Parts;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode, Uri};
 
 use super::header::{ACTION, NO_STORE, action};
 use super::per_kind::PerKind;
@@ -18,7 +20,10 @@ pub(crate) const WAFER_MAGIC: &str = "F2C224D4-2BCE-4C64-AF9F-A6D872000D1A";
 
 /// The forms of a refusal that clients in the field understand.
 ///
-/// Each is known by its name in configuration: `json`, `ok_json`, `wafer`.
+/// Each is known by its name in configuration: `json`, `ok_json`, `ok_code`, `by_platform`, `wafer`.
+///
+/// **All but `Json` are not for a proxy that checks requests** (`auth_request`, `ForwardAuth`): they
+/// answer 200, which it takes for a pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Preset {
@@ -26,20 +31,27 @@ pub enum Preset {
     #[default]
     Json,
     /// The same with status 200, for clients that look at bodies only.
-    ///
-    /// **Not behind a proxy that checks requests** (`auth_request`, `ForwardAuth`): it takes 200 for
-    /// a pass.
     OkJson,
+    /// The same as `OkJson`, and `errcode` once more as `code`: for templates of mini programs whose
+    /// request function tests `data.code === 401`.
+    OkCode,
+    /// `OkJson` for mini programs of Alipay, whose client libraries lose the body of every other
+    /// status, and `Json` for everybody else.
+    ///
+    /// They are known by the `Referer` that the platform sets. Outside of it anybody can send one, so
+    /// it decides about the form of a refusal and nothing else.
+    ByPlatform,
     /// For both generations of Wafer clients: where they should log in, status 200 and what they
     /// look for besides the same object; a fault of the server never sends them to `wx.login`.
-    ///
-    /// **Not behind a proxy that checks requests**, for the same reason as `OkJson`.
     Wafer,
 }
 
 impl ResponseForRejection for Preset {
-    fn response_for_rejection(&self, rejection: &Rejection, _: &Parts) -> Response<Bytes> {
-        self.response(rejection)
+    fn response_for_rejection(&self, rejection: &Rejection, head: &Parts) -> Response<Bytes> {
+        match self {
+            Self::ByPlatform if is_of_alipay(head) => Self::OkJson.response(rejection),
+            preset => preset.response(rejection),
+        }
     }
 
     fn serves_wafer(&self) -> bool {
@@ -52,6 +64,14 @@ impl ResponseForRejection for Preset {
 }
 
 impl Preset {
+    const ALL: [Self; 5] = [
+        Self::Json,
+        Self::OkJson,
+        Self::OkCode,
+        Self::ByPlatform,
+        Self::Wafer,
+    ];
+
     pub(super) fn response(self, rejection: &Rejection) -> Response<Bytes> {
         let mut response = Response::new(self.body(rejection.kind()));
         *response.status_mut() = self.status(rejection.kind());
@@ -61,7 +81,7 @@ impl Preset {
 
     fn status(self, kind: RejectionKind) -> StatusCode {
         match (self, kind.action()) {
-            (Self::OkJson, _) | (Self::Wafer, Action::Login) => StatusCode::OK,
+            (Self::OkJson | Self::OkCode, _) | (Self::Wafer, Action::Login) => StatusCode::OK,
             _ => kind.status(),
         }
     }
@@ -69,17 +89,30 @@ impl Preset {
     fn body(self, kind: RejectionKind) -> Bytes {
         let object = kind.open_json();
         match (self, kind.action()) {
-            (Self::Json | Self::OkJson, _) => Bytes::from_static(kind.json().as_bytes()),
+            (Self::Json | Self::OkJson | Self::ByPlatform, _) => {
+                Bytes::from_static(kind.json().as_bytes())
+            }
             (Self::Wafer, Action::Login) => {
                 let error = r#""error":"ERR_INVALID_SESSION""#;
                 format!(r#"{object},"{WAFER_MAGIC}":1,"code":-1,{error}}}"#).into()
             }
-            (Self::Wafer, _) => {
+            (Self::Wafer | Self::OkCode, _) => {
                 let code = kind.status().as_u16();
                 format!(r#"{object},"code":{code}}}"#).into()
             }
         }
     }
+}
+
+/// Whether a mini program of Alipay sent it: `https://{appid}.hybrid.alipay-eco.com/…`.
+fn is_of_alipay(head: &Parts) -> bool {
+    let referer = head
+        .headers
+        .get(REFERER)
+        .and_then(|value| value.to_str().ok());
+    let referer = referer.and_then(|referer| referer.parse::<Uri>().ok());
+    let host = referer.as_ref().and_then(Uri::host);
+    host.is_some_and(|host| host.ends_with(".hybrid.alipay-eco.com"))
 }
 
 pub(super) fn headers(rejection: &Rejection) -> HeaderMap {
@@ -128,6 +161,8 @@ impl fmt::Display for Preset {
         f.write_str(match self {
             Self::Json => "json",
             Self::OkJson => "ok_json",
+            Self::OkCode => "ok_code",
+            Self::ByPlatform => "by_platform",
             Self::Wafer => "wafer",
         })
     }
@@ -137,7 +172,7 @@ impl FromStr for Preset {
     type Err = ParsePresetError;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        [Self::Json, Self::OkJson, Self::Wafer]
+        Self::ALL
             .into_iter()
             .find(|preset| preset.to_string() == name)
             .ok_or_else(|| ParsePresetError {
@@ -152,7 +187,7 @@ impl FromStr for Preset {
 /// use tower_wx_session::response::Preset;
 ///
 /// let error = "xml".parse::<Preset>().unwrap_err();
-/// assert_eq!(error.to_string(), r#"expected one of json, ok_json, wafer, got "xml""#);
+/// assert_eq!(error.to_string(), r#"expected one of json, ok_json, ok_code, by_platform, wafer, got "xml""#);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParsePresetError {
@@ -163,10 +198,38 @@ impl fmt::Display for ParsePresetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "expected one of json, ok_json, wafer, got {:?}",
+            "expected one of json, ok_json, ok_code, by_platform, wafer, got {:?}",
             self.name
         )
     }
 }
 
 impl Error for ParsePresetError {}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn of_alipay(referer: &str) -> bool {
+        let request = Request::get("/me").header(REFERER, referer).body(());
+        is_of_alipay(&request.unwrap().into_parts().0)
+    }
+
+    #[test]
+    fn alipay_is_known_by_the_host_of_its_referer() {
+        assert!(of_alipay(
+            "https://2021000000000001.hybrid.alipay-eco.com/2021000000000001/0.2.2404/index.html"
+        ));
+        for other in [
+            "https://servicewechat.com/wxa/0/page-frame.html",
+            "https://example.com/?from=x.hybrid.alipay-eco.com",
+            "https://hybrid.alipay-eco.com.example.com/",
+            "not a URI",
+            "",
+        ] {
+            assert!(!of_alipay(other), "{other}");
+        }
+    }
+}

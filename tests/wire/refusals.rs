@@ -20,11 +20,12 @@ use crate::support::world::{HOUR, World};
 pub enum Form {
     Json,
     OkJson,
+    OkCode,
     Wafer,
     Closure,
 }
 
-pub const FORMS: [Form; 4] = [Json, OkJson, Wafer, Closure];
+pub const FORMS: [Form; 5] = [Json, OkJson, OkCode, Wafer, Closure];
 pub const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 
 fn teapot(rejection: &Rejection) -> Response<Bytes> {
@@ -39,6 +40,7 @@ macro_rules! in_form {
         match $form {
             Json => $service,
             OkJson => $service.with_rejection_response(Preset::OkJson),
+            OkCode => $service.with_rejection_response(Preset::OkCode),
             Wafer => $service.with_rejection_response(Preset::Wafer),
             Closure => $service.with_rejection_response(teapot),
         }
@@ -77,9 +79,13 @@ pub fn expected(row: &Golden, form: Form) -> Answer {
             .map(|challenge| ("www-authenticate", challenge)),
     );
     headers.extend(row.retry_after.map(|seconds| ("retry-after", seconds)));
+    let with_code = row
+        .json
+        .replace('}', &format!(r#","code":{}}}"#, row.status));
     let (status, body) = match form {
         Json => (row.status, row.json),
         OkJson => (200, row.json),
+        OkCode => (200, &*with_code),
         Wafer | Closure => (row.wafer_status, row.wafer),
     };
     Answer::new(status, &headers, body)
@@ -180,7 +186,7 @@ async fn every_refusal_of_the_login() {
 #[tokio::test]
 async fn get_is_a_login_for_wafer_only() {
     let world = World::new().await;
-    for form in [Json, OkJson, Closure] {
+    for form in [Json, OkJson, OkCode, Closure] {
         let app = world.start_with(world.layer(), login(&world, form)).await;
         let request = app.client.get(app.server.url("/login"));
         let answer = Answer::to(request.header("x-wx-code", "alice:1")).await;
@@ -198,4 +204,29 @@ async fn a_rejection_that_a_handler_returns_looks_like_the_preset_json() {
     let server = Server::start(Router::new().route("/check", get(check))).await;
     let answer = Answer::to(client(Version::HTTP_11).get(server.url("/check"))).await;
     assert_eq!(answer, expected(golden(LAYER, "malformed"), Json));
+}
+
+#[tokio::test]
+async fn a_mini_program_of_alipay_sees_the_body_and_others_the_status() {
+    let world = World::new().await;
+    let (layer, login) = (world.layer(), world.login());
+    let app = world
+        .start_with(
+            layer.with_rejection_response(Preset::ByPlatform),
+            login.with_rejection_response(Preset::ByPlatform),
+        )
+        .await;
+    let alipay = "https://2021000000000001.hybrid.alipay-eco.com/2021000000000001/0.1.0/index.html";
+    let wechat = "https://servicewechat.com/wxfa4efa4e00000001/7/page-frame.html";
+    for (referer, form) in [(alipay, OkJson), (wechat, Json)] {
+        let request = app.client.get(app.server.url("/me"));
+        let answer = Answer::to(request.header("referer", referer)).await;
+        assert_eq!(answer, expected(golden(LAYER, "missing"), form));
+        let login = app.client.post(app.server.url("/login")).body("{}");
+        let answer = Answer::to(login.header("referer", referer)).await;
+        assert_eq!(
+            answer,
+            expected_of_login(golden(LOGIN, "bad request"), form)
+        );
+    }
 }
