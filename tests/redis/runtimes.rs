@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, sleep};
 use tower_wx_session::RejectionKind::SessionKickedOut;
+use tower_wx_session::sessions::Revocation;
 use tower_wx_session::{RejectionKind, Sessions};
 
 use crate::support::nodes::{ROOM, alice, log_in, node_in_real_time, refusal};
@@ -135,4 +136,25 @@ fn a_connection_that_the_server_closed_in_a_freeze_costs_nobody_a_503() {
         });
         assert_eq!(frozen.block_on(refusal(&sessions, &token)), None);
     }
+}
+
+#[test]
+fn what_is_revoked_in_a_freeze_is_refused_from_the_first_request_on() {
+    let outer = runtime();
+    let server = outer.block_on(RedisServer::start());
+    let elsewhere = node_in_real_time(server.store());
+    let frozen = runtime();
+    let sessions = node_in_real_time(server.store());
+    let token = outer.block_on(log_in(&elsewhere));
+    frozen.block_on(async {
+        log_in(&sessions).await;
+        sleep(WITHOUT_LINK).await;
+        // Read over a link that lives: good for 30 s, were it not for the freeze.
+        assert_eq!(refusal(&sessions, &token).await, None);
+    });
+    let revoked = outer.block_on(elsewhere.kick_out(alice()));
+    assert!(matches!(revoked.unwrap(), Revocation::Done(_)));
+    std::thread::sleep(WITHOUT_LINK);
+    let refused = frozen.block_on(refusal(&sessions, &token));
+    assert_eq!(refused, Some(SessionKickedOut));
 }
