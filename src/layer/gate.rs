@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, Uri};
 
+use super::handshake::Handshake;
 use super::leftover::Leftover;
 #[cfg(feature = "axum")]
 use super::no_session::NoSession;
@@ -14,7 +15,7 @@ use crate::response::{Preset, ResponseForRejection, refuse_request};
 use crate::session::Session;
 use crate::sessions::Sessions;
 use crate::store::SessionStore;
-use crate::token::{Found, Token, TokenSource, hide};
+use crate::token::{Found, Token, TokenSource, find, hide};
 
 type Unchecked = dyn Fn(&Method, &Uri) -> bool + Send + Sync;
 
@@ -54,13 +55,13 @@ impl<S: SessionStore> Gate<S> {
         if self.is_unchecked(request) {
             return self.pass_without_session(request);
         }
-        let text = match Found::find(&self.sources, request) {
+        let presented = match find(&self.sources, request) {
             Found::Nothing if self.is_optional => return self.pass_without_session(request),
             Found::Nothing => return self.refuse_at_sight(RejectionKind::SessionMissing),
             Found::Several => return self.refuse_at_sight(RejectionKind::AmbiguousToken),
-            Found::One(text) => text,
+            Found::One(presented) => presented,
         };
-        let Some(token) = Token::parse(text) else {
+        let Some(token) = presented.parse() else {
             return self.refuse_at_sight(RejectionKind::SessionMalformed);
         };
         match self.sessions.node().check_now(&token) {
@@ -96,6 +97,18 @@ impl<S: SessionStore> Gate<S> {
     }
 }
 
+impl<S> Gate<S> {
+    /// Whether the request opens a WebSocket with a token of which its answer has to know.
+    #[inline]
+    pub(super) fn handshake(&self, request: &impl Head) -> Option<Handshake> {
+        let mut sources = self.sources.iter();
+        if sources.any(TokenSource::is_websocket_protocol) {
+            return Handshake::of(request);
+        }
+        None
+    }
+}
+
 impl<S: SessionStore> Gate<S> {
     /// Checks a request without its body: the refusal is all that is left to do.
     pub(super) async fn admit_head(&self, head: &mut Parts) -> Result<(), Response<Bytes>> {
@@ -110,7 +123,7 @@ impl<S: SessionStore> Gate<S> {
                 Err(rejection) => rejection,
             },
         };
-        Err(refuse_request(&*self.responder, head, rejection))
+        Err(self.refuse_head(head, rejection))
     }
 }
 
@@ -119,10 +132,16 @@ impl<S> Gate<S> {
     where
         B: 'static,
     {
-        let (head, body) = request.into_parts();
-        let mut response = refuse_request(&*self.responder, &head, rejection);
+        let (mut head, body) = request.into_parts();
+        let mut response = self.refuse_head(&mut head, rejection);
         self.leftover.leave(&head, body, response.headers_mut());
         response
+    }
+
+    /// Whoever makes the answer sees no token either: that of a 503 may well be live.
+    fn refuse_head(&self, head: &mut Parts, rejection: Rejection) -> Response<Bytes> {
+        hide(&self.sources, head);
+        refuse_request(&*self.responder, head, rejection)
     }
 }
 

@@ -83,6 +83,7 @@
 mod body;
 mod future;
 mod gate;
+mod handshake;
 mod leftover;
 #[cfg(feature = "axum")]
 mod no_session;
