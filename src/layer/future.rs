@@ -154,7 +154,9 @@ where
                     return Poll::Ready(Ok(response.map(ResponseBody::inner)));
                 }
                 StateProj::Open { future, handshake } => {
-                    return poll_open(future.as_mut(), *handshake, cx);
+                    let mut response = ready!(future.as_mut().poll(cx))?;
+                    handshake.complete(&mut response);
+                    return Poll::Ready(Ok(response.map(ResponseBody::inner)));
                 }
                 StateProj::Refused { response } => {
                     let response = response.take().expect("polled after completion");
@@ -165,21 +167,6 @@ where
             self.set(next);
         }
     }
-}
-
-/// Apart, so that it costs other requests nothing.
-#[cold]
-fn poll_open<F, B, E>(
-    future: Pin<&mut F>,
-    handshake: Handshake,
-    cx: &mut Context<'_>,
-) -> Poll<Result<Response<ResponseBody<B>>, E>>
-where
-    F: Future<Output = Result<Response<B>, E>>,
-{
-    let mut response = ready!(future.poll(cx))?;
-    handshake.complete(&mut response);
-    Poll::Ready(Ok(response.map(ResponseBody::inner)))
 }
 
 impl<I, B, S> fmt::Debug for ResponseFuture<I, B, S>

@@ -22,7 +22,9 @@ type Unchecked = dyn Fn(&Method, &Uri) -> bool + Send + Sync;
 /// Decides which requests pass: all that a layer is configured with.
 pub(super) struct Gate<S> {
     pub(super) sessions: Sessions<S>,
-    pub(super) sources: Vec<TokenSource>,
+    sources: Vec<TokenSource>,
+    /// Whether one of the sources is that of WebSockets.
+    takes_protocols: bool,
     pub(super) is_optional: bool,
     pub(super) unchecked: Option<Arc<Unchecked>>,
     pub(super) responder: Arc<dyn ResponseForRejection>,
@@ -42,11 +44,17 @@ impl<S: SessionStore> Gate<S> {
         Self {
             sessions,
             sources: vec![TokenSource::bearer()],
+            takes_protocols: false,
             is_optional: false,
             unchecked: None,
             responder: Arc::new(Preset::Json),
             leftover: Leftover::default(),
         }
+    }
+
+    pub(super) fn look_in(&mut self, sources: Vec<TokenSource>) {
+        self.takes_protocols = sources.iter().any(TokenSource::is_websocket_protocol);
+        self.sources = sources;
     }
 
     /// Decides about a request as far as this node can without the store.
@@ -101,8 +109,7 @@ impl<S> Gate<S> {
     /// Whether the request opens a WebSocket with a token of which its answer has to know.
     #[inline]
     pub(super) fn handshake(&self, request: &impl Head) -> Option<Handshake> {
-        let mut sources = self.sources.iter();
-        if sources.any(TokenSource::is_websocket_protocol) {
+        if self.takes_protocols {
             return Handshake::of(request);
         }
         None
@@ -128,6 +135,7 @@ impl<S: SessionStore> Gate<S> {
 }
 
 impl<S> Gate<S> {
+    #[inline]
     pub(super) fn refuse<B>(&self, request: Request<B>, rejection: Rejection) -> Response<Bytes>
     where
         B: 'static,
@@ -150,6 +158,7 @@ impl<S> Clone for Gate<S> {
         Self {
             sessions: self.sessions.clone(),
             sources: self.sources.clone(),
+            takes_protocols: self.takes_protocols,
             is_optional: self.is_optional,
             unchecked: self.unchecked.clone(),
             responder: Arc::clone(&self.responder),

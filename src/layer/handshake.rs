@@ -22,6 +22,7 @@ impl Handshake {
 
     /// Names the protocol that stood before the token, if the answer opens the WebSocket and names
     /// no other.
+    #[cold]
     pub(super) fn complete<B>(self, answer: &mut Response<B>) {
         if self.is_opened_by(answer.status()) {
             let named = answer.headers_mut().entry(SEC_WEBSOCKET_PROTOCOL);

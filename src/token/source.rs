@@ -72,8 +72,7 @@ impl TokenSource {
         Self(Kind::WebSocketProtocol)
     }
 
-    #[inline]
-    pub(crate) fn is_websocket_protocol(&self) -> bool {
+    pub(crate) const fn is_websocket_protocol(&self) -> bool {
         matches!(self.0, Kind::WebSocketProtocol)
     }
 

@@ -1,6 +1,5 @@
 //! A WebSocket over HTTP/2: the handshake is a CONNECT with `:protocol` (RFC 8441).
 
-use futures_util::future::poll_fn;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http2;
@@ -22,21 +21,18 @@ use crate::websocket_opening::encoded;
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 type Client = http2::SendRequest<Empty<&'static [u8]>>;
 
-/// Connects, and waits until the server has said that it knows the extended CONNECT.
+/// Connects, and asks for something else first: before its first answer the server has said that it
+/// knows the extended CONNECT.
 async fn connect(server: &Server) -> Client {
     let address = server.url("").replace("http://", "");
     let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
     let handshake = http2::handshake(TokioExecutor::new(), stream).await;
-    let (client, mut connection) = handshake.unwrap();
-    within_ten_seconds(poll_fn(|context| {
-        let _ = std::pin::Pin::new(&mut connection).poll(context);
-        match connection.is_extended_connect_protocol_enabled() {
-            true => std::task::Poll::Ready(()),
-            false => std::task::Poll::Pending,
-        }
-    }))
-    .await;
+    let (mut client, connection) = handshake.unwrap();
     tokio::spawn(connection);
+    let first = Request::get(server.url("/")).body(Empty::new()).unwrap();
+    within_ten_seconds(client.send_request(first))
+        .await
+        .unwrap();
     client
 }
 
