@@ -55,7 +55,7 @@ impl<'r> Presented<'r> {
         Token::parse(&self.decoded())
     }
 
-    fn decoded(self) -> Cow<'r, [u8]> {
+    pub(super) fn decoded(self) -> Cow<'r, [u8]> {
         match self {
             Self::Plain(text) => text.into(),
             Self::PercentEncoded(text) => percent_decode(text).into(),
