@@ -54,8 +54,13 @@ async fn a_hit_allocates_for_the_extensions_and_nothing_else() {
     });
     assert!(insert.count_total > 0, "the counter does not count");
 
-    let layer =
-        SessionLayer::new(sessions).with_sources([TokenSource::bearer(), TokenSource::skey()]);
+    // Places that a request makes no use of cost it nothing.
+    let layer = SessionLayer::new(sessions).with_sources([
+        TokenSource::bearer(),
+        TokenSource::skey(),
+        TokenSource::query("token"),
+        TokenSource::websocket_protocol(),
+    ]);
     let mut service = layer.layer(service_fn(answer));
     for (header, value) in [
         ("authorization", format!("Bearer {token}")),

@@ -13,7 +13,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::any;
 use serde_json::json;
 use tower_wx_session::response::Preset;
 use tower_wx_session::store::SessionStore;
@@ -24,19 +24,23 @@ const SESSION_OVER: u16 = 4401;
 /// How long a client that reads nothing may hold up the end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// `GET /ws`, behind a layer of its own: it also takes `?token=`, for clients that cannot set
-/// headers. Whatever stands outside of it sees that token: see `TokenSource::query`.
+/// `/ws`, behind a layer of its own. A browser sets no header but the protocols that it offers:
+/// `new WebSocket(url, ["bearer", token])`. Other clients that cannot set one send `?token=`; whatever
+/// stands outside of the layer sees that token: see `TokenSource::query`.
+///
+/// With `any`, because a WebSocket is opened by GET over HTTP/1.1 and by CONNECT over HTTP/2.
 pub fn routes<S: SessionStore>(sessions: Sessions<S>, refusal: Preset) -> Router {
     let sources = [
         TokenSource::bearer(),
         TokenSource::skey(),
+        TokenSource::websocket_protocol(),
         TokenSource::query("token"),
     ];
     let layer = SessionLayer::new(sessions.clone())
         .with_sources(sources)
         .with_rejection_response(refusal);
     Router::new()
-        .route("/ws", get(upgrade::<S>))
+        .route("/ws", any(upgrade::<S>))
         .route_layer(layer)
         .with_state(sessions)
 }

@@ -11,6 +11,7 @@ use tower_service::Service;
 
 use super::body::ResponseBody;
 use super::gate::Gate;
+use super::handshake::Handshake;
 use crate::rejection::Rejection;
 use crate::session::Session;
 use crate::store::SessionStore;
@@ -35,20 +36,45 @@ pin_project! {
     where
         I: Service<Request<B>>,
     {
-        /// The inner service is the one that was ready; see `SessionService::take_readied`. It is
-        /// boxed with the request, because this state is rare and every future has room for it.
+        /// Boxed, because this state is rare and every future has room for it.
         Lookup {
             check: Check,
             gate: Arc<Gate<S>>,
-            waiting: Option<Box<(I, Request<B>)>>,
+            waiting: Option<Box<Waiting<I, B>>>,
         },
         Forward {
             #[pin]
             future: I::Future,
         },
+        /// Apart from `Forward`, so that nothing looks at the answer to any other request.
+        Open {
+            future: Pin<Box<I::Future>>,
+            handshake: Handshake,
+        },
         Refused {
             response: Option<Response<Bytes>>,
         },
+    }
+}
+
+/// A request, and what it goes to once it is checked.
+pub(super) struct Waiting<I, B> {
+    /// The one that was ready; see `SessionService::take_readied`.
+    pub(super) inner: I,
+    pub(super) request: Request<B>,
+    pub(super) handshake: Option<Handshake>,
+}
+
+impl<I, B> Waiting<I, B>
+where
+    I: Service<Request<B>>,
+{
+    fn call<S>(mut self) -> ResponseFuture<I, B, S> {
+        let future = self.inner.call(self.request);
+        match self.handshake {
+            None => ResponseFuture::forward(future),
+            Some(handshake) => ResponseFuture::open(future, handshake),
+        }
     }
 }
 
@@ -62,6 +88,13 @@ where
         }
     }
 
+    pub(super) fn open(future: I::Future, handshake: Handshake) -> Self {
+        let future = Box::pin(future);
+        Self {
+            state: State::Open { future, handshake },
+        }
+    }
+
     pub(super) const fn refused(response: Response<Bytes>) -> Self {
         Self {
             state: State::Refused {
@@ -72,7 +105,7 @@ where
 
     /// Dropping the future drops the check, and with it the inner service, which gives back what it
     /// had reserved for the request.
-    pub(super) fn lookup(gate: Arc<Gate<S>>, token: Token, inner: I, request: Request<B>) -> Self
+    pub(super) fn lookup(gate: Arc<Gate<S>>, token: Token, waiting: Waiting<I, B>) -> Self
     where
         S: SessionStore,
     {
@@ -82,7 +115,7 @@ where
             state: State::Lookup {
                 check,
                 gate,
-                waiting: Some(Box::new((inner, request))),
+                waiting: Some(Box::new(waiting)),
             },
         }
     }
@@ -107,18 +140,22 @@ where
                 } => {
                     let checked = ready!(check.as_mut().poll(cx));
                     // Taken only now: a `Pending` above leaves the request where it is.
-                    let (mut inner, mut request) =
-                        *waiting.take().expect("polled after completion");
+                    let mut waiting = *waiting.take().expect("polled after completion");
                     match checked {
                         Ok(session) => {
-                            gate.pass(session, &mut request);
-                            Self::forward(inner.call(request))
+                            gate.pass(session, &mut waiting.request);
+                            waiting.call()
                         }
-                        Err(rejection) => Self::refused(gate.refuse(request, rejection)),
+                        Err(rejection) => Self::refused(gate.refuse(waiting.request, rejection)),
                     }
                 }
                 StateProj::Forward { future } => {
                     let response = ready!(future.poll(cx))?;
+                    return Poll::Ready(Ok(response.map(ResponseBody::inner)));
+                }
+                StateProj::Open { future, handshake } => {
+                    let mut response = ready!(future.as_mut().poll(cx))?;
+                    handshake.complete(&mut response);
                     return Poll::Ready(Ok(response.map(ResponseBody::inner)));
                 }
                 StateProj::Refused { response } => {

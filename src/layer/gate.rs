@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, Uri};
 
+use super::handshake::Handshake;
 use super::leftover::Leftover;
 #[cfg(feature = "axum")]
 use super::no_session::NoSession;
@@ -14,14 +15,16 @@ use crate::response::{Preset, ResponseForRejection, refuse_request};
 use crate::session::Session;
 use crate::sessions::Sessions;
 use crate::store::SessionStore;
-use crate::token::{Found, Token, TokenSource, hide};
+use crate::token::{Found, Token, TokenSource, find, hide};
 
 type Unchecked = dyn Fn(&Method, &Uri) -> bool + Send + Sync;
 
 /// Decides which requests pass: all that a layer is configured with.
 pub(super) struct Gate<S> {
     pub(super) sessions: Sessions<S>,
-    pub(super) sources: Vec<TokenSource>,
+    sources: Vec<TokenSource>,
+    /// Whether one of the sources is that of WebSockets.
+    takes_protocols: bool,
     pub(super) is_optional: bool,
     pub(super) unchecked: Option<Arc<Unchecked>>,
     pub(super) responder: Arc<dyn ResponseForRejection>,
@@ -41,11 +44,17 @@ impl<S: SessionStore> Gate<S> {
         Self {
             sessions,
             sources: vec![TokenSource::bearer()],
+            takes_protocols: false,
             is_optional: false,
             unchecked: None,
             responder: Arc::new(Preset::Json),
             leftover: Leftover::default(),
         }
+    }
+
+    pub(super) fn look_in(&mut self, sources: Vec<TokenSource>) {
+        self.takes_protocols = sources.iter().any(TokenSource::is_websocket_protocol);
+        self.sources = sources;
     }
 
     /// Decides about a request as far as this node can without the store.
@@ -54,13 +63,13 @@ impl<S: SessionStore> Gate<S> {
         if self.is_unchecked(request) {
             return self.pass_without_session(request);
         }
-        let text = match Found::find(&self.sources, request) {
+        let presented = match find(&self.sources, request) {
             Found::Nothing if self.is_optional => return self.pass_without_session(request),
             Found::Nothing => return self.refuse_at_sight(RejectionKind::SessionMissing),
             Found::Several => return self.refuse_at_sight(RejectionKind::AmbiguousToken),
-            Found::One(text) => text,
+            Found::One(presented) => presented,
         };
-        let Some(token) = Token::parse(text) else {
+        let Some(token) = presented.parse() else {
             return self.refuse_at_sight(RejectionKind::SessionMalformed);
         };
         match self.sessions.node().check_now(&token) {
@@ -96,6 +105,17 @@ impl<S: SessionStore> Gate<S> {
     }
 }
 
+impl<S> Gate<S> {
+    /// Whether the request opens a WebSocket with a token of which its answer has to know.
+    #[inline]
+    pub(super) fn handshake(&self, request: &impl Head) -> Option<Handshake> {
+        if self.takes_protocols {
+            return Handshake::of(request);
+        }
+        None
+    }
+}
+
 impl<S: SessionStore> Gate<S> {
     /// Checks a request without its body: the refusal is all that is left to do.
     pub(super) async fn admit_head(&self, head: &mut Parts) -> Result<(), Response<Bytes>> {
@@ -110,19 +130,26 @@ impl<S: SessionStore> Gate<S> {
                 Err(rejection) => rejection,
             },
         };
-        Err(refuse_request(&*self.responder, head, rejection))
+        Err(self.refuse_head(head, rejection))
     }
 }
 
 impl<S> Gate<S> {
+    #[inline]
     pub(super) fn refuse<B>(&self, request: Request<B>, rejection: Rejection) -> Response<Bytes>
     where
         B: 'static,
     {
-        let (head, body) = request.into_parts();
-        let mut response = refuse_request(&*self.responder, &head, rejection);
+        let (mut head, body) = request.into_parts();
+        let mut response = self.refuse_head(&mut head, rejection);
         self.leftover.leave(&head, body, response.headers_mut());
         response
+    }
+
+    /// Whoever makes the answer sees no token either: that of a 503 may well be live.
+    fn refuse_head(&self, head: &mut Parts, rejection: Rejection) -> Response<Bytes> {
+        hide(&self.sources, head);
+        refuse_request(&*self.responder, head, rejection)
     }
 }
 
@@ -131,6 +158,7 @@ impl<S> Clone for Gate<S> {
         Self {
             sessions: self.sessions.clone(),
             sources: self.sources.clone(),
+            takes_protocols: self.takes_protocols,
             is_optional: self.is_optional,
             unchecked: self.unchecked.clone(),
             responder: Arc::clone(&self.responder),

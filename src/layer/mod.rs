@@ -20,7 +20,9 @@
 //! # Deployment caveat
 //!
 //! A layer or proxy outside of this one has seen the request with its token. Keep `Authorization`
-//! and `X-WX-Skey` out of its logs, and the query too if a [`TokenSource::query`] is in use.
+//! and `X-WX-Skey` out of its logs, and what else a [`TokenSource`] in use names: the query,
+//! `Sec-WebSocket-Protocol`. Behind this layer headers with a token are marked as sensitive, and it is
+//! gone from the others, whatever the method, and whether the request is checked.
 //!
 //! # Bodies of refused requests
 //!
@@ -84,6 +86,7 @@
 mod body;
 mod future;
 mod gate;
+mod handshake;
 mod leftover;
 #[cfg(feature = "axum")]
 mod no_session;

@@ -6,8 +6,9 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::body::ResponseBody;
-use super::future::ResponseFuture;
+use super::future::{ResponseFuture, Waiting};
 use super::gate::{Admission, Gate};
+use super::handshake::Handshake;
 use crate::store::SessionStore;
 
 /// Middleware that checks the session of every request.
@@ -55,8 +56,12 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let handshake = self.gate.handshake(&request);
         match self.gate.admit(&mut request) {
-            Admission::Pass => ResponseFuture::forward(self.inner.call(request)),
+            Admission::Pass => match handshake {
+                None => ResponseFuture::forward(self.inner.call(request)),
+                Some(handshake) => self.open(request, handshake),
+            },
             Admission::Refuse(rejection) => {
                 // What the inner service has reserved for this request is given back.
                 drop(self.take_readied());
@@ -64,9 +69,25 @@ where
             }
             Admission::Lookup(token) => {
                 let inner = self.take_readied();
-                ResponseFuture::lookup(Arc::clone(&self.gate), token, inner, request)
+                let waiting = Waiting {
+                    inner,
+                    request,
+                    handshake,
+                };
+                ResponseFuture::lookup(Arc::clone(&self.gate), token, waiting)
             }
         }
+    }
+}
+
+impl<I, S> SessionService<I, S> {
+    /// Apart, so that it costs other requests nothing.
+    #[cold]
+    fn open<B>(&mut self, request: Request<B>, handshake: Handshake) -> ResponseFuture<I, B, S>
+    where
+        I: Service<Request<B>>,
+    {
+        ResponseFuture::open(self.inner.call(request), handshake)
     }
 }
 

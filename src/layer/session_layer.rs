@@ -39,7 +39,7 @@ impl<S: SessionStore> SessionLayer<S> {
 
     /// Looks for the token in these places instead of `Authorization: Bearer`.
     pub fn with_sources(self, sources: impl IntoIterator<Item = TokenSource>) -> Self {
-        self.with(|gate| gate.sources = sources.into_iter().collect())
+        self.with(|gate| gate.look_in(sources.into_iter().collect()))
     }
 
     /// Lets requests without a token through. One with a token that is not good is refused still.
@@ -68,7 +68,7 @@ impl<S: SessionStore> SessionLayer<S> {
     ///
     /// So compare whole paths and the method, name what is open and not what is closed, or leave the
     /// layer off those routes. The token is hidden from the inner service all the same: headers are
-    /// marked as sensitive, a query parameter is removed.
+    /// marked as sensitive, and it is removed from the query and from a WebSocket's protocols.
     ///
     /// ```
     /// use http::{Method, Request, Response, StatusCode};
@@ -144,7 +144,8 @@ impl<S: SessionStore> SessionLayer<S> {
     /// On success the [`Session`](crate::Session) is in the head's extensions, and the token is
     /// hidden in it; in [optional](Self::optional) mode, and where nobody
     /// [checks](Self::with_unchecked), there may be none. The body is the host's: a refused one is
-    /// not read on.
+    /// not read on. So is the answer: with [`TokenSource::websocket_protocol`], the host names the
+    /// protocol in it, `bearer` if it speaks no other that the head offers.
     ///
     /// ```
     /// use http::{Request, StatusCode};

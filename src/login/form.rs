@@ -11,7 +11,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use super::credentials::Credentials;
 use crate::drain::Unread;
 use crate::rejection::RejectionKind;
-use crate::token::{Found, SessionId, Token, TokenSource};
+use crate::token::{Found, SessionId, TokenSource, find};
 
 /// Bytes of a body that is read at all; a real one has about 100.
 const BODY_LIMIT: usize = 4096;
@@ -107,8 +107,8 @@ fn header(headers: &HeaderMap, name: &str) -> Result<Option<String>, RejectionKi
 /// The session that a client still has a token of; a login goes on without one.
 pub(super) fn presented<B>(request: &Request<B>) -> Option<SessionId> {
     const SOURCES: [TokenSource; 2] = [TokenSource::bearer(), TokenSource::skey()];
-    match Found::find(&SOURCES, request) {
-        Found::One(text) => Token::parse(text).map(|token| token.id()),
+    match find(&SOURCES, request) {
+        Found::One(text) => text.parse().map(|token| token.id()),
         Found::Nothing | Found::Several => None,
     }
 }

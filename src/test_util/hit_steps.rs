@@ -6,7 +6,7 @@ use http::Request;
 use crate::session::{Session, Verdict};
 use crate::sessions::Sessions;
 use crate::store::SessionStore;
-use crate::token::{Found, SessionId, Token, TokenSource, hide};
+use crate::token::{Found, SessionId, Token, TokenSource, find, hide};
 
 /// The steps of a hit, one at a time: for the benchmark that says what each of them costs.
 ///
@@ -30,8 +30,8 @@ impl<S: SessionStore> HitSteps<S> {
     /// Finds the token in a request; how long it is.
     #[must_use]
     pub fn find(&self, request: &Request<()>) -> usize {
-        match Found::find(&self.sources, request) {
-            Found::One(text) => black_box(text).len(),
+        match find(&self.sources, request) {
+            Found::One(token) => black_box(token).text().len(),
             Found::Nothing | Found::Several => 0,
         }
     }

@@ -6,13 +6,18 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 mod base64url;
+mod found;
 mod id;
+mod offered;
+mod parameter;
 mod source;
 mod tag;
 
+pub(crate) use self::found::Found;
 pub use self::id::{ParseSessionIdError, SessionId};
+pub(crate) use self::offered::{BEARER, has_token};
 pub use self::source::TokenSource;
-pub(crate) use self::source::{Found, hide};
+pub(crate) use self::source::{find, hide};
 pub use self::tag::TagKey;
 
 /// Characters of a token: the prefix and base64url of 44 bytes.

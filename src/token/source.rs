@@ -1,7 +1,8 @@
 use http::Method;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
-use http::uri::{PathAndQuery, Uri};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, SEC_WEBSOCKET_PROTOCOL};
 
+use super::found::{Found, Presented};
+use super::{offered, parameter};
 use crate::head::Head;
 
 const BEARER: &[u8] = b"bearer";
@@ -19,6 +20,7 @@ enum Kind {
     Bearer,
     Header(HeaderName),
     Query(Box<str>),
+    WebSocketProtocol,
 }
 
 impl TokenSource {
@@ -40,30 +42,51 @@ impl TokenSource {
         Self(Kind::Header(SKEY))
     }
 
-    /// A query parameter, for GET requests only; it is removed before the request is passed on.
+    /// A query parameter, for clients that cannot set a header, such as WeChat's data prefetch and
+    /// some WebSocket clients.
     ///
-    /// For clients that cannot set a header, such as WeChat's data prefetch and some WebSocket
-    /// clients. **A layer outside of this one, a proxy and their logs have seen the URI with the
-    /// token in it**, and axum's `OriginalUri` still shows it: prefer a header where there is a
-    /// choice.
+    /// It counts for GET, HEAD and CONNECT (a WebSocket over HTTP/2, RFC 8441). Its name and its
+    /// value may be percent-encoded: `?token=wxs%5F…` is `?token=wxs_…`; a broken encoding is a
+    /// malformed token. `+` is no space.
+    ///
+    /// **The parameter is the layer's**: it is removed from every request that is passed on,
+    /// whatever its method, its token, and whether it is checked. Name one that no handler needs.
+    ///
+    /// **A layer outside of this one, a proxy and their logs have seen the URI with the token in
+    /// it**, and axum's `OriginalUri` still shows it: prefer a header where there is a choice.
     pub fn query(parameter: impl Into<Box<str>>) -> Self {
         Self(Kind::Query(parameter.into()))
     }
 
+    /// `Sec-WebSocket-Protocol: bearer, <token>`, for browsers, which can set no other header on a
+    /// WebSocket: `new WebSocket(url, ["bearer", token])`.
+    ///
+    /// The token is the entry after `bearer`, which is in lower case. Others may stand before and
+    /// after the two, such as `["chat", "bearer", token]`. Behind the layer the header holds the
+    /// others and `bearer`, without the token.
+    ///
+    /// A browser fails the connection unless the answer names one of the protocols that it offered.
+    /// If the inner service opens the WebSocket and names none, the layer names `bearer`.
+    #[must_use]
+    pub const fn websocket_protocol() -> Self {
+        Self(Kind::WebSocketProtocol)
+    }
+
+    pub(crate) const fn is_websocket_protocol(&self) -> bool {
+        matches!(self.0, Kind::WebSocketProtocol)
+    }
+
     fn find_in<'r>(&self, request: &'r impl Head, found: &mut Found<'r>) {
+        let headers = request.headers();
         match &self.0 {
-            Kind::Bearer => values(request.headers(), &AUTHORIZATION)
+            Kind::Bearer => values(headers, &AUTHORIZATION)
                 .filter_map(strip_bearer)
-                .for_each(|token| found.add(token)),
+                .for_each(|token| found.add(Presented::Plain(token))),
             Kind::Header(name) => {
-                values(request.headers(), name).for_each(|token| found.add(token));
+                values(headers, name).for_each(|token| found.add(Presented::Plain(token)));
             }
-            Kind::Query(name) if request.method() == Method::GET => {
-                parameters(request.uri())
-                    .filter_map(|parameter| value_of(parameter, name))
-                    .for_each(|token| found.add(token.as_bytes()));
-            }
-            Kind::Query(_) => {}
+            Kind::Query(name) => find_parameter(request, name, found),
+            Kind::WebSocketProtocol => find_offered(headers, found),
         }
     }
 
@@ -71,10 +94,8 @@ impl TokenSource {
         match &self.0 {
             Kind::Bearer => mark_sensitive(request.headers_mut(), &AUTHORIZATION),
             Kind::Header(name) => mark_sensitive(request.headers_mut(), name),
-            Kind::Query(name) if request.method() == Method::GET => {
-                remove_parameter(request.uri_mut(), name);
-            }
-            Kind::Query(_) => {}
+            Kind::Query(name) => parameter::remove(request.uri_mut(), name),
+            Kind::WebSocketProtocol => hide_among_offered(request.headers_mut()),
         }
     }
 }
@@ -85,33 +106,14 @@ impl Default for TokenSource {
     }
 }
 
-/// The tokens of a request, as far as it matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Found<'r> {
-    Nothing,
-    One(&'r [u8]),
-    Several,
-}
-
-impl<'r> Found<'r> {
-    /// Looks in all places.
-    #[inline]
-    pub(crate) fn find(sources: &[TokenSource], request: &'r impl Head) -> Self {
-        let mut found = Self::Nothing;
-        for source in sources {
-            source.find_in(request, &mut found);
-        }
-        found
+/// Looks in all places.
+#[inline]
+pub(crate) fn find<'r>(sources: &[TokenSource], request: &'r impl Head) -> Found<'r> {
+    let mut found = Found::Nothing;
+    for source in sources {
+        source.find_in(request, &mut found);
     }
-
-    fn add(&mut self, token: &'r [u8]) {
-        match *self {
-            _ if token.is_empty() => {}
-            Self::Nothing => *self = Self::One(token),
-            Self::One(other) if other == token => {}
-            Self::One(_) | Self::Several => *self = Self::Several,
-        }
-    }
+    found
 }
 
 /// Keeps the token out of what is logged behind the layer.
@@ -119,6 +121,31 @@ impl<'r> Found<'r> {
 pub(crate) fn hide(sources: &[TokenSource], request: &mut impl Head) {
     for source in sources {
         source.hide_in(request);
+    }
+}
+
+#[cold]
+fn find_parameter<'r>(request: &'r impl Head, name: &str, found: &mut Found<'r>) {
+    if may_count_query(request.method()) {
+        parameter::values(request.uri(), name).for_each(|token| found.add(token));
+    }
+}
+
+#[cold]
+fn find_offered<'r>(headers: &'r HeaderMap, found: &mut Found<'r>) {
+    offered::tokens(headers).for_each(|token| found.add(Presented::Plain(token)));
+}
+
+/// Whether the method is one of those with which clients that cannot set a header come.
+fn may_count_query(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::CONNECT)
+}
+
+#[cold]
+fn hide_among_offered(headers: &mut HeaderMap) {
+    if !offered::cut_token(headers) {
+        // Some client may have sent a token without `bearer` before it.
+        mark_sensitive(headers, &SEC_WEBSOCKET_PROTOCOL);
     }
 }
 
@@ -152,35 +179,6 @@ fn mark_sensitive(headers: &mut HeaderMap, name: &HeaderName) {
     }
 }
 
-fn parameters(uri: &Uri) -> impl Iterator<Item = &str> {
-    uri.query().unwrap_or_default().split('&')
-}
-
-fn value_of<'q>(parameter: &'q str, name: &str) -> Option<&'q str> {
-    parameter.strip_prefix(name)?.strip_prefix('=')
-}
-
-fn remove_parameter(uri: &mut Uri, name: &str) {
-    if !parameters(uri).any(|parameter| value_of(parameter, name).is_some()) {
-        return;
-    }
-    let rest: Vec<_> = parameters(uri)
-        .filter(|parameter| value_of(parameter, name).is_none())
-        .collect();
-    let path = uri.path();
-    let path_and_query = if rest.is_empty() {
-        PathAndQuery::try_from(path)
-    } else {
-        PathAndQuery::try_from(format!("{path}?{}", rest.join("&")))
-    };
-    let mut parts = uri.clone().into_parts();
-    // A part of a valid URI is valid; should it not be, the query goes as a whole.
-    parts.path_and_query = path_and_query
-        .ok()
-        .or_else(|| PathAndQuery::try_from("/").ok());
-    *uri = Uri::from_parts(parts).unwrap_or_default();
-}
-
 #[cfg(test)]
 mod tests {
     use http::Request;
@@ -195,17 +193,15 @@ mod tests {
         request.body(()).unwrap()
     }
 
-    #[track_caller]
-    fn finds(source: TokenSource, request: &Request<()>, token: &str) {
-        let found = Found::find(&[source], request);
-        assert_eq!(found, Found::One(token.as_bytes()));
+    fn one(token: &str) -> Found<'_> {
+        Found::One(Presented::Plain(token.as_bytes()))
     }
 
     #[test]
     fn bearer_is_found_whatever_the_case_of_its_scheme() {
         for value in ["Bearer t", "bearer t", "BEARER  t", "bEaReR\tt "] {
             let request = request("GET", "/", &[("authorization", value)]);
-            finds(TokenSource::bearer(), &request, "t");
+            assert_eq!(find(&[TokenSource::bearer()], &request), one("t"));
         }
     }
 
@@ -214,7 +210,7 @@ mod tests {
         for value in ["", "Bearer", "Bearer ", "Basic t", "Bearert", "Bear"] {
             let request = request("GET", "/", &[("authorization", value), ("x-wx-skey", " ")]);
             let sources = [TokenSource::bearer(), TokenSource::skey()];
-            assert_eq!(Found::find(&sources, &request), Found::Nothing, "{value:?}");
+            assert_eq!(find(&sources, &request), Found::Nothing, "{value:?}");
         }
     }
 
@@ -228,46 +224,62 @@ mod tests {
                 &[("authorization", "Bearer a"), ("x-wx-skey", skey)],
             )
         };
-        assert_eq!(Found::find(&sources, &of("a")), Found::One(b"a"));
-        assert_eq!(Found::find(&sources, &of("b")), Found::Several);
+        assert_eq!(find(&sources, &of("a")), one("a"));
+        assert_eq!(find(&sources, &of("b")), Found::Several);
         let twice = [("x-wx-skey", "a"), ("x-wx-skey", "b")];
-        assert_eq!(
-            Found::find(&sources, &request("GET", "/", &twice)),
-            Found::Several
-        );
+        assert_eq!(find(&sources, &request("GET", "/", &twice)), Found::Several);
     }
 
     #[test]
-    fn the_query_counts_for_get_only() {
-        let source = TokenSource::query("token");
-        finds(
-            source.clone(),
-            &request("GET", "/p?a=1&token=t&b=2", &[]),
-            "t",
-        );
-        let post = request("POST", "/p?token=t", &[]);
-        assert_eq!(
-            Found::find(std::slice::from_ref(&source), &post),
-            Found::Nothing
-        );
-        let other = request("GET", "/p?tokens=t&xtoken=t&token", &[]);
-        assert_eq!(Found::find(&[source], &other), Found::Nothing);
+    fn the_query_counts_for_get_head_and_connect_and_is_removed_whatever_the_method() {
+        let source = [TokenSource::query("token")];
+        for (method, counts) in [
+            ("GET", true),
+            ("HEAD", true),
+            ("CONNECT", true),
+            ("POST", false),
+            ("OPTIONS", false),
+        ] {
+            let mut request = request(method, "http://host/p?a=1&to%6ben=t", &[]);
+            let expected = if counts { one("t") } else { Found::Nothing };
+            assert_eq!(find(&source, &request), expected, "{method}");
+            hide(&source, &mut request);
+            assert_eq!(request.uri(), "http://host/p?a=1", "{method}");
+        }
     }
 
     #[test]
-    fn the_parameter_is_removed_and_the_rest_stays() {
-        let rows = [
-            ("/p?token=t", "/p"),
-            ("/p?a=1&token=t&b=%20", "/p?a=1&b=%20"),
-            ("/p?token=t&token=t", "/p"),
-            ("/p?a=1", "/p?a=1"),
-            ("http://host:1/p?token=t&a=1", "http://host:1/p?a=1"),
-            ("http://host?token=t", "http://host/"),
+    fn the_same_token_is_one_wherever_it_stands_and_however_it_is_encoded() {
+        let sources = [
+            TokenSource::bearer(),
+            TokenSource::query("token"),
+            TokenSource::websocket_protocol(),
         ];
-        for (before, after) in rows {
-            let mut request = request("GET", before, &[]);
-            hide(&[TokenSource::query("token")], &mut request);
-            assert_eq!(request.uri(), after);
+        let of = |offered| {
+            let headers = [
+                ("authorization", "Bearer wxs_-"),
+                ("sec-websocket-protocol", offered),
+            ];
+            request("GET", "/?token=wxs%5F%2D&token=wxs_%2d", &headers)
+        };
+        assert_eq!(find(&sources, &of("bearer, wxs_-")), one("wxs_-"));
+        assert_eq!(find(&sources, &of("bearer, other")), Found::Several);
+    }
+
+    #[test]
+    fn a_token_among_protocols_is_cut_out_or_marked_sensitive() {
+        let source = [TokenSource::websocket_protocol()];
+        for (offered, rest, is_sensitive) in [
+            ("chat, bearer, t", "chat, bearer", false),
+            ("chat, t", "chat, t", true),
+        ] {
+            let mut request = request("GET", "/", &[("sec-websocket-protocol", offered)]);
+            hide(&source, &mut request);
+            let left = &request.headers()["sec-websocket-protocol"];
+            assert_eq!(
+                (left, left.is_sensitive()),
+                (&rest.parse().unwrap(), is_sensitive)
+            );
         }
     }
 

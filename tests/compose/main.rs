@@ -19,7 +19,14 @@ mod routing;
 mod site;
 #[path = "../support/mod.rs"]
 mod support;
+mod token_places;
 #[cfg(all(feature = "axum", feature = "wechat"))]
 mod traces;
 #[cfg(all(feature = "axum", feature = "wechat"))]
 mod websocket;
+#[cfg(all(feature = "axum", feature = "wechat", feature = "redis"))]
+mod websocket_browser;
+#[cfg(all(feature = "axum", feature = "wechat"))]
+mod websocket_http2;
+#[cfg(all(feature = "axum", feature = "wechat"))]
+mod websocket_opening;

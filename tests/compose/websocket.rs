@@ -1,7 +1,7 @@
 //! The WebSocket of the axum example: refused before the upgrade, open as long as its session.
 
 #[path = "../../examples/websocket/mod.rs"]
-mod example;
+pub mod example;
 
 use std::future::pending;
 use std::io;
@@ -30,11 +30,11 @@ use crate::support::nodes::{log_in, node, node_with, settle, store_on_a_clock};
 use crate::support::world::{HOUR, SECOND, within_ten_seconds};
 use crate::support::{HookedStore, Op, switchable};
 
-fn app(sessions: &Sessions<HookedStore>) -> Router {
+pub fn app(sessions: &Sessions<HookedStore>) -> Router {
     example::routes(sessions.clone(), Preset::Json)
 }
 
-fn request(server: &Server, path: &str, headers: &[(&'static str, &str)]) -> Request<()> {
+pub fn request(server: &Server, path: &str, headers: &[(&'static str, &str)]) -> Request<()> {
     let url = server.url(path).replacen("http", "ws", 1);
     let mut request = url.into_client_request().unwrap();
     for (name, value) in headers {
@@ -54,7 +54,7 @@ async fn open(
 }
 
 /// The next message, which has to be a text.
-async fn text<T: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<T>) -> String {
+pub async fn text<T: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<T>) -> String {
     match within_ten_seconds(socket.next()).await {
         Some(Ok(Message::Text(text))) => text.as_str().to_owned(),
         other => panic!("not a text: {other:?}"),
@@ -62,7 +62,7 @@ async fn text<T: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<T>
 }
 
 /// The rest of what a socket hears: why its session is over, and then the close.
-async fn is_closed<T>(socket: &mut WebSocketStream<T>, reason: &str)
+pub async fn is_closed<T>(socket: &mut WebSocketStream<T>, reason: &str)
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
@@ -78,7 +78,10 @@ where
     }
 }
 
-async fn echoes<T: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<T>, said: &str) {
+pub async fn echoes<T: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut WebSocketStream<T>,
+    said: &str,
+) {
     socket.send(Message::text(said)).await.unwrap();
     assert_eq!(text(socket).await, said);
 }

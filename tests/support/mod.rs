@@ -8,6 +8,7 @@
 
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod case;
+pub mod chromium;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod connect_golden;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
