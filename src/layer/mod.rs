@@ -86,6 +86,7 @@ mod gate;
 mod leftover;
 #[cfg(feature = "axum")]
 mod no_session;
+mod raw;
 mod service;
 mod session_layer;
 
