@@ -1,0 +1,9 @@
+//! Web frameworks, each behind its own server, with sessions checked in front of a handler: those that
+//! take the layer as it is, and those that need a guard.
+
+pub mod host;
+pub mod site;
+// Formatted where it is at home.
+#[rustfmt::skip]
+#[path = "../../support/mod.rs"]
+pub mod support;
