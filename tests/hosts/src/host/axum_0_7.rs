@@ -22,7 +22,7 @@ pub async fn start(site: Site) -> Server {
     let app = Router::new()
         .route("/me", any(me))
         .route("/maybe", any(maybe))
-        .layer(site.layer.clone())
+        .layer(site.layer.clone().with_drained_body::<axum_0_7::body::Body>())
         .with_state(site);
     Server::serving(|listener| axum_0_7::serve(listener, app).into_future()).await
 }

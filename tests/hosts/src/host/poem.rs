@@ -9,10 +9,11 @@ use tower_wx_session::{SessionLayer, store::AnyStore};
 
 async fn check<E: Endpoint>(next: Arc<E>, mut req: Request) -> Result<Response> {
     let layer = req.data::<SessionLayer<AnyStore>>().unwrap();
+    let body = |bytes| Full::new(bytes).map_err(io::Error::other);
     match layer.admit_raw(req.method(), req.uri(), req.headers()).await {
         Ok(Some(session)) => req.set_data(session),
         Ok(None) => {}
-        Err(refusal) => return Ok(refusal.map(|it| Full::new(it).map_err(io::Error::other)).into()),
+        Err(refusal) => return Ok(refusal.map(body).into()),
     }
     next.call(req).await.map(IntoResponse::into_response)
 }

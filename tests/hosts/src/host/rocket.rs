@@ -24,7 +24,6 @@ impl<'r> FromRequest<'r> for User {
     }
 }
 
-/// Attached by `AdHoc::on_response("refusals", |req, answer| Box::pin(refuse(req, answer)))`.
 async fn refuse(req: &Request<'_>, answer: &mut Response<'_>) {
     let Err(refusal) = req.local_cache(|| Admitted::Ok(None)) else { return };
     *answer = Response::build().status(Status::new(refusal.status().as_u16())).finalize();
@@ -71,6 +70,12 @@ fn post_me(user: User, site: &State<Site>) -> String {
     site.greet(Some(&user.0))
 }
 
+/// What the guide warns of.
+#[get("/option")]
+fn option(user: Option<User>, site: &State<Site>) -> String {
+    site.greet(user.as_ref().map(|user| &user.0))
+}
+
 #[get("/maybe")]
 fn maybe(visitor: Visitor, site: &State<Site>) -> String {
     site.greet(visitor.0.as_ref())
@@ -91,7 +96,7 @@ pub async fn start(site: Site) -> Server {
     let rocket = rocket::custom(config)
         .manage(site.layer.clone())
         .manage(site)
-        .mount("/", routes![me, post_me, maybe])
+        .mount("/", routes![me, post_me, option, maybe])
         .attach(AdHoc::on_response("refusals", |req, answer| Box::pin(refuse(req, answer))))
         .attach(liftoff);
     let serving = tokio::spawn(async { rocket.launch().await.map(drop) });

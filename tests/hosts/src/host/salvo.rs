@@ -1,6 +1,7 @@
 //! salvo, by its compatibility with tower.
 
 use salvo::conn::tcp::TcpAcceptor;
+use salvo::http::ReqBody;
 use salvo::prelude::*;
 use tower_wx_session::Session;
 
@@ -14,7 +15,7 @@ async fn greet(request: &mut Request, depot: &mut Depot) -> String {
 }
 
 pub async fn start(site: Site) -> Running {
-    let layer = site.layer.clone().compat::<salvo::http::ReqBody>();
+    let layer = site.layer.clone().with_drained_body::<ReqBody>().compat::<ReqBody>();
     let router = Router::with_hoop(affix_state::inject(site))
         .hoop(layer)
         .push(Router::with_path("me").goal(greet))
