@@ -210,10 +210,15 @@ impl Uploader {
         let request = [head.into_bytes(), vec![b'x'; bytes]].concat();
         let sent = self.0.write_all(&request).await;
         let mut answer = Vec::new();
-        // To its end, or to that of the connection.
-        while !answer.ends_with(b"}") && self.0.read_buf(&mut answer).await.is_ok_and(|n| n > 0) {}
+        while !is_whole(&answer) && self.0.read_buf(&mut answer).await.is_ok_and(|n| n > 0) {}
         (sent.is_ok(), String::from_utf8_lossy(&answer).to_lowercase())
     }
+}
+
+/// Some hosts do not know the length of a boxed body, and send it in chunks.
+fn is_whole(refusal: &[u8]) -> bool {
+    let is_chunked = String::from_utf8_lossy(refusal).to_lowercase().contains("chunked");
+    refusal.ends_with(if is_chunked { b"}\r\n0\r\n\r\n" } else { b"}" })
 }
 
 /// More than the buffers of both ends take.
