@@ -5,5 +5,6 @@ pub mod host;
 pub mod site;
 // Formatted where it is at home.
 #[rustfmt::skip]
+#[allow(clippy::new_without_default, reason = "what a test needs")]
 #[path = "../../support/mod.rs"]
 pub mod support;

@@ -9,7 +9,7 @@ use rocket::request::{FromRequest, Outcome, Request};
 use rocket::response::Response;
 use tower_wx_session::{Session, SessionLayer, store::AnyStore};
 
-type Admitted = Result<Option<Session>, http::Response<Bytes>>;
+type Admitted = Result<Option<Session>, Box<http::Response<Bytes>>>;
 struct User(Session);
 
 #[rocket::async_trait]
@@ -18,7 +18,7 @@ impl<'r> FromRequest<'r> for User {
     async fn from_request(req: &'r Request<'_>) -> Outcome<Self, ()> {
         let layer = req.rocket().state::<SessionLayer<AnyStore>>().unwrap();
         let headers = req.headers().iter().map(|it| (it.name, it.value.into_owned()));
-        let admitted = layer.admit_raw(req.method(), req.uri(), headers).await;
+        let admitted = layer.admit_raw(req.method(), req.uri(), headers).await.map_err(Box::new);
         let session = req.local_cache(|| admitted).as_ref().ok().cloned().flatten();
         session.map(User).or_error((Status::Unauthorized, ()))
     }
@@ -52,7 +52,7 @@ impl<'r> FromRequest<'r> for Visitor {
     async fn from_request(req: &'r Request<'_>) -> Outcome<Self, ()> {
         let layer = req.rocket().state::<SessionLayer<AnyStore>>().unwrap();
         let headers = req.headers().iter().map(|it| (it.name, it.value.into_owned()));
-        let admitted = layer.admit_raw(req.method(), req.uri(), headers).await;
+        let admitted = layer.admit_raw(req.method(), req.uri(), headers).await.map_err(Box::new);
         match req.local_cache(|| admitted) {
             Ok(session) => Outcome::Success(Visitor(session.clone())),
             Err(_) => Outcome::Error((Status::Unauthorized, ())),

@@ -13,8 +13,8 @@ async fn check(cx: &mut ServerContext, req: Request, next: Next) -> Response {
     if let Err(refusal) = layer.admit(&mut head).await {
         return refusal.map(Body::from);
     }
-    let session = head.extensions.remove::<Session>();
-    session.map(|session| cx.extensions_mut().insert(session));
+    let session = head.extensions.remove::<Session>().into_iter();
+    session.for_each(|session| cx.extensions_mut().insert(session));
     next.run(cx, Request::from_parts(head, body)).await.into_response()
 }
 // The page of the guide ends here.
