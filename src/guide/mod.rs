@@ -10,6 +10,7 @@
     feature = "axum",
     doc = "| [`composing`] | In which order do layers stand: CORS, trace, limits, time-outs, nested routers? |"
 )]
+//! | [`hosts`] | How is it used with actix-web, Rocket, poem, volo, salvo, warp or Lambda? |
 //! | [`grpc`] | How does it work with tonic, and what do gRPC clients see? |
 //! | [`outages`] | What happens when Redis, the network or WeChat fails? |
 //! | [`functions`] | What does a host need that freezes after the response, such as AWS Lambda? |
@@ -24,6 +25,9 @@ pub mod recipes {}
 #[cfg(feature = "axum")]
 #[doc = include_str!("composing.md")]
 pub mod composing {}
+
+#[doc = include_str!("hosts.md")]
+pub mod hosts {}
 
 #[doc = include_str!("grpc.md")]
 pub mod grpc {}

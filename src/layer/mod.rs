@@ -90,6 +90,7 @@ mod handshake;
 mod leftover;
 #[cfg(feature = "axum")]
 mod no_session;
+mod raw;
 mod service;
 mod session_layer;
 

@@ -35,7 +35,15 @@ impl Server {
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let serving = serve(listener);
+        Self::listening(addr, serve(listener))
+    }
+
+    /// Has something serve that listens there already, or is about to.
+    pub fn listening<F, E>(addr: SocketAddr, serving: F) -> Self
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Debug,
+    {
         let task = tokio::spawn(async move { serving.await.unwrap() });
         Self { addr, task }
     }
