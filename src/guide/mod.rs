@@ -10,6 +10,7 @@
     feature = "axum",
     doc = "| [`composing`] | In which order do layers stand: CORS, trace, limits, time-outs, nested routers? |"
 )]
+//! | [`clients`] | Which request library does what when a session is over, and how is it set up? |
 //! | [`grpc`] | How does it work with tonic, and what do gRPC clients see? |
 //! | [`outages`] | What happens when Redis, the network or WeChat fails? |
 //! | [`defaults`] | What is each default, and why? |
@@ -23,6 +24,9 @@ pub mod recipes {}
 #[cfg(feature = "axum")]
 #[doc = include_str!("composing.md")]
 pub mod composing {}
+
+#[doc = include_str!("clients.md")]
+pub mod clients {}
 
 #[doc = include_str!("grpc.md")]
 pub mod grpc {}

@@ -6,7 +6,7 @@ const { join } = require("node:path");
 const { build } = require("./bundle.cjs");
 const { measured, PRESETS, REQUESTS } = require("./measure.cjs");
 
-const AT_ONCE = 8;
+const AT_ONCE = 12;
 const DEADLINE_MS = 120_000;
 const PLATFORMS = { wx: "WeChat", my: "Alipay" };
 
