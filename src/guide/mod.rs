@@ -11,6 +11,7 @@
     doc = "| [`composing`] | In which order do layers stand: CORS, trace, limits, time-outs, nested routers? |"
 )]
 //! | [`hosts`] | How is it used with actix-web, Rocket, poem, volo, salvo, warp or Lambda? |
+//! | [`clients`] | Which request library does what when a session is over, and how is it set up? |
 //! | [`grpc`] | How does it work with tonic, and what do gRPC clients see? |
 //! | [`outages`] | What happens when Redis, the network or WeChat fails? |
 //! | [`functions`] | What does a host need that freezes after the response, such as AWS Lambda? |
@@ -28,6 +29,8 @@ pub mod composing {}
 
 #[doc = include_str!("hosts.md")]
 pub mod hosts {}
+#[doc = include_str!("clients.md")]
+pub mod clients {}
 
 #[doc = include_str!("grpc.md")]
 pub mod grpc {}
