@@ -29,6 +29,7 @@ pub mod composing {}
 
 #[doc = include_str!("hosts.md")]
 pub mod hosts {}
+
 #[doc = include_str!("clients.md")]
 pub mod clients {}
 
