@@ -74,9 +74,11 @@ function createLogin({ platform, tokens, pause, call, now, emit, loginUrl, logou
   function freshCode(epoch) {
     if (tokens.epoch !== epoch) throw loggedOut()
     codeAt = now()
-    const unavailable = () => { throw sessionError({ reason: 'code_unavailable', action: 'retry' }) }
-    const code = Promise.resolve().then(platform.getCode).then(given => given || unavailable(), unavailable)
-    return Promise.race([code, pause(CODE_TIMEOUT).then(unavailable)])
+    const given = Promise.resolve().then(platform.getCode).catch(() => '')
+    return Promise.race([given, pause(CODE_TIMEOUT)]).then(code => {
+      if (!code) throw sessionError({ reason: 'code_unavailable', action: 'retry' })
+      return code
+    })
   }
 
   // Ends a session on the server. One that is over already is fine.

@@ -11,7 +11,7 @@ function createPlatform({ platform, now }) {
   const pause = seconds => new Promise(resolve => {
     const length = seconds * 1000 * (1 + Math.random() / 4)
     const beganAt = now()
-    const end = () => resolve(pending.delete(endIfOver))
+    const end = () => { pending.delete(endIfOver); resolve() }
     const endIfOver = () => { if (now() < beganAt || now() - beganAt >= length) end() }
     pending.add(endIfOver)
     later(end, length)
