@@ -26,7 +26,7 @@ fn pass(files: &[&str]) {
         .iter()
         .map(|file| folder.join(format!("{file}.test.js")));
     let mut node = Command::new("node");
-    node.arg("--test").args(files);
+    node.args(["--test", "--test-reporter=tap"]).args(files);
     node.env("NODE_PATH", node_modules());
     node.env("EXAMPLE_AXUM", command("axum", &[]).get_program());
     let run = node.output().expect("node is installed");
@@ -43,6 +43,11 @@ fn the_mini_program_client_does_what_each_answer_asks_for() {
 #[test]
 fn the_mini_program_client_logs_in_once_on_every_platform_with_every_preset() {
     pass(&["platforms", "server"]);
+}
+
+#[test]
+fn the_mini_program_works_with_the_example_server() {
+    pass(&["program"]);
 }
 
 #[test]

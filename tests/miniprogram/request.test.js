@@ -234,3 +234,21 @@ test('events tell what happened, without a token, and whoever throws in one harm
   ])
   assert.ok(!JSON.stringify(events).includes('token-'))
 })
+
+test('a wait is told, with its length', async () => {
+  const waits = []
+  const { clock, phone, session } = await loggedIn({ onEvent: ({ type, seconds }) => type === 'wait' && waits.push(seconds) })
+  phone.serve = () => refusal(503, { retryAfter: 7 })
+  session.request({ url: '/me' })
+  await phone.answerAll()
+  await clock.advance(10)
+  await phone.answerAll()
+  phone.serve = () => refusal(401)
+  phone.serveLogin = () => refusal(503, { retryAfter: 3 })
+  session.request({ url: '/me' })
+  for (let second = 0; second < 20; second += 1) {
+    await phone.answerAll()
+    await clock.advance(1)
+  }
+  assert.deepEqual(waits, [7, 3, 3])
+})

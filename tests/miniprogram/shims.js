@@ -62,7 +62,7 @@ function wechat(device, { style = titled, parse = parsed, login = 'login', file 
       const body = new FormData()
       body.append(options[file], new Blob([filePath]), filePath)
       device.perform({ url, method: 'POST', header, body }, answered(options, ({ status, text }) => ({ statusCode: status, data: text })))
-      return { abort() {} }
+      return { abort() {}, onProgressUpdate: listener => listener({ progress: 50 }) }
     },
     downloadFile(options) {
       const { url, header } = options
@@ -199,4 +199,4 @@ const PLATFORMS = {
   h5: device => adapters => adapters.h5({ window: browser(device), getCode: async () => device.code() }),
 }
 
-module.exports = { Device, PLATFORMS }
+module.exports = { Device, PLATFORMS, wechat }

@@ -65,9 +65,11 @@ function createLogin({ platform, tokens, pause, call, now, emit, loginUrl, logou
       if (tokens.epoch !== epoch && token) end(token).catch(() => {})
       if (tokens.epoch !== epoch) throw loggedOut()
       if (token) return tokens.adopt(token, seconds)
+      const error = refusal || { reason: 'login_unavailable', action: 'retry', statusCode: answer.statusCode }
       const mayGoOn = refusal && refusal.action !== 'none' && refusal.retryAfter <= maxWait && number < CODES
-      if (mayGoOn) return pause(refusal.retryAfter).then(() => attempt(number + 1, epoch))
-      throw sessionError(refusal || { reason: 'login_unavailable', action: 'retry', statusCode: answer.statusCode })
+      if (!mayGoOn) throw sessionError(error)
+      if (refusal.retryAfter) emit('wait', { seconds: refusal.retryAfter })
+      return pause(refusal.retryAfter).then(() => attempt(number + 1, epoch))
     })
   }
 

@@ -15,7 +15,9 @@ function createSend({ call, tokens, login, pause, emit, address, renewBefore, ma
   // What has to happen before it is sent again; null if it is not.
   function remedy({ action, retryAfter }, sent) {
     if (action === 'login') return login.replace(sent)
-    return action === 'retry' && retryAfter <= maxWait ? pause(retryAfter) : null
+    if (action === 'none' || retryAfter > maxWait) return null
+    emit('wait', { seconds: retryAfter })
+    return pause(retryAfter)
   }
 
   function twice(once, epoch) {
