@@ -37,7 +37,7 @@ fn pass(files: &[&str]) {
 
 #[test]
 fn the_mini_program_client_does_what_each_answer_asks_for() {
-    pass(&["answer", "login", "request", "device", "socket"]);
+    pass(&["adapters", "answer", "device", "login", "request", "socket"]);
 }
 
 #[test]

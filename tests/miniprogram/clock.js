@@ -1,4 +1,4 @@
-// A clock that tests move. Its timers stand still while the app is hidden.
+// A clock that tests move, in whole milliseconds. Its timers stand still while the app is hidden.
 
 class Clock {
   constructor() {
@@ -8,13 +8,13 @@ class Clock {
     this.isHidden = false
     this.shown = []
     this.now = () => this.wall
-    this.setTimeout = (run, length) => this.timers.push({ at: this.steady + length, run })
+    this.setTimeout = (run, length) => this.timers.push({ at: this.steady + Math.ceil(length), run })
     this.onShow = listener => this.shown.push(listener)
   }
 
   // Lets time pass, timer by timer, and everything happen that follows.
   async advance(seconds) {
-    const end = this.steady + seconds * 1000
+    const end = this.steady + Math.round(seconds * 1000)
     await settled()
     for (let next = this.next(end); next; next = this.next(end)) {
       this.pass(Math.max(next.at, this.steady))
@@ -37,7 +37,7 @@ class Clock {
   }
 
   jump(seconds) {
-    this.wall += seconds * 1000
+    this.wall += Math.round(seconds * 1000)
   }
 
   hide() {

@@ -38,7 +38,7 @@ const alipay = api => keep(wechat(api), {
 function dingtalk(api) {
   const platform = alipay(api)
   const json = ({ data, header }) => ({ data: JSON.stringify(data), header: keep(JSON_HEADER, header) })
-  const isObject = ({ method, data }) => method === 'POST' && typeof data === 'object'
+  const isObject = ({ method = 'GET', data }) => method !== 'GET' && Object(data) === data
   return keep(platform, { request: options => platform.request(keep(options, isObject(options) && json(options))) })
 }
 
@@ -71,7 +71,7 @@ const browser = ({ getCode, window = self }) => ({
 
 function fetchIn(window, { url, method = 'GET', header: headers, data: body, timeout = 60000, success, fail }, read) {
   // As mini programs have it: an object goes into the query of a GET, and is JSON otherwise.
-  const isPlain = body && Object.getPrototypeOf(body) === Object.prototype
+  const isPlain = Array.isArray(body) || (body && Object.getPrototypeOf(body) === Object.prototype)
   if (method === 'GET' && isPlain) url += (url.indexOf('?') < 0 ? '?' : '&') + new URLSearchParams(body)
   if (isPlain) [headers, body] = [keep(JSON_HEADER, headers), JSON.stringify(body)]
   const running = new window.AbortController()
