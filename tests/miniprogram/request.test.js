@@ -38,6 +38,20 @@ test('no request is sent a third time', async () => {
   }
 })
 
+test('a session that ends during an outage is replaced by the next request', async () => {
+  const { clock, phone, session } = await loggedIn()
+  phone.serve = () => refusal(503)
+  const first = session.request({ url: '/me' })
+  await phone.answerAll()
+  phone.serve = ({ token }) => (token === 'token-2' ? ok({}) : refusal(401))
+  await clock.advance(2)
+  await phone.answerAll()
+  await assert.rejects(first, { reason: 'session_idle_expired', action: 'login' })
+  const next = session.request({ url: '/me' })
+  await phone.answerAll()
+  assert.equal((await next).statusCode, 200)
+})
+
 test('what is refused for good is one error, with the answer', async () => {
   const { phone, session } = await loggedIn()
   const ambiguous = { errcode: 400, errmsg: 'several different session tokens', reason: 'ambiguous_token', action: 'none' }

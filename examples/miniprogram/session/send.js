@@ -21,7 +21,7 @@ function createSend({ call, tokens, login, pause, emit, address, renewBefore, ma
   }
 
   function twice(once, epoch) {
-    const attempt = number => {
+    const attempt = (number, isFresh) => {
       // Whoever asked before a logout is not sent with a later token.
       if (tokens.isOut || tokens.epoch !== epoch) throw login.loggedOut()
       const sent = tokens.token
@@ -31,10 +31,10 @@ function createSend({ call, tokens, login, pause, emit, address, renewBefore, ma
         if (!refusal && isCurrent) login.worked()
         if (!refusal) return answer
         const remedied = number === 1 && remedy(refusal, sent)
-        if (remedied) return remedied.then(() => attempt(2))
+        if (remedied) return remedied.then(() => attempt(2, refusal.action === 'login'))
         const error = Object.assign(sessionError(refusal), { answer })
         // A token that is refused as soon as it was issued: for a while no login helps.
-        if (refusal.action === 'login' && isCurrent) login.failed(error)
+        if (refusal.action === 'login' && isFresh && isCurrent) login.failed(error)
         throw error
       })
     }
