@@ -36,6 +36,7 @@ const ROWS = [
   ['a 500 that says login', { statusCode: 500, data: over, header: { 'X-WX-Action': 'login' } }, null],
   ['a 429 that says login', { statusCode: 429, data: over, header: {} }, null],
   ['an action of the application', { statusCode: 200, data: { action: 'login' }, header: {} }, null],
+  ['a reason and an action of the application', { statusCode: 200, data: { reason: 'x', action: 'login' }, header: {} }, null],
   ['an errcode of the application', { statusCode: 200, data: { errcode: 0, reason: 'x', action: 'jump' }, header: {} }, null],
   ['a long text', { statusCode: 200, data: JSON.stringify({ ...over, more: 'x'.repeat(2000) }), header: {} }, null],
   ['nothing', { statusCode: 200, data: null, header: {} }, null],

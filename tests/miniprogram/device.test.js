@@ -53,6 +53,18 @@ test('what others have stored under our name is no token', async () => {
   }
 })
 
+test('the use of a session is stored ten times in its life, not at every request', async () => {
+  const { clock, phone, session } = await loggedIn()
+  let writes = 0
+  const { set } = phone.platform
+  phone.platform.set = (key, text) => { writes += 1; set(key, text) }
+  for (let minute = 0; minute < 120; minute += 1) {
+    await answered(phone, session.request({ url: '/me' }))
+    await clock.advance(60)
+  }
+  assert.ok(writes >= 8 && writes <= 10, String(writes))
+})
+
 test('two pages of one app share the token and the login', async () => {
   const phone = new Phone(new Clock())
   const { createSession } = fresh()
@@ -138,6 +150,20 @@ test('a wait goes on while the app is hidden, and ends when it is shown', async 
     assert.equal(phone.sent('/me').length, 2)
     assert.equal(phone.logins, 1)
   }
+})
+
+test('a wait whose timer was lost ends, although the clock was set back meanwhile', async () => {
+  const { clock, phone, session } = await loggedIn()
+  const { serve } = phone
+  phone.serve = () => refusal(503, { retryAfter: 30 })
+  const request = session.request({ url: '/me' })
+  await phone.answerAll()
+  phone.serve = serve
+  clock.hide()
+  await clock.advance(100)
+  clock.jump(-86400)
+  await clock.show({ loses: true })
+  assert.equal((await answered(phone, request)).statusCode, 200)
 })
 
 test('requests that fly while the user logs out bring nobody back', async () => {

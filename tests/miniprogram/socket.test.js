@@ -147,6 +147,25 @@ test('a logout closes it for good', async () => {
   assert.deepEqual(told, [['open'], ['error', 'logged_out'], ['close', 1006]])
 })
 
+test('a socket of before a logout is not opened for whoever logs in after', async () => {
+  const { phone, session, sockets, told } = await connected()
+  phone.serve = ({ path }) => ({ statusCode: path === '/ws' ? 400 : 204, data: '', header: {} })
+  sockets[0].listeners.Error({})
+  await settled()
+  const [asking] = phone.waiting
+  session.logout()
+  session.login()
+  for (let turn = 0; turn < 3; turn += 1) {
+    phone.waiting.filter(sent => sent !== asking).forEach(sent => phone.answer(sent))
+    await settled()
+  }
+  assert.equal(session.token(), 'token-2')
+  phone.answer(asking)
+  await settled()
+  assert.equal(sockets.length, 1)
+  assert.deepEqual(told, [['error', 'logged_out'], ['close', 1006]])
+})
+
 test('one that is closed before it is open is not opened', async () => {
   const { phone, session } = await loggedIn()
   const sockets = withSockets(phone)
