@@ -28,6 +28,7 @@ use std::future::ready;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
@@ -98,7 +99,9 @@ fn app(sessions: AppState, login: Login<AnyStore, WeChat>, refusal: Preset) -> R
     Router::new()
         .route("/me", get(me))
         .route("/sessions", get(list))
+        .route("/upload", post(upload))
         .route("/logout", post(logout))
+        .route("/logout_others", post(logout_others))
         .route("/logout_everywhere", post(logout_everywhere))
         // Not `.layer`: that would refuse unknown paths, too, instead of answering 404.
         .route_layer(layer)
@@ -108,6 +111,16 @@ fn app(sessions: AppState, login: Login<AnyStore, WeChat>, refusal: Preset) -> R
         .route_service("/login", login)
         // It has a layer of its own, which takes tokens from the query, too.
         .merge(websocket)
+}
+
+#[derive(Serialize)]
+struct Uploaded {
+    bytes: usize,
+}
+
+/// Tells how long the body was, the form around a file included.
+async fn upload(_: Session, body: Bytes) -> Json<Uploaded> {
+    Json(Uploaded { bytes: body.len() })
 }
 
 #[derive(Serialize)]
@@ -151,6 +164,14 @@ async fn logout(
     State(sessions): State<AppState>,
 ) -> Result<StatusCode, Rejection> {
     let revocation = sessions.revoke(&session, RevokeReason::LoggedOut).await?;
+    Ok(status_of(revocation))
+}
+
+async fn logout_others(
+    session: Session,
+    State(sessions): State<AppState>,
+) -> Result<StatusCode, Rejection> {
+    let revocation = sessions.revoke_others(&session).await?;
     Ok(status_of(revocation))
 }
 

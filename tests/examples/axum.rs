@@ -94,6 +94,43 @@ async fn the_routes_do_what_the_readme_says() {
 }
 
 #[tokio::test]
+async fn a_device_logs_the_others_out_and_stays_itself() {
+    let server = start(&[]);
+    let mut tokens = Vec::new();
+    for code in ["alice:1", "alice:2", "alice:3", "bob:1"] {
+        tokens.push(server.log_in(code).await);
+    }
+    let here = &tokens[1];
+    assert_eq!(server.send("POST", "/logout_others", here).await.0, 204);
+    let mut statuses = Vec::new();
+    for token in &tokens {
+        statuses.push(server.send("GET", "/me", token).await.0.as_u16());
+    }
+    assert_eq!(statuses, [401, 200, 401, 200]);
+}
+
+#[tokio::test]
+async fn an_upload_is_counted_and_needs_a_session() {
+    let server = start(&[]);
+    let upload = async |token: &str| {
+        let request = server.client.post(format!("{}/upload", server.base));
+        let request = request.bearer_auth(token).body(vec![b'x'; 100_000]);
+        let answer = request.send().await.unwrap();
+        (
+            answer.status().as_u16(),
+            answer.json::<Value>().await.unwrap(),
+        )
+    };
+    let token = server.log_in("alice:1").await;
+    assert_eq!(upload(&token).await, (200, json!({ "bytes": 100_000 })));
+    let (status, refusal) = upload("nonsense").await;
+    assert_eq!(
+        (status, &refusal["reason"]),
+        (401, &json!("session_malformed"))
+    );
+}
+
+#[tokio::test]
 async fn the_environment_sets_what_it_says() {
     let server = start(&[
         ("IDLE_SECONDS", "3"),

@@ -21,6 +21,7 @@ mod dashboard;
 mod fleet;
 #[cfg(feature = "hyper")]
 mod hyper;
+mod miniprogram;
 #[path = "../support/mod.rs"]
 mod support;
 mod tonic;

@@ -1,0 +1,72 @@
+// A request, an upload or a download: sent with the token, and once more after the login or the wait
+// that its answer asks for.
+
+function createSend({ call, tokens, login, pause, emit, address, renewBefore, maxWait }) {
+  const { refusalOf, sessionError } = require('./answer')
+  let ids = 0
+
+  // There is a token to send. A renewal that fails leaves the old one, which may still be good.
+  function ready() {
+    if (tokens.isOut || !tokens.token) return login.replace('')
+    const isDue = renewBefore > 0 && tokens.isOld(renewBefore)
+    return isDue ? login.replace(tokens.token).catch(() => {}) : Promise.resolve()
+  }
+
+  // What has to happen before it is sent again; null if it is not.
+  function remedy({ action, retryAfter }, sent) {
+    if (action === 'login') return login.replace(sent)
+    if (action === 'none' || retryAfter > maxWait) return null
+    emit('wait', { seconds: retryAfter })
+    return pause(retryAfter)
+  }
+
+  function twice(once, epoch) {
+    const attempt = (number, isFresh) => {
+      // Whoever asked before a logout is not sent with a later token.
+      if (tokens.isOut || tokens.epoch !== epoch) throw login.loggedOut()
+      const sent = tokens.token
+      return once(number, sent).then(answer => {
+        const refusal = refusalOf(answer)
+        const isCurrent = sent === tokens.token
+        if (!refusal && isCurrent) login.worked()
+        if (!refusal) return answer
+        const remedied = number === 1 && remedy(refusal, sent)
+        if (remedied) return remedied.then(() => attempt(2, refusal.action === 'login'))
+        const error = Object.assign(sessionError(refusal), { answer })
+        // A token that is refused as soon as it was issued: for a while no login helps.
+        if (refusal.action === 'login' && isFresh && isCurrent) login.failed(error)
+        throw error
+      })
+    }
+    return ready().then(() => attempt(1))
+  }
+
+  function send(kind, options) {
+    const { epoch } = tokens
+    const { url, isOurs } = address(options.url)
+    const about = { id: ids += 1, kind, url: url.split('?')[0] }
+    const once = (attempt, token) => {
+      emit('send', Object.assign({ attempt }, about))
+      return call(kind, Object.assign({}, options, { url }), token).then(answer => {
+        emit('answer', Object.assign({ attempt, statusCode: answer.statusCode }, refusalOf(answer), about))
+        return answer
+      })
+    }
+    const work = options.session === false || !isOurs ? once(1, '') : twice(once, epoch)
+    return withCallbacks(work.catch(error => {
+      emit('fail', Object.assign({}, error, about))
+      throw error
+    }), options)
+  }
+
+  return { send, ready }
+}
+
+// There is a promise in any case; whoever passes callbacks need not look at it.
+function withCallbacks(promise, { success, fail, complete }) {
+  const calling = callback => outcome => [callback, complete].forEach(each => each && each(outcome))
+  if (success || fail || complete) promise.then(calling(success), calling(fail))
+  return promise
+}
+
+module.exports = { createSend }
