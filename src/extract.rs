@@ -9,7 +9,7 @@ use http_body_util::Full;
 
 use crate::layer::NoSession;
 use crate::rejection::Rejection;
-use crate::response::refuse_blindly;
+use crate::response::refuse_without_head;
 use crate::session::Session;
 
 const NO_LAYER: &str = "a handler takes a `Session`, but no `SessionLayer` is in front of it: \
@@ -75,7 +75,7 @@ fn missing(parts: &Parts) -> SessionRejection {
 /// [`Sessions`]: crate::Sessions
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        into_response(refuse_blindly(self))
+        into_response(refuse_without_head(self))
     }
 }
 

@@ -40,7 +40,7 @@ pin_project! {
         Lookup {
             check: Check,
             gate: Arc<Gate<S>>,
-            waiting: Option<Box<Waiting<I, B>>>,
+            waiting: Option<Box<HeldUp<I, B>>>,
         },
         Forward {
             #[pin]
@@ -58,14 +58,14 @@ pin_project! {
 }
 
 /// A request, and what it goes to once it is checked.
-pub(super) struct Waiting<I, B> {
+pub(super) struct HeldUp<I, B> {
     /// The one that was ready; see `SessionService::take_readied`.
     pub(super) inner: I,
     pub(super) request: Request<B>,
     pub(super) handshake: Option<Handshake>,
 }
 
-impl<I, B> Waiting<I, B>
+impl<I, B> HeldUp<I, B>
 where
     I: Service<Request<B>>,
 {
@@ -105,7 +105,7 @@ where
 
     /// Dropping the future drops the check, and with it the inner service, which gives back what it
     /// had reserved for the request.
-    pub(super) fn lookup(gate: Arc<Gate<S>>, token: Token, waiting: Waiting<I, B>) -> Self
+    pub(super) fn lookup(gate: Arc<Gate<S>>, token: Token, waiting: HeldUp<I, B>) -> Self
     where
         S: SessionStore,
     {

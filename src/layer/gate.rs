@@ -11,7 +11,7 @@ use super::leftover::Leftover;
 use super::no_session::NoSession;
 use crate::head::Head;
 use crate::rejection::{Rejection, RejectionKind};
-use crate::response::{Preset, ResponseForRejection, refuse_request};
+use crate::response::{Preset, ResponseForRejection, refuse};
 use crate::session::Session;
 use crate::sessions::Sessions;
 use crate::store::SessionStore;
@@ -79,6 +79,22 @@ impl<S: SessionStore> Gate<S> {
         }
     }
 
+    /// Checks a request without its body: the refusal is all that is left to do.
+    pub(super) async fn admit_head(&self, head: &mut Parts) -> Result<(), Response<Bytes>> {
+        let rejection = match self.admit(head) {
+            Admission::Pass => return Ok(()),
+            Admission::Refuse(rejection) => rejection,
+            Admission::Lookup(token) => match self.sessions.node().check_with_store(&token).await {
+                Ok(session) => {
+                    self.pass(session, head);
+                    return Ok(());
+                }
+                Err(rejection) => rejection,
+            },
+        };
+        Err(self.refuse_head(head, rejection))
+    }
+
     fn refuse_at_sight(&self, kind: RejectionKind) -> Admission {
         Admission::Refuse(self.sessions.node().refuse_at_sight(kind))
     }
@@ -114,27 +130,7 @@ impl<S> Gate<S> {
         }
         None
     }
-}
 
-impl<S: SessionStore> Gate<S> {
-    /// Checks a request without its body: the refusal is all that is left to do.
-    pub(super) async fn admit_head(&self, head: &mut Parts) -> Result<(), Response<Bytes>> {
-        let rejection = match self.admit(head) {
-            Admission::Pass => return Ok(()),
-            Admission::Refuse(rejection) => rejection,
-            Admission::Lookup(token) => match self.sessions.node().check_with_store(&token).await {
-                Ok(session) => {
-                    self.pass(session, head);
-                    return Ok(());
-                }
-                Err(rejection) => rejection,
-            },
-        };
-        Err(self.refuse_head(head, rejection))
-    }
-}
-
-impl<S> Gate<S> {
     #[inline]
     pub(super) fn refuse<B>(&self, request: Request<B>, rejection: Rejection) -> Response<Bytes>
     where
@@ -149,7 +145,7 @@ impl<S> Gate<S> {
     /// Whoever makes the answer sees no token either: that of a 503 may well be live.
     fn refuse_head(&self, head: &mut Parts, rejection: Rejection) -> Response<Bytes> {
         hide(&self.sources, head);
-        refuse_request(&*self.responder, head, rejection)
+        refuse(&*self.responder, head, rejection)
     }
 }
 

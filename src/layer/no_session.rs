@@ -6,7 +6,7 @@ use http::request::Parts;
 
 use crate::drain::announce_close;
 use crate::rejection::RejectionKind;
-use crate::response::{ResponseForRejection, refuse_request};
+use crate::response::{ResponseForRejection, refuse};
 
 /// Marks a request that passed the layer without a session, and knows how the layer refuses.
 #[derive(Clone)]
@@ -20,7 +20,7 @@ impl NoSession {
     /// The layer's answer to a request without a token, whose body is not read any further.
     pub(crate) fn refuse(&self, head: &Parts) -> Response<Bytes> {
         let rejection = RejectionKind::SessionMissing.into();
-        let mut response = refuse_request(&*self.0, head, rejection);
+        let mut response = refuse(&*self.0, head, rejection);
         announce_close(head, response.headers_mut());
         response
     }

@@ -6,7 +6,7 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::body::ResponseBody;
-use super::future::{ResponseFuture, Waiting};
+use super::future::{HeldUp, ResponseFuture};
 use super::gate::{Admission, Gate};
 use super::handshake::Handshake;
 use crate::store::SessionStore;
@@ -69,7 +69,7 @@ where
             }
             Admission::Lookup(token) => {
                 let inner = self.take_readied();
-                let waiting = Waiting {
+                let waiting = HeldUp {
                     inner,
                     request,
                     handshake,

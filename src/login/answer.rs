@@ -4,7 +4,7 @@ use http::request::Parts;
 use http::{HeaderMap, Response};
 
 use crate::rejection::{Rejection, RejectionKind};
-use crate::response::{ResponseForRejection, WAFER_MAGIC, refuse};
+use crate::response::{ResponseForRejection, WAFER_MAGIC, refuse_in_http};
 use crate::sessions::Issued;
 
 /// Answers a login, for clients of this preset.
@@ -28,7 +28,7 @@ fn refusal(
     rejection: Rejection,
 ) -> Response<Bytes> {
     let kind = rejection.kind();
-    let mut response = refuse(responder, head, rejection);
+    let mut response = refuse_in_http(responder, head, rejection);
     if kind == RejectionKind::MethodNotAllowed {
         let allowed = if responder.serves_wafer() {
             "GET, POST"

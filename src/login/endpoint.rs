@@ -34,8 +34,9 @@ where
     B::Data: Send,
 {
     let responder = Arc::clone(&flow.responder);
-    let presented = form::presented(&request);
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    let presented = form::presented(&head);
+    form::hide(&mut head);
     let mut body = Unread::new(body);
     let credentials = form::read(&head, &mut body, responder.serves_wafer());
     let in_time = timeout(flow.deadline, credentials).await;

@@ -2,7 +2,7 @@ use std::fmt;
 
 use bytes::Buf;
 use http::request::Parts;
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, HeaderName, Method};
 use http_body::Body;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -11,7 +11,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use super::credentials::Credentials;
 use crate::drain::Unread;
 use crate::rejection::RejectionKind;
-use crate::token::{Found, SessionId, TokenSource, find};
+use crate::token::{self, Found, SessionId, TokenSource, find};
 
 /// Bytes of a body that is read at all; a real one has about 100.
 const BODY_LIMIT: usize = 4096;
@@ -83,6 +83,18 @@ impl<'de> Visitor<'de> for Fields {
     }
 }
 
+/// Marks the secrets of a login as sensitive: a closure that makes the refusal sees the head.
+pub(super) fn hide(head: &mut Parts) {
+    const SECRETS: [TokenSource; 5] = [
+        TokenSource::bearer(),
+        TokenSource::skey(),
+        TokenSource::header(HeaderName::from_static(CODE)),
+        TokenSource::header(HeaderName::from_static("x-wx-encrypted-data")),
+        TokenSource::header(HeaderName::from_static("x-wx-iv")),
+    ];
+    token::hide(&SECRETS, head);
+}
+
 async fn read_body<B: Body>(body: &mut Unread<B>) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -105,9 +117,9 @@ fn header(headers: &HeaderMap, name: &str) -> Result<Option<String>, RejectionKi
 }
 
 /// The session that a client still has a token of; a login goes on without one.
-pub(super) fn presented<B>(request: &Request<B>) -> Option<SessionId> {
+pub(super) fn presented(head: &Parts) -> Option<SessionId> {
     const SOURCES: [TokenSource; 2] = [TokenSource::bearer(), TokenSource::skey()];
-    match find(&SOURCES, request) {
+    match find(&SOURCES, head) {
         Found::One(text) => text.parse().map(|token| token.id()),
         Found::Nothing | Found::Several => None,
     }

@@ -1,9 +1,16 @@
 //! Waits until the store has what this node has noted: uses, and revocations that wait.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::Node;
 use crate::store::SessionStore;
+
+/// How often a flush looks for what has lost its writer.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 impl<S: SessionStore> Node<S> {
     /// Whether there is nothing to write.
@@ -15,9 +22,15 @@ impl<S: SessionStore> Node<S> {
     /// up by it.
     pub(crate) async fn flush(self: &Arc<Self>) {
         // Both begin here, not one after the other.
-        let flushes = (self.touches.flush(), self.revocations.flush());
-        self.start();
-        tokio::join!(flushes.0, flushes.1);
+        let (uses, revocations) = (self.touches.flush(), self.revocations.flush());
+        let mut both = pin!(async { tokio::join!(uses, revocations) });
+        loop {
+            // Again and again: another runtime may end meanwhile, and its writers with it.
+            self.start();
+            if timeout(LOOK_AGAIN_AFTER, &mut both).await.is_ok() {
+                return;
+            }
+        }
     }
 
     /// Writes all there is, also what comes meanwhile.

@@ -30,6 +30,7 @@ mod keep;
 mod keyring;
 pub(crate) mod outage_policy;
 mod pending;
+mod postpone;
 mod read;
 mod reassert;
 mod reassertions;

@@ -15,8 +15,8 @@ use crate::sync::Lock;
 pub(super) struct Pending {
     room: Arc<Semaphore>,
     rounds: Arc<Rounds>,
-    /// Those that nobody writes, because the runtime of whoever did has ended.
-    unattended: Lock<Vec<Waiting>>,
+    /// Those whose writer ended with its runtime.
+    without_writer: Lock<Vec<Waiting>>,
     /// Whoever writes one takes a turn of these before it takes hold of the node.
     pub(super) turns: Turns,
     counts: Arc<Counts>,
@@ -42,7 +42,7 @@ impl Pending {
         Self {
             room: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
             rounds: Arc::default(),
-            unattended: Lock::default(),
+            without_writer: Lock::default(),
             turns: Turns::default(),
             counts: Arc::new(counts),
         }
@@ -64,14 +64,14 @@ impl Pending {
         self.counts.waiting.load(Ordering::Relaxed)
     }
 
-    /// Leaves one to whoever comes next.
-    pub(super) fn leave_unattended(&self, waiting: Waiting) {
-        self.unattended.lock().push(waiting);
+    /// Leaves one to the next writer.
+    pub(super) fn leave_without_writer(&self, waiting: Waiting) {
+        self.without_writer.lock().push(waiting);
     }
 
-    /// Those that nobody writes. Whoever takes them does.
-    pub(super) fn take_unattended(&self) -> Vec<Waiting> {
-        mem::take(&mut self.unattended.lock())
+    /// Those that have no writer: the caller writes them.
+    pub(super) fn take_without_writer(&self) -> Vec<Waiting> {
+        mem::take(&mut self.without_writer.lock())
     }
 
     /// Whether none is under way or waits.

@@ -1,9 +1,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
 use crate::sync::Lock;
+
+/// How soon something is tried again that a flush waits for: well within a flush.
+const SOONEST: Duration = Duration::from_millis(100);
 
 /// What is under way, by the round in which it began: a flush ends a round, and waits for all that
 /// is under way by then and for nothing later.
@@ -12,15 +17,17 @@ use crate::sync::Lock;
 #[derive(Default)]
 pub(super) struct Rounds {
     counts: Lock<Counts>,
-    /// The first round of which something is under way, or the last one. Sent with the counts
-    /// locked, so that it never goes back.
+    /// The oldest round with something under way; if there is none, the current one. Sent with the
+    /// counts locked, so that it never goes back.
     first: watch::Sender<u64>,
+    /// Flushes begun while something was under way.
+    flushes: watch::Sender<u64>,
 }
 
 #[derive(Default)]
 struct Counts {
     last: u64,
-    /// None of them is 0.
+    /// No count is 0.
     under_way: BTreeMap<u64, usize>,
 }
 
@@ -48,6 +55,7 @@ impl Rounds {
             let mut counts = self.counts.lock();
             if !counts.under_way.is_empty() {
                 counts.last += 1;
+                self.flushes.send_replace(counts.last);
             }
             counts.last
         };
@@ -55,6 +63,11 @@ impl Rounds {
             // An error would mean that the rounds are gone.
             let _ = first.wait_for(|first| *first >= round).await;
         }
+    }
+
+    /// The flushes that begin from now on.
+    pub(super) fn flushes(&self) -> Flushes {
+        Flushes(self.flushes.subscribe())
     }
 
     fn leave(&self, round: u64) {
@@ -71,7 +84,19 @@ impl Rounds {
     }
 }
 
-/// Something that is under way.
+/// The flushes that begin while something is tried.
+pub(super) struct Flushes(watch::Receiver<u64>);
+
+impl Flushes {
+    /// Waits until it is tried again: as long as that, or until a flush waits for it.
+    pub(super) async fn pause(mut self, span: Duration) {
+        // However many flushes there are, the store is not tried more often than this.
+        sleep(SOONEST).await;
+        let _ = timeout(span.saturating_sub(SOONEST), self.0.changed()).await;
+    }
+}
+
+/// Dropped when what is under way has ended.
 pub(super) struct UnderWay {
     rounds: Arc<Rounds>,
     round: u64,

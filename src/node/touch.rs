@@ -4,7 +4,6 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::sleep;
 
 use super::Node;
 use super::turns::Turns;
@@ -13,7 +12,7 @@ use crate::store::{SessionStore, StoreError};
 use crate::time::Timestamp;
 use crate::token::SessionId;
 
-/// Pause before a touch is tried again.
+/// Pause before a touch is tried again, unless a flush waits for it.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl<S: SessionStore> Node<S> {
@@ -29,7 +28,7 @@ impl<S: SessionStore> Node<S> {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        for id in self.touches.take_unattended() {
+        for id in self.touches.take_without_writer() {
             let node = Arc::downgrade(self);
             let writer = Writer(Some((node, id)));
             runtime.spawn(write_uses(writer, self.touches.turns.clone()));
@@ -87,10 +86,11 @@ async fn write_uses<S: SessionStore>(mut writer: Writer<S>, turns: Turns) {
             return;
         };
         node.cache.is_in_use(id);
+        let flushes = node.touches.flushes();
         let written = node.touch(touch).await;
         if written.as_ref().is_err_and(StoreError::is_unavailable) {
             drop((node, turn, under_way));
-            sleep(AGAIN_AFTER).await;
+            flushes.pause(AGAIN_AFTER).await;
         } else if !(node.touches).written(&touch, under_way, written.ok().flatten()) {
             return writer.has_written_all();
         }

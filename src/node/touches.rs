@@ -3,7 +3,7 @@ use std::collections::hash_map::Entry;
 use std::mem;
 use std::sync::Arc;
 
-use super::rounds::{Rounds, UnderWay};
+use super::rounds::{Flushes, Rounds, UnderWay};
 use super::turns::Turns;
 use crate::session::{Session, Touch};
 use crate::sync::Lock;
@@ -25,9 +25,8 @@ pub(super) struct Touches {
 #[derive(Default)]
 struct State {
     writing: HashMap<SessionId, Writing>,
-    /// Of those, the ones that nobody writes: they are new, or whoever wrote them ended with its
-    /// runtime.
-    unattended: Vec<SessionId>,
+    /// Those of them that have no writer: they are new, or their writer ended with its runtime.
+    without_writer: Vec<SessionId>,
 }
 
 struct Writing {
@@ -45,8 +44,7 @@ impl Writing {
 }
 
 impl Touches {
-    /// Notes a touch. Unless earlier ones of its session are being written, and this one will be,
-    /// somebody has to [attend](Self::take_unattended) to it.
+    /// Notes a touch. A session that is new here has [no writer](Self::take_without_writer) yet.
     pub(super) fn add(&self, session: &Session, touch: Touch) {
         let mut state = self.state.lock();
         let is_full = state.writing.len() >= MOST;
@@ -58,7 +56,7 @@ impl Touches {
                     session: session.clone(),
                     _under_way: self.rounds.enter(),
                 });
-                state.unattended.push(session.id());
+                state.without_writer.push(session.id());
             }
             Entry::Occupied(mut entry) => {
                 let writing = entry.get_mut();
@@ -69,9 +67,9 @@ impl Touches {
         }
     }
 
-    /// Sessions of which uses are to be written and nobody does. Whoever takes them does.
-    pub(super) fn take_unattended(&self) -> Vec<SessionId> {
-        mem::take(&mut self.state.lock().unattended)
+    /// Sessions with uses to write and no writer: the caller writes them.
+    pub(super) fn take_without_writer(&self) -> Vec<SessionId> {
+        mem::take(&mut self.state.lock().without_writer)
     }
 
     /// What is to be written now.
@@ -122,13 +120,18 @@ impl Touches {
         let mut state = self.state.lock();
         if let Some(writing) = state.writing.get(&id) {
             writing.session.usage().abandon();
-            state.unattended.push(id);
+            state.without_writer.push(id);
         }
     }
 
     /// Whether the store has every use that is to be written.
     pub(super) fn are_written(&self) -> bool {
         self.rounds.are_over()
+    }
+
+    /// The flushes that begin from now on.
+    pub(super) fn flushes(&self) -> Flushes {
+        self.rounds.flushes()
     }
 
     /// Waits until what was noted before the call is written.

@@ -98,12 +98,13 @@
 //! | 13 | `internal` | 500 |
 //! | 12 | `unimplemented` | 501 |
 //!
-//! A request with any other method gets the HTTP answer: a proxy that checks requests copies their
-//! headers, and would take the 200 of gRPC, or of a stream, for a pass.
+//! Whatever else gets the HTTP answer. **A proxy that checks requests has to ask by GET**, as nginx and
+//! Traefik do: it copies the headers, and would take the 200 of gRPC, or of a stream, for a pass. One
+//! that copies the method, too, such as Envoy's `ext_authz`, must not send the `content-type`.
 
 use bytes::Bytes;
-use http::Response;
 use http::request::Parts;
+use http::{Method, Response};
 
 mod connect;
 mod details;
@@ -142,37 +143,41 @@ impl Rejection {
     /// ```
     #[must_use]
     pub fn to_response(&self, head: &Parts) -> Response<Bytes> {
-        refuse_request(&Preset::Json, head, self.clone())
+        refuse(&Preset::Json, head, self.clone())
     }
 }
 
 /// The answer where nothing is known of the request.
 #[cfg(feature = "axum")]
-pub(crate) fn refuse_blindly(rejection: Rejection) -> Response<Bytes> {
+pub(crate) fn refuse_without_head(rejection: Rejection) -> Response<Bytes> {
     with_cause(Preset::Json.response(&rejection), rejection)
 }
 
 /// Answers a refusal in HTTP; the cause is in the extensions however it looks.
-pub(crate) fn refuse(
+pub(crate) fn refuse_in_http(
     responder: &dyn ResponseForRejection,
     head: &Parts,
     rejection: Rejection,
 ) -> Response<Bytes> {
     let mut response = responder.response_for_rejection(&rejection, head);
-    if !responder.names_action() && !response.headers().contains_key(ACTION) {
+    // To a CONNECT a success means that the tunnel, such as a WebSocket over HTTP/2, is open.
+    if head.method == Method::CONNECT && response.status().is_success() {
+        response = Preset::Json.response(&rejection);
+    }
+    if !response.headers().contains_key(ACTION) {
         response.headers_mut().insert(ACTION, action(&rejection));
     }
     with_cause(response, rejection)
 }
 
 /// Refuses a request with this head, in the protocol that it speaks.
-pub(crate) fn refuse_request(
+pub(crate) fn refuse(
     responder: &dyn ResponseForRejection,
     head: &Parts,
     rejection: Rejection,
 ) -> Response<Bytes> {
     let response = match Protocol::of(head) {
-        Protocol::Http => return refuse(responder, head, rejection),
+        Protocol::Http => return refuse_in_http(responder, head, rejection),
         Protocol::Grpc(content_type) => grpc::response(content_type.clone(), &rejection),
         Protocol::ConnectUnary => connect::unary(&rejection),
         Protocol::ConnectStream(content_type) => connect::stream(content_type.clone(), &rejection),

@@ -97,14 +97,32 @@ fn refusal() -> Value {
     })
 }
 
-/// The kinds that the layer refuses with; the others are the login's.
+/// The kinds that the layer refuses with.
 fn of_layer() -> impl Iterator<Item = RejectionKind> {
-    let is_last = |kind: &RejectionKind| *kind == RejectionKind::StoreUnavailable;
-    let count = RejectionKind::ALL
-        .iter()
-        .position(is_last)
-        .map_or(0, |last| last + 1);
-    RejectionKind::ALL[..count].iter().copied()
+    let all = RejectionKind::ALL.iter().copied();
+    all.filter(|kind| is_of_layer(*kind))
+}
+
+const fn is_of_layer(kind: RejectionKind) -> bool {
+    match kind {
+        RejectionKind::SessionMissing
+        | RejectionKind::SessionMalformed
+        | RejectionKind::SessionUnknown
+        | RejectionKind::SessionIdleExpired
+        | RejectionKind::SessionExpired
+        | RejectionKind::SessionRevoked
+        | RejectionKind::SessionKickedOut
+        | RejectionKind::SessionReplaced
+        | RejectionKind::AmbiguousToken
+        | RejectionKind::StoreUnavailable => true,
+        RejectionKind::CodeRejected
+        | RejectionKind::ProviderUnavailable
+        | RejectionKind::RateLimited
+        | RejectionKind::UserBlocked
+        | RejectionKind::ProviderMisconfigured
+        | RejectionKind::BadRequest
+        | RejectionKind::MethodNotAllowed => false,
+    }
 }
 
 fn body(kind: RejectionKind) -> Value {

@@ -57,10 +57,6 @@ impl ResponseForRejection for Preset {
     fn serves_wafer(&self) -> bool {
         *self == Self::Wafer
     }
-
-    fn names_action(&self) -> bool {
-        true
-    }
 }
 
 impl Preset {

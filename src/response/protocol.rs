@@ -14,9 +14,8 @@ pub(super) enum Protocol<'h> {
 }
 
 impl<'h> Protocol<'h> {
-    /// gRPC, and a stream of Connect's, is always a POST. A proxy that asks whether a request may pass
-    /// sends a GET with the headers of that request, and would take the 200 of such a refusal for a
-    /// yes.
+    /// gRPC, and a stream of Connect's, is always a POST. nginx and Traefik ask whether a request may
+    /// pass by a GET with its headers, and would take the 200 of such a refusal for a yes.
     pub(super) fn of(head: &'h Parts) -> Self {
         match head.method {
             Method::POST => Self::of_post(&head.headers),

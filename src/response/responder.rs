@@ -11,7 +11,9 @@ use crate::rejection::Rejection;
 /// the [`Rejection`], and the head of the request too if it wants that.
 ///
 /// The [`Rejection`] is put into the response's extensions afterwards, and its action into the
-/// header `X-WX-Action` unless there is one, whatever was built.
+/// header `X-WX-Action` unless there is one, whatever was built. To a CONNECT, such as a WebSocket over
+/// HTTP/2, a success would mean that it is open: there [`Preset::Json`](super::Preset::Json) takes
+/// the place of it.
 ///
 /// `Args` tells the two kinds of closures apart; a type of your own has none.
 #[diagnostic::on_unimplemented(
@@ -27,12 +29,6 @@ pub trait ResponseForRejection<Args = ()>: Send + Sync + 'static {
     /// Whether clients of the Wafer SDKs are served: [`Login`](crate::login::Login) then takes
     /// their requests and answers in their form too. Default: no.
     fn serves_wafer(&self) -> bool {
-        false
-    }
-
-    /// Whether every response has its `X-WX-Action`, so that it need not be looked for.
-    #[doc(hidden)]
-    fn names_action(&self) -> bool {
         false
     }
 }
@@ -77,9 +73,5 @@ where
 
     fn serves_wafer(&self) -> bool {
         self.0.serves_wafer()
-    }
-
-    fn names_action(&self) -> bool {
-        self.0.names_action()
     }
 }

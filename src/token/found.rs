@@ -5,7 +5,8 @@ use percent_encoding::percent_decode;
 use super::Token;
 
 /// The tokens of a request, as far as it matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
 pub(crate) enum Found<'r> {
     Nothing,
     One(Presented<'r>),
@@ -25,7 +26,8 @@ impl<'r> Found<'r> {
 }
 
 /// What a request has where a token belongs: borrowed, and decoded only where it has to be.
-#[derive(Clone, Copy, Debug, Eq)]
+#[derive(Clone, Copy, Eq)]
+#[cfg_attr(test, derive(Debug))]
 pub(crate) enum Presented<'r> {
     Plain(&'r [u8]),
     /// What is no valid percent-encoding in it stands for itself.
@@ -55,6 +57,11 @@ impl<'r> Presented<'r> {
         Token::parse(&self.decoded())
     }
 
+    #[cold]
+    fn is_same_decoded(self, other: Self) -> bool {
+        self.decoded() == other.decoded()
+    }
+
     pub(super) fn decoded(self) -> Cow<'r, [u8]> {
         match self {
             Self::Plain(text) => text.into(),
@@ -65,8 +72,11 @@ impl<'r> Presented<'r> {
 
 /// The same token is one, however it is encoded.
 impl PartialEq for Presented<'_> {
-    #[cold]
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.decoded() == other.decoded()
+        match (self, other) {
+            (Self::Plain(one), Self::Plain(other)) => one == other,
+            _ => self.is_same_decoded(*other),
+        }
     }
 }

@@ -24,20 +24,20 @@ pub(crate) fn has_token(headers: &HeaderMap) -> bool {
     tokens(headers).next().is_some()
 }
 
-/// Takes the token out of what is offered, if it follows `bearer`; that and the others stay.
-pub(super) fn cut_token(headers: &mut HeaderMap) -> bool {
+/// Takes tokens out of what is offered, also one in a place where it does not count; the others stay.
+pub(super) fn cut_tokens(headers: &mut HeaderMap) {
     let tokens: Vec<_> = tokens(headers).collect();
-    if tokens.is_empty() {
-        return false;
-    }
-    // A token in another place is of no use, and a secret all the same.
     let is_secret = |entry: &&[u8]| tokens.contains(entry) || Token::parse(entry).is_some();
+    if !entries(headers).any(|entry| is_secret(&entry)) {
+        return;
+    }
     let rest: Vec<_> = entries(headers).filter(|entry| !is_secret(entry)).collect();
-    // What a valid header is made of is valid; should it not be, only `bearer` is left.
-    let rest =
-        HeaderValue::from_bytes(&rest.join(&b", "[..])).unwrap_or(HeaderValue::from_static(BEARER));
-    headers.insert(SEC_WEBSOCKET_PROTOCOL, rest);
-    true
+    // What a valid header is made of is valid.
+    let rest = HeaderValue::from_bytes(&rest.join(&b", "[..])).ok();
+    match rest.filter(|rest| !rest.is_empty()) {
+        Some(rest) => headers.insert(SEC_WEBSOCKET_PROTOCOL, rest),
+        None => headers.remove(SEC_WEBSOCKET_PROTOCOL),
+    };
 }
 
 /// The list, in however many lines it comes.
@@ -68,15 +68,14 @@ mod tests {
             .collect()
     }
 
-    /// What is offered behind the layer; `None` where nothing was cut.
-    fn rest_of(lines: &[&str]) -> Option<String> {
+    /// The lines behind the layer.
+    fn rest_of(lines: &[&str]) -> Vec<String> {
         let mut headers = offer(lines);
-        let is_cut = cut_token(&mut headers);
-        let values: Vec<_> = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().collect();
-        is_cut.then(|| {
-            assert_eq!(values.len(), 1);
-            values[0].to_str().unwrap().to_owned()
-        })
+        cut_tokens(&mut headers);
+        let lines = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+        lines
+            .map(|line| line.to_str().unwrap().to_owned())
+            .collect()
     }
 
     #[test]
@@ -103,7 +102,8 @@ mod tests {
         ];
         for (lines, tokens, rest) in rows {
             assert_eq!(tokens_in(lines), tokens, "{lines:?}");
-            assert_eq!(rest_of(lines).as_deref(), rest, "{lines:?}");
+            let rest = rest.map_or(lines.to_vec(), |rest| vec![rest]);
+            assert_eq!(rest_of(lines), rest, "{lines:?}");
         }
     }
 
@@ -112,6 +112,8 @@ mod tests {
         let token = format!("wxs_AQ{}", "A".repeat(57));
         let lines = format!("bearer, chat, {token}, v2");
         assert_eq!(tokens_in(&[&lines]), ["chat"]);
-        assert_eq!(rest_of(&[&lines]).as_deref(), Some("bearer, v2"));
+        assert_eq!(rest_of(&[&lines]), ["bearer, v2"]);
+        assert_eq!(rest_of(&[&format!("{token}, v2")]), ["v2"]);
+        assert!(rest_of(&[&token]).is_empty());
     }
 }

@@ -239,6 +239,21 @@ async fn a_flush_gives_up_after_two_store_deadlines_and_what_it_waited_for_goes_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_flush_has_tried_again_what_failed_before_it() {
+    let (clock, store) = store_on_a_clock();
+    let (store, is_down) = switchable(store);
+    let sessions = node(&store, &clock);
+    let token = log_in(&sessions).await;
+    clock.advance(HOUR);
+    is_down.store(true, Ordering::SeqCst);
+    assert_eq!(refusal(&sessions, &token).await, Some(StoreUnavailable));
+    is_down.store(false, Ordering::SeqCst);
+    sessions.flush().await.unwrap();
+    clock.advance(HOUR);
+    assert_eq!(refusal(&node(&store, &clock), &token).await, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_flush_waits_for_revocations_that_were_made_before_it_and_for_no_later_ones() {
     let (clock, store) = store_on_a_clock();
     let (store, gate) = gated(store, Op::Revoke);
@@ -276,6 +291,24 @@ fn a_revocation_that_waits_outlives_its_runtime() {
     let pending = until_the_answer(sessions.kick_out(alice()));
     assert_eq!(pending.unwrap(), Revocation::Pending);
     is_down.store(false, Ordering::SeqCst);
+    until_the_answer(sessions.flush()).unwrap();
+    let elsewhere = until_the_answer(async { refusal(&node(&store, &clock), &token).await });
+    assert_eq!(elsewhere, Some(SessionKickedOut));
+}
+
+#[test]
+fn a_revocation_outlives_the_runtime_of_its_first_try() {
+    let (clock, store) = store_on_a_clock();
+    let (store, gate) = gated(store, Op::Revoke);
+    let sessions = node(&store, &clock);
+    let token = until_the_answer(async {
+        let token = log_in(&sessions).await;
+        let ending = sessions.clone();
+        tokio::spawn(async move { ending.kick_out(alice()).await });
+        settle().await;
+        token
+    });
+    gate.add_permits(Semaphore::MAX_PERMITS / 2);
     until_the_answer(sessions.flush()).unwrap();
     let elsewhere = until_the_answer(async { refusal(&node(&store, &clock), &token).await });
     assert_eq!(elsewhere, Some(SessionKickedOut));

@@ -10,12 +10,13 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
+use tower_wx_session::response::Preset;
 use tower_wx_session::store::RevokeReason;
 
 use crate::support::http::Server;
 use crate::support::nodes::{log_in, node, store_on_a_clock};
 use crate::support::world::within_ten_seconds;
-use crate::websocket::{app, echoes, is_closed, text};
+use crate::websocket::{app, echoes, example, is_closed, text};
 use crate::websocket_opening::encoded;
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
@@ -90,6 +91,21 @@ async fn a_connect_opens_a_socket_wherever_its_token_is() {
         assert_eq!(answered.map(|name| name.to_str().unwrap()), named, "{path}");
         assert_eq!(text(&mut socket).await, r#"{"openid":"alice"}"#);
         echoes(&mut socket, "heard").await;
+    }
+}
+
+#[tokio::test]
+async fn no_preset_opens_a_socket_by_its_200() {
+    let (clock, store) = store_on_a_clock();
+    for preset in [Preset::OkJson, Preset::OkCode, Preset::Wafer] {
+        let sessions = node(&store, &clock);
+        let server = Server::start(example::routes(sessions, preset)).await;
+        let Err((status, body)) = open(&server, "/ws", &[]).await else {
+            panic!("{preset} opens it");
+        };
+        let seen = (status, &body["reason"]);
+        let expected = json!("session_missing");
+        assert_eq!(seen, (StatusCode::UNAUTHORIZED, &expected), "{preset}");
     }
 }
 

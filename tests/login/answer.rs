@@ -1,7 +1,13 @@
 //! What a login is answered.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response};
+use tower::ServiceExt;
+use tower_wx_session::Rejection;
 use tower_wx_session::login::Login;
 use tower_wx_session::response::Preset;
 use tower_wx_session::test_util::ManualClock;
@@ -221,4 +227,29 @@ async fn the_wait_of_a_refusal_is_rounded_up_to_whole_seconds() {
         assert_eq!(refusal.status, 429);
         assert_eq!(refusal.header("retry-after"), Some(seconds), "{millis} ms");
     }
+}
+
+#[tokio::test]
+async fn whoever_makes_the_refusal_sees_neither_the_code_nor_the_old_token() {
+    let world = World::new().await;
+    let seen = Arc::new(Mutex::new(String::new()));
+    let see = Arc::clone(&seen);
+    let login = world
+        .login()
+        .with_rejection_response(move |_: &Rejection, head: &Parts| {
+            *see.lock().unwrap() = format!("{head:?}");
+            Response::new(Bytes::new())
+        });
+    let secrets = ["authorization", "x-wx-skey", "x-wx-code", "x-wx-iv"];
+    let request = Request::get("/login").header("user-agent", "a phone");
+    let request = secrets.iter().fold(request, |request, name| {
+        request.header(*name, "Bearer poison")
+    });
+    login
+        .oneshot(request.body(String::new()).unwrap())
+        .await
+        .unwrap();
+    let seen = seen.lock().unwrap();
+    assert!(seen.contains("a phone"), "{seen}");
+    assert!(!seen.contains("poison"), "{seen}");
 }

@@ -60,16 +60,16 @@ impl Router {
         }
     }
 
-    /// Sends a command about what is under the key, which may happen twice.
+    /// Sends a command about what is under the key that does no harm when it happens twice.
     ///
     /// That the server has closed a connection is found out by the first command where nobody drove
     /// the runtime since, as in a process that was frozen. It is sent once more, over another one.
     pub(crate) async fn query(&self, key: &str, command: &Cmd) -> Result<Value, StoreError> {
-        let mut is_first = true;
+        let mut may_resend = true;
         loop {
             match self.send(key, command, None).await? {
                 Err(error) if is_moving(&error) => sleep(MOVES_FOR).await,
-                Err(error) if is_first && error.is_connection_dropped() => is_first = false,
+                Err(error) if may_resend && error.is_connection_dropped() => may_resend = false,
                 answer => return answer.map_err(query_failed),
             }
         }
