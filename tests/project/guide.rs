@@ -39,9 +39,10 @@ fn both_languages_of_a_page_have_the_same_rust() {
     }
 }
 
-/// Whether Node reads it as a program, or as a module if it imports; it is not run.
+/// Whether Node reads it as a program, or as a module if it imports or exports; it is not run.
 fn parses(code: &str) -> bool {
-    let module = code.lines().any(|line| line.starts_with("import "));
+    let is_of_module = |line: &str| line.starts_with("import ") || line.starts_with("export ");
+    let module = code.lines().any(is_of_module);
     let kind = if module { "module" } else { "commonjs" };
     let mut node = Command::new("node")
         .args(["--check", "--input-type", kind, "-"])
