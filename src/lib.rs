@@ -39,8 +39,9 @@
 //! - [`login`] turns codes into sessions; `wechat` is the provider for WeChat.
 //! - [`response`] is what refusals look like on the wire: every status, reason and action.
 //! - [`store`] is where sessions are kept.
-//! - [`guide`] has recipes, the order of layers, gRPC, outages, every default and its reason, metrics
-//!   and tracing, performance.
+//! - [`guide`] leads from `wx.login` to the first protected request, helps to move over from other logins,
+//!   and has recipes, the order of layers, gRPC, outages, every default and its reason, metrics and tracing,
+//!   performance.
 //!
 //! # What it is not for
 //!

@@ -4,6 +4,11 @@
 //! |---|---|
 #![cfg_attr(
     all(feature = "axum", feature = "wechat"),
+    doc = "| [`from_wx_login`], [`from_wx_login_zh`] | What is a mini program's login, and how does a request become one of a user? 从 wx.login 到第一个受保护的请求 |\n\
+           | [`moving_over`], [`moving_over_zh`] | How do I move over from Wafer, a JWT, tower-sessions or sa-token? 从已有方案迁移 |"
+)]
+#![cfg_attr(
+    all(feature = "axum", feature = "wechat"),
     doc = "| [`recipes`] | How do I ban a user, limit devices, end sessions, close a WebSocket, decrypt a phone number? |"
 )]
 #![cfg_attr(
@@ -18,6 +23,22 @@
 //! | [`defaults`] | What is each default, and why? |
 //! | [`observability`] | Which metrics, events and spans are there? |
 //! | [`performance`] | What does a check cost, and why? |
+
+#[cfg(all(feature = "axum", feature = "wechat"))]
+#[doc = include_str!("from_wx_login.md")]
+pub mod from_wx_login {}
+
+#[cfg(all(feature = "axum", feature = "wechat"))]
+#[doc = include_str!("from_wx_login_zh.md")]
+pub mod from_wx_login_zh {}
+
+#[cfg(all(feature = "axum", feature = "wechat"))]
+#[doc = include_str!("moving_over.md")]
+pub mod moving_over {}
+
+#[cfg(all(feature = "axum", feature = "wechat"))]
+#[doc = include_str!("moving_over_zh.md")]
+pub mod moving_over_zh {}
 
 #[cfg(all(feature = "axum", feature = "wechat"))]
 #[doc = include_str!("recipes.md")]

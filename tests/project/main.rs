@@ -8,6 +8,7 @@
 
 mod autotrait;
 mod dependencies;
+mod guide;
 mod messages;
 #[cfg(all(feature = "axum", feature = "wechat"))]
 mod readme;

@@ -1,0 +1,74 @@
+//! The pages of the guide; rustdoc compiles the Rust in them.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The blocks in a language.
+fn blocks<'p>(page: &'p str, language: &'p str) -> impl Iterator<Item = &'p str> {
+    let blocks = page.split("\n```").skip(1).step_by(2);
+    blocks.filter_map(move |block| {
+        let (head, code) = block.split_once('\n')?;
+        (head.split(',').next() == Some(language)).then_some(code)
+    })
+}
+
+/// The Rust that a reader sees, without comments.
+fn rust_of(page: &str) -> String {
+    let lines = blocks(page, "rust").flat_map(str::lines);
+    let seen = lines.filter(|line| !line.starts_with("# "));
+    let codes = seen.filter_map(|line| line.split("//").next());
+    codes.fold(String::new(), |rust, code| rust + code.trim_end() + "\n")
+}
+
+#[test]
+fn both_languages_of_a_page_have_the_same_rust() {
+    for (english, chinese) in [
+        (
+            include_str!("../../src/guide/from_wx_login.md"),
+            include_str!("../../src/guide/from_wx_login_zh.md"),
+        ),
+        (
+            include_str!("../../src/guide/moving_over.md"),
+            include_str!("../../src/guide/moving_over_zh.md"),
+        ),
+    ] {
+        let rust = rust_of(english);
+        assert!(rust.lines().count() > 40, "{rust}");
+        assert_eq!(rust, rust_of(chinese));
+    }
+}
+
+/// Whether Node reads it as a program, or as a module if it imports or exports; it is not run.
+fn parses(code: &str) -> bool {
+    let is_of_module = |line: &str| line.starts_with("import ") || line.starts_with("export ");
+    let module = code.lines().any(is_of_module);
+    let kind = if module { "module" } else { "commonjs" };
+    let mut node = Command::new("node")
+        .args(["--check", "--input-type", kind, "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("node is installed");
+    let mut input = node.stdin.take().expect("piped");
+    input.write_all(code.as_bytes()).expect("node reads");
+    drop(input);
+    node.wait().expect("node ends").success()
+}
+
+#[test]
+fn all_javascript_of_the_guide_parses() {
+    assert!(!parses("const = 1") && !parses("import a from 'b'\nconst = 1"));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide");
+    let pages = std::fs::read_dir(folder).expect("the guide");
+    let paths = pages.map(|page| page.expect("an entry").path());
+    let texts = paths.map(|path| std::fs::read_to_string(path).expect("a page"));
+    let mut count = 0;
+    for text in texts {
+        for code in blocks(&text, "js") {
+            assert!(parses(code), "{code}");
+            count += 1;
+        }
+    }
+    assert!(count > 5, "{count}");
+}
