@@ -108,6 +108,8 @@ impl<S: SessionStore> Gate<S> {
 
     fn pass_without_session(&self, request: &mut impl Head) -> Admission {
         hide(&self.sources, request);
+        // That of another layer, further out, is none of this one's.
+        request.extensions_mut().remove::<Session>();
         #[cfg(feature = "axum")]
         request
             .extensions_mut()
@@ -145,6 +147,7 @@ impl<S> Gate<S> {
     /// Whoever makes the answer sees no token either: that of a 503 may well be live.
     fn refuse_head(&self, head: &mut Parts, rejection: Rejection) -> Response<Bytes> {
         hide(&self.sources, head);
+        head.extensions.remove::<Session>();
         refuse(&*self.responder, head, rejection)
     }
 }

@@ -62,16 +62,15 @@
 //! ```
 //! use bytes::Bytes;
 //! use http::header::ACCEPT_LANGUAGE;
-//! use http::{Response, request::Parts};
+//! use http::request::Parts;
 //! use tower_wx_session::{Rejection, SessionLayer, Sessions, store::MemoryStore};
 //!
 //! let layer = SessionLayer::new(Sessions::new(MemoryStore::new()))
 //!     .with_rejection_response(|rejection: &Rejection, head: &Parts| {
 //!         let reads_chinese = head.headers.get(ACCEPT_LANGUAGE).is_some_and(|value| value == "zh-CN");
 //!         let text = if reads_chinese { "请重新登录" } else { "please log in" };
-//!         let mut response = Response::new(Bytes::from(text));
-//!         *response.status_mut() = rejection.kind().status();
-//!         response
+//!         // The status and the headers stay as they are: clients look for them.
+//!         rejection.to_response(head).map(|_| Bytes::from(text))
 //!     });
 //! ```
 //!

@@ -1,6 +1,7 @@
 //! The subprotocols that the opening handshake of a WebSocket offers (RFC 6455 §1.9), one of which
 //! may be a token: the one header that a browser lets a page choose.
 
+use std::collections::HashSet;
 use std::iter::from_fn;
 
 use http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
@@ -26,7 +27,8 @@ pub(crate) fn has_token(headers: &HeaderMap) -> bool {
 
 /// Takes tokens out of what is offered, also one in a place where it does not count; the others stay.
 pub(super) fn cut_tokens(headers: &mut HeaderMap) {
-    let tokens: Vec<_> = tokens(headers).collect();
+    // A set: there may be thousands of them, and as many entries.
+    let tokens: HashSet<_> = tokens(headers).collect();
     let is_secret = |entry: &&[u8]| tokens.contains(entry) || Token::parse(entry).is_some();
     if !entries(headers).any(|entry| is_secret(&entry)) {
         return;

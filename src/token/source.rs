@@ -25,6 +25,10 @@ enum Kind {
 
 impl TokenSource {
     /// `Authorization: Bearer <token>`, the scheme in any case (RFC 6750 §2.1, RFC 9110 §11.1).
+    ///
+    /// Without the scheme there is no token in it, and a client that forgets it logs in at every
+    /// request. For clients that send the bare token there is `header(AUTHORIZATION)`, instead of
+    /// this one.
     #[must_use]
     pub const fn bearer() -> Self {
         Self(Kind::Bearer)

@@ -9,7 +9,7 @@ use axum::{Router, ServiceExt};
 use http::{StatusCode, Version};
 use tower::Layer;
 use tower::util::{MapResponseLayer, option_layer};
-use tower_wx_session::SessionLayer;
+use tower_wx_session::{Session, SessionLayer, TokenSource};
 
 use super::site::{Sessioned, Site, me, routes};
 use crate::support::http::{Answer, Server, client};
@@ -148,5 +148,36 @@ async fn a_layer_goes_around_a_whole_router_as_a_service() {
         assert_eq!(Answer::to(get(path)).await.status, nobody, "{path}");
         let answer = Answer::to(get(path).bearer_auth(&token)).await;
         assert_eq!(answer.status, user, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_inner_layer_lets_through_has_not_the_session_of_an_outer_one() {
+    let (clock, store) = store_on_a_clock();
+    let shop = node(&store, &clock);
+    let admin = node(&store_on_a_clock().1, &clock);
+    let token = log_in(&shop).await;
+    let tells = async |session: Option<Session>| match session {
+        Some(session) => session.openid().to_owned(),
+        None => "nobody".to_owned(),
+    };
+    let of_admin = || SessionLayer::new(admin.clone()).with_sources([TokenSource::skey()]);
+    let app = Router::new()
+        .merge(
+            Router::new()
+                .route("/optional", get(tells))
+                .route_layer(of_admin().optional()),
+        )
+        .merge(
+            Router::new()
+                .route("/unchecked", get(tells))
+                .route_layer(of_admin().with_unchecked(|_, _| true)),
+        )
+        .route_layer(SessionLayer::new(shop));
+    let server = Server::start(app).await;
+    for path in ["/optional", "/unchecked"] {
+        let request = client(Version::HTTP_11).get(server.url(path));
+        let answer = Answer::to(request.bearer_auth(&token)).await;
+        assert_eq!((answer.status, &*answer.body), (200, "nobody"), "{path}");
     }
 }

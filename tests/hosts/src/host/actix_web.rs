@@ -1,6 +1,6 @@
 //! actix-web 4.
 
-use actix_web::body::BoxBody;
+use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
@@ -8,11 +8,12 @@ use actix_web::{HttpMessage, HttpResponse, Result, web};
 use tower_wx_session::{SessionLayer, store::AnyStore};
 
 type Layer = web::Data<SessionLayer<AnyStore>>;
+type Reply = Result<ServiceResponse>;
 
-async fn check(layer: Layer, req: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse> {
+async fn check(layer: Layer, req: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Reply {
     let admitted = layer.admit_raw(req.method(), req.uri(), req.headers()).await;
     let Err(refusal) = admitted.map(|found| found.map(|it| req.extensions_mut().insert(it))) else {
-        return next.call(req).await;
+        return next.call(req).await.map(ServiceResponse::map_into_boxed_body);
     };
     let mut answer = HttpResponse::build(StatusCode::from_u16(refusal.status().as_u16()).unwrap());
     let headers = refusal.headers().iter();
@@ -21,7 +22,7 @@ async fn check(layer: Layer, req: ServiceRequest, next: Next<BoxBody>) -> Result
 }
 // The page of the guide ends here.
 
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Logger, from_fn};
 use actix_web::web::ReqData;
 use actix_web::{App, HttpServer};
 use tower_wx_session::Session;
@@ -42,6 +43,8 @@ pub async fn start(site: Site) -> Server {
         App::new()
             .route("/me", web::route().to(me))
             .route("/maybe", web::route().to(maybe))
+            // Another body than that of the handlers.
+            .wrap(Logger::default())
             .wrap(from_fn(check))
             .app_data(web::Data::new(site.layer.clone()))
             .app_data(web::Data::new(site.clone()))
