@@ -2,6 +2,10 @@
 //!
 //! Over the DevTools protocol (`Page`, `Runtime`, `Input`, `Emulation`).
 
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -136,10 +140,23 @@ impl Page {
         let place = self.value(&place).await;
         assert_eq!(place[2], true, "{id} is covered");
         for event in ["mousePressed", "mouseReleased"] {
-            let press =
-                json!({ "type": event, "x": place[0], "y": place[1], "button": "left", "clickCount": 1 });
+            let press = json!({ "type": event, "x": place[0], "y": place[1], "button": "left", "clickCount": 1 });
             self.command("Input.dispatchMouseEvent", press).await;
         }
+    }
+
+    /// Writes a picture of the whole page, as PNG.
+    pub async fn picture(&mut self, file: &Path) {
+        let whole = json!({ "captureBeyondViewport": true });
+        let picture = self.command("Page.captureScreenshot", whole).await;
+        let mut decode = Command::new("base64");
+        decode.arg("-d").stdin(Stdio::piped());
+        let mut decode = decode.stdout(File::create(file).unwrap()).spawn().unwrap();
+        let text = picture["data"].as_str().unwrap();
+        let mut stdin = decode.stdin.take().unwrap();
+        stdin.write_all(text.as_bytes()).unwrap();
+        drop(stdin);
+        assert!(decode.wait().unwrap().success());
     }
 }
 

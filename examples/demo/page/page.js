@@ -14,19 +14,20 @@ const second = createDevice({ name: 'second_device', storage, changed: refreshSo
 
 let server = null
 let shown = { openid: '', error: null }
-let isBusy = false
+// Stories and levers under way: the phone waits for them.
+let busy = 0
 let lastNumber = 0
 const counts = {}
 
 // The phone.
 
 async function run(device, title, work) {
-  isBusy = true
+  busy += 1
   draw()
   const { answer, error } = await inStory(device, title, work)
   if (device === phone) shown = { openid: answer && answer.data ? answer.data.openid : shown.openid, error }
   if (error && error.reason === 'logged_out') shown.openid = ''
-  isBusy = false
+  busy -= 1
   refreshSoon()
 }
 
@@ -57,10 +58,16 @@ $('second').onclick = () => run(second, 'second', (_, session) => session.login(
 // The server.
 
 async function pull(name, path, body = {}) {
+  busy += 1
+  draw()
   const headers = { 'Content-Type': 'application/json' }
-  await fetch(`/demo/${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
-  timeline.lever(name)
-  await refresh()
+  try {
+    const { ok } = await fetch(`/demo/${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
+    if (ok) timeline.lever(name)
+  } finally {
+    busy -= 1
+    await refresh()
+  }
 }
 
 $('idle').onclick = () => pull('idle', 'idle_out')
@@ -126,7 +133,7 @@ function drawPhone(text) {
   $('who').textContent = openid ? text.loggedIn(`${openid.slice(0, 10)}…`) : text.nobody
   $('said').textContent = error ? text.errors[error.reason] || error.reason : ''
   const isOut = !openid
-  for (const id of [...Object.keys(stories), 'second']) $(id).disabled = isBusy
+  for (const id of [...Object.keys(stories), 'second']) $(id).disabled = busy > 0
   $('log_in').hidden = !isOut
   $('everywhere').hidden = isOut
 }
