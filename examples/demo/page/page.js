@@ -124,6 +124,7 @@ function draw() {
   document.querySelectorAll('[data-text]').forEach(each => { each.textContent = text[each.dataset.text] })
   $('language').textContent = text.other
   drawPhone(text)
+  for (const id of ['store', 'wechat']) $(id).disabled = !server
   if (server) drawServer(text)
   timeline.draw($('timeline'))
 }

@@ -23,16 +23,18 @@ export function createDevice({ name, storage, changed }) {
   }
   const h5 = adapters.h5({ getCode })
   function request(options) {
-    const { attempt } = about
+    const { attempt, type } = about
     about = {}
     const call = `${PAGE}-${calls += 1}`
     const header = Object.assign({}, options.header, { 'X-Demo-Call': call })
-    const path = `${options.method || 'GET'} ${new URL(options.url).pathname}`
+    const isLogin = type === 'login'
+    const path = `${isLogin ? 'wx.login → ' : ''}${options.method || 'GET'} ${new URL(options.url).pathname}`
     const { story } = device
     story.sent += 1
     const success = answer => {
       const { reason, action } = Object(answer.data)
-      const what = { device: name, path, attempt, status: answer.statusCode, reason, action }
+      // Each code is another one: a login is never sent again.
+      const what = { device: name, path, attempt: isLogin ? 1 : attempt, status: answer.statusCode, reason, action }
       timeline.row(story, what).calls.push(call)
       options.success(answer)
       changed()
@@ -40,7 +42,7 @@ export function createDevice({ name, storage, changed }) {
     return h5.request(Object.assign({}, options, { header, success }))
   }
   const onEvent = event => {
-    if (event.type === 'send') about = event
+    if (event.type === 'send' || event.type === 'login') about = event
     if (event.type === 'logged_in') device.story.logins += 1
     if (event.type === 'wait') write({ text: 'waits', detail: event.seconds })
     if (event.type === 'login_failed') write({ text: 'login_fails', detail: event.reason })

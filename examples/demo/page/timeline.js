@@ -77,7 +77,10 @@ function drawn(item) {
 }
 
 export function draw(list) {
-  list.replaceChildren(...items.map(drawn))
+  const fresh = list.cloneNode(false)
+  fresh.append(...items.map(drawn))
+  // Where nothing is new, a reader's selection stays.
+  if (fresh.innerHTML !== list.innerHTML) list.replaceChildren(...fresh.childNodes)
 }
 
 // A request that no phone of this page has sent.
