@@ -1,7 +1,7 @@
 //! The page at `/` of the example server, in a real browser: each story is clicked through.
 //!
 //! `SCREENSHOT=docs/figures/page.png cargo test --all-features --test examples twenty_requests` makes the
-//! picture of the README.
+//! picture of the README. The browser needs a Chinese font, for one button.
 
 use serde_json::{Value, json};
 
