@@ -15,7 +15,7 @@
 //! | `REFUSAL` | what refusals look like: `json`, `ok_json`, `ok_code`, `by_platform`, `wafer` | `json` |
 //! | `RUST_LOG` | what is logged | `info` |
 //!
-//! Without `STORE` and `WX_APPID` there is a demo besides: see `demo`.
+//! Without `STORE` and `WX_APPID` there is a demo besides, and a page at `/`: see `demo`.
 //!
 //! SIGTERM or Ctrl-C ends it: requests in flight get 5 s.
 #![allow(
@@ -49,7 +49,14 @@ mod telemetry;
 mod websocket;
 
 use demo::Demo;
+use demo::places::Places;
 use settings::{Platform, Settings, stop};
+
+/// What `/` says where there is no demo.
+const ABOUT: &str =
+    "A mini program's backend, an example of tower-wx-session: /login, /me, /sessions, /logout.
+What to send it is in the README: https://docs.rs/tower-wx-session
+";
 
 type AppState = Sessions<AnyStore>;
 
@@ -60,7 +67,7 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), String> {
     settings::log()?;
-    let metrics = telemetry::metrics()?;
+    let metrics = telemetry::metrics(Places)?;
     let settings = Settings::from_env("127.0.0.1:3000")?;
     let listener = settings.listener().await?;
     let demo = settings.is_alone().then(Demo::start);
@@ -71,16 +78,19 @@ async fn run() -> Result<(), String> {
     let (refusal, idle_timeout) = (settings.refusal, settings.idle_timeout);
     let platform = Platform::start(settings.wechat).await?;
     let mut login = Login::new(sessions.clone(), platform.wechat.clone());
-    let mut extra = metrics;
-    if let (Some(demo), Some(wechat)) = (demo, &platform.fake) {
-        let users = demo.users();
-        login = login.on_login(move |user: &Identity| {
-            users.note(user);
-            ready(Ok(()))
-        });
-        extra = extra.merge(demo.routes(sessions.clone(), wechat.clone(), idle_timeout));
-    }
-    let app = app(sessions.clone(), login, refusal).merge(extra);
+    let app = match (demo, &platform.fake) {
+        (Some(demo), Some(wechat)) => {
+            let users = demo.users();
+            login = login.on_login(move |user: &Identity| {
+                users.note(user);
+                ready(Ok(()))
+            });
+            let app = demo.watch(app(sessions.clone(), login, refusal));
+            app.merge(demo.routes(sessions.clone(), wechat.clone(), idle_timeout))
+        }
+        _ => app(sessions.clone(), login, refusal).route("/", get(ABOUT)),
+    };
+    let app = app.merge(metrics);
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let asked = stop::asked().map_err(|error| error.to_string())?;
     println!("listening on http://{address}");

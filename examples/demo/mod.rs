@@ -1,10 +1,12 @@
 //! What a visitor can do to the example server: `POST /demo/…` lets time pass, stops the store, or has
-//! WeChat misbehave, and `GET /demo/state` tells how things are. Only where everything is a stand-in: the
-//! store is in memory, and WeChat the fake one.
+//! WeChat misbehave, and `GET /demo/state` tells how things are. The page at `/` has a button for each.
+//! Only where everything is a stand-in: the store is in memory, and WeChat the fake one.
 //!
 //! | Request | What it does |
 //! |---|---|
-//! | `GET /demo/state` | live sessions, exchanges so far, the state of the store and of WeChat |
+//! | `GET /` | the page |
+//! | `GET /demo/state` | live sessions (`null` if the store does not tell), exchanges so far, the state of the store and of WeChat |
+//! | `GET /demo/requests/0` | the last requests after that number: status, reason, verdict, where the check was answered |
 //! | `POST /demo/advance` `{"seconds":60}` | moves the clock of the store and the node forward |
 //! | `POST /demo/idle_out` | moves it until every session has been idle for too long |
 //! | `POST /demo/kick_out` | ends all sessions of all users, as an administrator |
@@ -17,6 +19,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
@@ -25,6 +28,12 @@ use tower_wx_session::sessions::SessionsBuilder;
 use tower_wx_session::store::{AnyStore, MemoryStore};
 use tower_wx_session::test_util::{Chaos, ChaosStore, FakeWeChat, Fault, ManualClock};
 use tower_wx_session::{Identity, Rejection, SessionId, Sessions};
+
+mod journal;
+mod page;
+pub mod places;
+
+use journal::Journal;
 
 /// How often the clock that a visitor moves follows the real one.
 const TICK: Duration = Duration::from_millis(50);
@@ -35,6 +44,7 @@ pub struct Demo {
     clock: ManualClock,
     chaos: Chaos,
     users: Users,
+    journal: Journal,
 }
 
 impl Demo {
@@ -51,6 +61,7 @@ impl Demo {
             clock,
             chaos: Chaos::seeded(0),
             users: Users::default(),
+            journal: Journal::default(),
         }
     }
 
@@ -66,12 +77,20 @@ impl Demo {
         self.users.clone()
     }
 
+    /// Notes the requests to these routes.
+    pub fn watch(&self, app: Router) -> Router {
+        app.layer(from_fn_with_state(self.journal.clone(), journal::note))
+    }
+
     pub fn routes(
         self,
         sessions: Sessions<AnyStore>,
         wechat: Arc<FakeWeChat>,
         idle_timeout: Duration,
     ) -> Router {
+        let requests = Router::new()
+            .route("/demo/requests/{after}", get(journal::tell))
+            .with_state(self.journal.clone());
         let stage = Stage {
             demo: self,
             sessions,
@@ -87,6 +106,8 @@ impl Demo {
             .route("/demo/store", post(set_store))
             .route("/demo/wechat", post(set_wechat))
             .with_state(stage)
+            .merge(requests)
+            .merge(page::routes())
     }
 }
 
@@ -164,11 +185,11 @@ impl Stage {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The live sessions as far as the store can tell.
-    async fn live(&self) -> Vec<Shown> {
+    /// The live sessions; `None` if the store does not tell.
+    async fn live(&self) -> Option<Vec<Shown>> {
         let mut live = Vec::new();
         for user in self.demo.users.all() {
-            let sessions = self.sessions.list(&user).await.unwrap_or_default();
+            let sessions = self.sessions.list(&user).await.ok()?;
             live.extend(sessions.iter().map(|session| Shown {
                 id: session.id(),
                 openid: session.openid().to_owned(),
@@ -177,7 +198,7 @@ impl Stage {
                 expires_at: seconds(session.expires_at()),
             }));
         }
-        live
+        Some(live)
     }
 }
 
@@ -198,7 +219,7 @@ struct Told {
     condition: Condition,
     exchanges: u64,
     cached: u64,
-    sessions: Vec<Shown>,
+    sessions: Option<Vec<Shown>>,
 }
 
 async fn tell(State(stage): State<Stage>) -> Json<Told> {

@@ -6,7 +6,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics::Recorder;
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
 
 /// From a store in the same process to one that is about to miss its deadline.
 const BUCKETS: [f64; 12] = [
@@ -16,12 +19,17 @@ const BUCKETS: [f64; 12] = [
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Measures from now on; the route shows what. In production, keep it from the public: serve it on
-/// an address of its own.
-pub fn metrics() -> Result<Router, String> {
+/// an address of its own. `around` may put a recorder of its own around that of Prometheus.
+pub fn metrics<R: Recorder + Sync + 'static>(
+    around: impl FnOnce(PrometheusRecorder) -> R,
+) -> Result<Router, String> {
     let durations = Matcher::Suffix("_duration_seconds".to_owned());
-    let prometheus = PrometheusBuilder::new()
+    let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(durations, &BUCKETS)
-        .and_then(PrometheusBuilder::install_recorder)
+        .map_err(|error| format!("cannot measure: {error}"))?
+        .build_recorder();
+    let prometheus = recorder.handle();
+    metrics::set_global_recorder(around(recorder))
         .map_err(|error| format!("cannot measure: {error}"))?;
     tokio::spawn(keep_up(prometheus.clone()));
     let show = async move || {

@@ -17,6 +17,7 @@
 mod axum;
 mod clients;
 mod dashboard;
+mod demo;
 #[cfg(unix)]
 mod fleet;
 #[cfg(feature = "hyper")]

@@ -14,6 +14,21 @@ pub struct Chromium {
 impl Chromium {
     /// Opens `url` in `CHROMIUM`, or in `chromium` from the path.
     pub fn open(url: &str) -> Self {
+        Self::start(url, &[])
+    }
+
+    /// It takes commands by the DevTools protocol, too.
+    pub fn with_devtools(url: &str) -> Self {
+        Self::start(url, &["--remote-debugging-port=0"])
+    }
+
+    /// The port for commands, once it is known.
+    pub fn devtools_port(&self) -> Option<u16> {
+        let told = fs::read_to_string(self.directory.join("DevToolsActivePort")).ok()?;
+        told.lines().next()?.parse().ok()
+    }
+
+    fn start(url: &str, arguments: &[&str]) -> Self {
         let directory = directory();
         let program = std::env::var("CHROMIUM").unwrap_or_else(|_| "chromium".to_owned());
         let child = Command::new(program)
@@ -31,6 +46,7 @@ impl Chromium {
             ])
             .arg("--ignore-certificate-errors")
             .arg(format!("--user-data-dir={}", directory.display()))
+            .args(arguments)
             .arg(url)
             .env("HOME", &directory)
             .stdin(Stdio::null())
