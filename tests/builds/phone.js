@@ -11,7 +11,9 @@ Object.assign(globalThis, { window, document, Event, CustomEvent })
 const simulate = require('miniprogram-simulate')
 
 const API = 'https://api.example.com'
-const SYSTEM = { language: 'zh_CN', platform: 'devtools', system: 'iOS 17.0', SDKVersion: '3.0.0', windowWidth: 375, windowHeight: 667, pixelRatio: 2 }
+const SYSTEM = {
+  language: 'zh_CN', platform: 'devtools', system: 'iOS 17.0', SDKVersion: '3.0.0', windowWidth: 375, windowHeight: 667, pixelRatio: 2,
+}
 
 // What the platform offers; `API` is at `base`.
 function platform(device, base) {
@@ -19,7 +21,8 @@ function platform(device, base) {
   const at = call => options => api[call]({ ...options, url: options.url.replace(API, base) })
   const system = () => SYSTEM
   return {
-    ...api, request: at('request'), canIUse: () => false, setStorage() {}, getLaunchOptionsSync: () => ({}), getEnterOptionsSync: () => ({}),
+    ...api, request: at('request'), canIUse: () => false, setStorage() {},
+    getLaunchOptionsSync: () => ({}), getEnterOptionsSync: () => ({}),
     getSystemInfoSync: system, getWindowInfo: system, getDeviceInfo: system, getAppBaseInfo: system,
   }
 }
