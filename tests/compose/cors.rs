@@ -9,24 +9,34 @@ use tower_http::cors::CorsLayer;
 use super::site::{ORIGIN, Site, routes};
 use crate::support::http::Answer;
 
-fn cors() -> CorsLayer {
-    let grpc = ["grpc-status", "grpc-message", "grpc-status-details-bin"];
-    let action = HeaderName::from_static("x-wx-action");
-    let expose = [WWW_AUTHENTICATE, RETRY_AFTER, action].into_iter();
+/// That of `guide::composing`.
+pub fn cors(origin: &str) -> CorsLayer {
     CorsLayer::new()
-        .allow_origin(HeaderValue::from_static(ORIGIN))
+        .allow_origin(HeaderValue::try_from(origin).unwrap())
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE])
-        .expose_headers(Vec::from_iter(
-            expose.chain(grpc.map(HeaderName::from_static)),
-        ))
+        .allow_headers([
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            HeaderName::from_static("x-wx-skey"),
+            HeaderName::from_static("x-grpc-web"),
+            HeaderName::from_static("x-user-agent"),
+            HeaderName::from_static("grpc-timeout"),
+        ])
+        .expose_headers([
+            WWW_AUTHENTICATE,
+            RETRY_AFTER,
+            HeaderName::from_static("x-wx-action"),
+            HeaderName::from_static("grpc-status"),
+            HeaderName::from_static("grpc-message"),
+            HeaderName::from_static("grpc-status-details-bin"),
+        ])
 }
 
 #[tokio::test]
 async fn with_cors_outside_preflights_pass_and_pages_can_read_refusals() {
-    let last_is_outermost = Site::new(|layer| routes().layer(layer).layer(cors())).await;
+    let last_is_outermost = Site::new(|layer| routes().layer(layer).layer(cors(ORIGIN))).await;
     let first_is_outermost = Site::new(|layer| {
-        let layers = ServiceBuilder::new().layer(cors()).layer(layer);
+        let layers = ServiceBuilder::new().layer(cors(ORIGIN)).layer(layer);
         routes().layer(layers)
     });
     for site in [last_is_outermost, first_is_outermost.await] {
@@ -60,7 +70,7 @@ async fn with_cors_outside_preflights_pass_and_pages_can_read_refusals() {
 
 #[tokio::test]
 async fn with_cors_inside_preflights_are_refused_and_pages_cannot_read_why() {
-    let site = Site::new(|layer| routes().layer(cors()).layer(layer)).await;
+    let site = Site::new(|layer| routes().layer(cors(ORIGIN)).layer(layer)).await;
     let preflight = site.preflight().await;
     assert_eq!(preflight.status, 401);
     assert_eq!(preflight.header("access-control-allow-origin"), None);

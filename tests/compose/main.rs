@@ -11,6 +11,8 @@ mod any_service;
 #[cfg(all(feature = "axum", feature = "wechat"))]
 mod cors;
 #[cfg(all(feature = "axum", feature = "wechat"))]
+mod cors_browser;
+#[cfg(all(feature = "axum", feature = "wechat"))]
 mod limits;
 mod readiness;
 #[cfg(all(feature = "axum", feature = "wechat"))]
@@ -20,6 +22,8 @@ mod site;
 #[path = "../support/mod.rs"]
 mod support;
 mod token_places;
+#[cfg(all(feature = "axum", feature = "wechat"))]
+mod told;
 #[cfg(all(feature = "axum", feature = "wechat"))]
 mod traces;
 #[cfg(all(feature = "axum", feature = "wechat"))]

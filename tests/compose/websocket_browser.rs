@@ -1,19 +1,16 @@
 //! A real browser opens the WebSocket of the axum example.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use axum::Router;
 use axum::extract::{Request, WebSocketUpgrade};
 use axum::middleware::{Next, from_fn};
-use axum::response::Html;
-use axum::routing::{any, get, post};
+use axum::routing::any;
 use axum::serve::Listener;
-use axum::{Json, Router};
 use http::Version;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::timeout;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
@@ -24,15 +21,12 @@ use crate::support::HookedStore;
 use crate::support::chromium::Chromium;
 use crate::support::http::Server;
 use crate::support::nodes::{log_in, node, store_on_a_clock};
+use crate::told::{Told, page};
 use crate::websocket::app;
 use crate::websocket_opening::encoded;
 
-/// The longest that the browser takes to start and to open some sockets, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
-
 /// Opens one socket after the other, and tells the server what became of each.
-const PAGE: &str = "<script type=module>
-const opening = ([path, protocols]) => new Promise(done => {
+const PAGE: &str = "const opening = ([path, protocols]) => new Promise(done => {
   const told = {}
   const socket = new WebSocket(location.origin.replace('http', 'ws') + path, protocols)
   socket.onopen = () => { told.protocol = socket.protocol }
@@ -41,21 +35,11 @@ const opening = ([path, protocols]) => new Promise(done => {
   socket.onclose = ({ code }) => done({ ...told, code })
 })
 const told = []
-for (const attempt of ATTEMPTS) told.push(await opening(attempt))
-await fetch('/told', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(told) })
-</script>";
-
-/// What the page says became of its sockets.
-type Told = UnboundedReceiver<Value>;
+for (const attempt of ATTEMPTS) told.push(await opening(attempt))";
 
 /// The example, a service that chooses a protocol by itself, and the page that opens them.
 fn site(sessions: &Sessions<HookedStore>, attempts: &Value) -> (Router, Told) {
-    let (tell, told) = unbounded_channel();
-    let page = Html(PAGE.replace("ATTEMPTS", &attempts.to_string()));
-    let hear = async move |Json(said): Json<Value>| tell.send(said).unwrap();
-    let page = Router::new()
-        .route("/", get(page))
-        .route("/told", post(hear));
+    let (page, told) = page(&PAGE.replace("ATTEMPTS", &attempts.to_string()));
     (app(sessions).merge(chat(sessions)).merge(page), told)
 }
 
@@ -69,11 +53,6 @@ fn chat(sessions: &Sessions<HookedStore>) -> Router {
         })
     });
     Router::new().route("/chat", greet).route_layer(layer)
-}
-
-async fn heard(mut told: Told) -> Value {
-    let told = timeout(PATIENCE, told.recv()).await;
-    told.expect("the browser tells nothing").unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -109,7 +88,7 @@ async fn a_browser_opens_a_socket_with_its_token_among_the_protocols_or_in_the_q
     let (site, told) = site(&sessions, &json!(attempts));
     let server = Server::start(site).await;
     let _browser = Chromium::open(&server.url("/"));
-    assert_eq!(heard(told).await, json!(expected));
+    assert_eq!(told.heard().await, json!(expected));
 }
 
 /// Takes TLS connections, and offers HTTP/2 on them.
@@ -186,7 +165,7 @@ async fn a_browser_opens_a_socket_over_http_2() {
     let serving = tokio::spawn(axum::serve(tls, tell_versions(site, tell)).into_future());
     let _browser = Chromium::open(&url);
     let expected = json!([opened("bearer"), opened(""), { "error": true, "code": 1006 }]);
-    assert_eq!(heard(told).await, expected);
+    assert_eq!(told.heard().await, expected);
     serving.abort();
     for _ in 0..3 {
         assert_eq!(versions.recv().await, Some(Version::HTTP_2));

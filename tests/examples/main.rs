@@ -15,6 +15,7 @@
 #![allow(unreachable_pub, reason = "modules of a test")]
 
 mod axum;
+mod builds;
 mod clients;
 mod dashboard;
 mod demo;

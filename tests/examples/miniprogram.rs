@@ -11,17 +11,24 @@ fn node_modules() -> OsString {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/node/node_modules");
     let modules = std::env::var_os("NODE_MODULES").unwrap_or_else(|| folder.into());
     assert!(
-        Path::new(&modules).join("acorn").exists(),
+        Path::new(&modules).join("miniprogram-simulate").exists(),
         "{} is missing or old: run ./test once, which installs it, or set NODE_MODULES",
         modules.display()
     );
     modules
 }
 
-/// Runs the tests of these files against the example server.
 #[track_caller]
 fn pass(files: &[&str]) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/miniprogram");
+    run("miniprogram", files);
+}
+
+/// Runs the tests of these files, in a folder of `tests`, against the example server.
+#[track_caller]
+pub fn run(folder: &str, files: &[&str]) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests")
+        .join(folder);
     let files = files
         .iter()
         .map(|file| folder.join(format!("{file}.test.js")));

@@ -1,0 +1,1 @@
+export default { pages: ['pages/me/me'], window: { navigationBarTitleText: '我' } }
