@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::devtools::Page;
+use crate::devtools::Page;
 use crate::support::process::Program;
 
 /// A server of its own, and a visitor who has opened its page.

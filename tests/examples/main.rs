@@ -19,6 +19,7 @@ mod builds;
 mod clients;
 mod dashboard;
 mod demo;
+mod devtools;
 #[cfg(unix)]
 mod fleet;
 #[cfg(feature = "hyper")]

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
 
 /// What it writes to, so that nothing of the machine's user is touched, and nothing is left behind.
 pub struct Chromium {
@@ -62,7 +64,13 @@ impl Drop for Chromium {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.directory);
+        // Its own processes end a moment later, and write until then.
+        for _ in 0..40 {
+            if fs::remove_dir_all(&self.directory).is_ok() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 

@@ -13,7 +13,6 @@ pub mod chromium;
 pub mod connect_golden;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod desk;
-pub mod devtools;
 pub mod forged;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod golden;

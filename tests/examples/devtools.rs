@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::chromium::Chromium;
+use crate::support::chromium::Chromium;
 
 /// The longest that anything takes, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
