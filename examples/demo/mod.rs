@@ -1,6 +1,7 @@
 //! What a visitor can do to the example server: `POST /demo/…` lets time pass, stops the store, or has
 //! WeChat misbehave, and `GET /demo/state` tells how things are. The page at `/` has a button for each.
-//! Only where everything is a stand-in: the store is in memory, and WeChat the fake one.
+//! Only where everything is a stand-in: the store is in memory, and WeChat the fake one. Whoever reaches
+//! the address that `LISTEN` names may do all of it, but no web page of anybody else's.
 //!
 //! | Request | What it does |
 //! |---|---|
@@ -19,7 +20,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,7 @@ use tower_wx_session::store::{AnyStore, MemoryStore};
 use tower_wx_session::test_util::{Chaos, ChaosStore, FakeWeChat, Fault, ManualClock};
 use tower_wx_session::{Identity, Rejection, SessionId, Sessions};
 
+mod guard;
 mod journal;
 mod page;
 pub mod places;
@@ -37,6 +39,9 @@ use journal::Journal;
 
 /// How often the clock that a visitor moves follows the real one.
 const TICK: Duration = Duration::from_millis(50);
+
+/// The longest that a visitor lets pass at once, in seconds.
+const A_YEAR: u64 = 365 * 24 * 60 * 60;
 
 /// A clock and a store in the visitor's hands.
 #[derive(Clone)]
@@ -108,6 +113,7 @@ impl Demo {
             .with_state(stage)
             .merge(requests)
             .merge(page::routes())
+            .layer(from_fn(guard::from_here))
     }
 }
 
@@ -238,13 +244,16 @@ struct Span {
 }
 
 async fn advance(State(stage): State<Stage>, Json(span): Json<Span>) -> StatusCode {
+    if span.seconds > A_YEAR {
+        return StatusCode::BAD_REQUEST;
+    }
     stage.demo.clock.advance(Duration::from_secs(span.seconds));
     StatusCode::NO_CONTENT
 }
 
 async fn idle_out(State(stage): State<Stage>) -> StatusCode {
     // A use counts for up to a tenth longer.
-    let longest = stage.idle_timeout + stage.idle_timeout / 10;
+    let longest = stage.idle_timeout.saturating_mul(11) / 10;
     stage.demo.clock.advance(longest + Duration::from_secs(1));
     StatusCode::NO_CONTENT
 }

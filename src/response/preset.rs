@@ -35,7 +35,7 @@ pub enum Preset {
     /// The same as `OkJson`, and `errcode` once more as `code`: for templates of mini programs whose
     /// request function tests `data.code === 401`.
     OkCode,
-    /// `OkJson` for mini programs of Alipay, whose client libraries lose the body of every other
+    /// `OkJson` for mini programs of Alipay, where some client libraries lose the body of every other
     /// status, and `Json` for everybody else.
     ///
     /// They are known by the `Referer` that the platform sets. Outside of it anybody can send one, so

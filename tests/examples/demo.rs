@@ -408,3 +408,22 @@ async fn without_the_demo_the_root_says_what_this_is() {
         assert_eq!(answer.unwrap().status(), 404, "{path}");
     }
 }
+
+#[tokio::test]
+async fn no_page_of_anybody_else_acts_on_the_demo() {
+    let server = Program::start("axum", &[]);
+    let own = server.base.clone();
+    for (name, value, status) in [
+        ("origin", &*own, 204),
+        ("origin", "https://shop.example.com", 403),
+        ("origin", "null", 403),
+        ("host", "localhost:3000", 204),
+        ("host", "[::1]:3000", 204),
+        ("host", "shop.example.com", 403),
+        ("host", "127.0.0.1.example.com", 403),
+    ] {
+        let request = server.client.post(format!("{own}/demo/idle_out"));
+        let answer = request.header(name, value).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{name}: {value}");
+    }
+}

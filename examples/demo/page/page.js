@@ -24,10 +24,9 @@ const counts = {}
 async function run(device, title, work) {
   busy += 1
   draw()
-  const { answer, error } = await inStory(device, title, work)
+  const { answer, error } = await inStory(device, title, work).finally(() => { busy -= 1 })
   if (device === phone) shown = { openid: answer && answer.data ? answer.data.openid : shown.openid, error }
   if (error && error.reason === 'logged_out') shown.openid = ''
-  busy -= 1
   refreshSoon()
 }
 
