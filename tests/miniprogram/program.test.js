@@ -127,7 +127,7 @@ test('events: tells all that happened, the last first', async () => {
   await me.look()
   const events = open('events')
   events.onShow()
-  assert.deepEqual(events.data.lines.map(({ text: line }) => line), ['/me 回答 200', '发送 /me', '登录成功', 'wx.login'])
+  assert.deepEqual(events.data.lines.map(({ text: line }) => line), ['/me 响应 200', '发送 /me', '登录成功', 'wx.login'])
   await me.logOut()
   await until(() => events.data.lines[0].text === '退出登录')
   events.onHide()
