@@ -121,6 +121,25 @@ test('socket: talks, comes back after the end of its session, and can be closed'
   assert.equal(page.data.state, '已断开')
 })
 
+test('socket: says so when it is closed by others, and a late close of the last one is nothing to the next', async () => {
+  const { open } = await launch(new Device('mini-late'))
+  const page = open('socket')
+  const given = []
+  getApp().session.connectSocket = options => { given.push(options); return { close() {}, send() {} } }
+  page.connect()
+  given[0].onOpen()
+  page.connect()
+  given[1].onOpen()
+  given[0].onClose({ code: 1000 })
+  assert.deepEqual([page.data.state, page.data.isOpen], ['已连接', true])
+  given[1].onClose({ code: 1006 })
+  assert.deepEqual([page.data.state, page.data.isOpen], ['已断开', false])
+  page.connect()
+  given[2].onError({ reason: 'socket_refused' })
+  given[2].onClose({ code: 1006 })
+  assert.equal(page.data.state, '连不上')
+})
+
 test('events: tells all that happened, the last first', async () => {
   const { open } = await launch(new Device('mini-log'))
   const me = open('me')
