@@ -16,6 +16,10 @@ before(async () => { server = await Server.start() })
 after(() => server.stop())
 
 // A start of the program on a device: the app, and a page by its name.
+// The session's timers are longer than the tests: none of them keeps the process.
+const { setTimeout: later } = globalThis
+globalThis.setTimeout = (...given) => later(...given).unref()
+
 async function launch(device) {
   Object.keys(require.cache).filter(file => file.startsWith(root)).forEach(file => delete require.cache[file])
   require(path.join(root, 'config.js')).baseUrl = server.base
