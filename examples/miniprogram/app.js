@@ -1,7 +1,7 @@
 const { createSession, adapters } = require('./session/index')
 const { baseUrl, user } = require('./config')
 
-// 「经过」页显示最近这么多条。
+// 「记录」页显示最近这么多条。
 const KEPT = 200
 
 const platform = adapters.wx(wx)

@@ -1,12 +1,16 @@
 // A life at random: requests, ends of sessions, faults, hiding, logouts, answers in any order. What must
 // hold throughout is checked at every step; a life is told by its seed.
 const { Clock, settled } = require('./clock')
-const { Phone, refusal } = require('./phone')
+const { Phone, refusal, NEVER } = require('./phone')
 
 const BASE = 'https://api.example.com'
 const STEPS = 40
 // In milliseconds: WeChat allows 4 calls of wx.login a second and user.
 const GAP = 250
+// Until then a login that is not answered is under way.
+const LOGIN_TIMEOUT = 60_000
+// The wait after so many failures in a row.
+const backoff = failures => Math.min(2 ** (failures - 1), 60) * 1000
 
 // mulberry32
 function randomFrom(seed) {
@@ -35,6 +39,7 @@ const FAULTS = {
   'firewall in the way': () => ({ statusCode: 403, data: '<html>', header: {} }),
   'fault that says login': () => ({ ...refusal(401), statusCode: 500 }),
   'network down': () => null,
+  'every token refused': () => refusal(401),
 }
 const LOGIN_FAULTS = {
   ...FAULTS,
@@ -42,6 +47,7 @@ const LOGIN_FAULTS = {
   busy: () => refusal(503, { retryAfter: 3 }),
   limited: () => refusal(429, { retryAfter: 60 }),
   blocked: () => refusal(403),
+  'never answers': () => NEVER,
 }
 
 class Life {
@@ -52,12 +58,14 @@ class Life {
     this.phone = new Phone(this.clock)
     // What happened, as far as it is checked.
     Object.assign(this, { requests: [], followed: [], codesAt: [], refused: new Set() })
-    Object.assign(this, { epoch: 0, asked: 0, codesOut: 0, hasJumped: false, violation: null })
+    Object.assign(this, { epoch: 0, asked: 0, codesOut: 0, hasJumped: false, isOut: false, violation: null })
+    // Logins that failed since the last that did not, and all failures: each token that was refused again counts once.
+    Object.assign(this, { failedInARow: 0, failedAt: 0, failures: 0, longestWait: 0, refusedAgain: new Set() })
     this.fault = 'none'
     this.loginFault = 'none'
     this.watch()
     this.session = createSession({
-      platform: this.phone.platform, baseUrl: BASE, storageKey: `life ${seed}`, onEvent: event => this.noSecretIn(event),
+      platform: this.phone.platform, baseUrl: BASE, storageKey: `life ${seed}`, onEvent: event => this.heard(event),
     })
   }
 
@@ -96,6 +104,7 @@ class Life {
   async code() {
     this.codesOut += 1
     this.check(this.codesOut === 1, 'one login at a time', 'two codes are asked for')
+    this.check(!this.isOut, 'nothing logs in after a logout', 'a code is asked for')
     const gap = this.clock.steady - this.codesAt[this.codesAt.length - 1]
     this.check(this.hasJumped || !(gap < GAP), 'few logins a second', `${gap} ms`)
     this.codesAt.push(this.clock.steady)
@@ -105,8 +114,9 @@ class Life {
   }
 
   loginSent({ token }) {
-    const underWay = this.phone.waiting.filter(({ path }) => path === '/login').length
-    this.check(underWay === 1, 'one login at a time', `${underWay} under way`)
+    const isUnderWay = ({ path, at }) => path === '/login' && this.clock.steady - at < LOGIN_TIMEOUT
+    const underWay = this.phone.waiting.filter(isUnderWay).length
+    this.check(this.hasJumped || underWay === 1, 'one login at a time', `${underWay} under way`)
     const isProven = token === '' || this.refused.has(token) || this.asked > 0
     this.check(isProven, 'no login without proof', 'the server has refused no such token')
   }
@@ -126,10 +136,35 @@ class Life {
     const fault = FAULTS[this.fault]()
     if (fault === undefined && token === this.phone.good) return { statusCode: 200, data: {}, header: {} }
     const answer = fault === undefined ? refusal(401) : fault
+    const request = this.requests[Number(path.split('/')[2])]
     if (answer?.statusCode === 401) this.refused.add(token)
+    if (answer?.statusCode === 401 && request.sentAt.length === 2 && !this.refusedAgain.has(token)) {
+      this.refusedAgain.add(token)
+      this.fail(0)
+    }
     const seconds = answer?.data.action === 'retry' ? Number(answer.header['Retry-After']) : 0
-    this.requests[Number(path.split('/')[2])].notBefore = this.clock.steady + seconds * 1000
+    request.notBefore = this.clock.steady + seconds * 1000
     return answer
+  }
+
+  fail(seconds) {
+    this.failures += 1
+    this.longestWait = Math.max(this.clock.steady + Math.max(backoff(this.failures), seconds * 1000), this.longestWait)
+  }
+
+  heard(event) {
+    this.noSecretIn(event)
+    const { type, attempt, reason, retryAfter } = event
+    const { steady } = this.clock
+    if (type === 'login' && attempt === 1 && this.failedInARow) {
+      const early = this.failedAt + backoff(this.failedInARow) - steady
+      this.check(this.hasJumped || !(early > 0), 'only a login that succeeds forgives one that failed', `${early} ms`)
+    }
+    if (type === 'logged_in') this.failedInARow = 0
+    if (type !== 'login_failed' || reason === 'logged_out') return
+    this.failedInARow += 1
+    this.failedAt = steady
+    this.fail(retryAfter)
   }
 
   noSecretIn(told) {
@@ -139,9 +174,9 @@ class Life {
   // Notes when it settles, and with what.
   follow(promise, about = {}) {
     this.followed.push(about)
-    const settle = () => { about.isSettled = true }
-    return promise.then(settle, error => {
-      settle()
+    return promise.then(() => { about.isSettled = about.isServed = true }, error => {
+      about.isSettled = true
+      about.error = error
       this.check(error.name === 'SessionError', 'every error is one of ours', String(error.stack))
       this.noSecretIn({ ...error, message: error.message })
     })
@@ -154,14 +189,37 @@ class Life {
     this.follow(this.session[kind]({ url: `/r/${id}`, onTask: task => { request.task = task } }), request)
   }
 
-  logIn() {
+  async logIn() {
     this.asked += 1
-    this.follow(this.session.login()).then(() => { this.asked -= 1 })
+    this.isOut = false
+    const about = {}
+    this.follow(this.session.login(), about).then(() => { this.asked -= 1 })
+    await settled()
+    // It was refused without an answer of anybody.
+    const isKeptOut = about.error && about.error.reason !== 'logged_out' && about.error.reason !== 'code_unavailable'
+    const long = this.clock.steady - this.longestWait
+    this.check(this.hasJumped || !isKeptOut || long < 0, 'a token that is refused to many is one failure', `${long} ms too long`)
   }
 
   logOut() {
     this.epoch += 1
+    this.isOut = true
     this.follow(this.session.logout())
+  }
+
+  // Out, in and out again while a login may be under way.
+  changeOfMind() {
+    this.logOut()
+    this.logIn()
+    this.logOut()
+  }
+
+  // Twenty tokens are refused, and their successor, too.
+  async storm() {
+    this.fault = 'every token refused'
+    for (let count = 0; count < 20; count += 1) this.request()
+    await this.phone.answerAll()
+    this.fault = 'none'
   }
 
   jump() {
@@ -189,32 +247,37 @@ class Life {
       [1, () => { phone.isFull = !phone.isFull }],
       [1, () => this.pick(this.requests)?.task?.abort()],
       [1, () => this.logOut()],
+      [1, () => this.changeOfMind()],
+      [1, () => this.storm()],
       [2, () => this.logIn()],
     ]
     let at = this.random() * steps.reduce((sum, [weight]) => sum + weight, 0)
     const [, act] = steps.find(([weight]) => (at -= weight) < 0)
     await act()
     await settled()
+    this.check(!this.isOut || this.session.token() === '', 'nothing logs in after a logout', 'there is a token')
     if (this.violation) throw this.violation
   }
 
-  // Everything works again, and there is time: everything settles, and whoever asks is served.
+  // Everything works again, and there is time: everything settles, and whoever asks is served, even if the session
+  // ends once more.
   async rest() {
     this.fault = this.loginFault = 'none'
     await this.clock.show()
-    this.logIn()
+    await this.logIn()
     for (let minute = 0; minute < 5; minute += 1) {
       await this.phone.answerAll()
       await this.clock.advance(60)
     }
     const open = this.followed.filter(({ isSettled }) => !isSettled).length
     this.check(open === 0, 'every promise settles', `${open} are open`)
+    this.phone.good = null
     this.request()
     await this.phone.answerAll()
     await this.clock.advance(60)
     await this.phone.answerAll()
     const last = this.requests[this.requests.length - 1]
-    this.check(this.session.token() === this.phone.good && last.isSettled, 'whoever asks is served in the end', this.session.token())
+    this.check(this.session.token() === this.phone.good && last.isServed, 'whoever asks is served in the end', this.session.token())
     if (this.violation) throw this.violation
   }
 }

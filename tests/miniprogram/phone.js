@@ -14,6 +14,9 @@ function refusal(statusCode, { retryAfter, reason } = {}) {
   return { statusCode, data, header: retryAfter ? { 'Retry-After': String(retryAfter) } : {} }
 }
 
+// What a request gets that never calls back.
+const NEVER = {}
+
 class Phone {
   constructor(clock, storage = new Map()) {
     Object.assign(this, { clock, storage, waiting: [], log: [], logins: 0, codes: 0, good: null, isFull: false })
@@ -57,6 +60,7 @@ class Phone {
   answer(sent) {
     this.waiting.splice(this.waiting.indexOf(sent), 1)
     const answer = sent.path === '/login' ? this.serveLogin(sent) : this.serve(sent)
+    if (answer === NEVER) return
     if (answer) sent.options.success(answer)
     else sent.options.fail({ errMsg: `request:fail ${sent.token}` })
   }
@@ -71,4 +75,4 @@ class Phone {
   }
 }
 
-module.exports = { Phone, refusal }
+module.exports = { Phone, refusal, NEVER }

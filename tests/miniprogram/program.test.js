@@ -16,6 +16,10 @@ before(async () => { server = await Server.start() })
 after(() => server.stop())
 
 // A start of the program on a device: the app, and a page by its name.
+// The session's timers are longer than the tests: none of them keeps the process.
+const { setTimeout: later } = globalThis
+globalThis.setTimeout = (...given) => later(...given).unref()
+
 async function launch(device) {
   Object.keys(require.cache).filter(file => file.startsWith(root)).forEach(file => delete require.cache[file])
   require(path.join(root, 'config.js')).baseUrl = server.base
@@ -121,13 +125,32 @@ test('socket: talks, comes back after the end of its session, and can be closed'
   assert.equal(page.data.state, '已断开')
 })
 
+test('socket: says so when it is closed by others, and a late close of the last one is nothing to the next', async () => {
+  const { open } = await launch(new Device('mini-late'))
+  const page = open('socket')
+  const given = []
+  getApp().session.connectSocket = options => { given.push(options); return { close() {}, send() {} } }
+  page.connect()
+  given[0].onOpen()
+  page.connect()
+  given[1].onOpen()
+  given[0].onClose({ code: 1000 })
+  assert.deepEqual([page.data.state, page.data.isOpen], ['已连接', true])
+  given[1].onClose({ code: 1006 })
+  assert.deepEqual([page.data.state, page.data.isOpen], ['已断开', false])
+  page.connect()
+  given[2].onError({ reason: 'socket_refused' })
+  given[2].onClose({ code: 1006 })
+  assert.equal(page.data.state, '连不上')
+})
+
 test('events: tells all that happened, the last first', async () => {
   const { open } = await launch(new Device('mini-log'))
   const me = open('me')
   await me.look()
   const events = open('events')
   events.onShow()
-  assert.deepEqual(events.data.lines.map(({ text: line }) => line), ['/me 回答 200', '发送 /me', '登录成功', 'wx.login'])
+  assert.deepEqual(events.data.lines.map(({ text: line }) => line), ['/me 响应 200', '发送 /me', '登录成功', 'wx.login'])
   await me.logOut()
   await until(() => events.data.lines[0].text === '退出登录')
   events.onHide()

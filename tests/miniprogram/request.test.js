@@ -266,3 +266,44 @@ test('a wait is told, with its length', async () => {
   }
   assert.deepEqual(waits, [7, 3, 3])
 })
+
+test('a time to renew that is longer than the session is half of it', async () => {
+  const { clock, phone, session } = await loggedIn({ renewBefore: 9000 })
+  const requests = []
+  for (let count = 0; count < 20; count += 1) {
+    requests.push(session.request({ url: '/me' }))
+    await phone.answerAll()
+    await clock.advance(100)
+  }
+  await Promise.all(requests)
+  assert.equal(phone.logins, 1)
+  await clock.advance(3601)
+  const late = session.request({ url: '/me' })
+  await phone.answerAll()
+  await late
+  assert.equal(phone.logins, 2)
+})
+
+test('an answer that is an error is no use of the session', async () => {
+  for (const [statusCode, logins] of [[200, 1], [302, 1], [403, 2], [502, 2]]) {
+    const { clock, phone, session } = await loggedIn({ renewBefore: 600 })
+    phone.serve = () => ({ statusCode, data: '<html>', header: {} })
+    for (const seconds of [6000, 1000]) {
+      await clock.advance(seconds)
+      const request = session.request({ url: '/me' })
+      await phone.answerAll()
+      await request
+    }
+    assert.equal(phone.logins, logins, String(statusCode))
+  }
+})
+
+test('an option that is undefined is one that is not given', async () => {
+  const named = ['loginPath', 'logoutPath', 'loginData', 'storageKey', 'renewBefore', 'maxWait', 'socketToken', 'onEvent']
+  const { phone, session } = await loggedIn(Object.fromEntries(named.map(name => [name, undefined])))
+  phone.serve = () => refusal(503, { retryAfter: 61 })
+  const request = session.request({ url: '/me' })
+  await phone.answerAll()
+  await assert.rejects(request, { reason: 'store_unavailable' })
+  assert.deepEqual([...phone.storage.keys()], [`session ${BASE}`])
+})

@@ -11,9 +11,12 @@ function withSockets(phone) {
   phone.platform.connectSocket = options => {
     const listeners = {}
     const socket = {
-      options, sent: [], listeners,
+      options, sent: [], closed: [], listeners,
       send: message => socket.sent.push(message.data),
-      close: how => listeners.Close({ code: how.code || 1000, reason: '' }),
+      close(how) {
+        socket.closed.push(how.code || 1000)
+        setImmediate(() => listeners.Close({ code: how.code || 1000, reason: '' }))
+      },
     }
     for (const event of ['Open', 'Message', 'Close', 'Error']) socket[`on${event}`] = listener => { listeners[event] = listener }
     sockets.push(socket)
@@ -140,9 +143,9 @@ test('a logout closes it for good', async () => {
   phone.serve = () => ({ statusCode: 204, data: '', header: {} })
   sockets[0].listeners.Open({})
   session.logout()
+  sockets[0].listeners.Message({ data: 'for the user before' })
   await phone.answerAll()
-  sockets[0].listeners.Close({ code: 4401 })
-  await phone.answerAll()
+  assert.deepEqual(sockets[0].closed, [1000])
   assert.deepEqual([sockets.length, phone.sent('/login').length], [1, 0])
   assert.deepEqual(told, [['open'], ['error', 'logged_out'], ['close', 1006]])
 })
@@ -208,4 +211,53 @@ test('a platform that gives the socket later is waited for', async () => {
   await settled()
   sockets[0].listeners.Open({})
   assert.ok(opened)
+})
+
+test('one that is closed before the platform has given it is closed then, and a platform that gives none is an error', async () => {
+  const { phone, session } = await loggedIn()
+  const sockets = withSockets(phone)
+  const { connectSocket } = phone.platform
+  let give
+  phone.platform.connectSocket = options => new Promise(resolve => { give = () => resolve(connectSocket(options)) })
+  const told = []
+  const socket = session.connectSocket({ url: '/ws', onClose: ({ code }) => told.push(code) })
+  await settled()
+  socket.close()
+  give()
+  await settled()
+  await settled()
+  assert.deepEqual([sockets[0].closed, told], [[1000], [1000]])
+  phone.platform.connectSocket = async () => { throw new Error('connectSocket:fail') }
+  session.connectSocket({ url: '/ws', onError: ({ reason }) => told.push(reason) })
+  await phone.answerAll()
+  assert.deepEqual(told, [1000, 'socket_refused'])
+})
+
+test('what is sent while there is no open socket fails, and throws nothing', async () => {
+  const { phone, sockets, socket } = await connected()
+  const failed = []
+  const send = data => socket.send({ data, fail: ({ name, reason }) => failed.push([data, name, reason]) })
+  send('early')
+  sockets[0].listeners.Open({})
+  sockets[0].listeners.Close({ code: 4401 })
+  phone.good = null
+  send('while it logs in')
+  socket.send({ data: 'without a callback' })
+  await phone.answerAll()
+  send('while it opens')
+  sockets[1].listeners.Open({})
+  send('open')
+  assert.deepEqual([sockets[0].sent, sockets[1].sent], [[], ['open']])
+  assert.deepEqual(failed, ['early', 'while it logs in', 'while it opens'].map(data => [data, 'SessionError', 'socket_closed']))
+})
+
+test('a last message of the application that looks like ours is its own, where the close is a clean one', async () => {
+  const { sockets, told, phone } = await connected()
+  const data = JSON.stringify({ reason: 'level done', action: 'login' })
+  sockets[0].listeners.Open({})
+  sockets[0].listeners.Message({ data })
+  sockets[0].listeners.Close({ code: 1000 })
+  await phone.answerAll()
+  assert.deepEqual(told, [['open'], ['message', data], ['close', 1000]])
+  assert.deepEqual([sockets.length, phone.sent('/login').length], [1, 0])
 })

@@ -29,23 +29,25 @@ function bodyOf({ data }) {
 const isRefusal = ({ errcode, reason, action }) =>
   typeof errcode === 'number' && typeof reason === 'string' && ACTIONS.indexOf(action) >= 0
 
-// Some proxies and libraries lose the body and keep the headers, or keep nothing but the status.
-function actionWithoutBody(answer) {
+const isObject = body => Object.prototype.toString.call(body) === '[object Object]' && Object.keys(body).length > 0
+
+// Some proxies and libraries lose the body and keep the headers, or keep nothing but the status. A 401 with a
+// body of JSON is the application's own, such as a wrong PIN.
+function actionWithoutBody(answer, body) {
   const action = headerOf(answer, 'x-wx-action')
   if (ACTIONS.indexOf(action) >= 0) return action
   const challenge = headerOf(answer, 'www-authenticate')
   const isForBearer = /^bearer/i.test(challenge) && !/invalid_request|insufficient_scope/.test(challenge)
-  return isForBearer || (!challenge && answer.statusCode === 401) ? 'login' : ''
+  return isForBearer || (!challenge && answer.statusCode === 401 && !isObject(body)) ? 'login' : ''
 }
 
 // The refusal in an answer; null if the answer is the application's.
 function refusalOf(answer) {
   const { statusCode } = answer
   const body = bodyOf(answer)
-  const action = isRefusal(body) ? body.action : actionWithoutBody(answer)
+  const action = isRefusal(body) ? body.action : actionWithoutBody(answer, body)
   // A fault of the server or a limit sends nobody to the login, whatever else it says.
-  const isFault = statusCode >= 500 || statusCode === 429
-  if (!action || (action === 'login' && isFault)) return null
+  if (!action || (action === 'login' && (statusCode >= 500 || statusCode === 429))) return null
   const retryAfter = action === 'retry' ? Number(headerOf(answer, 'retry-after')) || 1 : 0
   const { reason = 'unauthorized', errmsg: errMsg = `HTTP ${statusCode}` } = body
   return { action, statusCode, retryAfter, reason, errMsg }

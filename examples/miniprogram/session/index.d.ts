@@ -18,7 +18,7 @@ export interface SessionError extends Error {
   /**
    * The server's, such as `user_blocked` or `store_unavailable`; or the client's own: `network`,
    * `logged_out`, `code_unavailable`, `login_unavailable`, `unauthorized`, `socket_refused`,
-   * `foreign_address`.
+   * `socket_closed`, `foreign_address`.
    */
   reason: string
   action: Action
@@ -84,7 +84,7 @@ export interface SocketOptions {
 }
 
 export interface Socket {
-  /** From `onOpen` on. */
+  /** From `onOpen` on. Before it, after the end and while it logs in again: `fail` gets a `SessionError`, `socket_closed`. */
   send(message: { data: string | ArrayBuffer; success?(result: any): void; fail?(error: any): void }): void
   close(how?: { code?: number; reason?: string }): void
 }
@@ -136,9 +136,9 @@ export interface SessionOptions {
   loginData?: Record<string, any>
   /** `session ` and the base URL. Sessions with the same key in one app are one session. */
   storageKey?: string
-  /** Log in ahead if a session would be over in so many seconds. 0: never. */
+  /** Log in ahead if a session would be over in so many seconds, at most half of its time. 0: never. */
   renewBefore?: number
-  /** The longest wait that the server may ask for, in seconds: 60. */
+  /** The longest wait that the server may ask for, in seconds: 60. The client waits up to a quarter longer. */
   maxWait?: number
   /** Where a socket carries the token. The adapter's: `header`, on H5 `query`. */
   socketToken?: 'header' | 'query' | 'protocol'
@@ -151,9 +151,12 @@ export interface Session {
   uploadFile(options: UploadOptions): Promise<Answer<string>>
   downloadFile(options: DownloadOptions): Promise<Answer>
   connectSocket(options: SocketOptions): Socket
-  /** Logs in now, or waits for the login that is under way. After `logout` only this does. */
+  /**
+   * Logs in now, or waits for the login that is under way. After `logout` only this does. For a while after a
+   * login that failed (1 s to 60 s, or the server's `Retry-After`) it rejects with the same error at once.
+   */
   login(): Promise<void>
-  /** Over at once on this device. Rejects if the server could not be told. */
+  /** Over at once on this device, open sockets too. Rejects if the server could not be told. */
   logout(): Promise<void>
   /** The token; empty if there is none. For what takes it elsewhere, such as `wx.setBackgroundFetchToken`. */
   token(): string

@@ -7,14 +7,14 @@
 const sessions = {}
 
 function createSession(options) {
-  const { platform, baseUrl, loginPath = '/login', logoutPath = '/logout', storageKey = `session ${baseUrl}` } = options
+  const { platform, baseUrl, loginPath = '/login', logoutPath = '/logout', storageKey = `session ${baseUrl}`, onEvent } = options
+  const { loginData = {}, renewBefore = 0, maxWait = 60, socketToken = platform.socketToken } = options
   const address = addressIn(baseUrl.replace(/\/+$/, ''))
-  const { socketToken, now = Date.now } = platform
-  const defaults = { loginData: {}, renewBefore: 0, maxWait: 60, socketToken, now, storageKey, address }
-  const urls = { loginUrl: address(loginPath).url, logoutUrl: address(logoutPath).url }
-  const session = sessions[storageKey] || start(Object.assign(defaults, urls, options))
-  if (options.onEvent) session.on(options.onEvent)
-  return sessions[storageKey] = session
+  const urls = { address, loginUrl: address(loginPath).url, logoutUrl: address(logoutPath).url }
+  const parts = { platform, storageKey, loginData, renewBefore, maxWait, socketToken, now: platform.now || Date.now }
+  const session = sessions[storageKey] = sessions[storageKey] || start(Object.assign(parts, urls))
+  if (onEvent) session.on(onEvent)
+  return session
 }
 
 // Absolute addresses; tokens go to no other server than ours.
@@ -25,7 +25,7 @@ const addressIn = base => (url, scheme = 'http') => {
 }
 
 function start(parts) {
-  const listeners = new Set()
+  const listeners = parts.listeners = new Set()
   parts.emit = (type, about) => listeners.forEach(listener => {
     try { listener(Object.assign({ type, at: parts.now() }, about)) } catch (theirs) { console.error(theirs) }
   })
@@ -39,6 +39,7 @@ function start(parts) {
     downloadFile: options => send('downloadFile', options),
     connectSocket: require('./socket').createConnect(parts),
     login() {
+      tokens.read()
       tokens.isOut = false
       return login.logIn()
     },

@@ -1,6 +1,6 @@
 // Calls of the platform, and waits by its clock.
 
-function createPlatform({ platform, now }) {
+function createPlatform({ platform, now, emit }) {
   const { uniform, sessionError } = require('./answer')
   const later = platform.setTimeout || setTimeout
   const pending = new Set()
@@ -17,9 +17,10 @@ function createPlatform({ platform, now }) {
     later(end, length)
   })
 
+  const wait = seconds => { if (seconds) emit('wait', { seconds }); return pause(seconds) }
+
   // Every answer with a status resolves, wherever the platform puts it.
   const call = (kind, options, token) => new Promise((resolve, reject) => {
-    const success = answer => resolve(uniform(answer))
     const fail = error => {
       const answer = uniform(error)
       const text = String(answer.errMsg || answer.errorMessage || `${kind}:fail`)
@@ -29,13 +30,16 @@ function createPlatform({ platform, now }) {
       else reject(sessionError({ reason: 'network', action: 'retry', errMsg }))
     }
     const header = Object.assign({}, options.header, token && { Authorization: `Bearer ${token}` })
-    const task = platform[kind](Object.assign({}, options, { header, success, fail, complete() {} }))
+    const given = Object.assign({}, options, { header, success: answer => resolve(uniform(answer)), fail, complete() {} })
+    let task
+    // What it throws may quote the token.
+    try { task = platform[kind](given) } catch (thrown) { fail({ errMsg: `${kind}:fail ${Object(thrown).name}` }) }
     // Taro gives a promise besides.
     if (task && task.catch) task.catch(() => {})
     if (task && options.onTask) options.onTask(task)
   })
 
-  return { pause, call }
+  return { pause, wait, call }
 }
 
 module.exports = { createPlatform }

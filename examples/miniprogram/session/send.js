@@ -1,7 +1,7 @@
 // A request, an upload or a download: sent with the token, and once more after the login or the wait
 // that its answer asks for.
 
-function createSend({ call, tokens, login, pause, emit, address, renewBefore, maxWait }) {
+function createSend({ call, tokens, login, wait, emit, address, renewBefore, maxWait }) {
   const { refusalOf, sessionError } = require('./answer')
   let ids = 0
 
@@ -15,30 +15,26 @@ function createSend({ call, tokens, login, pause, emit, address, renewBefore, ma
   // What has to happen before it is sent again; null if it is not.
   function remedy({ action, retryAfter }, sent) {
     if (action === 'login') return login.replace(sent)
-    if (action === 'none' || retryAfter > maxWait) return null
-    emit('wait', { seconds: retryAfter })
-    return pause(retryAfter)
+    return action === 'none' || retryAfter > maxWait ? null : wait(retryAfter)
   }
 
-  function twice(once, epoch) {
-    const attempt = (number, isFresh) => {
-      // Whoever asked before a logout is not sent with a later token.
-      if (tokens.isOut || tokens.epoch !== epoch) throw login.loggedOut()
-      const sent = tokens.token
-      return once(number, sent).then(answer => {
-        const refusal = refusalOf(answer)
-        const isCurrent = sent === tokens.token
-        if (!refusal && isCurrent) login.worked()
-        if (!refusal) return answer
-        const remedied = number === 1 && remedy(refusal, sent)
-        if (remedied) return remedied.then(() => attempt(2, refusal.action === 'login'))
-        const error = Object.assign(sessionError(refusal), { answer })
-        // A token that is refused as soon as it was issued: for a while no login helps.
-        if (refusal.action === 'login' && isFresh && isCurrent) login.failed(error)
-        throw error
-      })
-    }
-    return ready().then(() => attempt(1))
+  // Whoever asked before a logout is not sent with a later token.
+  function twice(once, epoch, number, isFresh) {
+    login.check(epoch)
+    const sent = tokens.token
+    return once(number, sent).then(answer => {
+      const refusal = refusalOf(answer)
+      const isCurrent = sent === tokens.token
+      // An error may be that of a proxy, which has not looked at the token.
+      if (!refusal && isCurrent && answer.statusCode < 400) login.worked(isFresh)
+      if (!refusal) return answer
+      const remedied = number === 1 && remedy(refusal, sent)
+      if (remedied) return remedied.then(() => twice(once, epoch, 2, refusal.action === 'login'))
+      const error = Object.assign(sessionError(refusal), { answer })
+      // A token that is refused as soon as it was issued: for a while no login helps.
+      if (refusal.action === 'login' && isFresh && isCurrent) login.failed('token', error, sent)
+      throw error
+    })
   }
 
   function send(kind, options) {
@@ -52,11 +48,9 @@ function createSend({ call, tokens, login, pause, emit, address, renewBefore, ma
         return answer
       })
     }
-    const work = options.session === false || !isOurs ? once(1, '') : twice(once, epoch)
-    return withCallbacks(work.catch(error => {
-      emit('fail', Object.assign({}, error, about))
-      throw error
-    }), options)
+    const work = options.session === false || !isOurs ? once(1, '') : ready().then(() => twice(once, epoch, 1))
+    const failed = error => { emit('fail', Object.assign({}, error, about)); throw error }
+    return withCallbacks(work.catch(failed), options)
   }
 
   return { send, ready }

@@ -2,9 +2,8 @@
 
 function createTokens({ platform, storageKey, now }) {
   const tokens = { token: '', isOut: false, epoch: 0, expiresIn: 0, usedAt: 0 }
-  let storedAt = 0
   // The stored text that is no news. Where storing fails it stays the one before.
-  let known
+  let [storedAt, known] = [0, '']
   const stored = () => { try { return platform.get(storageKey) } catch (broken) { return known } }
 
   // A full storage costs a login at the next start, and nothing now.
@@ -20,7 +19,9 @@ function createTokens({ platform, storageKey, now }) {
     const text = stored()
     if (!text || text === known) return
     known = text
+    const wasOut = tokens.isOut
     try { Object.assign(tokens, JSON.parse(text)) } catch (notOurs) {}
+    if (tokens.isOut && !wasOut) tokens.epoch += 1
     storedAt = tokens.usedAt
   }
 
@@ -37,8 +38,9 @@ function createTokens({ platform, storageKey, now }) {
     adopt: (token, seconds) => write({ token, expiresIn: Number(seconds) || 0, usedAt: now() }),
     // Stored, too: the next start logs nobody in who has logged out.
     leave: () => write({ token: '', isOut: true, epoch: tokens.epoch + 1 }),
-    // Whether its end is less than so many seconds away. A clock that was set back proves nothing.
-    isOld: seconds => tokens.expiresIn > 0 && now() - tokens.usedAt > (tokens.expiresIn - seconds) * 1000,
+    // Whether its end is less than so many seconds away, and half of its time is over. A clock that was set
+    // back proves nothing.
+    isOld: (seconds, life = tokens.expiresIn) => life > 0 && now() - tokens.usedAt > Math.max(life - seconds, life / 2) * 1000,
   })
 }
 

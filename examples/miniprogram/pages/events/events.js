@@ -1,6 +1,6 @@
 const TEXTS = {
   send: ({ url, attempt }) => `发送 ${pathOf(url)}${attempt > 1 ? '（第二次）' : ''}`,
-  answer: ({ url, statusCode, action }) => `${pathOf(url)} 回答 ${statusCode}${action ? `，要求 ${action}` : ''}`,
+  answer: ({ url, statusCode, action }) => `${pathOf(url)} 响应 ${statusCode}${action ? `，要求 ${action}` : ''}`,
   wait: ({ seconds }) => `等 ${seconds} 秒`,
   fail: ({ url, reason }) => `${pathOf(url)} 失败：${reason}`,
   login: ({ attempt }) => `wx.login${attempt > 1 ? `（第 ${attempt} 次）` : ''}`,

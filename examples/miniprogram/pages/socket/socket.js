@@ -6,13 +6,16 @@ Page({
   // 会话结束时（关闭码 4401）会登录并重连一次。
   connect() {
     if (this.socket) this.socket.close()
-    this.setData({ state: '连接中', messages: [] })
+    this.setData({ state: '连接中', isOpen: false, messages: [] })
+    // 上一个连接的事件来得晚，与这一个无关。
+    const round = this.round = {}
+    const now = listener => value => { if (this.round === round) listener(value) }
     this.socket = getApp().session.connectSocket({
       url: '/ws',
-      onOpen: () => this.setData({ state: '已连接', isOpen: true }),
-      onMessage: ({ data }) => this.hear(data),
-      onError: error => this.setData({ state: textOf(error) }),
-      onClose: () => this.setData({ isOpen: false }),
+      onOpen: now(() => this.setData({ state: '已连接', isOpen: true })),
+      onMessage: now(({ data }) => this.hear(data)),
+      onError: now(error => { round.error = error }),
+      onClose: now(() => this.setData({ state: round.error ? textOf(round.error) : '已断开', isOpen: false })),
     })
   },
 
