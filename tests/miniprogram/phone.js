@@ -49,7 +49,7 @@ class Phone {
 
   send(kind, options) {
     const token = (options.header.Authorization || '').replace('Bearer ', '')
-    const path = new URL(options.url).pathname
+    const path = new URL(options.url, 'https://own.example').pathname
     const sent = { kind, path, token, options, at: this.clock.steady }
     this.log.push(sent)
     this.waiting.push(sent)

@@ -110,6 +110,16 @@ test('tokens go to no other server, and what is no business of the session is le
   assert.deepEqual(phone.log.map(({ token }) => token), Array(6).fill(''))
 })
 
+test('what a browser takes for another host gets no token where the own server has no name', async () => {
+  const { phone, session } = await loggedIn({ baseUrl: '/' })
+  phone.serve = () => refusal(401)
+  const foreign = ['//evil.example/me', '/\\evil.example/me', '/\t/evil.example/me', 'https://evil.example/me']
+  const requests = foreign.map(url => session.request({ url }))
+  await phone.answerAll()
+  for (const request of requests) assert.equal((await request).statusCode, 401)
+  assert.deepEqual(phone.log.map(({ token }) => token), Array(4).fill(''))
+})
+
 test('addresses of the own server, in any form, carry the token', async () => {
   for (const baseUrl of [BASE, `${BASE}/`]) {
     const { phone, session } = await loggedIn({ baseUrl })

@@ -21,7 +21,8 @@ function createSession(options) {
 const addressIn = base => (url, scheme = 'http') => {
   const root = base.replace(/^http/, scheme)
   const full = /^[a-z]+:\/\//i.test(url) ? url : `${root}${url[0] === '/' ? '' : '/'}${url}`
-  return { url: full, isOurs: full.indexOf(root) === 0 && /^([/?#]|$)/.test(full.slice(root.length)) }
+  // `//host`, also with a backslash or a tab in it, is another server to a browser.
+  return { url: full, isOurs: full.indexOf(root) === 0 && /^(\/(?![/\\])|[?#]|$)[^\\\t\r\n]*$/.test(full.slice(root.length)) }
 }
 
 function start(parts) {
