@@ -156,7 +156,7 @@ export interface Session {
    * login that failed (1 s to 60 s, or the server's `Retry-After`) it rejects with the same error at once.
    */
   login(): Promise<void>
-  /** Over at once on this device, open sockets too. Rejects if the server could not be told. */
+  /** Over at once on this device, open sockets too. Rejects if the server could not be reached, or refused; other answers resolve. */
   logout(): Promise<void>
   /** The token; empty if there is none. For what takes it elsewhere, such as `wx.setBackgroundFetchToken`. */
   token(): string
