@@ -3,11 +3,13 @@
 use crate::miniprogram::run;
 
 #[test]
+#[ignore = "takes long: ./test"]
 fn the_compiler_of_wechat_takes_every_page_of_the_example() {
     run("builds", &["program"]);
 }
 
 #[test]
+#[ignore = "takes long: ./test"]
 fn uni_app_builds_the_client_for_wechat_and_for_browsers() {
     run("builds", &["uni"]);
 }

@@ -42,6 +42,7 @@ fn configurations() -> Vec<(PathBuf, String)> {
 }
 
 #[test]
+#[ignore = "takes long: ./test"]
 fn each_client_does_what_the_table_of_the_guide_says() {
     let mut clients = Command::new("node");
     clients.arg(folder("tests/clients/table.cjs"));
