@@ -53,9 +53,8 @@ use demo::places::Places;
 use settings::{Platform, Settings, stop};
 
 /// What `/` says where there is no demo.
-const ABOUT: &str =
-    "A mini program's backend, an example of tower-wx-session: /login, /me, /sessions, /logout.
-What to send it is in the README: https://docs.rs/tower-wx-session
+const ABOUT: &str = "A mini program's backend, an example: /login, /me, /sessions, /logout.
+What to send it is in the README of tower-wx-session.
 ";
 
 type AppState = Sessions<AnyStore>;

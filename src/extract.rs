@@ -3,13 +3,14 @@
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::StatusCode;
+use http::header::CACHE_CONTROL;
 use http::request::Parts;
+use http::{HeaderValue, StatusCode};
 use http_body_util::Full;
 
 use crate::layer::NoSession;
-use crate::rejection::Rejection;
-use crate::response::refuse_without_head;
+use crate::rejection::{Action, Rejection};
+use crate::response::{ACTION, NO_STORE, refuse_without_head};
 use crate::session::Session;
 
 const NO_LAYER: &str = "a handler takes a `Session`, but no `SessionLayer` is in front of it: \
@@ -31,7 +32,8 @@ impl IntoResponse for SessionRejection {
         match self {
             Self::Missing(response) => response,
             Self::NoLayer => {
-                let headers = [("x-wx-action", "none"), ("cache-control", "no-store")];
+                let action = HeaderValue::from_static(Action::None.as_str());
+                let headers = [(ACTION, action), (CACHE_CONTROL, NO_STORE)];
                 (StatusCode::INTERNAL_SERVER_ERROR, headers, NO_LAYER).into_response()
             }
         }

@@ -28,14 +28,17 @@ use tokio::time::{Instant, interval};
 use tower_wx_session::sessions::SessionsBuilder;
 use tower_wx_session::store::{AnyStore, MemoryStore};
 use tower_wx_session::test_util::{Chaos, ChaosStore, FakeWeChat, Fault, ManualClock};
-use tower_wx_session::{Identity, Rejection, SessionId, Sessions};
+use tower_wx_session::{Rejection, SessionId, Sessions};
 
 mod guard;
 mod journal;
 mod page;
 pub mod places;
+mod users;
 
+use crate::unix_seconds;
 use journal::Journal;
+use users::Users;
 
 /// How often the clock that a visitor moves follows the real one.
 const TICK: Duration = Duration::from_millis(50);
@@ -126,26 +129,6 @@ async fn tick(clock: ManualClock) {
     }
 }
 
-/// Who has logged in so far.
-#[derive(Clone, Default)]
-pub struct Users(Arc<Mutex<Vec<Identity>>>);
-
-impl Users {
-    pub fn note(&self, user: &Identity) {
-        let mut users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !users.iter().any(|known| known.openid() == user.openid()) {
-            users.push(user.clone());
-        }
-    }
-
-    fn all(&self) -> Vec<Identity> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-}
-
 /// All that the routes act on.
 #[derive(Clone)]
 struct Stage {
@@ -199,9 +182,9 @@ impl Stage {
             live.extend(sessions.iter().map(|session| Shown {
                 id: session.id(),
                 openid: session.openid().to_owned(),
-                issued_at: seconds(session.issued_at()),
-                idle_expires_at: seconds(session.idle_expires_at()),
-                expires_at: seconds(session.expires_at()),
+                issued_at: unix_seconds(session.issued_at()),
+                idle_expires_at: unix_seconds(session.idle_expires_at()),
+                expires_at: unix_seconds(session.expires_at()),
             }));
         }
         Some(live)
@@ -295,9 +278,4 @@ async fn set_wechat(State(stage): State<Stage>, Json(new): Json<New<WeChatState>
     });
     stage.set(|condition| condition.wechat = new.state);
     StatusCode::NO_CONTENT
-}
-
-fn seconds(instant: SystemTime) -> u64 {
-    let since_epoch = instant.duration_since(UNIX_EPOCH);
-    since_epoch.unwrap_or_default().as_secs()
 }

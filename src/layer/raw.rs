@@ -1,10 +1,13 @@
 use std::fmt::Display;
 
 use bytes::Bytes;
+use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 
 use super::session_layer::SessionLayer;
+use crate::rejection::Action;
+use crate::response::{ACTION, NO_STORE};
 use crate::session::Session;
 use crate::store::SessionStore;
 
@@ -81,8 +84,8 @@ fn bad_request() -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::BAD_REQUEST;
     let headers = response.headers_mut();
-    headers.insert("cache-control", HeaderValue::from_static("no-store"));
-    headers.insert("x-wx-action", HeaderValue::from_static("none"));
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    headers.insert(ACTION, HeaderValue::from_static(Action::None.as_str()));
     response
 }
 

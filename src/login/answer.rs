@@ -4,7 +4,7 @@ use http::request::Parts;
 use http::{HeaderMap, Response};
 
 use crate::rejection::{Rejection, RejectionKind};
-use crate::response::{ResponseForRejection, WAFER_MAGIC, refuse_in_http};
+use crate::response::{NO_STORE, ResponseForRejection, WAFER_MAGIC, refuse_in_http};
 use crate::sessions::Issued;
 
 /// Answers a login, for clients of this preset.
@@ -17,8 +17,7 @@ pub(super) fn answer(
         Ok(issued) => success(&issued, responder.serves_wafer()),
         Err(rejection) => refusal(responder, head, rejection),
     };
-    let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(CACHE_CONTROL, no_store);
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
     response
 }
 

@@ -117,7 +117,8 @@ mod protocol;
 mod responder;
 
 pub use self::grpc::GrpcStatus;
-use self::header::{ACTION, action};
+use self::header::action;
+pub(crate) use self::header::{ACTION, NO_STORE};
 pub use self::openapi::openapi_components;
 pub(crate) use self::preset::WAFER_MAGIC;
 pub use self::preset::{ParsePresetError, Preset};
