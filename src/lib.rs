@@ -76,6 +76,7 @@ pub mod layer;
 pub mod login;
 mod node;
 mod observe;
+pub mod platform;
 mod random;
 mod recent;
 mod rejection;

@@ -1,0 +1,8 @@
+//! Every platform, over real HTTP with its fake, and against software that is not ours.
+#![cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+#![allow(unreachable_pub, reason = "modules of a test")]
