@@ -2,12 +2,12 @@
 
 mod chaos;
 pub mod conformance;
-mod fake_wechat;
+mod fake_platform;
 mod hit_steps;
 mod session;
 
 pub use self::chaos::{Chaos, ChaosStore};
-pub use self::fake_wechat::{FakeWeChat, Fault};
+pub use self::fake_platform::{FakePlatform, FakeWeChat, Fault};
 pub use self::hit_steps::HitSteps;
 pub use self::session::session;
 pub use crate::time::ManualClock;

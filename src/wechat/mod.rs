@@ -57,13 +57,6 @@
 //! # fn main() {}
 //! ```
 
-mod answer;
-mod app;
-mod base_url;
-mod client;
-mod errcode;
-mod failure;
-mod mask;
 mod provider;
 
 pub use self::provider::WeChat;

@@ -2,18 +2,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Client;
-
-use super::app::App;
-use super::base_url::BaseUrl;
-use super::failure::Failure;
-use super::{answer, client};
 use crate::config_error::ConfigError;
-use crate::identity::Identity;
 use crate::login::{ExchangeError, Exchanged, IdentityProvider, LoginRequest};
+use crate::platform::api::{Api, App, Apps, Call, Failure, User};
+use crate::platform::code2session;
 
-const OFFICIAL: &str = "https://api.weixin.qq.com";
-const TIMEOUT: Duration = Duration::from_secs(3);
+/// The usual host, and the one that WeChat names for when that is out of reach.
+const OFFICIAL: [&str; 2] = ["https://api.weixin.qq.com", "https://api2.weixin.qq.com"];
 
 /// WeChat, as the provider of identities for one or more mini programs.
 ///
@@ -35,10 +30,8 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// ```
 #[derive(Clone)]
 pub struct WeChat {
-    apps: Vec<App>,
-    base: BaseUrl,
-    timeout: Duration,
-    client: Result<Client, Failure>,
+    apps: Apps,
+    api: Api,
 }
 
 impl WeChat {
@@ -48,28 +41,24 @@ impl WeChat {
     /// system without root certificates), every exchange is
     /// [`Misconfigured`](crate::login::ExchangeErrorKind::Misconfigured) and names the cause.
     pub fn new(appid: impl Into<Arc<str>>, secret: impl Into<Arc<str>>) -> Self {
-        let base = BaseUrl::parse(OFFICIAL).expect("the official URL is a base URL");
-        let none = Self {
-            apps: Vec::new(),
-            client: client::build(&base),
-            base,
-            timeout: TIMEOUT,
-        };
-        none.with_app(appid, secret)
+        Self {
+            apps: Apps::new(appid, secret),
+            api: Api::official(&OFFICIAL),
+        }
     }
 
     /// Adds an app; the client then has to name the one it logs in to.
     ///
     /// An appid that is there already gets the new secret.
     #[must_use]
-    pub fn with_app(mut self, appid: impl Into<Arc<str>>, secret: impl Into<Arc<str>>) -> Self {
-        let (appid, secret) = (appid.into(), secret.into());
-        self.apps.retain(|app| app.appid != appid);
-        self.apps.push(App { appid, secret });
-        self
+    pub fn with_app(self, appid: impl Into<Arc<str>>, secret: impl Into<Arc<str>>) -> Self {
+        Self {
+            apps: self.apps.with(appid, secret),
+            ..self
+        }
     }
 
-    /// Replaces `https://api.weixin.qq.com`, by a gateway of yours or a fake.
+    /// Replaces WeChat's hosts by one, such as a gateway of yours or a fake.
     ///
     /// A path is kept, and a slash at the end makes no difference.
     ///
@@ -85,63 +74,60 @@ impl WeChat {
     /// assert!(wechat.with_base_url("gateway.internal").is_err());
     /// ```
     pub fn with_base_url(self, url: &str) -> Result<Self, ConfigError> {
-        let base = BaseUrl::parse(url)?;
+        self.with_hosts(&[url])
+    }
+
+    /// Replaces WeChat's hosts by these, the usual one first. Default: `https://api.weixin.qq.com`, and
+    /// `https://api2.weixin.qq.com`, which WeChat names for disasters.
+    ///
+    /// A request goes to the next host only if the one before could not be connected to, name
+    /// look-up included: then nothing of it has left, and no code is sent twice. Each host has its
+    /// share of the [time-out](Self::with_timeout) for connecting. The host that helped out is tried
+    /// first for a minute. WeChat has `https://sh.api.weixin.qq.com`, `https://sz.api.weixin.qq.com`
+    /// and `https://hk.api.weixin.qq.com` besides, for servers near Shanghai, Shenzhen and Hong Kong.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or for one of them as [`with_base_url`](Self::with_base_url).
+    pub fn with_hosts(self, urls: &[&str]) -> Result<Self, ConfigError> {
         Ok(Self {
-            client: client::build(&base),
-            base,
+            api: self.api.with_hosts(urls)?,
             ..self
         })
     }
 
-    /// Sets how long an exchange may take, connecting and the body included (default 3 s).
+    /// Sets how long a request may take, connecting and the body included (default 3 s).
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {
-        Self { timeout, ..self }
+        Self {
+            api: self.api.with_timeout(timeout),
+            ..self
+        }
     }
 
-    fn app(&self, appid: &str) -> Option<&App> {
-        self.apps.iter().find(|app| *app.appid == *appid)
-    }
-
-    async fn code2session(&self, app: &App, code: &str) -> Result<answer::Answer, Failure> {
-        let client = self.client.as_ref().map_err(Failure::clone)?;
-        let url = self.base.code2session(app, code);
-        client::send(client, url, self.timeout).await
+    async fn code2session(&self, app: &App, code: &str) -> Result<User, Failure> {
+        let call = Call::get("/sns/jscode2session").query(&[
+            ("appid", &app.appid),
+            ("secret", &app.secret),
+            ("js_code", code),
+            ("grant_type", "authorization_code"),
+        ]);
+        let reply = self.api.send(&call).await?;
+        reply.read_fields(code2session::parse)
     }
 }
 
 impl IdentityProvider for WeChat {
     fn resolve<'a>(&'a self, appid: Option<&'a str>) -> Option<&'a str> {
-        let app = match (appid, &*self.apps) {
-            (Some(appid), _) => self.app(appid),
-            (None, [only]) => Some(only),
-            (None, _) => None,
-        };
-        app.map(|app| &*app.appid)
+        self.apps.resolve(appid)
     }
 
     async fn exchange(&self, request: LoginRequest<'_>) -> Result<Exchanged, ExchangeError> {
-        let app = self
-            .app(request.appid())
-            .ok_or_else(|| Failure::UnknownApp.hiding(&[]))?;
-        let secrets = [&*app.secret, request.code()];
-        let answer = self
-            .code2session(app, request.code())
-            .await
-            .map_err(|failure| failure.hiding(&secrets))?;
-        Ok(exchanged(app, answer))
-    }
-}
-
-fn exchanged(app: &App, answer: answer::Answer) -> Exchanged {
-    let mut identity = Identity::new(Arc::clone(&app.appid), answer.openid);
-    if let Some(unionid) = answer.unionid {
-        identity = identity.with_unionid(unionid);
-    }
-    let exchanged = Exchanged::new(identity);
-    match answer.session_key {
-        Some(key) => exchanged.with_session_key(key),
-        None => exchanged,
+        let app = self.apps.get(request.appid());
+        let app = app.ok_or_else(|| Failure::UnknownApp.hiding(&[]))?;
+        let user = self.code2session(app, request.code()).await;
+        let user = user.map_err(|failure| failure.hiding(&[&app.secret, request.code()]))?;
+        Ok(user.of_app(Arc::clone(&app.appid)))
     }
 }
 
@@ -149,9 +135,8 @@ impl fmt::Debug for WeChat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WeChat")
             .field("apps", &self.apps)
-            .field("base_url", &self.base)
-            .field("timeout", &self.timeout)
-            .finish_non_exhaustive()
+            .field("api", &self.api)
+            .finish()
     }
 }
 
@@ -160,36 +145,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_the_official_url_and_three_seconds() {
-        let wechat = WeChat::new("wx1", "canary");
-        assert_eq!(wechat.timeout, Duration::from_secs(3));
-        assert!(wechat.client.is_ok());
+    fn the_defaults_are_the_official_hosts_and_three_seconds() {
         assert_eq!(
-            format!("{wechat:?}"),
-            "WeChat { apps: [App { appid: \"wx1\", .. }], \
-             base_url: \"https://api.weixin.qq.com/\", timeout: 3s, .. }",
+            format!("{:?}", WeChat::new("wx1", "canary")),
+            "WeChat { apps: Apps([App { appid: \"wx1\", .. }]), \
+             api: Api { hosts: [\"https://api.weixin.qq.com/\", \"https://api2.weixin.qq.com/\"], \
+             timeout: 3s, .. } }",
         );
-    }
-
-    #[test]
-    fn only_configured_apps_resolve() {
-        let one = WeChat::new("wx1", "s");
-        assert_eq!(one.resolve(None), Some("wx1"));
-        assert_eq!(one.resolve(Some("wx1")), Some("wx1"));
-        assert_eq!(one.resolve(Some("wx2")), None);
-        assert_eq!(one.resolve(Some("")), None);
-
-        let two = one.with_app("wx2", "s");
-        assert_eq!(two.resolve(None), None);
-        assert_eq!(two.resolve(Some("wx1")), Some("wx1"));
-        assert_eq!(two.resolve(Some("wx2")), Some("wx2"));
-        assert_eq!(two.resolve(Some("wx3")), None);
-    }
-
-    #[test]
-    fn an_appid_given_again_gets_the_new_secret() {
-        let wechat = WeChat::new("wx1", "old").with_app("wx1", "new");
-        assert_eq!(wechat.resolve(None), Some("wx1"));
-        assert_eq!(&*wechat.app("wx1").unwrap().secret, "new");
     }
 }

@@ -1,27 +1,40 @@
-mod api;
+//! Platforms that run in the tests' own process, and answer as the real ones do.
+
+mod answer;
 mod body;
 mod codes;
+mod dialect;
 mod fault;
-mod query;
-mod reply;
+mod outcome;
+mod received;
 mod server;
+mod wechat;
+mod world;
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 use std::{fmt, io};
 
+use bytes::Bytes;
+use http::Request;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use self::api::Api;
+use self::dialect::Dialect;
 pub use self::fault::Fault;
-
-const APPID: &str = "wxfa4efa4e00000001";
-const SECRET: &str = "5ec2e7fa4e5ec2e7fa4e5ec2e7fa4e01";
+use self::server::Shared;
+use self::world::World;
+use crate::sync::Lock;
 
 /// A server on this machine that answers `code2Session` the way WeChat does.
 ///
-/// It listens on a free port until it is dropped. Its answers are status 200 and `text/plain`.
+/// Its answers are status 200 and `text/plain`. An errcode that a code names is `errcode-N:1`.
+pub type FakeWeChat = FakePlatform<wechat::WeChat>;
+
+/// A server on this machine that answers the way a platform does: [`FakeWeChat`] and others.
+///
+/// It listens on a free port until it is dropped. The codes of this page are WeChat's; another platform
+/// answers with its own where it has one, and as if the code was bad where it has none.
 ///
 /// # Codes
 ///
@@ -73,13 +86,13 @@ const SECRET: &str = "5ec2e7fa4e5ec2e7fa4e5ec2e7fa4e01";
 /// # Ok(())
 /// # }
 /// ```
-pub struct FakeWeChat {
+pub struct FakePlatform<D> {
     base_url: String,
-    api: Arc<Api>,
+    platform: Shared<D>,
     server: JoinHandle<()>,
 }
 
-impl FakeWeChat {
+impl<D: Dialect> FakePlatform<D> {
     /// Starts one that knows the app [`appid`](Self::appid).
     ///
     /// # Errors
@@ -88,11 +101,12 @@ impl FakeWeChat {
     pub async fn start() -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
-        let api = Arc::new(Api::new(APPID, SECRET));
-        let server = tokio::spawn(server::run(listener, Arc::clone(&api)));
+        let world = World::new(D::APPID, D::SECRET, D::CODE_LIFETIME);
+        let platform = Arc::new(Lock::from((D::start(), world)));
+        let server = tokio::spawn(server::run(listener, Arc::clone(&platform)));
         Ok(Self {
             base_url,
-            api,
+            platform,
             server,
         })
     }
@@ -100,18 +114,18 @@ impl FakeWeChat {
     /// Makes another app known.
     #[must_use]
     pub fn with_app(self, appid: &str, secret: &str) -> Self {
-        self.api.add_app(appid, secret);
+        self.lock().1.add_app(appid, secret);
         self
     }
 
     /// Gives every user a `unionid`, the same in all apps.
     #[must_use]
     pub fn with_unionids(self) -> Self {
-        self.api.give_unionids();
+        self.lock().1.give_unionids();
         self
     }
 
-    /// What stands for `https://api.weixin.qq.com`, without a slash at the end.
+    /// What stands for the platform's own, such as `https://api.weixin.qq.com`, without a slash at the end.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
@@ -120,60 +134,70 @@ impl FakeWeChat {
     /// The app that is known from the start.
     #[must_use]
     pub fn appid(&self) -> &str {
-        APPID
+        D::APPID
     }
 
     /// The secret of [`appid`](Self::appid).
     #[must_use]
     pub fn secret(&self) -> &str {
-        SECRET
+        D::SECRET
     }
 
     /// A fresh code of the user NAME, as from `wx.login`: its five minutes begin now.
     #[must_use]
     pub fn code(&self, name: &str) -> String {
-        self.api.issue_code(name)
+        self.lock().1.issue_code(name)
     }
 
     /// Moves the fake's clock forward, at once.
     pub fn advance(&self, time: Duration) {
-        self.api.advance(time);
+        self.lock().1.advance(time);
     }
 
     /// Answers the next exchange with this fault; several are taken in order.
     ///
-    /// The code of that exchange is spent, as it may be at WeChat.
+    /// The code of that exchange is spent, as it may be at the platform.
     pub fn answer_next(&self, fault: Fault) {
-        self.api.answer_next(fault);
+        self.lock().1.answer_next(fault);
     }
 
     /// Answers every exchange with this fault, until it is called again; `None` ends it.
     pub fn fail_all(&self, fault: Option<Fault>) {
-        self.api.fail_all(fault);
+        self.lock().1.fail_all(fault);
     }
 
     /// How many exchanges have been requested, whatever the answer.
     #[must_use]
     pub fn exchanges(&self) -> u64 {
-        self.api.exchanges()
+        self.lock().1.exchanges()
     }
 
     /// How many of them were for this code; more than one is a mistake of the caller.
     #[must_use]
     pub fn exchanges_of(&self, code: &str) -> u64 {
-        self.api.exchanges_of(code)
+        self.lock().1.exchanges_of(code)
+    }
+
+    /// The last 100 requests as they came, the oldest first. They hold secrets, as real ones do.
+    #[must_use]
+    pub fn received(&self) -> Vec<Request<Bytes>> {
+        self.lock().1.received()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (D, World)> {
+        self.platform.lock()
     }
 }
 
-impl Drop for FakeWeChat {
+impl<D> Drop for FakePlatform<D> {
     fn drop(&mut self) {
         self.server.abort();
     }
 }
 
-impl fmt::Debug for FakeWeChat {
+impl<D> fmt::Debug for FakePlatform<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FakeWeChat")
+        f.debug_struct("FakePlatform")
             .field("base_url", &self.base_url)
             .finish_non_exhaustive()
     }

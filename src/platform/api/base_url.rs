@@ -3,10 +3,9 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
-use super::app::App;
 use crate::config_error::ConfigError;
 
-/// Where WeChat answers: no query, no credentials, no slash at the end.
+/// Where a platform answers: no query, no credentials, no slash at the end.
 #[derive(Clone)]
 pub(super) struct BaseUrl(Url);
 
@@ -30,16 +29,12 @@ impl BaseUrl {
         })
     }
 
-    /// The URL that exchanges a code. It carries the secret: never show it.
-    pub(super) fn code2session(&self, app: &App, code: &str) -> Url {
+    /// The URL of a path that begins with a slash.
+    pub(super) fn at(&self, path: &str, query: Option<&str>) -> Url {
         let mut url = self.0.clone();
-        let path = url.path().trim_end_matches('/');
-        url.set_path(&format!("{path}/sns/jscode2session"));
-        url.query_pairs_mut()
-            .append_pair("appid", &app.appid)
-            .append_pair("secret", &app.secret)
-            .append_pair("js_code", code)
-            .append_pair("grant_type", "authorization_code");
+        let base = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{base}{path}"));
+        url.set_query(query);
         url
     }
 }
@@ -74,34 +69,6 @@ impl fmt::Debug for BaseUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn url(base: &str, code: &str) -> String {
-        let app = App {
-            appid: "wx1".into(),
-            secret: "s&=".into(),
-        };
-        BaseUrl::parse(base)
-            .unwrap()
-            .code2session(&app, code)
-            .into()
-    }
-
-    #[test]
-    fn values_cannot_escape_their_parameter() {
-        let query = "appid=wx1&secret=s%26%3D&js_code=a%26appid%3Db%23%2B%0D%0A%C3%A9\
-                     &grant_type=authorization_code";
-        assert_eq!(
-            url("https://api.weixin.qq.com", "a&appid=b#+\r\n\u{e9}"),
-            format!("https://api.weixin.qq.com/sns/jscode2session?{query}"),
-        );
-    }
-
-    #[test]
-    fn a_path_is_kept_and_a_trailing_slash_tolerated() {
-        for base in ["http://h:8/w", "http://h:8/w/"] {
-            assert!(url(base, "c").starts_with("http://h:8/w/sns/jscode2session?appid="));
-        }
-    }
 
     #[test]
     fn what_is_no_base_url_is_refused() {

@@ -2,8 +2,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long WeChat takes a code.
-const LIFETIME: Duration = Duration::from_secs(300);
+use super::outcome::Refused;
+
 /// Codes remembered; more than that, and the oldest is forgotten.
 const REMEMBERED: usize = 10_000;
 
@@ -11,13 +11,15 @@ const REMEMBERED: usize = 10_000;
 ///
 /// A free-form code that is forgotten would be good again, so a dead one is kept as long as there is
 /// room.
-#[derive(Default)]
+#[derive(Debug)]
 pub(super) struct Codes {
+    lifetime: Duration,
     known: HashMap<Arc<str>, Code>,
     oldest_first: VecDeque<Arc<str>>,
     issued: u64,
 }
 
+#[derive(Debug)]
 struct Code {
     born: Duration,
     spent: bool,
@@ -25,6 +27,15 @@ struct Code {
 }
 
 impl Codes {
+    pub(super) fn living_for(lifetime: Duration) -> Self {
+        Self {
+            lifetime,
+            known: HashMap::new(),
+            oldest_first: VecDeque::new(),
+            issued: 0,
+        }
+    }
+
     pub(super) fn issue(&mut self, name: &str, now: Duration) -> String {
         self.issued += 1;
         let code = format!("{name}:issued-{}", self.issued);
@@ -41,14 +52,15 @@ impl Codes {
     }
 
     /// Uses up a code; gives the name of its user.
-    pub(super) fn spend<'a>(&mut self, code: &'a str, now: Duration) -> Result<&'a str, i64> {
+    pub(super) fn spend<'a>(&mut self, code: &'a str, now: Duration) -> Result<&'a str, Refused> {
         let name = code.split_once(':').map_or("", |(name, _)| name);
+        let lifetime = self.lifetime;
         let record = self.known(code, now);
-        if name.is_empty() || now.saturating_sub(record.born) >= LIFETIME {
-            return Err(40029);
+        if name.is_empty() || now.saturating_sub(record.born) >= lifetime {
+            return Err(Refused::BadCode);
         }
         match std::mem::replace(&mut record.spent, true) {
-            true => Err(40163),
+            true => Err(Refused::UsedCode),
             false => Ok(name),
         }
     }
@@ -81,14 +93,14 @@ mod tests {
 
     #[test]
     fn any_number_of_codes_takes_the_room_of_ten_thousand() {
-        let mut codes = Codes::default();
+        let mut codes = Codes::living_for(Duration::from_secs(300));
         let now = Duration::ZERO;
         let first = codes.issue("alice", now);
         for login in 0..3 * REMEMBERED {
             let code = format!("bob:{login}");
             codes.count_exchange(&code, now);
-            assert_eq!(codes.spend(&code, now), Ok("bob"));
-            assert_eq!(codes.spend(&code, now), Err(40163));
+            assert_eq!(codes.spend(&code, now).unwrap(), "bob");
+            assert!(matches!(codes.spend(&code, now), Err(Refused::UsedCode)));
         }
         assert_eq!(codes.known.len(), REMEMBERED);
         assert_eq!(codes.oldest_first.len(), REMEMBERED);

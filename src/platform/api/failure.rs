@@ -4,16 +4,17 @@ use std::{fmt, iter};
 
 use http::StatusCode;
 
-use super::errcode::classify;
 use super::mask::mask;
 use crate::login::{ExchangeError, ExchangeErrorKind};
 
-/// Why there is no identity, as known inside this module: foreign texts are not masked yet.
+/// Why a platform gave nothing: foreign texts are not masked yet.
 #[derive(Clone, Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
+    /// The platform's own word, such as `errcode 40029`, with its text.
     Refused {
-        errcode: i64,
-        errmsg: String,
+        kind: ExchangeErrorKind,
+        code: String,
+        message: String,
     },
     Unreadable {
         problem: &'static str,
@@ -26,13 +27,26 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// A refusal by an error code of the platform.
+    pub(crate) fn refused(
+        kind: ExchangeErrorKind,
+        code: impl Into<String>,
+        message: Option<&str>,
+    ) -> Self {
+        Self::Refused {
+            kind,
+            code: code.into(),
+            message: message.unwrap_or("no message").to_owned(),
+        }
+    }
+
     /// The status decides nothing, but a gateway's page differs by it from WeChat's own.
-    pub(super) const fn unreadable(problem: &'static str) -> Self {
+    pub(crate) const fn unreadable(problem: &'static str) -> Self {
         let status = None;
         Self::Unreadable { problem, status }
     }
 
-    pub(super) fn with_status(self, status: StatusCode) -> Self {
+    pub(crate) fn with_status(self, status: StatusCode) -> Self {
         match self {
             Self::Unreadable { problem, .. } => Self::Unreadable {
                 problem,
@@ -43,7 +57,7 @@ impl Failure {
     }
 
     /// A fault on the way, described by its innermost cause: no URL is in it.
-    pub(super) fn transport(error: &reqwest::Error) -> Self {
+    pub(crate) fn transport(error: &reqwest::Error) -> Self {
         let stage = if error.is_connect() {
             "cannot connect"
         } else if error.is_body() || error.is_decode() {
@@ -54,19 +68,19 @@ impl Failure {
         Self::Transport(format!("{stage}: {}", innermost(error)))
     }
 
-    pub(super) fn no_client(error: &reqwest::Error) -> Self {
+    pub(crate) fn no_client(error: &reqwest::Error) -> Self {
         Self::NoClient(innermost(error))
     }
 
     /// The error for the operator, without any of the secrets.
-    pub(super) fn hiding(self, secrets: &[&str]) -> ExchangeError {
+    pub(crate) fn hiding(self, secrets: &[&str]) -> ExchangeError {
         let kind = self.kind();
         ExchangeError::new(kind).caused_by(self.masked(secrets).to_string())
     }
 
-    const fn kind(&self) -> ExchangeErrorKind {
+    pub(crate) const fn kind(&self) -> ExchangeErrorKind {
         match self {
-            Self::Refused { errcode, .. } => classify(*errcode),
+            Self::Refused { kind, .. } => *kind,
             Self::Unreadable { .. } | Self::TimedOut(_) | Self::Transport(_) => {
                 ExchangeErrorKind::Unavailable
             }
@@ -75,11 +89,16 @@ impl Failure {
         }
     }
 
-    fn masked(self, secrets: &[&str]) -> Self {
+    pub(crate) fn masked(self, secrets: &[&str]) -> Self {
         match self {
-            Self::Refused { errcode, errmsg } => Self::Refused {
-                errcode,
-                errmsg: mask(&errmsg, secrets),
+            Self::Refused {
+                kind,
+                code,
+                message,
+            } => Self::Refused {
+                kind,
+                code: mask(&code, secrets),
+                message: mask(&message, secrets),
             },
             Self::Transport(text) => Self::Transport(mask(&text, secrets)),
             other => other,
@@ -90,7 +109,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { errcode, errmsg } => write!(f, "errcode {errcode}: {errmsg}"),
+            Self::Refused { code, message, .. } => write!(f, "{code}: {message}"),
             Self::Unreadable { problem, status } => {
                 let status = status.map_or(0, |status| status.as_u16());
                 write!(f, "unreadable answer with status {status}: {problem}")

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use crate::login::ExchangeErrorKind::{self, *};
 
-/// What a nonzero errcode means for a login.
-pub(super) const fn classify(errcode: i64) -> ExchangeErrorKind {
+/// What a nonzero errcode of WeChat and QQ means for a login.
+pub(crate) const fn classify(errcode: i64) -> ExchangeErrorKind {
     match errcode {
         40029 | 40163 | 42003 | 61010 => CodeRejected,
         -1 => Unavailable,

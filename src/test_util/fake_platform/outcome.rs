@@ -1,0 +1,81 @@
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+
+use super::fault::Fault;
+
+/// What became of an exchange.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// What goes wrong with the answer, if anything does.
+    pub(super) fault: Option<Fault>,
+    pub(super) user: Result<User, Refused>,
+    /// Which exchange it is, from 1 on.
+    pub(super) number: u64,
+}
+
+/// Who logged in.
+#[derive(Debug)]
+pub(super) struct User {
+    pub(super) openid: String,
+    pub(super) unionid: Option<String>,
+    pub(super) session_key: String,
+}
+
+/// Why there is nobody: each platform has its own code for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Refused {
+    NoAppid,
+    NoSecret,
+    NoCode,
+    /// Something else that the platform wants in a request is missing or wrong.
+    BadRequest,
+    UnknownApp,
+    WrongSecret,
+    /// Never a code, or too old.
+    BadCode,
+    UsedCode,
+    Busy,
+    Blocked,
+    Limited,
+    Quota,
+    /// This code of the platform.
+    Errcode(i64),
+    /// This code of a platform whose codes are words.
+    Word(&'static str),
+    /// The code of a bad code, as a text.
+    StringErrcode,
+}
+
+impl User {
+    pub(super) fn new(appid: &str, name: &str, code: &str, unionid: bool) -> Self {
+        Self {
+            openid: user_id(&["openid", appid, name]),
+            unionid: unionid.then(|| user_id(&["unionid", name])),
+            session_key: BASE64_STANDARD.encode(&digest(&["session_key", code])[..16]),
+        }
+    }
+
+    pub(super) fn nobody() -> Self {
+        Self {
+            openid: String::new(),
+            unionid: None,
+            session_key: String::new(),
+        }
+    }
+}
+
+/// 28 characters that begin with `o`, like WeChat's.
+fn user_id(parts: &[&str]) -> String {
+    format!("o{}", BASE64_URL_SAFE_NO_PAD.encode(&digest(parts)[..20]))
+}
+
+/// The same bytes for the same parts.
+pub(super) fn digest(parts: &[&str]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.as_bytes());
+        hasher.update([0]);
+    }
+    hasher.finalize().into()
+}
