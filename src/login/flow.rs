@@ -77,10 +77,11 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
         credentials: Credentials,
         received_at: Instant,
     ) -> Result<Served, Rejection> {
-        let resolved = self.provider.resolve(credentials.appid.as_deref());
+        let named = credentials.app();
+        let resolved = self.provider.resolve(named.as_deref());
         let appid = resolved.ok_or(RejectionKind::BadRequest)?.to_owned();
         if !self.sessions.node().serves(&appid) {
-            return Err(self.refuse_foreign_app(credentials.appid.is_some()));
+            return Err(self.refuse_foreign_app(named.is_some()));
         }
         let policy = self.provider.code_policy(&appid);
         if !credentials.is_usable(policy.limit) {

@@ -24,6 +24,8 @@ struct Form {
     code: String,
     #[serde(default)]
     appid: Option<String>,
+    #[serde(default)]
+    platform: Option<String>,
 }
 
 /// Reads a request: a POST with a JSON body, or a GET as Wafer clients send it.
@@ -38,6 +40,7 @@ pub(super) async fn read<B: Body>(
         Method::GET if serves_wafer => Form {
             code: header(&head.headers, CODE)?.unwrap_or_default(),
             appid: None,
+            platform: None,
         },
         _ => return Err(RejectionKind::MethodNotAllowed),
     };
@@ -53,9 +56,12 @@ impl Form {
         form.map_err(|_| RejectionKind::BadRequest)
     }
 
-    /// The body and the header have to agree where both name an app.
+    /// The body and the header have to agree where both name an app. Within a platform that the body
+    /// names, the header may have it before the appid, or instead of one.
     fn into_credentials(self, header: Option<String>) -> Result<Credentials, RejectionKind> {
-        let body = self.appid.filter(|appid| !appid.is_empty());
+        let platform = self.platform.filter(|platform| !platform.is_empty());
+        let within = |appid| app_within(platform.as_deref(), appid);
+        let (body, header) = (self.appid.and_then(within), header.and_then(within));
         let appid = match (body, header) {
             (Some(body), Some(header)) if body != header => return Err(RejectionKind::BadRequest),
             (body, header) => body.or(header),
@@ -63,9 +69,20 @@ impl Form {
         let credentials = Credentials::new(self.code);
         Ok(Credentials {
             appid,
+            platform,
             ..credentials
         })
     }
+}
+
+/// What is left of an appid without its platform; an empty one counts as absent.
+fn app_within(platform: Option<&str>, appid: String) -> Option<String> {
+    let app = match platform.and_then(|platform| appid.strip_prefix(platform)) {
+        Some("") => "",
+        Some(rest) => rest.strip_prefix(':').unwrap_or(&appid),
+        None => &appid,
+    };
+    (!app.is_empty()).then(|| app.to_owned())
 }
 
 /// Takes an object only; a derived `Deserialize` would take an array of the fields, too.

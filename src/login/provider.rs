@@ -61,6 +61,11 @@ impl<'a> LoginRequest<'a> {
         }
     }
 
+    /// The same request to another app.
+    pub(super) const fn to(self, appid: &'a str) -> Self {
+        Self { appid, ..self }
+    }
+
     /// Sets when it was received.
     #[must_use]
     pub const fn at(self, received_at: SystemTime) -> Self {
@@ -138,6 +143,17 @@ impl Exchanged {
             once_per: Some(Sha256::digest(signed).into()),
             ..self
         }
+    }
+
+    /// The same user, of an app with the platform before it.
+    pub(super) fn at(self, platform: &str) -> Self {
+        let user = &self.identity;
+        let appid = format!("{platform}:{}", user.appid());
+        let mut identity = Identity::new(appid, user.openid());
+        if let Some(unionid) = user.unionid() {
+            identity = identity.with_unionid(unionid);
+        }
+        Self { identity, ..self }
     }
 
     /// Who logged in.

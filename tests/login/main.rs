@@ -13,6 +13,7 @@ mod codes;
 mod kept;
 mod moody;
 mod on_login;
+mod platforms;
 mod proxies;
 mod single_use;
 #[path = "../support/mod.rs"]
