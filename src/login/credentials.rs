@@ -64,6 +64,11 @@ impl Credentials {
         }
     }
 
+    /// Whether there is nothing to log in with, nor a platform that it would be for.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.code.is_empty() && self.platform.is_none()
+    }
+
     /// Whether the code can be one, of up to so many bytes.
     pub(super) fn is_usable(&self, limit: usize) -> bool {
         !self.code.trim().is_empty() && self.code.len() <= limit

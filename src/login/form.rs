@@ -18,9 +18,10 @@ const BODY_LIMIT: usize = 4096;
 const APPID: &str = "x-wx-appid";
 const CODE: &str = "x-wx-code";
 
-/// The JSON body of a login.
-#[derive(Deserialize)]
+/// The JSON body of a login. Without a code it is a bad request, unless the gateway names the user.
+#[derive(Default, Deserialize)]
 struct Form {
+    #[serde(default)]
     code: String,
     #[serde(default)]
     appid: Option<String>,
@@ -50,6 +51,9 @@ pub(super) async fn read<B: Body>(
 impl Form {
     async fn from_body<B: Body>(body: &mut Unread<B>) -> Result<Self, RejectionKind> {
         let bytes = read_body(body).await.ok_or(RejectionKind::BadRequest)?;
+        if bytes.is_empty() {
+            return Ok(Self::default());
+        }
         let mut json = serde_json::Deserializer::from_slice(&bytes);
         let form = json.deserialize_map(Fields);
         let form = form.and_then(|form| json.end().map(|()| form));
@@ -102,12 +106,14 @@ impl<'de> Visitor<'de> for Fields {
 
 /// Marks the secrets of a login as sensitive: a closure that makes the refusal sees the head.
 pub(super) fn hide(head: &mut Parts) {
-    const SECRETS: [TokenSource; 5] = [
+    const SECRETS: [TokenSource; 7] = [
         TokenSource::bearer(),
         TokenSource::skey(),
         TokenSource::header(HeaderName::from_static(CODE)),
         TokenSource::header(HeaderName::from_static("x-wx-encrypted-data")),
         TokenSource::header(HeaderName::from_static("x-wx-iv")),
+        TokenSource::header(HeaderName::from_static("x-wx-cloudbase-access-token")),
+        TokenSource::header(HeaderName::from_static("x-wx-from-cloudbase-access-token")),
     ];
     token::hide(&SECRETS, head);
 }

@@ -8,6 +8,7 @@
 //! | `POST` with `{"code":"…"}`, up to 4 KiB | 200 `{"token":"wxs_…","expires_in":7200}` |
 //! | … and `"appid":"…"` or the header `X-WX-Appid`, where several apps are configured | the same |
 //! | … and `"platform":"…"`, where several [`Platforms`] are configured | the same |
+//! | `POST` without a code, by `callContainer`, where [`CloudHosting`] is believed | the same |
 //! | `GET` with `X-WX-Code`, under the preset `wafer` | one object for both Wafer clients |
 //! | anything else | a refusal, by the same preset as the layer's |
 //!
@@ -80,6 +81,7 @@
 mod answer;
 mod any_provider;
 mod attempts;
+mod cloud_hosting;
 mod code;
 mod code_policy;
 mod credentials;
@@ -97,7 +99,9 @@ mod report;
 mod service;
 mod spent;
 mod turns;
+mod without_code;
 
+pub use self::cloud_hosting::{CloudHosting, CloudHostingError};
 pub use self::code_policy::CodePolicy;
 pub use self::credentials::Credentials;
 pub use self::exchange_error::{ExchangeError, ExchangeErrorKind};

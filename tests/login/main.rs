@@ -9,6 +9,7 @@
 
 mod answer;
 mod apps;
+mod cloud_hosting;
 mod codes;
 mod kept;
 mod moody;
