@@ -22,7 +22,7 @@ pub(crate) fn decode_block(text: &str) -> Result<[u8; BLOCK], OpenDataErrorKind>
 
 /// Decodes a positive multiple of 16 bytes.
 pub(super) fn decode_blocks(text: &str) -> Result<Vec<u8>, OpenDataErrorKind> {
-    let is_whole = |bytes: &Vec<u8>| !bytes.is_empty() && bytes.len() % BLOCK == 0;
+    let is_whole = |bytes: &Vec<u8>| !bytes.is_empty() && bytes.len().is_multiple_of(BLOCK);
     let problem = match decode(text.trim_end()) {
         Some(bytes) if is_whole(&bytes) => return Ok(bytes),
         Some(_) => OpenDataErrorKind::BadLength,

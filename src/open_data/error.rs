@@ -223,6 +223,20 @@ mod tests {
     }
 
     #[test]
+    fn the_guide_has_a_row_for_each_kind() {
+        let guide = include_str!("../guide/open_data.md");
+        let rows = guide.lines().filter(|line| line.starts_with("| `"));
+        let rows: Vec<_> = rows
+            .map(|row| row.split(" | ").take(2).collect::<Vec<_>>().join(" "))
+            .collect();
+        let kinds = OpenDataErrorKind::ALL.iter();
+        let expected: Vec<_> = kinds
+            .map(|kind| format!("| `{}` {}", kind.reason(), kind.status().as_u16()))
+            .collect();
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
     fn only_the_server_s_faults_are_not_400() {
         let others = OpenDataErrorKind::ALL
             .iter()
