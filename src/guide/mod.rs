@@ -12,6 +12,10 @@
     doc = "| [`recipes`] | How do I ban a user, limit devices, end sessions, close a WebSocket, decrypt a phone number? |"
 )]
 #![cfg_attr(
+    all(feature = "axum", feature = "crypto", feature = "test-util"),
+    doc = "| [`open_data`] | How do I decrypt a phone number, and why does it fail now and then? |"
+)]
+#![cfg_attr(
     feature = "axum",
     doc = "| [`composing`] | In which order do layers stand: CORS, trace, limits, time-outs, nested routers? |"
 )]
@@ -43,6 +47,10 @@ pub mod moving_over_zh {}
 #[cfg(all(feature = "axum", feature = "wechat"))]
 #[doc = include_str!("recipes.md")]
 pub mod recipes {}
+
+#[cfg(all(feature = "axum", feature = "crypto", feature = "test-util"))]
+#[doc = include_str!("open_data.md")]
+pub mod open_data {}
 
 #[cfg(feature = "axum")]
 #[doc = include_str!("composing.md")]

@@ -148,7 +148,7 @@ impl Rejection {
 }
 
 /// The answer where nothing is known of the request.
-#[cfg(feature = "axum")]
+#[cfg(any(feature = "axum", feature = "crypto"))]
 pub(crate) fn refuse_without_head(rejection: Rejection) -> Response<Bytes> {
     with_cause(Preset::Json.response(&rejection), rejection)
 }

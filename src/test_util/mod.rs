@@ -4,10 +4,14 @@ mod chaos;
 pub mod conformance;
 mod fake_platform;
 mod hit_steps;
+#[cfg(feature = "crypto")]
+mod open_data;
 mod session;
 
 pub use self::chaos::{Chaos, ChaosStore};
 pub use self::fake_platform::{FakePlatform, FakeWeChat, Fault};
 pub use self::hit_steps::HitSteps;
+#[cfg(feature = "crypto")]
+pub use self::open_data::encrypt_open_data;
 pub use self::session::session;
 pub use crate::time::ManualClock;

@@ -6,3 +6,10 @@
     reason = "a test fails by panicking"
 )]
 #![allow(unreachable_pub, reason = "modules of a test")]
+
+#[cfg(feature = "crypto")]
+mod open_data;
+#[cfg(feature = "crypto")]
+mod open_data_vectors;
+#[path = "../support/mod.rs"]
+mod support;

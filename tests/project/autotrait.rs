@@ -37,6 +37,14 @@ fn public_types_are_send_and_sync() {
     assert_send_sync::<(Insert, Loaded, Record, Revoke, Rotate, Feed, FeedSender)>();
 }
 
+#[cfg(feature = "crypto")]
+#[test]
+fn the_types_of_open_data_are_send_and_sync() {
+    use tower_wx_session::open_data::{OpenData, OpenDataError, PhoneNumber, UserInfo, WeRun};
+
+    assert_send_sync::<(OpenData, OpenDataError, PhoneNumber, UserInfo, WeRun)>();
+}
+
 #[cfg(feature = "redis")]
 #[test]
 fn the_types_of_redis_are_send_and_sync() {

@@ -26,9 +26,14 @@ pub fn target(server: &Server, headers: &Headers) -> Value {
 
 /// Google's library in Python.
 pub fn python() -> Command {
-    let mut client = Command::new(installed("PYTHON", "target/python/bin/python"));
-    client.arg(folder("tests/python/client.py"));
-    client
+    python_program("tests/python/client.py")
+}
+
+/// A program with the Python packages that are installed for tests.
+pub fn python_program(path: &str) -> Command {
+    let mut program = Command::new(installed("PYTHON", "target/python/bin/python"));
+    program.arg(folder(path));
+    program
 }
 
 /// Connect's libraries in JavaScript.
@@ -55,7 +60,8 @@ pub async fn answers_of(client: Command, transports: &[&str], targets: &[Value])
     answers
 }
 
-async fn run(mut client: Command, order: &Value) -> Vec<Value> {
+/// Hands a program its order, and reads its list.
+pub async fn run(mut client: Command, order: &Value) -> Vec<Value> {
     let client = client.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut client = client.kill_on_drop(true).spawn().unwrap();
     let mut stdin = client.stdin.take().unwrap();
