@@ -6,3 +6,12 @@
     reason = "a test fails by panicking"
 )]
 #![allow(unreachable_pub, reason = "modules of a test")]
+
+#[cfg(all(feature = "telegram", feature = "vk"))]
+mod launch_data;
+#[path = "../support/mod.rs"]
+mod support;
+#[cfg(feature = "telegram")]
+mod telegram;
+#[cfg(feature = "vk")]
+mod vk;
