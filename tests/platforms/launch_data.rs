@@ -1,11 +1,12 @@
 //! Launch data in the hands of `Login`: its age, and that it logs in once.
 
+use std::error::Error;
 use std::time::Duration;
 
 use http::Request;
 use serde_json::{Value, json};
 use tower::ServiceExt;
-use tower_wx_session::login::{IdentityProvider, Login};
+use tower_wx_session::login::{IdentityProvider, Login, LoginRequest};
 use tower_wx_session::platform::{Telegram, Vk};
 use tower_wx_session::store::MemoryStore;
 use tower_wx_session::test_util::{FakeTelegram, FakeVk, ManualClock};
@@ -199,6 +200,34 @@ async fn takes_names<P: IdentityProvider + Clone>(fleet: &Fleet<P>) {
     for code in ["alice:1", "broken:1", "old:1", ":1", "alice"] {
         assert_rejected(&fleet.log_in(code).await);
     }
+}
+
+#[tokio::test]
+async fn no_key_and_no_launch_data_is_shown_by_anything() {
+    let (bot_token, secure_key) = ("7:cAnArY-token", "cAnArY-key");
+    let telegram = Telegram::new(bot_token).unwrap();
+    let vk = Vk::new("7", secure_key);
+    let data = "user=cAnArY&auth_date=1&vk_app_id=7&vk_ref=cAnArY&hash=cAnArY&sign=cAnArY&x=cAnArY";
+    let request = LoginRequest::new("7", data);
+    let refused = [
+        telegram.exchange(request).await.unwrap_err(),
+        vk.exchange(request).await.unwrap_err(),
+    ];
+    let bad_token = Telegram::new("7:cAnArY token").unwrap_err();
+    let mut texts = vec![
+        format!("{telegram:?} {vk:?} {request:?}"),
+        format!("{bad_token} {bad_token:?}"),
+        format!("{:?} {:?}", FakeTelegram::new(), FakeVk::new()),
+        format!("{:?} {:?}", fleet_of(&telegram), fleet_of(&vk)),
+    ];
+    texts.extend(refused.map(|error| format!("{error} {error:?} {:?}", error.source())));
+    for text in texts {
+        assert!(!text.contains("cAnArY"), "{text}");
+    }
+}
+
+fn fleet_of<P: IdentityProvider + Clone>(provider: &P) -> [Login<MemoryStore, P>; 2] {
+    Fleet::new(provider).nodes
 }
 
 #[tokio::test]

@@ -45,10 +45,12 @@ use crate::platform::launch::{Age, Apps, Fields, Refused};
 /// | too old, or from the future | `CodeRejected` |
 /// | no `auth_date`, or one that is no number | `CodeRejected` |
 /// | a field twice, or with a line break; a `?` in front; anything else that is no launch data | `CodeRejected` |
-/// | no `user`: opened from a keyboard button or inline mode | `CodeRejected` |
+/// | no `user`, or one without an id | `CodeRejected` |
 /// | for a bot that is not configured | `BadRequest` |
 ///
-/// The error's cause says which of them it was, and shows nothing of the data.
+/// The error's cause says which of them it was, and shows nothing of the data. A Mini App that was
+/// opened from a keyboard button or from inline mode has no launch data at all: `initData` is
+/// empty, and the login answers `bad_request`.
 ///
 /// ```
 /// # #[cfg(feature = "test-util")]
@@ -95,8 +97,8 @@ impl Telegram {
 
     /// Telegram for somebody else's bot, whose token is not here.
     ///
-    /// What proves the launch data then is `signature`, made by Telegram with Ed25519. Clients
-    /// older than Bot API 8.0 (November 2024) send none, and cannot log in.
+    /// What proves the launch data then is `signature`, which Telegram makes with its own key
+    /// (Ed25519). Old clients send none, and cannot log in.
     ///
     /// ```
     /// use tower_wx_session::login::IdentityProvider;
