@@ -6,3 +6,15 @@ pub(crate) mod api;
 pub(crate) mod code2session;
 #[cfg(any(feature = "qq", feature = "wechat"))]
 pub(crate) mod errcode;
+#[cfg(any(feature = "telegram", feature = "vk"))]
+mod launch;
+#[cfg(feature = "telegram")]
+mod telegram;
+#[cfg(feature = "vk")]
+mod vk;
+
+#[cfg(feature = "telegram")]
+pub use self::telegram::Telegram;
+#[cfg(feature = "vk")]
+pub use self::vk::Vk;
+pub use crate::config_error::ConfigError;

@@ -2,6 +2,8 @@
 
 mod chaos;
 pub mod conformance;
+#[cfg(any(feature = "telegram", feature = "vk"))]
+mod fake_launch;
 mod fake_platform;
 mod hit_steps;
 #[cfg(feature = "crypto")]
@@ -9,6 +11,10 @@ mod open_data;
 mod session;
 
 pub use self::chaos::{Chaos, ChaosStore};
+#[cfg(feature = "telegram")]
+pub use self::fake_launch::FakeTelegram;
+#[cfg(feature = "vk")]
+pub use self::fake_launch::FakeVk;
 pub use self::fake_platform::{FakePlatform, FakeWeChat, Fault};
 pub use self::hit_steps::HitSteps;
 #[cfg(feature = "crypto")]

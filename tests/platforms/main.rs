@@ -7,9 +7,15 @@
 )]
 #![allow(unreachable_pub, reason = "modules of a test")]
 
+#[cfg(all(feature = "telegram", feature = "vk"))]
+mod launch_data;
 #[cfg(feature = "crypto")]
 mod open_data;
 #[cfg(feature = "crypto")]
 mod open_data_vectors;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(feature = "telegram")]
+mod telegram;
+#[cfg(feature = "vk")]
+mod vk;

@@ -12,7 +12,7 @@ use tower_wx_session::SessionKey;
 use tower_wx_session::open_data::{OpenData, OpenDataError, OpenDataErrorKind};
 use tower_wx_session::test_util::encrypt_open_data;
 
-use crate::support::languages::{python_program, run};
+use crate::support::languages::{answers_to, python_program};
 
 const APPID: &str = "wx4f4bc4dec97d474b";
 const NOW: u64 = 1_767_225_600;
@@ -85,7 +85,7 @@ fn each_vector_that_published_packages_agree_on_opens_or_is_refused() {
 #[tokio::test]
 async fn what_python_encrypts_and_signs_is_taken_and_what_it_damages_is_not() {
     let order = json!({ "count": 20, "appid": APPID, "timestamp": NOW });
-    let cases: Vec<Value> = run(python_program("tests/python/open_data.py"), &order).await;
+    let cases: Vec<Value> = answers_to(python_program("open_data.py"), &order).await;
     assert!(cases.len() > 300);
     for case in &cases {
         let key = SessionKey::new(text(case, "session_key"));
