@@ -1,0 +1,19 @@
+mod answer;
+mod certificate;
+mod der;
+mod error_code;
+mod keys;
+mod pem;
+mod private_key;
+mod provider;
+mod public_key;
+mod request;
+mod sign;
+mod timestamp;
+mod user_id;
+#[cfg(test)]
+mod vectors;
+
+pub use self::keys::AlipayKeys;
+pub use self::provider::Alipay;
+pub use self::user_id::AlipayUserId;
