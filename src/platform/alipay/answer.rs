@@ -143,3 +143,182 @@ fn without(id: &'static str) -> Failure {
 fn filled(text: &Option<String>) -> Option<&str> {
     text.as_deref().filter(|text| !text.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::login::ExchangeErrorKind::CodeRejected;
+    use crate::platform::alipay::fixtures::{ALIPAY, vectors};
+    use crate::platform::alipay::private_key::PrivateKey;
+
+    const SUCCESS: &str = "alipay_system_oauth_token_response";
+
+    /// An answer with this node, signed by Alipay.
+    fn signed(name: &str, node: &str) -> String {
+        let sign = PrivateKey::parse(&ALIPAY.pkcs8).unwrap().sign(node);
+        format!(r#"{{"{name}":{node},"sign":"{sign}"}}"#)
+    }
+
+    fn read(body: &str, id: Option<AlipayUserId>) -> Result<(String, Option<String>), Failure> {
+        let key = PublicKey::parse(&ALIPAY.spki).unwrap();
+        let identity = parse(body.as_bytes(), &key, id)?.of_app("app".into());
+        let identity = identity.identity();
+        let unionid = identity.unionid().map(str::to_owned);
+        Ok((identity.openid().to_owned(), unionid))
+    }
+
+    fn refused(body: &str) -> (ExchangeErrorKind, String) {
+        let failure = read(body, None).unwrap_err();
+        (failure.kind(), failure.to_string())
+    }
+
+    #[test]
+    fn answers_are_verified_as_published_sdks_do() {
+        let vectors = vectors();
+        let key = PublicKey::parse(vectors["alipay_public_key_pem"].as_str().unwrap()).unwrap();
+        for vector in vectors["answers"].as_array().unwrap() {
+            let text = vector["text"].as_str().unwrap();
+            let result = parse(text.as_bytes(), &key, None);
+            let kind = result.as_ref().map_err(Failure::kind).err();
+            let expected = match vector["expect"].as_str().unwrap() {
+                "valid" => None,
+                "valid error" => Some(CodeRejected),
+                "error, cannot be verified" => Some(Unavailable),
+                "invalid" if vector["sign"].is_null() => Some(Unavailable),
+                "invalid" => Some(Misconfigured),
+                other => panic!("{other}"),
+            };
+            assert_eq!(kind, expected, "{}: {result:?}", vector["name"]);
+        }
+    }
+
+    #[test]
+    fn users_are_named_by_the_id_that_was_chosen() {
+        let (open, user) = (Some(AlipayUserId::OpenId), Some(AlipayUserId::UserId));
+        let both = signed(
+            SUCCESS,
+            r#"{"user_id":"2088","open_id":"o1","union_id":"u1"}"#,
+        );
+        for (id, openid) in [(None, "2088"), (user, "2088"), (open, "o1")] {
+            let (seen, unionid) = read(&both, id).unwrap();
+            assert_eq!((&*seen, unionid.as_deref()), (openid, Some("u1")));
+        }
+
+        let only_open = signed(SUCCESS, r#"{"user_id":"","open_id":"o1"}"#);
+        assert_eq!(read(&only_open, None).unwrap(), ("o1".into(), None));
+        assert_eq!(read(&only_open, open).unwrap().0, "o1");
+        let failure = read(&only_open, user).unwrap_err();
+        assert_eq!(failure.kind(), Misconfigured);
+        assert!(failure.to_string().starts_with("no user_id: "), "{failure}");
+
+        let only_user = signed(
+            SUCCESS,
+            r#"{"code":"10000","msg":"Success","user_id":"2088"}"#,
+        );
+        assert_eq!(read(&only_user, None).unwrap().0, "2088");
+        assert_eq!(read(&only_user, open).unwrap_err().kind(), Misconfigured);
+    }
+
+    #[test]
+    fn an_error_is_an_error_in_either_node() {
+        let node = r#"{"code":"40002","msg":"Invalid Arguments","sub_code":"isv.code-invalid","sub_msg":"授权码code无效","user_id":"2088"}"#;
+        let text = "error 40002 isv.code-invalid: 授权码code无效".to_owned();
+        for name in [SUCCESS, "error_response"] {
+            assert_eq!(refused(&signed(name, node)), (CodeRejected, text.clone()));
+        }
+        let busy = r#"{"code":"20000","msg":"Service Currently Unavailable"}"#;
+        let text = "error 20000: Service Currently Unavailable".to_owned();
+        assert_eq!(
+            refused(&signed("error_response", busy)),
+            (Unavailable, text)
+        );
+        let user = refused(&signed("error_response", r#"{"user_id":"2088"}"#));
+        assert_eq!(
+            user,
+            (Misconfigured, "error without a code: no message".into())
+        );
+    }
+
+    #[test]
+    fn an_error_without_a_signature_ends_no_code() {
+        for (error, kind) in [
+            ("isv.code-invalid", Unavailable),
+            ("isv.app-call-limited", Unavailable),
+            ("isp.unknow-error", Unavailable),
+            ("isv.invalid-app-id", Misconfigured),
+        ] {
+            let node = format!(r#"{{"code":"40002","msg":"no","sub_code":"{error}"}}"#);
+            for rest in ["", r#","sign":"""#, r#","sign":null"#] {
+                let body = format!(r#"{{"error_response":{node}{rest}}}"#);
+                assert_eq!(
+                    refused(&body),
+                    (kind, format!("unsigned error 40002 {error}: no"))
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_signature_is_good_for_its_text_alone() {
+        let good = signed(SUCCESS, r#"{"user_id":"2088"}"#);
+        for body in [
+            good.replace("2088", "2089"),
+            good.replace(":{", ":{ "),
+            good.replace("sign\":\"", "sign\":\"AAAA"),
+            good.replace("sign\":\"", "sign\":\"-"),
+        ] {
+            let (kind, text) = refused(&body);
+            assert_eq!(kind, Misconfigured, "{body}");
+            assert!(text.starts_with("wrong sign: "), "{text}");
+        }
+    }
+
+    #[test]
+    fn tokens_that_a_message_echoes_are_masked() {
+        let node = r#"{"code":"40004","msg":"no authusrB0a1b2c3d4e5f","access_token":"authusrB0a1b2c3d4e5f"}"#;
+        let (_, text) = refused(&signed(SUCCESS, node));
+        assert_eq!(text, format!("error 40004: no {}", "*".repeat(20)));
+    }
+
+    #[test]
+    fn whatever_else_comes_is_unreadable() {
+        let good = signed(SUCCESS, r#"{"user_id":"2088"}"#);
+        let twice = good.replacen(
+            '{',
+            r#"{"alipay_system_oauth_token_response":{"user_id":"1"},"#,
+            1,
+        );
+        let both = good.replacen('{', r#"{"error_response":{"code":"40002"},"#, 1);
+        let two_signs = good.replacen('{', r#"{"sign":"AAAA","#, 1);
+        let escaped = good.replacen('{', r#"{"si\u0067n":"AAAA","#, 1);
+        let two_users = signed(SUCCESS, r#"{"user_id":"2088","user_id":"2089"}"#);
+        let nobody = signed(SUCCESS, r#"{"user_id":"","open_id":""}"#);
+        let number = signed(SUCCESS, r#"{"user_id":2088}"#);
+        let text = signed(SUCCESS, r#""2088""#);
+        let null = signed(SUCCESS, "null");
+        for body in [
+            &*twice,
+            &*both,
+            &*two_signs,
+            &*escaped,
+            &*two_users,
+            &*nobody,
+            &*number,
+            &*text,
+            &*null,
+            &good[..good.len() - 1],
+            &good.replace("\"sign\":\"", "\"sign\":7,\"x\":\""),
+            &good.replace(SUCCESS, "alipay_user_info_share_response"),
+            "",
+            "{}",
+            "[]",
+            "null",
+            "<html>502</html>",
+            "{\"sign\":\"AAAA\"}",
+        ] {
+            let (kind, text) = refused(body);
+            assert_eq!(kind, Unavailable, "{body}");
+            assert!(text.starts_with("unreadable answer"), "{text}");
+        }
+    }
+}

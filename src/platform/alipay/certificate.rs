@@ -45,10 +45,6 @@ impl Certificate {
         })
     }
 
-    pub(super) const fn is_rsa_signed(&self) -> bool {
-        self.is_rsa_signed
-    }
-
     pub(super) fn public_key(&self) -> Option<PublicKey> {
         PublicKey::from_der(&self.public_key)
     }
@@ -61,6 +57,14 @@ impl Certificate {
         }
         hex
     }
+}
+
+/// The serial numbers of those that are signed with RSA, of which there has to be one: Alipay's file of
+/// root certificates has others, too.
+pub(super) fn root_sn(roots: &[Certificate]) -> Option<String> {
+    let signed = roots.iter().filter(|root| root.is_rsa_signed);
+    let serials: Vec<String> = signed.map(Certificate::sn).collect();
+    (!serials.is_empty()).then(|| serials.join("_"))
 }
 
 /// A name such as `CN=a,OU=b,O=c,C=d`: the attributes in reverse order, nothing escaped.
@@ -106,14 +110,17 @@ fn decimal(bytes: &[u8]) -> Option<String> {
             carry /= 10;
         }
     }
-    let text = digits.iter().rev().filter_map(|&digit| char::from_digit(digit, 10));
+    let text = digits
+        .iter()
+        .rev()
+        .filter_map(|&digit| char::from_digit(digit, 10));
     (!is_negative).then(|| text.collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::alipay::vectors::vectors;
+    use crate::platform::alipay::fixtures::vectors;
 
     #[test]
     fn a_number_of_any_length_has_decimal_digits() {
@@ -135,7 +142,7 @@ mod tests {
         for vector in vectors()["certificates"].as_array().unwrap() {
             let all = Certificate::parse_all(vector["pem"].as_str().unwrap()).unwrap();
             match vector["root_sn"].as_str() {
-                Some(root_sn) => assert_eq!(root_sn_of(&all), root_sn, "{}", vector["name"]),
+                Some(sn) => assert_eq!(root_sn(&all).unwrap(), sn, "{}", vector["name"]),
                 None => assert_eq!(all[0].sn(), vector["sn"], "{}", vector["name"]),
             }
         }

@@ -63,10 +63,15 @@ fn length(bytes: &[u8]) -> Option<(usize, &[u8])> {
     if first < 0x80 {
         return Some((first.into(), rest));
     }
-    // No certificate has 16 MiB.
+    // No certificate has 16 MiB, and DER has no other end than a length.
     let count = usize::from(first & 0x7f);
-    let (digits, rest) = rest.split_at_checked(count).filter(|_| count <= 3)?;
-    let length = digits.iter().fold(0, |sum, &digit| sum << 8 | usize::from(digit));
+    if !(1..=3).contains(&count) {
+        return None;
+    }
+    let (digits, rest) = rest.split_at_checked(count)?;
+    let length = digits
+        .iter()
+        .fold(0, |sum, &digit| sum << 8 | usize::from(digit));
     Some((length, rest))
 }
 

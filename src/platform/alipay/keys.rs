@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::certificate::Certificate;
+use super::certificate::{Certificate, root_sn};
 use super::private_key::PrivateKey;
 use super::public_key::PublicKey;
 use crate::config_error::ConfigError;
@@ -61,17 +61,22 @@ impl AlipayKeys {
     ) -> Result<Self, ConfigError> {
         let private = private_key(app_private_key)?;
         let app = certificates("app_certificate", app_certificate)?;
-        if !app[0].public_key().is_some_and(|key| key.belongs_to(&private)) {
+        if !app[0]
+            .public_key()
+            .is_some_and(|key| key.belongs_to(&private))
+        {
             let expected = "the certificate of app_private_key";
             return Err(ConfigError::hidden("app_certificate", expected));
         }
         let alipay = certificates("alipay_certificate", alipay_certificate)?;
         let alipay = alipays("alipay_certificate", alipay[0].public_key(), &private)?;
         let roots = certificates("alipay_root_certificates", alipay_root_certificates)?;
-        let serials = Serials {
-            app: app[0].sn(),
-            root: root_sn(&roots)?,
-        };
+        let root = root_sn(&roots).ok_or_else(|| {
+            let expected = "a certificate that is signed with RSA";
+            ConfigError::hidden("alipay_root_certificates", expected)
+        })?;
+        let app = app[0].sn();
+        let serials = Serials { app, root };
         Ok(Self::of(private, alipay, Some(serials)))
     }
 
@@ -111,7 +116,10 @@ fn alipays(
     let expected = "an RSA public key of 2048 bits or more, as PEM or one line";
     let key = key.ok_or_else(|| ConfigError::hidden(setting, expected))?;
     match key.belongs_to(private) {
-        true => Err(ConfigError::hidden(setting, "the key of Alipay, not the app's own")),
+        true => Err(ConfigError::hidden(
+            setting,
+            "the key of Alipay, not the app's own",
+        )),
         false => Ok(key),
     }
 }
@@ -124,21 +132,75 @@ fn certificates(setting: &'static str, text: &str) -> Result<Vec<Certificate>, C
         .ok_or_else(|| ConfigError::hidden(setting, expected))
 }
 
-/// The serial numbers of those that are signed with RSA; Alipay's file has others, too.
-fn root_sn(roots: &[Certificate]) -> Result<String, ConfigError> {
-    let signed = roots.iter().filter(|root| root.is_rsa_signed());
-    let serials: Vec<String> = signed.map(Certificate::sn).collect();
-    let expected = "a certificate that is signed with RSA";
-    match serials.is_empty() {
-        true => Err(ConfigError::hidden("alipay_root_certificates", expected)),
-        false => Ok(serials.join("_")),
-    }
-}
-
 impl fmt::Debug for AlipayKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AlipayKeys")
             .field("serials", &self.0.serials)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::alipay::fixtures::{ALIPAY, APP, vectors};
+
+    const PEM: &str = "-----BEGIN X-----\nLINE\n-----END X-----\n";
+
+    /// A key as one line, and as PEM.
+    fn forms(line: &str) -> [String; 2] {
+        [line.to_owned(), PEM.replace("LINE", line)]
+    }
+
+    #[test]
+    fn keys_are_taken_in_every_form_that_tools_write() {
+        for private in [&APP.pkcs8, &APP.pkcs1]
+            .into_iter()
+            .flat_map(|line| forms(line))
+        {
+            for public in [&ALIPAY.spki, &ALIPAY.public_pkcs1]
+                .into_iter()
+                .flat_map(|line| forms(line))
+            {
+                let keys = AlipayKeys::new(&private, &public).unwrap();
+                let app = PublicKey::parse(&APP.spki).unwrap();
+                assert!(app.verifies("text", &keys.sign("text")));
+                assert!(!app.verifies("text ", &keys.sign("text")));
+                assert!(keys.serials().is_none());
+            }
+        }
+    }
+
+    #[test]
+    fn the_key_of_the_vectors_is_taken_as_pem_and_as_one_line() {
+        let vectors = vectors();
+        for form in ["alipay_public_key_pem", "alipay_public_key_one_line"] {
+            AlipayKeys::new(&APP.pkcs8, vectors[form].as_str().unwrap()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_wrong_key_says_which_and_not_what() {
+        let (app, alipay) = (&*APP.pkcs8, &*ALIPAY.spki);
+        let private = "app_private_key: expected an RSA private key of 2048 bits or more, \
+                       PKCS#8 or PKCS#1, as PEM or one line, got ";
+        let public = "alipay_public_key: expected an RSA public key of 2048 bits or more, \
+                      as PEM or one line, got ";
+        let own = "alipay_public_key: expected the key of Alipay, not the app's own, got ";
+        for (app, alipay, expected) in [
+            ("", alipay, private),
+            ("canary", alipay, private),
+            (alipay, alipay, private),
+            (&app[4..], alipay, private),
+            (app, "", public),
+            (app, "canary", public),
+            (app, app, public),
+            (app, &APP.spki, own),
+            (app, &APP.public_pkcs1, own),
+        ] {
+            let error = AlipayKeys::new(app, alipay).unwrap_err().to_string();
+            let hidden = "a value that is not shown, as it may hold credentials";
+            assert_eq!(error, format!("{expected}{hidden}"));
+        }
     }
 }

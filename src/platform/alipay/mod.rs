@@ -2,6 +2,8 @@ mod answer;
 mod certificate;
 mod der;
 mod error_code;
+#[cfg(test)]
+mod fixtures;
 mod keys;
 mod pem;
 mod private_key;
@@ -11,8 +13,6 @@ mod request;
 mod sign;
 mod timestamp;
 mod user_id;
-#[cfg(test)]
-mod vectors;
 
 pub use self::keys::AlipayKeys;
 pub use self::provider::Alipay;

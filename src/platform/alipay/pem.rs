@@ -10,7 +10,11 @@ pub(super) fn blocks(text: &str) -> Option<Vec<Vec<u8>>> {
     match *parts {
         [line] => Some(vec![decode(line)?]),
         // Something before, the head, the content, the foot; and the same again.
-        _ => parts.chunks(4).filter_map(|block| block.get(2)).map(|content| decode(content)).collect(),
+        _ => parts
+            .chunks(4)
+            .filter_map(|block| block.get(2))
+            .map(|content| decode(content))
+            .collect(),
     }
 }
 
@@ -21,7 +25,8 @@ pub(super) fn first(text: &str) -> Option<Vec<u8>> {
 
 fn decode(content: &str) -> Option<Vec<u8>> {
     let base64: String = content.replace("\\n", "").split_whitespace().collect();
-    BASE64_STANDARD.decode(base64).ok()
+    let bytes = BASE64_STANDARD.decode(base64).ok()?;
+    (!bytes.is_empty()).then_some(bytes)
 }
 
 #[cfg(test)]

@@ -22,8 +22,15 @@ impl PrivateKey {
     pub(super) fn sign(&self, text: &str) -> String {
         let mut signature = vec![0; self.0.public_modulus_len()];
         self.0
-            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature)
-            .expect("a key that was read can sign, and the signature has the length of its modulus");
+            .sign(
+                &RSA_PKCS1_SHA256,
+                &SystemRandom::new(),
+                text.as_bytes(),
+                &mut signature,
+            )
+            .expect(
+                "a key that was read can sign, and the signature has the length of its modulus",
+            );
         BASE64_STANDARD.encode(signature)
     }
 }

@@ -10,7 +10,7 @@ pub(super) fn signed_text(parameters: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::alipay::vectors::vectors;
+    use crate::platform::alipay::fixtures::vectors;
 
     #[test]
     fn the_signed_text_is_that_of_the_published_sdks() {
