@@ -7,6 +7,8 @@ mod hit_steps;
 mod session;
 
 pub use self::chaos::{Chaos, ChaosStore};
+#[cfg(feature = "alipay")]
+pub use self::fake_platform::FakeAlipay;
 pub use self::fake_platform::{FakePlatform, FakeWeChat, Fault};
 pub use self::hit_steps::HitSteps;
 pub use self::session::session;

@@ -15,5 +15,9 @@ mod timestamp;
 mod user_id;
 
 pub use self::keys::AlipayKeys;
+#[cfg(feature = "test-util")]
+pub(crate) use self::private_key::PrivateKey;
 pub use self::provider::Alipay;
+#[cfg(feature = "test-util")]
+pub(crate) use self::public_key::PublicKey;
 pub use self::user_id::AlipayUserId;

@@ -7,11 +7,11 @@ use super::private_key::PrivateKey;
 
 /// A public RSA key, with which answers are verified.
 #[derive(Clone, Debug)]
-pub(super) struct PublicKey(ParsedPublicKey);
+pub(crate) struct PublicKey(ParsedPublicKey);
 
 impl PublicKey {
     /// Reads `SubjectPublicKeyInfo`, which is the usual form, or PKCS#1.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::from_der(&pem::first(text)?)
     }
 
@@ -21,7 +21,7 @@ impl PublicKey {
     }
 
     /// Whether this is the text's RSA2 signature by the other half of this key.
-    pub(super) fn verifies(&self, text: &str, base64: &str) -> bool {
+    pub(crate) fn verifies(&self, text: &str, base64: &str) -> bool {
         let signature = BASE64_STANDARD.decode(base64);
         signature.is_ok_and(|signature| self.0.verify_sig(text.as_bytes(), &signature).is_ok())
     }
