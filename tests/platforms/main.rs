@@ -6,3 +6,10 @@
     reason = "a test fails by panicking"
 )]
 #![allow(unreachable_pub, reason = "modules of a test")]
+
+#[cfg(feature = "alipay")]
+mod alipay;
+#[cfg(feature = "alipay")]
+mod alipay_peers;
+#[path = "../support/mod.rs"]
+mod support;
