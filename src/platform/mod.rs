@@ -1,5 +1,7 @@
 //! Logging in at other platforms than WeChat: each a feature of its name.
 
+#[cfg(feature = "alipay")]
+mod alipay;
 #[cfg(feature = "http-client")]
 pub(crate) mod api;
 #[cfg(any(feature = "qq", feature = "wechat"))]
@@ -13,6 +15,8 @@ mod telegram;
 #[cfg(feature = "vk")]
 mod vk;
 
+#[cfg(feature = "alipay")]
+pub use self::alipay::{Alipay, AlipayKeys, AlipayUserId};
 #[cfg(feature = "telegram")]
 pub use self::telegram::Telegram;
 #[cfg(feature = "vk")]

@@ -15,6 +15,8 @@ pub use self::chaos::{Chaos, ChaosStore};
 pub use self::fake_launch::FakeTelegram;
 #[cfg(feature = "vk")]
 pub use self::fake_launch::FakeVk;
+#[cfg(feature = "alipay")]
+pub use self::fake_platform::FakeAlipay;
 pub use self::fake_platform::{FakePlatform, FakeWeChat, Fault};
 pub use self::hit_steps::HitSteps;
 #[cfg(feature = "crypto")]

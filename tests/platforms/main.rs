@@ -7,12 +7,18 @@
 )]
 #![allow(unreachable_pub, reason = "modules of a test")]
 
+#[cfg(feature = "alipay")]
+mod alipay;
+#[cfg(feature = "alipay")]
+mod alipay_peers;
 #[cfg(all(feature = "telegram", feature = "vk"))]
 mod launch_data;
 #[cfg(feature = "crypto")]
 mod open_data;
 #[cfg(feature = "crypto")]
 mod open_data_vectors;
+#[path = "../support/mod.rs"]
+mod support;
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(feature = "telegram")]
