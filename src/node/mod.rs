@@ -2,7 +2,7 @@
 //!
 //! Nouns know no node: `config`, `keyring`, `touches`, … Verbs are what a node does, each in a file
 //! of its own: [`hit`](self::hit) is the whole way of a session that is known, `read` reads from the store,
-//! `touch` writes uses, `follow` takes in what the store announces, `issue`, `rotate` and `revoke`
+//! `touch` writes uses, `check_keys` has session_keys checked, `follow` takes in what the store announces, `issue`, `rotate` and `revoke`
 //! change sessions, `wait` waits for the end of one.
 
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use crate::task::Task;
 use crate::time::Clock;
 use crate::upstream::{Upstream, within};
 
+mod check_keys;
 mod conclude;
 pub(crate) mod config;
 mod detached;
@@ -27,6 +28,8 @@ mod idle;
 mod issue;
 pub(crate) mod issued;
 mod keep;
+pub(crate) mod key_check_policy;
+mod key_checks;
 mod keyring;
 pub(crate) mod outage_policy;
 mod pending;
@@ -50,6 +53,7 @@ mod wait;
 
 use self::config::Config;
 use self::flights::Flights;
+use self::key_checks::KeyChecks;
 use self::keyring::Keyring;
 use self::pending::Pending;
 use self::reassertions::Reassertions;
@@ -69,6 +73,7 @@ pub(crate) struct Node<S> {
     touches: Touches,
     revocations: Pending,
     reassertions: Reassertions,
+    key_checks: Arc<KeyChecks>,
     tasks: Tasks,
     /// Set once the store's clock is known; nothing is decided before.
     has_store_clock: OnceCell<()>,
@@ -88,6 +93,8 @@ struct Tasks {
     key_keeper: Task,
     /// Repeats revocations over a new link.
     reasserter: Task,
+    /// Has session_keys checked.
+    key_checker: Task,
     /// Keeps the node while revocations wait for the store.
     keeper: Task,
 }
@@ -104,6 +111,7 @@ impl<S: SessionStore> Node<S> {
             touches: Touches::default(),
             revocations: Pending::new(config.pending_revocations),
             reassertions: Reassertions::default(),
+            key_checks: Arc::new(KeyChecks::new(config.key_check_policy, clock.uptime())),
             tasks: Tasks::default(),
             has_store_clock: OnceCell::new(),
             handles: Arc::default(),
