@@ -144,7 +144,7 @@ impl<S> SessionsBuilder<S> {
     /// session does not depend on it.
     ///
     /// The client is told `session_key_expired` and to log in, which brings a new key. For servers
-    /// that decrypt or verify with the key what clients send; [the guide](crate::guide) says when
+    /// that decrypt or verify with the key what clients send; [the guide](crate::guide::session_keys) says when
     /// to want it and what it costs.
     ///
     /// The platform is asked in the background, where a node has read a session in use from the
