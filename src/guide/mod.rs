@@ -24,6 +24,7 @@
 //! | [`grpc`] | How does it work with tonic, and what do gRPC clients see? |
 //! | [`outages`] | What happens when Redis, the network or WeChat fails? |
 //! | [`functions`] | What does a host need that freezes after the response, such as AWS Lambda? |
+//! | [`session_keys`] | Should a session end with WeChat's session_key? 会话要不要跟随微信的 session_key？ |
 //! | [`defaults`] | What is each default, and why? |
 //! | [`observability`] | Which metrics, events and spans are there? |
 //! | [`performance`] | What does a check cost, and why? |
@@ -70,6 +71,9 @@ pub mod outages {}
 
 #[doc = include_str!("functions.md")]
 pub mod functions {}
+
+#[doc = include_str!("session_keys.md")]
+pub mod session_keys {}
 
 #[doc = include_str!("defaults.md")]
 pub mod defaults {}

@@ -111,3 +111,4 @@ pub use self::platforms::Platforms;
 pub use self::provider::{Exchanged, IdentityProvider, LoginRequest};
 pub use self::refusal::Refusal;
 pub use self::service::Login;
+pub use crate::session_key::{CheckError, SessionKeyCheck, Validity};

@@ -10,6 +10,10 @@
 #[cfg(feature = "alipay")]
 mod alipay;
 #[cfg(feature = "alipay")]
+mod alipay;
+#[cfg(feature = "alipay")]
+mod alipay_peers;
+#[cfg(feature = "alipay")]
 mod alipay_peers;
 #[cfg(all(feature = "telegram", feature = "vk"))]
 mod launch_data;
@@ -17,8 +21,6 @@ mod launch_data;
 mod open_data;
 #[cfg(feature = "crypto")]
 mod open_data_vectors;
-#[path = "../support/mod.rs"]
-mod support;
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(feature = "telegram")]

@@ -6,6 +6,11 @@ use hmac::{Hmac, KeyInit, Mac};
 #[cfg(any(feature = "crypto", feature = "douyin", feature = "wechat"))]
 use sha2::Sha256;
 
+mod check;
+
+pub(crate) use self::check::AnyCheck;
+pub use self::check::{CheckError, SessionKeyCheck, Validity};
+
 /// The platform's key for one login of a user, as received (base64 text at WeChat).
 ///
 /// It signs and decrypts what the client's platform sends along, and **never leaves the server**:
