@@ -7,6 +7,7 @@ use tokio::time::sleep;
 
 use super::code::CodeDigest;
 use super::provider::Exchanged;
+use super::spent::Spent;
 use crate::observe::trace;
 use crate::recent::recent;
 use crate::rejection::{Rejection, RejectionKind};
@@ -18,9 +19,6 @@ const REPLAY_WINDOW: Duration = Duration::from_secs(5);
 /// An attempt is older than its outcome. A backstop: the outcome goes with the replay window.
 const ATTEMPT_MEMORY: Duration = Duration::from_secs(60);
 const ATTEMPTS: u64 = 10_000;
-/// How long a code lives at WeChat, and is remembered as spent.
-const CODE_LIFETIME: Duration = Duration::from_secs(5 * 60);
-const SPENT: u64 = 100_000;
 
 /// What a code was exchanged for.
 #[derive(Clone)]
@@ -45,7 +43,7 @@ type Recent = Cache<CodeDigest, watch::Receiver<Option<Outcome>>>;
 /// A running or recent attempt is the only place that keeps a token.
 pub(super) struct Attempts {
     recent: Recent,
-    spent: Cache<CodeDigest, Uptime>,
+    pub(super) spent: Spent,
     /// Codes that were exchanged, and whose session could not be stored.
     without_session: Cache<CodeDigest, (Redeemed, Uptime)>,
 }
@@ -54,7 +52,7 @@ impl Attempts {
     pub(super) fn new() -> Self {
         Self {
             recent: recent(ATTEMPTS, ATTEMPT_MEMORY),
-            spent: recent(SPENT, CODE_LIFETIME),
+            spent: Spent::new(),
             without_session: recent(ATTEMPTS, REPLAY_WINDOW),
         }
     }
@@ -114,23 +112,6 @@ impl Attempts {
     /// Lets the next request with this code start over.
     pub(super) fn forget(&self, code: CodeDigest) {
         self.recent.invalidate(&code);
-    }
-
-    /// Marks a code as spent; `false` if it was already.
-    ///
-    /// Looks and marks in one step, so that of two attempts with one code one gets `true`, also
-    /// where `recent` has forgotten the first. This keeps a code from reaching the provider twice.
-    pub(super) fn spend(&self, code: CodeDigest, now: Uptime) -> bool {
-        let is_forgotten = |spent_at: &Uptime| now.since(*spent_at) >= CODE_LIFETIME;
-        let entry = self.spent.entry(code);
-        entry.or_insert_with_if(|| now, is_forgotten).is_fresh()
-    }
-
-    /// Whether a code is spent already: a hint that saves the way to [`spend`](Self::spend), which
-    /// decides.
-    pub(super) fn is_spent(&self, code: CodeDigest, now: Uptime) -> bool {
-        let spent_at = self.spent.get(&code);
-        spent_at.is_some_and(|at| now.since(at) < CODE_LIFETIME)
     }
 
     /// Keeps what a code was exchanged for, so that a repeat of it needs no second exchange.

@@ -1,10 +1,6 @@
 use std::fmt;
 
-use crate::rejection::RejectionKind;
 use crate::token::{SessionId, Token};
-
-/// Bytes of a code; WeChat's have 32.
-const CODE_LIMIT: usize = 512;
 
 /// What a client logs in with: a code, fresh from `wx.login`.
 ///
@@ -46,10 +42,9 @@ impl Credentials {
         }
     }
 
-    /// Fails unless the code can be one.
-    pub(super) fn validated(self) -> Result<Self, RejectionKind> {
-        let is_usable = !self.code.trim().is_empty() && self.code.len() <= CODE_LIMIT;
-        is_usable.then_some(self).ok_or(RejectionKind::BadRequest)
+    /// Whether the code can be one, of up to so many bytes.
+    pub(super) fn is_usable(&self, limit: usize) -> bool {
+        !self.code.trim().is_empty() && self.code.len() <= limit
     }
 }
 

@@ -6,6 +6,7 @@ use tokio::sync::SemaphorePermit;
 
 use super::attempts::Redeemed;
 use super::code::CodeDigest;
+use super::code_policy::CodePolicy;
 use super::exchange_error::{ExchangeError, ExchangeErrorKind};
 use super::flow::LoginFlow;
 use super::provider::{IdentityProvider, LoginRequest};
@@ -22,9 +23,10 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
         &self,
         request: LoginRequest<'_>,
         code: CodeDigest,
+        policy: CodePolicy,
         max_wait: Duration,
     ) -> Result<Redeemed, Rejection> {
-        if self.attempts.is_spent(code, self.now()) {
+        if self.attempts.spent.contains(code, self.now()) {
             return Err(RejectionKind::CodeRejected.into());
         }
         let _turn = match self.turns.now() {
@@ -33,12 +35,13 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
         };
         // Last, and again after a wait, in which the store may have gone down.
         self.store_answers().await?;
-        if !self.attempts.spend(code, self.now()) {
+        let is_first = (self.attempts.spent).spend(code, policy.lifetime, self.now());
+        if !is_first {
             return Err(RejectionKind::CodeRejected.into());
         }
         let began = self.sessions.node().clock.now();
         // Boxed, so that logins that wait for their turn have no room for it yet.
-        let exchanged = Box::pin(self.provider.exchange(request)).await;
+        let exchanged = Box::pin(self.provider.exchange(request.at(began.into()))).await;
         self.log.note(&exchanged, self.now());
         let exchanged = exchanged?;
         Ok(Redeemed { exchanged, began })

@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout};
 
 use super::attempts::{Attempted, Attempts, Redeemed};
 use super::code::CodeDigest;
+use super::code_policy::CodePolicy;
 use super::credentials::Credentials;
 use super::on_login::Hook;
 use super::provider::{IdentityProvider, LoginRequest};
@@ -76,15 +77,21 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
         credentials: Credentials,
         received_at: Instant,
     ) -> Result<Served, Rejection> {
-        let credentials = credentials.validated()?;
         let resolved = self.provider.resolve(credentials.appid.as_deref());
         let appid = resolved.ok_or(RejectionKind::BadRequest)?.to_owned();
         if !self.sessions.node().serves(&appid) {
             return Err(self.refuse_foreign_app(credentials.appid.is_some()));
         }
+        let policy = self.provider.code_policy(&appid);
+        if !credentials.is_usable(policy.limit) {
+            return Err(RejectionKind::BadRequest.into());
+        }
         let code = CodeDigest::new(&appid, &credentials.code);
         // Boxed: each future around it would have room for it twice, and thousands may wait.
-        let attempt = Box::pin(self.clone().attempt(appid, credentials, code, received_at));
+        let attempt = self
+            .clone()
+            .attempt(appid, credentials, code, policy, received_at);
+        let attempt = Box::pin(attempt);
         match self
             .attempts
             .join(code, &self.sessions.node().clock, attempt)
@@ -114,6 +121,7 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
         appid: String,
         credentials: Credentials,
         code: CodeDigest,
+        policy: CodePolicy,
         received_at: Instant,
     ) -> Result<Issued, Rejection> {
         let forget = Forget(&self.attempts, code);
@@ -121,7 +129,7 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
         let left = self.deadline.saturating_sub(elapsed);
         // For a turn; the other half is for the exchange, the hook and the store.
         let max_wait = (self.deadline / 2).saturating_sub(elapsed);
-        let login = self.log_in(&appid, &credentials, code, max_wait);
+        let login = self.log_in(&appid, &credentials, code, policy, max_wait);
         let in_time = timeout(left, login).await;
         let issued = in_time.map_err(too_late)??;
         if self.replays {
@@ -135,13 +143,14 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
         appid: &str,
         credentials: &Credentials,
         code: CodeDigest,
+        policy: CodePolicy,
         max_wait: Duration,
     ) -> Result<Issued, Rejection> {
         let redeemed = match self.attempts.take_redeemed(code, self.now()) {
             Some(redeemed) => redeemed,
             None => {
                 let request = LoginRequest::new(appid, &credentials.code);
-                self.exchange(request, code, max_wait).await?
+                self.exchange(request, code, policy, max_wait).await?
             }
         };
         let issued = Box::pin(self.issue(&redeemed, credentials.presented)).await;

@@ -77,6 +77,7 @@
 mod answer;
 mod attempts;
 mod code;
+mod code_policy;
 mod credentials;
 mod endpoint;
 mod exchange;
@@ -89,8 +90,10 @@ mod provider;
 mod refusal;
 mod report;
 mod service;
+mod spent;
 mod turns;
 
+pub use self::code_policy::CodePolicy;
 pub use self::credentials::Credentials;
 pub use self::exchange_error::{ExchangeError, ExchangeErrorKind};
 pub use self::future::LoginFuture;

@@ -1,6 +1,10 @@
 use std::fmt;
 use std::future::Future;
+use std::time::SystemTime;
 
+use sha2::{Digest, Sha256};
+
+use super::code_policy::CodePolicy;
 use super::exchange_error::ExchangeError;
 use crate::identity::Identity;
 use crate::session_key::SessionKey;
@@ -25,6 +29,12 @@ pub trait IdentityProvider: Send + Sync + 'static {
     /// is then refused as a bad request and no code is spent.
     fn resolve<'a>(&'a self, appid: Option<&'a str>) -> Option<&'a str>;
 
+    /// What this provider's codes are like. Default: [`CodePolicy::one_time`].
+    fn code_policy(&self, appid: &str) -> CodePolicy {
+        let _ = appid;
+        CodePolicy::one_time()
+    }
+
     /// Exchanges a code at the provider. Called at most once per code.
     fn exchange(
         &self,
@@ -37,13 +47,27 @@ pub trait IdentityProvider: Send + Sync + 'static {
 pub struct LoginRequest<'a> {
     appid: &'a str,
     code: &'a str,
+    received_at: SystemTime,
 }
 
 impl<'a> LoginRequest<'a> {
-    /// A request to exchange `code` for the app `appid`.
+    /// A request to exchange `code` for the app `appid`, received now by the system's clock.
     #[must_use]
-    pub const fn new(appid: &'a str, code: &'a str) -> Self {
-        Self { appid, code }
+    pub fn new(appid: &'a str, code: &'a str) -> Self {
+        Self {
+            appid,
+            code,
+            received_at: SystemTime::now(),
+        }
+    }
+
+    /// Sets when it was received.
+    #[must_use]
+    pub const fn at(self, received_at: SystemTime) -> Self {
+        Self {
+            received_at,
+            ..self
+        }
     }
 
     /// The app, as [`IdentityProvider::resolve`] named it.
@@ -52,10 +76,17 @@ impl<'a> LoginRequest<'a> {
         self.appid
     }
 
-    /// The code as the client sent it: not empty and at most 512 bytes. A secret until it is spent.
+    /// The code as the client sent it: not empty, and no longer than the
+    /// [policy](IdentityProvider::code_policy) allows (512 bytes by default). A secret until it is spent.
     #[must_use]
     pub const fn code(&self) -> &'a str {
         self.code
+    }
+
+    /// When the login began, on the fleet's clock: launch data is as old as it is at this time.
+    #[must_use]
+    pub const fn received_at(&self) -> SystemTime {
+        self.received_at
     }
 }
 
@@ -72,6 +103,8 @@ impl fmt::Debug for LoginRequest<'_> {
 pub struct Exchanged {
     identity: Identity,
     session_key: Option<SessionKey>,
+    #[expect(dead_code, reason = "read by the claim that makes a login single use")]
+    once_per: Option<[u8; 32]>,
 }
 
 impl Exchanged {
@@ -81,6 +114,7 @@ impl Exchanged {
         Self {
             identity,
             session_key: None,
+            once_per: None,
         }
     }
 
@@ -89,6 +123,20 @@ impl Exchanged {
     pub fn with_session_key(self, key: SessionKey) -> Self {
         Self {
             session_key: Some(key),
+            ..self
+        }
+    }
+
+    /// Names what of a [replayable](CodePolicy::replayable) code is good only once. Default: the
+    /// code's bytes.
+    ///
+    /// For signed parameters that is the text that the signature is over: order, escapes and
+    /// unsigned parameters can be changed without it, and would make another code of the same
+    /// content. Only a digest of it is kept.
+    #[must_use]
+    pub fn once_per(self, signed: impl AsRef<[u8]>) -> Self {
+        Self {
+            once_per: Some(Sha256::digest(signed).into()),
             ..self
         }
     }
