@@ -11,6 +11,9 @@ use crate::sync::Lock;
 /// While a token is still good and no new one comes, the platform is asked once in this time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// No platform's token lives longer, whatever an answer says.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// A token by which a platform knows an app, kept until its end.
 ///
 /// One request for a new one is under way at a time. It is made in the last tenth of the token's
@@ -114,10 +117,11 @@ impl CachedToken {
 
 impl Token {
     fn new(granted: Granted, now: Instant) -> Self {
+        let lifetime = granted.lifetime.min(LONGEST);
         Self {
             text: granted.token.into(),
-            renew_at: now + granted.lifetime / 10 * 9,
-            end: now + granted.lifetime,
+            renew_at: now + lifetime / 10 * 9,
+            end: now + lifetime,
         }
     }
 }

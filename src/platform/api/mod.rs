@@ -14,6 +14,7 @@ mod fields;
 mod hosts;
 mod mask;
 mod reply;
+mod tokens;
 mod user;
 
 use std::fmt;
@@ -23,12 +24,13 @@ use std::time::Duration;
 use reqwest::Client;
 
 pub(crate) use self::app::{App, Apps};
-pub(crate) use self::cached_token::{CachedToken, Granted};
+pub(crate) use self::cached_token::Granted;
 pub(crate) use self::call::Call;
 pub(crate) use self::failure::Failure;
 pub(crate) use self::fields::Fields;
 use self::hosts::Hosts;
 pub(crate) use self::reply::Reply;
+pub(crate) use self::tokens::Tokens;
 pub(crate) use self::user::User;
 use crate::config_error::ConfigError;
 
