@@ -7,7 +7,11 @@ mod hit_steps;
 mod session;
 
 pub use self::chaos::{Chaos, ChaosStore};
-pub use self::fake_platform::{FakePlatform, FakeWeChat, Fault};
+pub use self::fake_platform::{
+    FakeBaidu, FakeDingTalk, FakeDouyin, FakeDouyinMiniGame, FakeDouyinServiceProvider,
+    FakeKuaishou, FakeKuaishouMiniGame, FakeKwaiGame, FakeLark, FakePlatform, FakeQq, FakeWeChat,
+    Fault,
+};
 pub use self::hit_steps::HitSteps;
 pub use self::session::session;
 pub use crate::time::ManualClock;
