@@ -11,7 +11,7 @@ use super::spent::Spent;
 use crate::observe::trace;
 use crate::recent::recent;
 use crate::rejection::{Rejection, RejectionKind};
-use crate::sessions::Issued;
+use crate::sessions::{Claim, Issued};
 use crate::time::{Clock, Timestamp, Uptime};
 
 /// How long a repeat of a code gets the same token.
@@ -27,6 +27,8 @@ pub(super) struct Redeemed {
     /// When the exchange began, on the fleet's clock: the user's last login is the one that began
     /// last, whichever is stored last.
     pub(super) began: Timestamp,
+    /// What has to be claimed yet, for a code that the platform does not take back.
+    pub(super) claim: Option<Claim>,
 }
 
 /// How an attempt ended, and when.

@@ -5,13 +5,17 @@ use sha2::{Digest, Sha256};
 pub(super) struct CodeDigest([u8; 32]);
 
 impl CodeDigest {
-    pub(super) fn new(appid: &str, code: &str) -> Self {
+    pub(super) fn new(appid: &str, code: impl AsRef<[u8]>) -> Self {
         let digest = Sha256::new()
             .chain_update(appid.as_bytes())
             .chain_update([0])
-            .chain_update(code.as_bytes())
+            .chain_update(code)
             .finalize();
         Self(digest.into())
+    }
+
+    pub(super) const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 
     /// A number that is spread evenly over the codes.

@@ -39,11 +39,20 @@ impl CodePolicy {
 
     /// Launch data of up to 4 KiB, whose signature stays good until it is `valid_for` old.
     ///
-    /// Nobody at the platform takes it back, so the login makes it single use on all nodes: it
-    /// notes in the store, for `valid_for`, that it was used. The provider checks the age itself,
-    /// by [`LoginRequest::received_at`](super::LoginRequest::received_at), and refuses what is
-    /// older. Where one content can be written in several ways, it names the content by
+    /// The platform does not take it back, so the login makes it single use on all nodes: it notes
+    /// in the store, for `valid_for`, that it was used. A user whose session ends before then has to
+    /// start the app again, which gives fresh launch data.
+    ///
+    /// The provider checks the age itself, by
+    /// [`LoginRequest::received_at`](super::LoginRequest::received_at), and refuses what is older.
+    /// Where it lets the platform's clock be ahead, `valid_for` includes that, too. Where one content
+    /// can be written in several ways, it names the content by
     /// [`Exchanged::once_per`](super::Exchanged::once_per).
+    ///
+    /// What is not genuine writes nothing. A store that is down uses nothing up: 503
+    /// `store_unavailable`. If its answer is lost on the way, whether it was noted is not known: a
+    /// repeat within 5 s on the same node goes on from there, and one elsewhere or later gets
+    /// `code_rejected` if it was.
     pub const fn replayable(valid_for: Duration) -> Self {
         Self {
             limit: LAUNCH_DATA_LIMIT,

@@ -9,10 +9,10 @@ use super::code::CodeDigest;
 use super::code_policy::CodePolicy;
 use super::exchange_error::{ExchangeError, ExchangeErrorKind};
 use super::flow::LoginFlow;
-use super::provider::{IdentityProvider, LoginRequest};
+use super::provider::{Exchanged, IdentityProvider, LoginRequest};
 use super::turns::{retry_after, too_busy};
 use crate::rejection::{Rejection, RejectionKind};
-use crate::sessions::ForeignApp;
+use crate::sessions::{Claim, ForeignApp};
 use crate::store::SessionStore;
 
 impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
@@ -35,16 +35,63 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
         };
         // Last, and again after a wait, in which the store may have gone down.
         self.store_answers().await?;
-        let is_first = (self.attempts.spent).spend(code, policy.lifetime, self.now());
-        if !is_first {
+        // Before the exchange, unless a claim comes after it: that decides on all nodes, and what was
+        // never claimed may come again.
+        let spend = || (self.attempts.spent).spend(code, policy.lifetime, self.now());
+        if !policy.is_replayable && !spend() {
             return Err(RejectionKind::CodeRejected.into());
         }
+        let appid = request.appid();
         let began = self.sessions.node().clock.now();
         // Boxed, so that logins that wait for their turn have no room for it yet.
         let exchanged = Box::pin(self.provider.exchange(request.at(began.into()))).await;
         self.log.note(&exchanged, self.now());
         let exchanged = exchanged?;
-        Ok(Redeemed { exchanged, began })
+        let claim = self.claim_to(&exchanged, appid, code, policy)?;
+        Ok(Redeemed {
+            exchanged,
+            began,
+            claim,
+        })
+    }
+
+    /// The claim that makes a code single use, where the platform does not.
+    fn claim_to(
+        &self,
+        exchanged: &Exchanged,
+        appid: &str,
+        code: CodeDigest,
+        policy: CodePolicy,
+    ) -> Result<Option<Claim>, Rejection> {
+        if !policy.is_replayable {
+            return Ok(None);
+        }
+        let content = exchanged
+            .once_per
+            .map(|content| CodeDigest::new(appid, content));
+        let digest = content.unwrap_or(code);
+        Ok(Some(Claim::new(digest.as_bytes(), policy.lifetime)?))
+    }
+
+    /// Claims what was redeemed, unless that is done.
+    ///
+    /// Last before the login is the application's business: what is not genuine has been refused by
+    /// now and writes nothing. While the store cannot say whether the claim is in there, a repeat
+    /// goes on with the same one.
+    pub(super) async fn claim(
+        &self,
+        redeemed: &mut Redeemed,
+        code: CodeDigest,
+    ) -> Result<(), Rejection> {
+        let Some(claim) = &redeemed.claim else {
+            return Ok(());
+        };
+        let is_ours = self.sessions.node().make(claim).await?;
+        // From now on its repeats cost the store nothing.
+        (self.attempts.spent).spend(code, claim.lifetime(), self.now());
+        redeemed.claim = None;
+        let used = RejectionKind::CodeRejected;
+        is_ours.then_some(()).ok_or_else(|| used.into())
     }
 
     /// Waits for a turn, unless the store is down already.

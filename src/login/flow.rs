@@ -146,14 +146,14 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
         policy: CodePolicy,
         max_wait: Duration,
     ) -> Result<Issued, Rejection> {
-        let redeemed = match self.attempts.take_redeemed(code, self.now()) {
+        let mut redeemed = match self.attempts.take_redeemed(code, self.now()) {
             Some(redeemed) => redeemed,
             None => {
                 let request = LoginRequest::new(appid, &credentials.code);
                 self.exchange(request, code, policy, max_wait).await?
             }
         };
-        let issued = Box::pin(self.issue(&redeemed, credentials.presented)).await;
+        let issued = Box::pin(self.issue(&mut redeemed, credentials.presented, code)).await;
         let failed = issued.as_ref().err().map(Rejection::kind);
         if failed.is_some_and(|kind| kind.action() == Action::Retry) {
             self.attempts.put_redeemed(code, redeemed, self.now());
@@ -163,9 +163,11 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
 
     async fn issue(
         &self,
-        redeemed: &Redeemed,
+        redeemed: &mut Redeemed,
         presented: Option<SessionId>,
+        code: CodeDigest,
     ) -> Result<Issued, Rejection> {
+        self.claim(redeemed, code).await?;
         let identity = redeemed.exchanged.identity();
         let mut new = NewSession::from(identity.clone());
         if let Some(on_login) = &self.on_login {

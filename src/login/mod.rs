@@ -17,7 +17,9 @@
 //!
 //! 1. **A code never reaches the provider twice** from this node. Parallel requests with one code
 //!    share one exchange, a repeat within 5 s gets the same token while that is live, and a code
-//!    that may be spent is refused for 5 minutes.
+//!    that may be spent is refused for as long as it may be good (5 minutes, or what the provider's
+//!    [`CodePolicy`] says). Signed launch data, which no platform takes back, is good once on all
+//!    nodes: see [`CodePolicy::replayable`].
 //! 2. **No code is spent for nothing**: the store has to answer first. If storing fails afterwards,
 //!    a repeat within 5 s needs no second exchange.
 //! 3. A login that presents a live token of the same user retires that token, after a grace.

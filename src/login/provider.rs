@@ -103,8 +103,7 @@ impl fmt::Debug for LoginRequest<'_> {
 pub struct Exchanged {
     identity: Identity,
     session_key: Option<SessionKey>,
-    #[expect(dead_code, reason = "read by the claim that makes a login single use")]
-    once_per: Option<[u8; 32]>,
+    pub(super) once_per: Option<[u8; 32]>,
 }
 
 impl Exchanged {

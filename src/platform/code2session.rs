@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_refusal_with_the_fields_of_a_success_is_a_refusal() {
-        let body = r#"{"errcode":-1009,"errmsg":"","openid":"o1","session_key":"a"}"#;
+        let body = r#"{"errcode":-1009,"errmsg":"","openid":"o1","session_key":"tiihtNczf5v6AKRyjwEUhQ=="}"#;
         assert_eq!(refused(body), "errcode -1009: no message");
     }
 

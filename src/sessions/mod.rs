@@ -14,6 +14,7 @@ pub use self::builder::SessionsBuilder;
 pub use crate::config_error::ConfigError;
 use crate::identity::Identity;
 use crate::node::Node;
+pub(crate) use crate::node::claim::Claim;
 use crate::node::config::Config;
 pub(crate) use crate::node::issued::ForeignApp;
 pub use crate::node::issued::{Issued, NewSession};

@@ -14,6 +14,7 @@ mod kept;
 mod moody;
 mod on_login;
 mod proxies;
+mod single_use;
 #[path = "../support/mod.rs"]
 mod support;
 mod turns;

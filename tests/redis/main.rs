@@ -17,6 +17,7 @@ mod resharding;
 mod runtimes;
 mod server;
 mod session_keys;
+mod single_use;
 mod slot;
 mod suite;
 #[path = "../support/mod.rs"]

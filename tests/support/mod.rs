@@ -32,6 +32,7 @@ pub mod process;
 pub mod prometheus;
 #[cfg(feature = "redis")]
 pub mod redis;
+pub mod signed;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod world;
 

@@ -54,7 +54,8 @@ impl MemoryStore {
         Self::on_clock(clock.into())
     }
 
-    /// Records held: live sessions, and ended ones that are remembered or not collected yet.
+    /// Records held: live sessions, ended ones that are remembered or not collected yet, and the
+    /// marks of launch data that was used.
     #[must_use]
     pub fn records(&self) -> usize {
         let shards = self.0.shards.iter();

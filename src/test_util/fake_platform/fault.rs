@@ -1,5 +1,3 @@
-use super::outcome::{Refused, User};
-
 /// What can go wrong at a platform, or on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -51,21 +49,6 @@ const NAMES: &[(&str, Fault)] = &[
 ];
 
 impl Fault {
-    /// What the platform says, in place of what it would say.
-    pub(super) fn instead_of(self, usual: Result<User, Refused>) -> Result<User, Refused> {
-        match self {
-            Self::Busy => Err(Refused::Busy),
-            Self::Blocked => Err(Refused::Blocked),
-            Self::Limited => Err(Refused::Limited),
-            Self::Quota => Err(Refused::Quota),
-            Self::Errcode(errcode) => Err(Refused::Errcode(errcode)),
-            Self::Word(word) => Err(Refused::Word(word)),
-            Self::StringErrcode => Err(Refused::StringErrcode),
-            Self::EmptyOpenid => Ok(User::nobody()),
-            _ => usual,
-        }
-    }
-
     /// The fault that a code names.
     pub(super) fn of_code(code: &str) -> Option<Self> {
         let (name, _) = code.split_once(':')?;

@@ -76,6 +76,23 @@ impl User {
     }
 }
 
+impl Fault {
+    /// What the platform says, in place of what it would say.
+    pub(super) fn instead_of(self, usual: Result<User, Refused>) -> Result<User, Refused> {
+        match self {
+            Self::Busy => Err(Refused::Busy),
+            Self::Blocked => Err(Refused::Blocked),
+            Self::Limited => Err(Refused::Limited),
+            Self::Quota => Err(Refused::Quota),
+            Self::Errcode(errcode) => Err(Refused::Errcode(errcode)),
+            Self::Word(word) => Err(Refused::Word(word)),
+            Self::StringErrcode => Err(Refused::StringErrcode),
+            Self::EmptyOpenid => Ok(User::nobody()),
+            _ => usual,
+        }
+    }
+}
+
 /// 28 characters that begin with `o`, like WeChat's.
 fn user_id(parts: &[&str]) -> String {
     format!("o{}", BASE64_URL_SAFE_NO_PAD.encode(&digest(parts)[..20]))
