@@ -1,7 +1,24 @@
-//! The answer of `code2Session`, as WeChat gives it, and QQ.
+//! `code2Session`, as WeChat has it, and QQ.
 
-use super::api::{Failure, Fields, User};
+use super::api::{App, Call, Failure, Fields, User};
 use super::errcode::classify;
+use super::verdict::Verdict;
+
+const ERRCODE: Verdict = Verdict {
+    code: "errcode",
+    message: "errmsg",
+    good: 0,
+    kind_of: classify,
+};
+
+pub(crate) fn call(app: &App, code: &str) -> Call {
+    Call::get("/sns/jscode2session").query(&[
+        ("appid", &app.appid),
+        ("secret", &app.secret),
+        ("js_code", code),
+        ("grant_type", "authorization_code"),
+    ])
+}
 
 /// Reads what a good code stands for; pure, and total over any fields.
 pub(crate) fn parse(fields: &Fields) -> Result<User, Failure> {
@@ -13,16 +30,7 @@ pub(crate) fn parse(fields: &Fields) -> Result<User, Failure> {
 
 /// Fails where the answer has an `errcode`, with or without the fields of a success.
 pub(crate) fn succeeded(fields: &Fields) -> Result<(), Failure> {
-    match fields.code("errcode")? {
-        0 => Ok(()),
-        errcode => Err(refusal(errcode, fields)),
-    }
-}
-
-fn refusal(errcode: i64, fields: &Fields) -> Failure {
-    let message = fields.text("errmsg");
-    let key = fields.text("session_key").unwrap_or_default();
-    Failure::refused(classify(errcode), format!("errcode {errcode}"), message).masked(&[key])
+    ERRCODE.check(fields)
 }
 
 #[cfg(test)]

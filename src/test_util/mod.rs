@@ -17,7 +17,11 @@ pub use self::fake_launch::FakeTelegram;
 pub use self::fake_launch::FakeVk;
 #[cfg(feature = "alipay")]
 pub use self::fake_platform::FakeAlipay;
-pub use self::fake_platform::{FakePlatform, FakeWeChat, Fault};
+pub use self::fake_platform::{
+    FakeBaidu, FakeDingTalk, FakeDouyin, FakeDouyinMiniGame, FakeDouyinServiceProvider,
+    FakeKuaishou, FakeKuaishouMiniGame, FakeKwaiGame, FakeLark, FakePlatform, FakeQq, FakeWeChat,
+    Fault,
+};
 pub use self::hit_steps::HitSteps;
 #[cfg(feature = "crypto")]
 pub use self::open_data::encrypt_open_data;

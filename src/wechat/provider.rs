@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::config_error::ConfigError;
 use crate::login::{ExchangeError, Exchanged, IdentityProvider, LoginRequest};
-use crate::platform::api::{Api, App, Apps, Call, Failure, User};
+use crate::platform::api::{Api, App, Apps, Failure, User};
 use crate::platform::code2session;
 
 /// The usual host, and the one that WeChat names for when that is out of reach.
@@ -106,13 +106,7 @@ impl WeChat {
     }
 
     async fn code2session(&self, app: &App, code: &str) -> Result<User, Failure> {
-        let call = Call::get("/sns/jscode2session").query(&[
-            ("appid", &app.appid),
-            ("secret", &app.secret),
-            ("js_code", code),
-            ("grant_type", "authorization_code"),
-        ]);
-        let reply = self.api.send(&call).await?;
+        let reply = self.api.send(&code2session::call(app, code)).await?;
         reply.read_fields(code2session::parse)
     }
 }

@@ -56,6 +56,13 @@ impl Call {
         self.body(mime, value.to_string().into_bytes())
     }
 
+    /// Sets the content type that the platform's document asks for, whatever the body.
+    pub(crate) fn content_type(mut self, mime: &'static str) -> Self {
+        let mime = HeaderValue::from_static(mime);
+        self.headers.insert(CONTENT_TYPE, mime);
+        self
+    }
+
     /// Adds a header whose value is a secret. One that no header can hold is left out: the platform
     /// then says what it misses.
     pub(crate) fn secret_header(mut self, name: HeaderName, value: &str) -> Self {

@@ -1,4 +1,5 @@
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, iter};
 
@@ -72,6 +73,34 @@ impl Failure {
         Self::NoClient(innermost(error))
     }
 
+    /// Of the kind that the application gave this code, if it gave it one.
+    pub(crate) fn reclassified(self, kinds: &[(Arc<str>, ExchangeErrorKind)]) -> Self {
+        match self {
+            Self::Refused {
+                kind,
+                code,
+                message,
+            } => {
+                let word = last_word(&code);
+                let row = kinds.iter().find(|(known, _)| **known == *word);
+                Self::Refused {
+                    kind: row.map_or(kind, |(_, kind)| *kind),
+                    code,
+                    message,
+                }
+            }
+            other => other,
+        }
+    }
+
+    /// The platform's code, such as `40029`, if it refused.
+    pub(crate) fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused { code, .. } => Some(last_word(code)),
+            _ => None,
+        }
+    }
+
     /// The error for the operator, without any of the secrets.
     pub(crate) fn hiding(self, secrets: &[&str]) -> ExchangeError {
         let kind = self.kind();
@@ -120,6 +149,11 @@ impl fmt::Display for Failure {
             Self::UnknownApp => f.write_str("no such app is configured"),
         }
     }
+}
+
+/// The code without the name of its member.
+fn last_word(code: &str) -> &str {
+    code.rsplit(' ').next().unwrap_or(code)
 }
 
 /// The outer errors say little more than that sending failed, and the outermost holds the URL.

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
 use super::failure::Failure;
@@ -40,6 +42,14 @@ impl Fields {
         };
         code.map(Some)
             .ok_or(Failure::unreadable("an error code that is no number"))
+    }
+
+    /// For how long something is good, in seconds.
+    pub(crate) fn seconds(&self, name: &str) -> Result<Duration, Failure> {
+        let seconds = self.0.get(name).and_then(Value::as_u64);
+        seconds
+            .map(Duration::from_secs)
+            .ok_or(Failure::unreadable("no time to live"))
     }
 
     /// An object inside; empty where there is none.

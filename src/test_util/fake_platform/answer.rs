@@ -23,6 +23,10 @@ impl Answer {
         }
     }
 
+    pub(super) fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
     /// The answer to an exchange, in the platform's words.
     pub(super) fn to_exchange(
         outcome: Outcome,

@@ -3,13 +3,21 @@
 #[cfg(feature = "alipay")]
 mod alipay;
 mod answer;
+mod baidu;
 mod body;
 mod codes;
 mod dialect;
+mod dingtalk;
+mod douyin;
+mod douyin_service_provider;
 mod fault;
+mod kuaishou;
+mod lark;
 mod outcome;
+mod qq;
 mod received;
 mod server;
+mod tokens;
 mod wechat;
 mod world;
 
@@ -56,6 +64,60 @@ pub type FakeWeChat = FakePlatform<wechat::WeChat>;
 /// ```
 #[cfg(feature = "alipay")]
 pub type FakeAlipay = FakePlatform<alipay::Alipay>;
+/// A server on this machine that answers `code2Session` the way QQ does.
+///
+/// Its codes are WeChat's. All members are in each answer, empty where there is nothing.
+pub type FakeQq = FakePlatform<qq::Qq>;
+
+/// A server on this machine that answers mini apps the way Douyin does.
+///
+/// A bad or used code is 40018, `busy:1` is -1; for `blocked:1`, `limited:1` and `quota:1` Douyin has no answer.
+pub type FakeDouyin = FakePlatform<douyin::Douyin>;
+
+/// A server on this machine that answers mini games the way Douyin does.
+///
+/// A bad or used code is 40018, `busy:1` is -1; for `blocked:1`, `limited:1` and `quota:1` Douyin has no answer.
+pub type FakeDouyinMiniGame = FakePlatform<douyin::DouyinMiniGame>;
+
+/// A server on this machine that answers service providers the way Douyin does.
+///
+/// The [`secret`](FakePlatform::secret) of an app is its access token. A bad or used code is 40018, `busy:1` is
+/// 28001005, `blocked:1` is 28001046, `limited:1` is 28003018, `quota:1` is 28003017.
+pub type FakeDouyinServiceProvider = FakePlatform<douyin_service_provider::DouyinServiceProvider>;
+
+/// A server on this machine that answers the way Baidu does.
+///
+/// A code is good for 10 minutes. A bad or used one is `invalid_grant`; for `busy:1`, `blocked:1`, `limited:1` and
+/// `quota:1` Baidu has no answer. `errcode-N:1` is the errno N.
+pub type FakeBaidu = FakePlatform<baidu::Baidu>;
+
+/// A server on this machine that answers mini programs the way Kuaishou does.
+///
+/// A bad or used code is 100200105, `busy:1` is 100200500; for `blocked:1`, `limited:1` and `quota:1` Kuaishou has no
+/// answer.
+pub type FakeKuaishou = FakePlatform<kuaishou::Kuaishou>;
+
+/// A server on this machine that answers mini games the way Kuaishou does in China.
+///
+/// Its codes are those of [`FakeKuaishou`].
+pub type FakeKuaishouMiniGame = FakePlatform<kuaishou::KuaishouMiniGame>;
+
+/// A server on this machine that answers mini games the way Kwai does, Kuaishou abroad.
+///
+/// A bad or used code is 240001; for `busy:1`, `blocked:1`, `limited:1` and `quota:1` Kwai has no answer.
+pub type FakeKwaiGame = FakePlatform<kuaishou::KwaiGame>;
+
+/// A server on this machine that answers the way Lark does.
+///
+/// Its app_access_token is good for 2 hours of the fake's clock. A bad or used code is 10213, `blocked:1` is 10228,
+/// `limited:1` and `quota:1` are 99991400 with status 429; for `busy:1` Lark has no answer. There are no unionids.
+pub type FakeLark = FakePlatform<lark::Lark>;
+
+/// A server on this machine that answers the way DingTalk does.
+///
+/// Its access token is good for 2 hours of the fake's clock. A bad or used code is 40078, `busy:1` is -1,
+/// `limited:1` is 90005, `quota:1` is 90002; for `blocked:1` DingTalk has no answer.
+pub type FakeDingTalk = FakePlatform<dingtalk::DingTalk>;
 
 /// A server on this machine that answers the way a platform does: [`FakeWeChat`] and others.
 ///

@@ -14,6 +14,17 @@ pub(super) struct Outcome {
     pub(super) number: u64,
 }
 
+impl Outcome {
+    /// The answer to a request that is no exchange.
+    pub(super) const fn refused(why: Refused) -> Self {
+        Self {
+            fault: None,
+            user: Err(why),
+            number: 0,
+        }
+    }
+}
+
 /// Who logged in.
 #[derive(Debug)]
 pub(super) struct User {
@@ -85,6 +96,12 @@ impl Fault {
 /// 28 characters that begin with `o`, like WeChat's.
 fn user_id(parts: &[&str]) -> String {
     format!("o{}", BASE64_URL_SAFE_NO_PAD.encode(&digest(parts)[..20]))
+}
+
+/// The same 64 hexadecimal digits for the same parts.
+pub(super) fn digest_hex(parts: &[&str]) -> String {
+    let bytes = digest(parts);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The same bytes for the same parts.

@@ -49,11 +49,6 @@ impl<'a> Received<'a> {
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
     }
-
-    /// The body as it came.
-    pub(super) fn body(&self) -> &[u8] {
-        self.0.body()
-    }
 }
 
 impl Parameters {

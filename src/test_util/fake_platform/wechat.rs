@@ -2,7 +2,7 @@ use http::Method;
 
 use super::answer::Answer;
 use super::dialect::Dialect;
-use super::outcome::{Refused, User, digest};
+use super::outcome::{Outcome, Refused, User, digest};
 use super::received::Received;
 use super::world::{Exchange, World};
 
@@ -26,20 +26,24 @@ impl Dialect for WeChat {
     }
 }
 
-/// The exchange of a code, as QQ has it, too.
-pub(super) fn code2session(request: &Received<'_>, world: &mut World) -> Answer {
-    let query = request.query();
-    if query.get("grant_type") != "authorization_code" {
-        return Answer::ok(MIME, error(Refused::BadRequest, 0));
-    }
-    let outcome = world.exchange(Exchange {
-        appid: query.get("appid"),
-        secret: query.get("secret"),
-        code: query.get("js_code"),
-    });
+fn code2session(request: &Received<'_>, world: &mut World) -> Answer {
+    let outcome = exchange(request, world);
     Answer::to_exchange(outcome, MIME, |user, number| match user {
         Ok(user) => success(&user),
         Err(refused) => error(refused, number),
+    })
+}
+
+/// The exchange of a code, as QQ has it, too.
+pub(super) fn exchange(request: &Received<'_>, world: &mut World) -> Outcome {
+    let query = request.query();
+    if query.get("grant_type") != "authorization_code" {
+        return Outcome::refused(Refused::BadRequest);
+    }
+    world.exchange(Exchange {
+        appid: query.get("appid"),
+        secret: query.get("secret"),
+        code: query.get("js_code"),
     })
 }
 
@@ -63,7 +67,7 @@ pub(super) fn error(refused: Refused, request: u64) -> String {
     format!("{{\"errcode\":{quoted},\"errmsg\":\"{text}, rid: {rid}\"}}")
 }
 
-const fn errcode(refused: Refused) -> i64 {
+pub(super) const fn errcode(refused: Refused) -> i64 {
     match refused {
         Refused::Busy => -1,
         Refused::BadRequest => 40002,
@@ -81,7 +85,7 @@ const fn errcode(refused: Refused) -> i64 {
     }
 }
 
-const fn errmsg(errcode: i64) -> &'static str {
+pub(super) const fn errmsg(errcode: i64) -> &'static str {
     match errcode {
         -1 => "system busy",
         40002 => "invalid grant_type",

@@ -1,0 +1,100 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::api::{App, Call, Failure, Fields, Granted, User};
+use super::provider::provider;
+use super::site::Site;
+use super::verdict::Verdict;
+use crate::login::ExchangeErrorKind::{self, *};
+
+const ERRCODE: Verdict = Verdict {
+    code: "errcode",
+    message: "errmsg",
+    good: 0,
+    kind_of: classify,
+};
+
+/// What stands behind errcode 88, "authorization failed".
+const SUB_CODE: Verdict = Verdict {
+    code: "sub_code",
+    message: "sub_msg",
+    good: 0,
+    kind_of: classify,
+};
+
+provider! {
+    /// DingTalk, as the provider of identities for mini programs and H5 apps of an organization.
+    ///
+    /// An app is known by its App Key (Client ID), with the App Secret. The client calls `dd.getAuthCode`
+    /// (`requestAuthCode`) and sends the auth code, which lives for 5 minutes. First the app's access token is
+    /// fetched by `GET /gettoken` and kept, then the code is exchanged by `POST /topapi/v2/user/getuserinfo`. The
+    /// user's openid is the `userid`, which is a user's within the organization, and there is a unionid across the
+    /// apps of one developer; there is no session_key. Source: the page
+    /// [obtain the userid of a user by using the log-free code](https://open.dingtalk.com/document/orgapp/obtain-the-userid-of-a-user-by-using-the-log-free).
+    ///
+    /// A token that the platform no longer takes (40001, 40014, 42001) is replaced once, and the code, which was
+    /// not looked at, sent once more. So an exchange may take up to four requests, each within the
+    /// [time-out](Self::with_timeout). Codes of DingTalk's login for web sites (`userAccessToken`) are of another kind.
+    DingTalk at "https://oapi.dingtalk.com", by exchange
+}
+
+async fn exchange(site: &Site, app: &App, code: &str) -> Result<User, Failure> {
+    let grant = || access_token(site, app);
+    let ask = |token| login(site, token, code);
+    site.with_token(app, grant, ask, is_token_refused).await
+}
+
+async fn access_token(site: &Site, app: &App) -> Result<Granted, Failure> {
+    let call = Call::get("/gettoken").query(&[("appkey", &app.appid), ("appsecret", &app.secret)]);
+    site.api.send(&call).await?.read_fields(|fields| {
+        succeeded(fields)?;
+        granted(fields)
+    })
+}
+
+fn granted(fields: &Fields) -> Result<Granted, Failure> {
+    let token = fields.require("access_token", "no access_token")?;
+    Ok(Granted {
+        token: token.to_owned(),
+        lifetime: fields.seconds("expires_in")?,
+    })
+}
+
+async fn login(site: &Site, token: Arc<str>, code: &str) -> Result<User, Failure> {
+    let call = Call::post("/topapi/v2/user/getuserinfo")
+        .query(&[("access_token", &token)])
+        .json(&json!({ "code": code }));
+    let reply = site.api.send(&call).await?;
+    reply
+        .read_fields(parse)
+        .map_err(|failure| failure.masked(&[&token]))
+}
+
+fn parse(fields: &Fields) -> Result<User, Failure> {
+    succeeded(fields)?;
+    let result = fields.object("result");
+    Ok(User::new(result.require("userid", "no userid")?).with_unionid(result.text("unionid")))
+}
+
+fn succeeded(fields: &Fields) -> Result<(), Failure> {
+    if fields.code("errcode")? == 88 {
+        SUB_CODE.check(fields)?;
+    }
+    ERRCODE.check(fields)
+}
+
+const fn classify(code: i64) -> ExchangeErrorKind {
+    match code {
+        40078 | 41007 => CodeRejected,
+        -1 => Unavailable,
+        90002 | 90005 | 90006 => RateLimited(Duration::from_secs(60)),
+        // Among them 40089, 60011, 60020 and 88.
+        _ => Misconfigured,
+    }
+}
+
+fn is_token_refused(failure: &Failure) -> bool {
+    matches!(failure.code(), Some("40001" | "40014" | "42001"))
+}

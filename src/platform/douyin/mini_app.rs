@@ -1,0 +1,43 @@
+use serde_json::json;
+
+use super::super::api::{App, Call, Failure, Fields, User};
+use super::super::provider::provider;
+use super::super::site::Site;
+use super::super::verdict::Verdict;
+use super::errcode::classify;
+
+const ERR_NO: Verdict = Verdict {
+    code: "err_no",
+    message: "err_tips",
+    good: 0,
+    kind_of: classify,
+};
+
+provider! {
+    /// Douyin, as the provider of identities for its mini apps.
+    ///
+    /// The client calls `tt.login` and sends the `code`. It is exchanged by `POST /api/apps/v2/jscode2session`,
+    /// once. The user has an openid, a session_key, and a unionid across the apps of one developer; Douyin
+    /// may take an app down whose session_key gets out. Source: the page
+    /// [code2Session](https://developer.open-douyin.com/docs/resource/zh-CN/mini-app/develop/server/log-in/code-2-session).
+    ///
+    /// Users who are not logged in to Douyin (`anonymousCode`) are not served: they have no openid.
+    Douyin at "https://developer.toutiao.com", by exchange
+}
+
+async fn exchange(site: &Site, app: &App, code: &str) -> Result<User, Failure> {
+    let call = Call::post("/api/apps/v2/jscode2session").json(&json!({
+        "appid": *app.appid,
+        "secret": *app.secret,
+        "code": code,
+    }));
+    site.api.send(&call).await?.read_fields(parse)
+}
+
+fn parse(fields: &Fields) -> Result<User, Failure> {
+    ERR_NO.check(fields)?;
+    let data = fields.object("data");
+    Ok(User::new(data.require("openid", "no openid")?)
+        .with_unionid(data.text("unionid"))
+        .with_session_key(data.text("session_key")))
+}

@@ -1,0 +1,28 @@
+use super::super::api::{Failure, Fields, User};
+use super::super::verdict::Verdict;
+use crate::login::ExchangeErrorKind::{self, *};
+
+const RESULT: Verdict = Verdict {
+    code: "result",
+    message: "error_msg",
+    good: 1,
+    kind_of: classify,
+};
+
+pub(super) fn parse(fields: &Fields) -> Result<User, Failure> {
+    RESULT.check(fields)?;
+    Ok(User::new(fields.require("open_id", "no open_id")?)
+        .with_unionid(fields.text("union_id"))
+        .with_session_key(fields.text("session_key")))
+}
+
+/// What a result other than 1 means for a login.
+const fn classify(result: i64) -> ExchangeErrorKind {
+    match result {
+        100200105 | 240001 => CodeRejected,
+        // Without a result it is no answer.
+        0 | 100200500 => Unavailable,
+        // Among them 100, 240002, 100200100 and 100200101.
+        _ => Misconfigured,
+    }
+}

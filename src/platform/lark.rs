@@ -1,0 +1,121 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use serde_json::{Value, json};
+
+use super::api::{App, Call, Failure, Fields, Granted, User};
+use super::provider::provider;
+use super::site::Site;
+use super::verdict::Verdict;
+use crate::login::ExchangeErrorKind::{self, *};
+
+/// What the platform's documents fix for every request.
+const MIME: &str = "application/json; charset=utf-8";
+
+/// Lark for those who are not in China.
+const INTERNATIONAL: &str = "https://open.larksuite.com";
+
+const CODE: Verdict = Verdict {
+    code: "code",
+    message: "msg",
+    good: 0,
+    kind_of: classify,
+};
+
+provider! {
+    /// Feishu, or Lark, as the provider of identities for gadgets (小程序) of an organization's own apps.
+    ///
+    /// The client calls `tt.login` and sends the `code`. First the app's `app_access_token` is fetched and kept,
+    /// then the code is exchanged by `POST /open-apis/mina/v2/tokenLoginValidate`. The user has an openid
+    /// (`open_id`) and a session_key, and no unionid: the answer's `union_id` is deprecated, and not the one of
+    /// the platform's other APIs. Sources: the pages
+    /// [code2session](https://open.feishu.cn/document/uYjL24iN/ukjM04SOyQjL5IDN) and
+    /// [app_access_token](https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/app_access_token_internal).
+    ///
+    /// A token that the platform no longer takes (10202) is replaced once, and the code, which was not looked at,
+    /// sent once more. So an exchange may take up to four requests, each within the
+    /// [time-out](Self::with_timeout). Store apps, whose token takes a ticket, are not served.
+    Lark at "https://open.feishu.cn", by exchange
+}
+
+impl Lark {
+    /// Sends to Lark's host outside China, `https://open.larksuite.com`, in place of Feishu's.
+    ///
+    /// ```
+    /// use tower_wx_session::platform::Lark;
+    ///
+    /// let lark = Lark::new("cli_1", "secret").international();
+    /// assert!(format!("{lark:?}").contains("https://open.larksuite.com/"));
+    /// ```
+    #[must_use]
+    pub fn international(self) -> Self {
+        let site = self.0.with_base_url(INTERNATIONAL);
+        Self(site.expect("it is a base URL"))
+    }
+}
+
+async fn exchange(site: &Site, app: &App, code: &str) -> Result<User, Failure> {
+    let grant = || app_access_token(site, app);
+    let ask = |token| login(site, token, code);
+    site.with_token(app, grant, ask, is_token_refused).await
+}
+
+async fn app_access_token(site: &Site, app: &App) -> Result<Granted, Failure> {
+    let call = post(
+        "/open-apis/auth/v3/app_access_token/internal",
+        &json!({ "app_id": *app.appid, "app_secret": *app.secret }),
+    );
+    site.api.send(&call).await?.read_fields(|fields| {
+        CODE.check(fields)?;
+        granted(fields)
+    })
+}
+
+fn granted(fields: &Fields) -> Result<Granted, Failure> {
+    let token = fields.require("app_access_token", "no app_access_token")?;
+    Ok(Granted {
+        token: token.to_owned(),
+        lifetime: fields.seconds("expire")?,
+    })
+}
+
+async fn login(site: &Site, token: Arc<str>, code: &str) -> Result<User, Failure> {
+    let call = post(
+        "/open-apis/mina/v2/tokenLoginValidate",
+        &json!({ "code": code }),
+    )
+    .secret_header(AUTHORIZATION, &format!("Bearer {token}"));
+    let reply = site.api.send(&call).await?;
+    reply
+        .read_fields(parse)
+        .map_err(|failure| failure.masked(&[&token]))
+}
+
+fn post(path: &'static str, body: &Value) -> Call {
+    Call::post(path).json(body).content_type(MIME)
+}
+
+fn parse(fields: &Fields) -> Result<User, Failure> {
+    CODE.check(fields)?;
+    let data = fields.object("data");
+    Ok(
+        User::new(data.require("open_id", "no open_id")?)
+            .with_session_key(data.text("session_key")),
+    )
+}
+
+const fn classify(code: i64) -> ExchangeErrorKind {
+    match code {
+        10213 => CodeRejected,
+        10228 => UserBlocked,
+        99991400 => RateLimited(Duration::from_secs(60)),
+        // Among them 10202: a new token was refused, too.
+        _ => Misconfigured,
+    }
+}
+
+/// 99991663 and 99991664 come from the gateway before the API.
+fn is_token_refused(failure: &Failure) -> bool {
+    matches!(failure.code(), Some("10202" | "99991663" | "99991664"))
+}

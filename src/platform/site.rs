@@ -1,0 +1,103 @@
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::api::{Api, App, Apps, Failure, Granted, Tokens, User};
+use crate::config_error::ConfigError;
+use crate::login::{ExchangeError, ExchangeErrorKind, Exchanged, LoginRequest};
+
+/// A platform as the application has set it up: its apps, its host, and what its codes mean.
+#[derive(Clone, Debug)]
+pub(crate) struct Site {
+    apps: Apps,
+    pub(super) api: Api,
+    tokens: Tokens,
+    kinds: Vec<(Arc<str>, ExchangeErrorKind)>,
+}
+
+impl Site {
+    pub(super) fn new(url: &str, appid: Arc<str>, secret: Arc<str>) -> Self {
+        Self {
+            apps: Apps::new(appid, secret),
+            api: Api::official(&[url]),
+            tokens: Tokens::default(),
+            kinds: Vec::new(),
+        }
+    }
+
+    /// What was kept for another secret or host is forgotten.
+    pub(super) fn with_app(self, appid: Arc<str>, secret: Arc<str>) -> Self {
+        Self {
+            apps: self.apps.with(appid, secret),
+            tokens: Tokens::default(),
+            ..self
+        }
+    }
+
+    pub(super) fn with_base_url(self, url: &str) -> Result<Self, ConfigError> {
+        Ok(Self {
+            api: self.api.with_hosts(&[url])?,
+            tokens: Tokens::default(),
+            ..self
+        })
+    }
+
+    pub(super) fn with_timeout(self, timeout: Duration) -> Self {
+        Self {
+            api: self.api.with_timeout(timeout),
+            ..self
+        }
+    }
+
+    pub(super) fn with_error_kind(mut self, code: Arc<str>, kind: ExchangeErrorKind) -> Self {
+        self.kinds.retain(|(known, _)| *known != code);
+        self.kinds.push((code, kind));
+        self
+    }
+
+    pub(super) fn resolve(&self, appid: Option<&str>) -> Option<&str> {
+        self.apps.resolve(appid)
+    }
+
+    pub(super) fn app(&self, request: &LoginRequest<'_>) -> Result<&App, ExchangeError> {
+        let app = self.apps.get(request.appid());
+        app.ok_or_else(|| Failure::UnknownApp.hiding(&[]))
+    }
+
+    /// Asks with the app's token; one that the platform does not take is replaced, once.
+    pub(super) async fn with_token<Grant, Answer>(
+        &self,
+        app: &App,
+        grant: impl Fn() -> Grant,
+        ask: impl Fn(Arc<str>) -> Answer,
+        is_token_refused: fn(&Failure) -> bool,
+    ) -> Result<User, Failure>
+    where
+        Grant: Future<Output = Result<Granted, Failure>>,
+        Answer: Future<Output = Result<User, Failure>>,
+    {
+        let tokens = self.tokens.of(&app.appid);
+        let token = tokens.get(grant()).await?;
+        match ask(Arc::clone(&token)).await {
+            Err(failure) if is_token_refused(&failure) => tokens.forget(&token),
+            outcome => return outcome,
+        }
+        ask(tokens.get(grant()).await?).await
+    }
+
+    /// The end of an exchange: whatever went wrong, without the secret and the code.
+    pub(super) fn conclude(
+        &self,
+        app: &App,
+        request: &LoginRequest<'_>,
+        user: Result<User, Failure>,
+    ) -> Result<Exchanged, ExchangeError> {
+        match user {
+            Ok(user) => Ok(user.of_app(Arc::clone(&app.appid))),
+            Err(failure) => {
+                let failure = failure.reclassified(&self.kinds);
+                Err(failure.hiding(&[&app.secret, request.code()]))
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+use super::api::{Failure, Fields};
+use crate::login::ExchangeErrorKind;
+
+/// How a platform says in its answer whether a request was good.
+pub(crate) struct Verdict {
+    /// The member with the code; 0 where it is absent.
+    pub(crate) code: &'static str,
+    /// The member with the text for people.
+    pub(crate) message: &'static str,
+    /// The code of a success.
+    pub(crate) good: i64,
+    /// What the other codes mean.
+    pub(crate) kind_of: fn(i64) -> ExchangeErrorKind,
+}
+
+impl Verdict {
+    /// Fails unless the answer has the code of a success, whatever else is in it.
+    pub(crate) fn check(&self, fields: &Fields) -> Result<(), Failure> {
+        match fields.code(self.code)? {
+            code if code == self.good => Ok(()),
+            code => Err(self.refusal(code, fields)),
+        }
+    }
+
+    fn refusal(&self, code: i64, fields: &Fields) -> Failure {
+        let name = format!("{} {code}", self.code);
+        let key = fields.text("session_key").unwrap_or_default();
+        Failure::refused((self.kind_of)(code), name, fields.text(self.message)).masked(&[key])
+    }
+}

@@ -1,0 +1,105 @@
+//! The guide's table of error codes, played row by row.
+
+use std::time::Duration;
+
+use tower_wx_session::login::ExchangeErrorKind::{self, *};
+use tower_wx_session::platform::{
+    Baidu, DingTalk, Douyin, DouyinMiniGame, DouyinServiceProvider, Kuaishou, KuaishouMiniGame,
+    KwaiGame, Lark, Qq,
+};
+use tower_wx_session::test_util::{
+    FakeBaidu, FakeDingTalk, FakeDouyin, FakeDouyinMiniGame, FakeDouyinServiceProvider,
+    FakeKuaishou, FakeKuaishouMiniGame, FakeKwaiGame, FakeLark, FakeQq, FakeWeChat, Fault,
+};
+use tower_wx_session::wechat::WeChat;
+
+use super::sister::{self, APPID, Fake, Provider, exchange, failure, start};
+
+sister::a_fake!(FakeWeChat);
+
+impl Provider for WeChat {
+    fn at(base_url: &str, secret: &str) -> Self {
+        Self::new(APPID, secret).with_base_url(base_url).unwrap()
+    }
+}
+
+struct Row {
+    platform: &'static str,
+    code: &'static str,
+    kind: ExchangeErrorKind,
+}
+
+fn rows() -> Vec<Row> {
+    let lines = include_str!("../../src/guide/platforms.md").lines();
+    let table = lines.skip_while(|line| *line != "| platform | code | meaning | kind |");
+    let rows = table.skip(2).take_while(|line| line.starts_with('|'));
+    rows.map(row).collect()
+}
+
+fn row(line: &'static str) -> Row {
+    let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
+    let [platform, code, _, kind] = cells[..] else {
+        panic!("{line}");
+    };
+    Row {
+        platform,
+        code: code.trim_matches('`'),
+        kind: kind_of(kind),
+    }
+}
+
+fn kind_of(text: &str) -> ExchangeErrorKind {
+    let limited = text.strip_prefix("`RateLimited` ");
+    if let Some(seconds) = limited.and_then(|text| text.strip_suffix(" s")) {
+        return RateLimited(Duration::from_secs(seconds.parse().unwrap()));
+    }
+    let kinds = [
+        CodeRejected,
+        Unavailable,
+        UserBlocked,
+        Misconfigured,
+        BadRequest,
+    ];
+    let kind = kinds.into_iter().find(|kind| text == format!("`{kind:?}`"));
+    kind.unwrap_or_else(|| panic!("no kind: {text}"))
+}
+
+async fn play<F: Fake, P: Provider>(code: &'static str) -> ExchangeErrorKind {
+    let (fake, provider) = start::<F, P>().await;
+    fake.fail_all(Some(match code.parse() {
+        Ok(number) => Fault::Errcode(number),
+        Err(_) => Fault::Word(code),
+    }));
+    let (kind, cause) = failure(exchange(&provider, sister::CODE).await, sister::CODE);
+    assert!(cause.contains(&format!(" {code}: ")), "{cause}");
+    kind
+}
+
+async fn kind_at(platform: &str, code: &'static str) -> ExchangeErrorKind {
+    match platform {
+        "WeChat" => play::<FakeWeChat, WeChat>(code).await,
+        "QQ" => play::<FakeQq, Qq>(code).await,
+        "Douyin" => play::<FakeDouyin, Douyin>(code).await,
+        "DouyinMiniGame" => play::<FakeDouyinMiniGame, DouyinMiniGame>(code).await,
+        "DouyinServiceProvider" => {
+            play::<FakeDouyinServiceProvider, DouyinServiceProvider>(code).await
+        }
+        "Baidu" => play::<FakeBaidu, Baidu>(code).await,
+        "Kuaishou" => play::<FakeKuaishou, Kuaishou>(code).await,
+        "KuaishouMiniGame" => play::<FakeKuaishouMiniGame, KuaishouMiniGame>(code).await,
+        "KwaiGame" => play::<FakeKwaiGame, KwaiGame>(code).await,
+        "Lark" => play::<FakeLark, Lark>(code).await,
+        "DingTalk" => play::<FakeDingTalk, DingTalk>(code).await,
+        other => panic!("{other} is in the table, and nobody plays it"),
+    }
+}
+
+#[tokio::test]
+async fn every_code_of_the_table_has_the_kind_that_the_table_says() {
+    let rows = rows();
+    assert!(rows.len() > 80, "{} rows", rows.len());
+    for row in rows {
+        let kind = kind_at(row.platform, row.code).await;
+        assert_eq!(kind, row.kind, "{} {}", row.platform, row.code);
+    }
+}
