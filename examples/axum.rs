@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | `LISTEN` | address and port | `127.0.0.1:3000` |
 //! | `STORE` | where sessions are kept: `memory`, or `redis://…`, `rediss://…`, `redis+sentinel://…`, `redis+cluster://…` as `RedisStore` has it | `memory` |
+//! | `PLATFORM` | whose fake logs users in: `wechat`, `qq`, `douyin`, `baidu`, `kuaishou`, `alipay`, `lark`, `dingtalk`, `telegram`, `vk` | `wechat` |
 //! | `WX_APPID`, `WX_SECRET` | the app at the real WeChat | the fake WeChat |
 //! | `WX_API_BASE` | another WeChat than the real one | `https://api.weixin.qq.com` |
 //! | `IDLE_SECONDS` | how long a session may go unused | `7200` |
@@ -15,7 +16,7 @@
 //! | `REFUSAL` | what refusals look like: `json`, `ok_json`, `ok_code`, `by_platform`, `wafer` | `json` |
 //! | `RUST_LOG` | what is logged | `info` |
 //!
-//! Without `STORE` and `WX_APPID` there is a demo besides, and a page at `/`: see `demo`.
+//! Without `STORE`, `PLATFORM` and `WX_APPID` there is a demo besides, and a page at `/`: see `demo`.
 //!
 //! SIGTERM or Ctrl-C ends it: requests in flight get 5 s.
 #![allow(
@@ -34,11 +35,10 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
-use tower_wx_session::login::Login;
+use tower_wx_session::login::{Login, Platforms};
 use tower_wx_session::response::Preset;
 use tower_wx_session::sessions::Revocation;
 use tower_wx_session::store::{AnyStore, RevokeReason};
-use tower_wx_session::wechat::WeChat;
 use tower_wx_session::{
     Identity, Rejection, Session, SessionId, SessionLayer, Sessions, TokenSource,
 };
@@ -50,7 +50,7 @@ mod websocket;
 
 use demo::Demo;
 use demo::places::Places;
-use settings::{Platform, Settings, stop};
+use settings::{Settings, stop};
 
 /// What `/` says where there is no demo.
 const ABOUT: &str = "A mini program's backend, an example: /login, /me, /sessions, /logout.
@@ -75,9 +75,9 @@ async fn run() -> Result<(), String> {
         None => settings.sessions()?,
     };
     let (refusal, idle_timeout) = (settings.refusal, settings.idle_timeout);
-    let platform = Platform::start(settings.wechat).await?;
-    let mut login = Login::new(sessions.clone(), platform.wechat.clone());
-    let app = match (demo, &platform.fake) {
+    let platform = settings.platform().await?;
+    let mut login = Login::new(sessions.clone(), platform.login);
+    let app = match (demo, &platform.fake_wechat) {
         (Some(demo), Some(wechat)) => {
             let users = demo.users();
             login = login.on_login(move |user: &Identity| {
@@ -99,7 +99,7 @@ async fn run() -> Result<(), String> {
     sessions.shutdown().await.map_err(|error| error.to_string())
 }
 
-fn app(sessions: AppState, login: Login<AnyStore, WeChat>, refusal: Preset) -> Router {
+fn app(sessions: AppState, login: Login<AnyStore, Platforms>, refusal: Preset) -> Router {
     let layer = SessionLayer::new(sessions.clone())
         .with_sources([TokenSource::bearer(), TokenSource::skey()])
         .with_rejection_response(refusal);

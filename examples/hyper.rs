@@ -23,7 +23,7 @@ use tower_wx_session::{Session, SessionLayer, TokenSource};
 
 mod settings;
 
-use settings::{Platform, Settings, stop};
+use settings::{Settings, stop};
 
 type Answer = Response<BoxBody<Bytes, Infallible>>;
 
@@ -37,10 +37,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let settings = Settings::from_env("127.0.0.1:3000")?;
     let listener = settings.listener().await?;
     let sessions = settings.sessions()?;
-    let platform = Platform::start(settings.wechat).await?;
+    let platform = settings.platform().await?;
 
-    let login = Login::new(sessions.clone(), platform.wechat.clone())
-        .with_rejection_response(settings.refusal);
+    let login =
+        Login::new(sessions.clone(), platform.login).with_rejection_response(settings.refusal);
     let me = SessionLayer::new(sessions.clone())
         .with_sources([TokenSource::bearer(), TokenSource::skey()])
         .with_rejection_response(settings.refusal)

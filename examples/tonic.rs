@@ -10,6 +10,7 @@
 //! |---|---|---|
 //! | `LISTEN` | address and port | `127.0.0.1:50051` |
 //! | `STORE` | where sessions are kept: `memory`, or `redis://…`, `rediss://…`, `redis+sentinel://…`, `redis+cluster://…` as `RedisStore` has it | `memory` |
+//! | `PLATFORM` | whose fake logs users in; see the axum example | `wechat` |
 //! | `WX_APPID`, `WX_SECRET` | the app at the real WeChat | the fake WeChat |
 //! | `WX_API_BASE` | another WeChat than the real one | `https://api.weixin.qq.com` |
 //! | `IDLE_SECONDS` | how long a session may go unused | `7200` |
@@ -38,14 +39,13 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 use tonic_web::GrpcWebLayer;
-use tower_wx_session::login::{Credentials, Login};
+use tower_wx_session::login::{Credentials, Login, Platforms};
 use tower_wx_session::store::{AnyStore, RevokeReason};
-use tower_wx_session::wechat::WeChat;
 use tower_wx_session::{Rejection, Session, SessionLayer, Sessions};
 
 mod settings;
 
-use settings::{Platform, Settings, stop};
+use settings::{Settings, stop};
 
 /// The method that can be called without a session,
 const LOGIN: &str = "/account.v1.Account/Login";
@@ -69,7 +69,7 @@ async fn run() -> Result<(), String> {
     let settings = Settings::from_env("127.0.0.1:50051")?;
     let listener = settings.listener().await?;
     let sessions = settings.sessions()?;
-    let platform = Platform::start(settings.wechat).await?;
+    let platform = settings.platform().await?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let asked = stop::asked().map_err(|error| error.to_string())?;
     println!("listening on http://{address}");
@@ -80,7 +80,7 @@ async fn run() -> Result<(), String> {
         .with_drained_body::<tonic::body::Body>()
         .with_unchecked(|_, uri| is_open(uri.path()));
     let accounts = Accounts {
-        login: Login::new(sessions.clone(), platform.wechat.clone()),
+        login: Login::new(sessions.clone(), platform.login),
         sessions: sessions.clone(),
     };
     stop::serve(asked, |asked| serve(listener, layer, accounts, asked)).await?;
@@ -116,7 +116,7 @@ async fn serve(
 }
 
 struct Accounts {
-    login: Login<AnyStore, WeChat>,
+    login: Login<AnyStore, Platforms>,
     sessions: Sessions<AnyStore>,
 }
 

@@ -17,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 mod platform;
 pub mod stop;
 
+use platform::NAMES;
 pub use platform::Platform;
 
 /// What the environment says.
@@ -24,8 +25,9 @@ pub struct Settings {
     pub listen: String,
     /// Sessions of this process alone, if there is none.
     store: Option<AnyStore>,
-    /// The fake WeChat stands in for none.
-    pub wechat: Option<WeChat>,
+    /// The real WeChat; for none, the fake of the platform stands in.
+    wechat: Option<WeChat>,
+    platform: &'static str,
     pub idle_timeout: Duration,
     lifetime: Duration,
     outage_policy: OutagePolicy,
@@ -38,6 +40,7 @@ impl Settings {
             listen: variable("LISTEN")?.unwrap_or_else(|| listen.to_owned()),
             store: store()?,
             wechat: wechat()?,
+            platform: platform()?,
             idle_timeout: seconds("IDLE_SECONDS", 2 * 60 * 60)?,
             lifetime: seconds("LIFETIME_SECONDS", 30 * 24 * 60 * 60)?,
             outage_policy: OutagePolicy::ServeKnown(seconds("GRACE_SECONDS", 60)?),
@@ -47,7 +50,19 @@ impl Settings {
 
     /// Whether neither the store nor WeChat is a real one.
     pub fn is_alone(&self) -> bool {
-        self.store.is_none() && self.wechat.is_none()
+        self.store.is_none() && self.wechat.is_none() && self.platform == "wechat"
+    }
+
+    /// Where users log in.
+    pub async fn platform(&self) -> Result<Platform, String> {
+        match &self.wechat {
+            Some(_) if self.platform != "wechat" => Err(format!(
+                "WX_APPID: names an app of WeChat, and PLATFORM is {}",
+                self.platform
+            )),
+            Some(wechat) => Ok(Platform::real(wechat.clone())),
+            None => Platform::fake(self.platform).await,
+        }
     }
 
     pub fn sessions(&self) -> Result<Sessions<AnyStore>, String> {
@@ -103,6 +118,19 @@ fn wechat() -> Result<Option<WeChat>, String> {
     wechat
         .map(Some)
         .map_err(|error| format!("WX_API_BASE: {error}"))
+}
+
+fn platform() -> Result<&'static str, String> {
+    let Some(name) = variable("PLATFORM")? else {
+        return Ok("wechat");
+    };
+    let known = NAMES.into_iter().find(|known| *known == name);
+    known.ok_or_else(|| {
+        format!(
+            "PLATFORM: expected one of {}, not {name:?}",
+            NAMES.join(", ")
+        )
+    })
 }
 
 fn seconds(name: &str, default: u64) -> Result<Duration, String> {
