@@ -1,3 +1,4 @@
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::failure::Failure;
@@ -40,6 +41,25 @@ impl Fields {
         };
         code.map(Some)
             .ok_or(Failure::unreadable("an error code that is no number"))
+    }
+
+    /// A whole number, which some platforms send as a text.
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
+        match self.0.get(name)? {
+            Value::Number(number) => number.as_u64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// A member of a shape of its own.
+    pub(crate) fn read<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        problem: &'static str,
+    ) -> Result<T, Failure> {
+        let member = self.0.get(name).cloned().unwrap_or_default();
+        serde_json::from_value(member).map_err(|_| Failure::unreadable(problem))
     }
 
     /// An object inside; empty where there is none.

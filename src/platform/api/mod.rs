@@ -13,6 +13,7 @@ mod fields;
 mod hosts;
 mod mask;
 mod reply;
+mod token;
 mod user;
 
 use std::fmt;
@@ -27,6 +28,7 @@ pub(crate) use self::failure::Failure;
 pub(crate) use self::fields::Fields;
 use self::hosts::Hosts;
 pub(crate) use self::reply::Reply;
+pub(crate) use self::token::{AHEAD, FetchToken, Fetched, Token, TokenCache};
 pub(crate) use self::user::User;
 use crate::config_error::ConfigError;
 
