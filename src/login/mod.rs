@@ -98,3 +98,4 @@ pub use self::on_login::OnLogin;
 pub use self::provider::{Exchanged, IdentityProvider, LoginRequest};
 pub use self::refusal::Refusal;
 pub use self::service::Login;
+pub use crate::session_key::{CheckError, SessionKeyCheck, Validity};
