@@ -3,7 +3,7 @@
 //! Nouns know no node: `config`, `keyring`, `touches`, … Verbs are what a node does, each in a file
 //! of its own: [`hit`](self::hit) is the whole way of a session that is known, `read` reads from the store,
 //! `touch` writes uses, `follow` takes in what the store announces, `issue`, `rotate` and `revoke`
-//! change sessions, `wait` waits for the end of one.
+//! change sessions, `wait` waits for the end of one, `access_tokens` keeps what platforms want.
 
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ use crate::task::Task;
 use crate::time::Clock;
 use crate::upstream::{Upstream, within};
 
+#[cfg(feature = "wechat")]
+mod access_tokens;
 mod conclude;
 pub(crate) mod config;
 mod detached;

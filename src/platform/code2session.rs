@@ -1,7 +1,7 @@
 //! The answer of `code2Session`, as WeChat gives it, and QQ.
 
 use super::api::{Failure, Fields, User};
-use super::errcode::classify;
+use super::errcode::refusal;
 
 /// Reads what a good code stands for; pure, and total over any fields.
 pub(crate) fn parse(fields: &Fields) -> Result<User, Failure> {
@@ -15,14 +15,11 @@ pub(crate) fn parse(fields: &Fields) -> Result<User, Failure> {
 pub(crate) fn succeeded(fields: &Fields) -> Result<(), Failure> {
     match fields.code("errcode")? {
         0 => Ok(()),
-        errcode => Err(refusal(errcode, fields)),
+        errcode => {
+            let key = fields.text("session_key").unwrap_or_default();
+            Err(refusal(errcode, fields.text("errmsg")).masked(&[key]))
+        }
     }
-}
-
-fn refusal(errcode: i64, fields: &Fields) -> Failure {
-    let message = fields.text("errmsg");
-    let key = fields.text("session_key").unwrap_or_default();
-    Failure::refused(classify(errcode), format!("errcode {errcode}"), message).masked(&[key])
 }
 
 #[cfg(test)]
