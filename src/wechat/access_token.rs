@@ -1,9 +1,9 @@
 use std::fmt;
+use std::sync::Arc;
 
 use super::api_error::ApiError;
 use super::provider::WeChat;
 use crate::config_error::ConfigError;
-use crate::platform::api::Token;
 use crate::sessions::Sessions;
 use crate::store::SessionStore;
 
@@ -12,13 +12,13 @@ use crate::store::SessionStore;
 /// Whoever holds it acts as the app: it never leaves the server. It stands in the URLs of calls, so
 /// keep those out of logs and errors (`reqwest::Error::without_url`).
 #[derive(Clone, PartialEq, Eq)]
-pub struct AccessToken(Token);
+pub struct AccessToken(Arc<str>);
 
 impl AccessToken {
     /// The token itself: the only way out. Never log it, never send it to a client.
     #[must_use]
     pub fn expose(&self) -> &str {
-        self.0.expose()
+        &self.0
     }
 }
 

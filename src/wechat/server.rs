@@ -6,7 +6,7 @@ use super::api_error::ApiError;
 use super::shared_tokens::SharedTokens;
 use super::tokens::Tokens;
 use crate::config_error::ConfigError;
-use crate::platform::api::{Api, App, Apps, Call, Failure, Fields, Token};
+use crate::platform::api::{Api, App, Apps, Call, Failure, Fields};
 use crate::sessions::Sessions;
 use crate::store::SessionStore;
 
@@ -64,7 +64,7 @@ impl Server {
         Ok(())
     }
 
-    pub(super) async fn token(&self, appid: &str) -> Result<Token, ApiError> {
+    pub(super) async fn token(&self, appid: &str) -> Result<Arc<str>, ApiError> {
         let app = self.app(appid)?;
         let token = self.tokens.of(app, &self.api).get().await;
         token.map_err(|failure| ApiError::failed(failure, &[&app.secret]))
@@ -73,13 +73,13 @@ impl Server {
     pub(super) async fn token_instead_of(
         &self,
         appid: &str,
-        refused: &Token,
-    ) -> Result<Token, ApiError> {
+        refused: &str,
+    ) -> Result<Arc<str>, ApiError> {
         let app = self.app(appid)?;
         let token = (self.tokens.of(app, &self.api))
             .get_instead_of(refused)
             .await;
-        token.map_err(|failure| ApiError::failed(failure, &[&app.secret, refused.expose()]))
+        token.map_err(|failure| ApiError::failed(failure, &[&app.secret, refused]))
     }
 
     /// Calls an API with the app's access_token. Of what comes, the secrets are masked.
@@ -107,12 +107,12 @@ impl Server {
         &self,
         appid: &str,
         secrets: &[&str],
-        token: &Token,
+        token: &str,
         call: impl Fn(&str) -> Call,
     ) -> Result<Fields, ApiError> {
         let app_secret = &*self.app(appid)?.secret;
-        let secrets = [secrets, &[token.expose(), app_secret]].concat();
-        let answer = self.answer(&call(token.expose())).await;
+        let secrets = [secrets, &[token, app_secret]].concat();
+        let answer = self.answer(&call(token)).await;
         let (errcode, fields) = answer.map_err(|failure| ApiError::failed(failure, &secrets))?;
         match errcode {
             0 => Ok(fields),

@@ -60,11 +60,11 @@ impl WeChat {
         sessions: &Sessions<S>,
         user: &Identity,
     ) -> Result<SessionKey, ResetError> {
-        let began = sessions.node().clock.now();
-        let kept = sessions
-            .session_key(user)
-            .await
-            .map_err(ResetError::Store)?;
+        let node = sessions.node();
+        let clock = node.learn_clock().await;
+        clock.map_err(|error| ResetError::Store(error.into()))?;
+        let began = node.clock.now();
+        let kept = node.session_keys(user).await.map_err(ResetError::Store)?;
         let old = kept.newest().ok_or(ResetError::NoKey)?;
         let new = self.reset_session_key(user, old).await;
         let new = new.map_err(ResetError::WeChat)?;

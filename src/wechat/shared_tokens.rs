@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use crate::config_error::ConfigError;
 use crate::node::Node;
-use crate::platform::api::{Fetched, Token};
+use crate::platform::api::Granted;
 use crate::sessions::Sessions;
 use crate::store::SessionStore;
 
@@ -16,8 +16,8 @@ type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A node, whatever its store.
 trait Shelf: Send + Sync {
-    fn get<'a>(&'a self, appid: &'a str) -> Pending<'a, Option<Fetched>>;
-    fn put<'a>(&'a self, appid: &'a str, fetched: &'a Fetched) -> Pending<'a, ()>;
+    fn get<'a>(&'a self, appid: &'a str) -> Pending<'a, Option<Granted>>;
+    fn put<'a>(&'a self, appid: &'a str, granted: &'a Granted) -> Pending<'a, ()>;
 }
 
 impl SharedTokens {
@@ -31,35 +31,31 @@ impl SharedTokens {
     }
 
     /// What the store has, if it can tell.
-    pub(super) async fn get(&self, appid: &str) -> Option<Fetched> {
+    pub(super) async fn get(&self, appid: &str) -> Option<Granted> {
         self.0.as_ref()?.get(appid).await
     }
 
-    pub(super) async fn put(&self, appid: &str, fetched: &Fetched) {
+    pub(super) async fn put(&self, appid: &str, granted: &Granted) {
         if let Some(shelf) = &self.0 {
-            shelf.put(appid, fetched).await;
+            shelf.put(appid, granted).await;
         }
     }
 }
 
 /// It keeps no node: the node may keep a `WeChat` that has this.
 impl<S: SessionStore> Shelf for Weak<Node<S>> {
-    fn get<'a>(&'a self, appid: &'a str) -> Pending<'a, Option<Fetched>> {
+    fn get<'a>(&'a self, appid: &'a str) -> Pending<'a, Option<Granted>> {
         Box::pin(async move {
-            let (token, lives_for) = self.upgrade()?.access_token(appid).await.ok()??;
-            Some(Fetched {
-                token: Token::new(token),
-                lives_for,
-            })
+            let (token, lifetime) = self.upgrade()?.access_token(appid).await.ok()??;
+            Some(Granted { token, lifetime })
         })
     }
 
-    fn put<'a>(&'a self, appid: &'a str, fetched: &'a Fetched) -> Pending<'a, ()> {
+    fn put<'a>(&'a self, appid: &'a str, granted: &'a Granted) -> Pending<'a, ()> {
         Box::pin(async move {
             if let Some(node) = self.upgrade() {
-                let token = fetched.token.expose();
                 // Without it the other nodes ask WeChat, which gives them the same.
-                let put = node.put_access_token(appid, token, fetched.lives_for);
+                let put = node.put_access_token(appid, &granted.token, granted.lifetime);
                 put.await.ok();
             }
         })

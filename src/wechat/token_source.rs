@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::force_quota::ForceQuota;
 use super::shared_tokens::SharedTokens;
 use crate::login::ExchangeErrorKind;
-use crate::platform::api::{AHEAD, Api, App, Call, Failure, FetchToken, Fetched, Fields, Token};
+use crate::platform::api::{AHEAD, Api, App, Call, Failure, Fields, Granted};
 use crate::platform::code2session::succeeded;
 use crate::sync::Lock;
 use crate::time::Clock;
@@ -46,22 +46,45 @@ impl TokenSource {
         }
     }
 
+    /// A token other than the refused one. Another node may have it already; while WeChat gives none,
+    /// even one of those that is near its end helps out.
+    pub(super) async fn grant(
+        self: Arc<Self>,
+        refused: Option<Arc<str>>,
+    ) -> Result<Granted, Failure> {
+        let refused = refused.as_deref();
+        let shared = self.shared().get(&self.app.appid).await;
+        let shared = shared.filter(|shared| Some(&*shared.token) != refused);
+        if let Some(shared) = &shared
+            && shared.lifetime > AHEAD
+        {
+            return Ok(shared.clone());
+        }
+        match self.ask(refused).await {
+            Ok(granted) => {
+                self.shared().put(&self.app.appid, &granted).await;
+                Ok(granted)
+            }
+            Err(failure) => shared.ok_or(failure),
+        }
+    }
+
     fn shared(&self) -> SharedTokens {
         self.shared.lock().clone()
     }
 
     /// WeChat's token; if it is the one that it refuses, it is made to give another.
-    async fn ask(&self, refused: Option<&Token>) -> Result<Fetched, Failure> {
-        let fetched = self.request(false).await?;
-        if Some(&fetched.token) != refused {
-            return Ok(fetched);
+    async fn ask(&self, refused: Option<&str>) -> Result<Granted, Failure> {
+        let granted = self.request(false).await?;
+        if Some(&*granted.token) != refused {
+            return Ok(granted);
         }
         let allowed = self.quota.lock().take(self.clock.uptime());
         allowed.map_err(over_quota)?;
         self.request(true).await
     }
 
-    async fn request(&self, force: bool) -> Result<Fetched, Failure> {
+    async fn request(&self, force: bool) -> Result<Granted, Failure> {
         let reply = self.api.send(&self.call(force)).await?;
         reply.read_fields(parse)
     }
@@ -87,34 +110,13 @@ impl TokenSource {
     }
 }
 
-impl FetchToken for TokenSource {
-    /// Another node may have fetched it already. While WeChat gives none, even one that is near its
-    /// end helps out.
-    async fn fetch(&self, refused: Option<&Token>) -> Result<Fetched, Failure> {
-        let shared = self.shared().get(&self.app.appid).await;
-        let shared = shared.filter(|shared| Some(&shared.token) != refused);
-        if let Some(shared) = &shared
-            && shared.lives_for > AHEAD
-        {
-            return Ok(shared.clone());
-        }
-        match self.ask(refused).await {
-            Ok(fetched) => {
-                self.shared().put(&self.app.appid, &fetched).await;
-                Ok(fetched)
-            }
-            Err(failure) => shared.ok_or(failure),
-        }
-    }
-}
-
-fn parse(fields: &Fields) -> Result<Fetched, Failure> {
+fn parse(fields: &Fields) -> Result<Granted, Failure> {
     succeeded(fields)?;
-    let token = fields.require("access_token", "no access_token")?;
-    let lives_for = fields.number("expires_in");
-    Ok(Fetched {
-        token: Token::new(token),
-        lives_for: Duration::from_secs(lives_for.ok_or(Failure::unreadable("no expires_in"))?),
+    Ok(Granted {
+        token: fields
+            .require("access_token", "no access_token")?
+            .to_owned(),
+        lifetime: fields.seconds("expires_in")?,
     })
 }
 

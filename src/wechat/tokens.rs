@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::shared_tokens::SharedTokens;
 use super::token_source::{Endpoint, TokenSource};
-use crate::platform::api::{Api, App, TokenCache};
+use crate::platform::api::{Api, App, CachedToken, Failure};
 use crate::sync::Lock;
 use crate::time::Clock;
 
@@ -12,7 +12,14 @@ pub(super) struct Tokens {
     endpoint: Endpoint,
     clock: Clock,
     shared: Arc<Lock<SharedTokens>>,
-    of_apps: Lock<HashMap<Arc<str>, Arc<TokenCache<TokenSource>>>>,
+    of_apps: Lock<HashMap<Arc<str>, TokenOfApp>>,
+}
+
+/// The token of an app, and where it comes from.
+#[derive(Clone)]
+pub(super) struct TokenOfApp {
+    cached: Arc<CachedToken>,
+    source: Arc<TokenSource>,
 }
 
 impl Tokens {
@@ -51,22 +58,33 @@ impl Tokens {
         *self.shared.lock() = shared;
     }
 
-    pub(super) fn of(&self, app: &App, api: &Api) -> Arc<TokenCache<TokenSource>> {
+    pub(super) fn of(&self, app: &App, api: &Api) -> TokenOfApp {
         let mut of_apps = self.of_apps.lock();
         let of_app = of_apps.entry(Arc::clone(&app.appid));
-        Arc::clone(
-            of_app.or_insert_with(|| TokenCache::new(self.source(app, api), self.clock.clone())),
-        )
+        of_app.or_insert_with(|| self.new_of(app, api)).clone()
     }
 
-    fn source(&self, app: &App, api: &Api) -> TokenSource {
+    fn new_of(&self, app: &App, api: &Api) -> TokenOfApp {
+        let clock = self.clock.clone();
         let shared = Arc::clone(&self.shared);
-        TokenSource::new(
-            api.clone(),
-            app.clone(),
-            self.endpoint,
-            shared,
-            self.clock.clone(),
-        )
+        let source = TokenSource::new(api.clone(), app.clone(), self.endpoint, shared, clock);
+        TokenOfApp {
+            cached: Arc::new(CachedToken::on(self.clock.clone())),
+            source: Arc::new(source),
+        }
+    }
+}
+
+impl TokenOfApp {
+    pub(super) async fn get(&self) -> Result<Arc<str>, Failure> {
+        let source = Arc::clone(&self.source);
+        let ask = move |refused| Arc::clone(&source).grant(refused);
+        self.cached.get(ask).await
+    }
+
+    pub(super) async fn get_instead_of(&self, refused: &str) -> Result<Arc<str>, Failure> {
+        let source = Arc::clone(&self.source);
+        let ask = move |refused| Arc::clone(&source).grant(refused);
+        self.cached.get_instead_of(refused, ask).await
     }
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -43,13 +45,12 @@ impl Fields {
             .ok_or(Failure::unreadable("an error code that is no number"))
     }
 
-    /// A whole number, which some platforms send as a text.
-    pub(crate) fn number(&self, name: &str) -> Option<u64> {
-        match self.0.get(name)? {
-            Value::Number(number) => number.as_u64(),
-            Value::String(text) => text.trim().parse().ok(),
-            _ => None,
-        }
+    /// For how long something is good, in seconds.
+    pub(crate) fn seconds(&self, name: &str) -> Result<Duration, Failure> {
+        let seconds = self.0.get(name).and_then(Value::as_u64);
+        seconds
+            .map(Duration::from_secs)
+            .ok_or(Failure::unreadable("no time to live"))
     }
 
     /// A member of a shape of its own.

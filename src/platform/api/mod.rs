@@ -1,11 +1,12 @@
 //! The one way to the servers of platforms: what WeChat and the others share.
 #![cfg_attr(
     not(all(feature = "baidu", feature = "lark", feature = "wechat")),
-    allow(dead_code, reason = "each platform uses its own part")
+    allow(dead_code, unused_imports, reason = "each platform uses its own part")
 )]
 
 mod app;
 mod base_url;
+mod cached_token;
 mod call;
 mod client;
 mod failure;
@@ -13,7 +14,6 @@ mod fields;
 mod hosts;
 mod mask;
 mod reply;
-mod token;
 mod user;
 
 use std::fmt;
@@ -23,12 +23,12 @@ use std::time::Duration;
 use reqwest::Client;
 
 pub(crate) use self::app::{App, Apps};
+pub(crate) use self::cached_token::{AHEAD, CachedToken, Granted};
 pub(crate) use self::call::Call;
 pub(crate) use self::failure::Failure;
 pub(crate) use self::fields::Fields;
 use self::hosts::Hosts;
 pub(crate) use self::reply::Reply;
-pub(crate) use self::token::{AHEAD, FetchToken, Fetched, Token, TokenCache};
 pub(crate) use self::user::User;
 use crate::config_error::ConfigError;
 

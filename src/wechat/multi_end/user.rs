@@ -56,7 +56,7 @@ impl MultiEndUser {
         Ok(Self {
             user_id: user.require("user_id", "no user_id")?.to_owned(),
             login_type: login.text("type").unwrap_or_default().to_owned(),
-            login_time: login.number("login_time"),
+            login_time: login.read("login_time", "no login_time")?,
             mini_program: user.read("miniprogram_info", "no miniprogram_info")?,
             open_app: user.read("openapp_info", "no openapp_info")?,
             phone: text("phone_info", "phone"),

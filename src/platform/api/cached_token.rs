@@ -18,82 +18,79 @@ pub(crate) const AHEAD: Duration = Duration::from_secs(5 * 60);
 /// How long after a try to replace a token ahead of its end the next one comes.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// A platform's token. Its `Debug` is redacted.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Token(Arc<str>);
-
-/// A token, and how long it is good from when it was asked for.
-#[derive(Clone, Debug)]
-pub(crate) struct Fetched {
-    pub(crate) token: Token,
-    pub(crate) lives_for: Duration,
-}
-
-/// Where the tokens of an app come from.
-pub(crate) trait FetchToken: Send + Sync + 'static {
-    /// Gives a token; never `refused`, which the platform takes no longer.
-    fn fetch(
-        &self,
-        refused: Option<&Token>,
-    ) -> impl Future<Output = Result<Fetched, Failure>> + Send;
-}
-
-/// The token of one app, fetched by one task at a time for all who want it.
+/// The token by which a platform knows an app, asked for by one task at a time for all who want it.
 ///
 /// Five minutes before its end it is replaced in the background, and is good meanwhile; while that
 /// fails, it is tried every 10 s until the end. Whoever waits and goes away ends nothing for others.
-pub(crate) struct TokenCache<F> {
-    source: F,
+pub(crate) struct CachedToken {
     clock: Clock,
     state: Lock<State>,
+}
+
+/// A token as a platform grants it, and how long it is good from when it was asked for.
+#[derive(Clone)]
+pub(crate) struct Granted {
+    pub(crate) token: String,
+    pub(crate) lifetime: Duration,
+}
+
+/// Asks the platform for a token: any closure that gives such a future.
+pub(crate) trait Ask: Clone + Send + Sync + 'static {
+    /// `refused` is a token that the platform takes no longer: another one is wanted.
+    fn ask(
+        &self,
+        refused: Option<Arc<str>>,
+    ) -> impl Future<Output = Result<Granted, Failure>> + Send;
+}
+
+impl<F, G> Ask for F
+where
+    F: Fn(Option<Arc<str>>) -> G + Clone + Send + Sync + 'static,
+    G: Future<Output = Result<Granted, Failure>> + Send,
+{
+    fn ask(
+        &self,
+        refused: Option<Arc<str>>,
+    ) -> impl Future<Output = Result<Granted, Failure>> + Send {
+        self(refused)
+    }
 }
 
 #[derive(Default)]
 struct State {
     kept: Option<Kept>,
-    /// What the platform has refused since the last fetch.
-    refused: Option<Token>,
+    /// What the platform has refused since the last grant.
+    refused: Option<Arc<str>>,
     flight: Option<Flight>,
     /// When the token is replaced next ahead of its end.
     next_try: Uptime,
 }
 
 struct Kept {
-    token: Token,
+    token: Arc<str>,
     until: Uptime,
 }
 
-/// What the task that fetches has come to, once it has.
-type Flight = watch::Receiver<Option<Result<Token, Failure>>>;
+/// What the task that asks for a token has come to, once it has.
+type Flight = watch::Receiver<Option<Result<Arc<str>, Failure>>>;
 
 enum Look {
-    Good(Token),
+    Good(Arc<str>),
     Wait(Flight),
 }
 
-impl Token {
-    pub(crate) fn new(text: impl Into<Arc<str>>) -> Self {
-        Self(text.into())
-    }
-
-    /// The token itself: never log it.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<F: FetchToken> TokenCache<F> {
-    pub(crate) fn new(source: F, clock: Clock) -> Arc<Self> {
-        Arc::new(Self {
-            source,
+impl CachedToken {
+    pub(crate) fn on(clock: Clock) -> Self {
+        Self {
             clock,
             state: Lock::default(),
-        })
+        }
     }
 
-    pub(crate) async fn get(self: &Arc<Self>) -> Result<Token, Failure> {
+    /// The token; the platform is asked only if it takes a new one.
+    pub(crate) async fn get(self: &Arc<Self>, ask: impl Ask) -> Result<Arc<str>, Failure> {
         loop {
-            let mut flight = match self.look() {
+            let mut flight = match self.look(&ask) {
                 Look::Good(token) => return Ok(token),
                 Look::Wait(flight) => flight,
             };
@@ -107,30 +104,31 @@ impl<F: FetchToken> TokenCache<F> {
     }
 
     /// The token to use after the platform refused this one. Of many who were refused the same, one
-    /// has another fetched; who comes late gets what is there already.
+    /// has another asked for; who comes late gets what is there already.
     pub(crate) async fn get_instead_of(
         self: &Arc<Self>,
-        refused: &Token,
-    ) -> Result<Token, Failure> {
+        refused: &str,
+        ask: impl Ask,
+    ) -> Result<Arc<str>, Failure> {
         self.state.lock().refuse(refused);
-        self.get().await
+        self.get(ask).await
     }
 
-    fn look(self: &Arc<Self>) -> Look {
+    fn look(self: &Arc<Self>, ask: &impl Ask) -> Look {
         let now = self.clock.uptime();
         let mut state = self.state.lock();
         let Some(kept) = state.kept.as_ref().filter(|kept| now < kept.until) else {
-            return Look::Wait(self.flight(&mut state, now));
+            return Look::Wait(self.flight(&mut state, now, ask));
         };
-        let token = kept.token.clone();
+        let token = Arc::clone(&kept.token);
         if kept.until.since(now) <= AHEAD && now >= state.next_try {
-            self.flight(&mut state, now);
+            self.flight(&mut state, now, ask);
         }
         Look::Good(token)
     }
 
     /// The flight that is under way, or a new one.
-    fn flight(self: &Arc<Self>, state: &mut State, now: Uptime) -> Flight {
+    fn flight(self: &Arc<Self>, state: &mut State, now: Uptime, ask: &impl Ask) -> Flight {
         if let Some(flight) = &state.flight
             && flight.has_changed().is_ok()
         {
@@ -139,27 +137,27 @@ impl<F: FetchToken> TokenCache<F> {
         let (landed, flight) = watch::channel(None);
         state.flight = Some(flight.clone());
         state.next_try = now.after(PAUSE);
-        let cache = Arc::clone(self);
+        let (cached, ask) = (Arc::clone(self), ask.clone());
         // A task of its own: it goes on when the caller that began it goes away.
         tokio::spawn(trace::inherit(async move {
-            let result = cache.fetch().await;
+            let result = cached.renew(ask).await;
             if result.is_err() {
-                cache.state.lock().land();
+                cached.state.lock().land();
             }
             landed.send_replace(Some(result));
         }));
         flight
     }
 
-    async fn fetch(&self) -> Result<Token, Failure> {
+    async fn renew(&self, ask: impl Ask) -> Result<Arc<str>, Failure> {
         let mut refused = self.state.lock().refused.clone();
         loop {
             let began = self.clock.uptime();
-            let fetched = self.source.fetch(refused.as_ref()).await?;
-            let until = began.after(fetched.lives_for);
-            match self.state.lock().keep(fetched.token, until) {
+            let granted = ask.ask(refused.clone()).await?;
+            let until = began.after(granted.lifetime);
+            match self.state.lock().keep(granted.token.into(), until) {
                 Ok(token) => return Ok(token),
-                // Refused while it was fetched: fetched again, as one that was refused.
+                // Refused while it was asked for: asked for again, as one that was refused.
                 Err(token) if refused.as_ref() != Some(&token) => refused = Some(token),
                 Err(_) => return Err(Failure::unreadable("the token that was refused, again")),
             }
@@ -168,22 +166,20 @@ impl<F: FetchToken> TokenCache<F> {
 }
 
 impl State {
-    fn refuse(&mut self, token: &Token) {
-        let is_kept = |kept: &Kept| kept.token == *token;
-        if self.kept.as_ref().is_some_and(is_kept) {
-            self.kept = None;
-            self.refused = Some(token.clone());
+    fn refuse(&mut self, token: &str) {
+        if let Some(kept) = self.kept.take_if(|kept| *kept.token == *token) {
+            self.refused = Some(kept.token);
         }
     }
 
-    /// Keeps what was fetched, unless it was refused; then nothing is under way any longer. In one
+    /// Keeps what was granted, unless it was refused; then nothing is under way any longer. In one
     /// step: who is refused the new token right after it starts another flight.
-    fn keep(&mut self, token: Token, until: Uptime) -> Result<Token, Token> {
+    fn keep(&mut self, token: Arc<str>, until: Uptime) -> Result<Arc<str>, Arc<str>> {
         if self.refused.as_ref() == Some(&token) {
             return Err(token);
         }
         self.kept = Some(Kept {
-            token: token.clone(),
+            token: Arc::clone(&token),
             until,
         });
         self.land();
@@ -198,15 +194,15 @@ impl State {
     }
 }
 
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(..)")
+impl Default for CachedToken {
+    fn default() -> Self {
+        Self::on(Clock::monotonic())
     }
 }
 
-impl<F> fmt::Debug for TokenCache<F> {
+impl fmt::Debug for CachedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenCache").finish_non_exhaustive()
+        f.write_str("CachedToken(..)")
     }
 }
 
@@ -223,63 +219,70 @@ mod tests {
 
     /// Hands out `t1`, `t2`, … one each time it is let.
     struct Counting {
-        fetched: Arc<AtomicUsize>,
-        lets: Arc<Semaphore>,
-        broken: Arc<Lock<bool>>,
+        fetched: AtomicUsize,
+        lets: Semaphore,
+        broken: Lock<bool>,
     }
 
-    impl FetchToken for Counting {
-        async fn fetch(&self, _: Option<&Token>) -> Result<Fetched, Failure> {
+    impl Counting {
+        async fn grant(&self) -> Result<Granted, Failure> {
             self.lets.acquire().await.unwrap().forget();
             if *self.broken.lock() {
                 return Err(Failure::TimedOut(Duration::from_secs(3)));
             }
             let number = self.fetched.fetch_add(1, Ordering::SeqCst) + 1;
-            Ok(Fetched {
-                token: Token::new(format!("t{number}")),
-                lives_for: TWO_HOURS,
+            Ok(Granted {
+                token: format!("t{number}"),
+                lifetime: TWO_HOURS,
             })
         }
     }
 
+    #[derive(Clone)]
     struct Bench {
-        cache: Arc<TokenCache<Counting>>,
+        cached: Arc<CachedToken>,
         clock: ManualClock,
-        fetched: Arc<AtomicUsize>,
-        lets: Arc<Semaphore>,
-        broken: Arc<Lock<bool>>,
+        platform: Arc<Counting>,
     }
 
     impl Bench {
         fn new(lets: usize) -> Self {
             let clock = ManualClock::new();
-            let fetched = Arc::<AtomicUsize>::default();
-            let lets = Arc::new(Semaphore::new(lets));
-            let broken = Arc::<Lock<bool>>::default();
-            let source = Counting {
-                fetched: Arc::clone(&fetched),
-                lets: Arc::clone(&lets),
-                broken: Arc::clone(&broken),
-            };
             Self {
-                cache: TokenCache::new(source, clock.clone().into()),
+                cached: Arc::new(CachedToken::on(clock.clone().into())),
                 clock,
-                fetched,
-                lets,
-                broken,
+                platform: Arc::new(Counting {
+                    fetched: AtomicUsize::new(0),
+                    lets: Semaphore::new(lets),
+                    broken: Lock::default(),
+                }),
             }
         }
 
+        async fn try_get(&self) -> Result<Arc<str>, Failure> {
+            let platform = Arc::clone(&self.platform);
+            let ask = move |_| {
+                let platform = Arc::clone(&platform);
+                async move { platform.grant().await }
+            };
+            self.cached.get(ask).await
+        }
+
         async fn get(&self) -> String {
-            self.cache.get().await.unwrap().expose().to_owned()
+            self.try_get().await.unwrap().to_string()
+        }
+
+        async fn get_instead_of(&self, refused: &str) -> String {
+            self.cached.state.lock().refuse(refused);
+            self.get().await
         }
 
         fn fetched(&self) -> usize {
-            self.fetched.load(Ordering::SeqCst)
+            self.platform.fetched.load(Ordering::SeqCst)
         }
 
         async fn settle(&self) {
-            while self.cache.state.lock().flight.is_some() {
+            while self.cached.state.lock().flight.is_some() {
                 tokio::task::yield_now().await;
             }
         }
@@ -290,14 +293,14 @@ mod tests {
         let bench = Bench::new(0);
         let waiting: Vec<_> = (0..1000)
             .map(|_| {
-                let cache = Arc::clone(&bench.cache);
-                tokio::spawn(async move { cache.get().await.unwrap() })
+                let bench = bench.clone();
+                tokio::spawn(async move { bench.get().await })
             })
             .collect();
         tokio::task::yield_now().await;
-        bench.lets.add_permits(1000);
+        bench.platform.lets.add_permits(1000);
         for task in waiting {
-            assert_eq!(task.await.unwrap().expose(), "t1");
+            assert_eq!(task.await.unwrap(), "t1");
         }
         assert_eq!(bench.fetched(), 1);
     }
@@ -305,16 +308,16 @@ mod tests {
     #[tokio::test]
     async fn who_goes_away_ends_nothing_for_the_others() {
         let bench = Bench::new(0);
-        let cache = Arc::clone(&bench.cache);
-        let first = tokio::spawn(async move { cache.get().await.unwrap() });
+        let caller = bench.clone();
+        let first = tokio::spawn(async move { caller.get().await });
         tokio::task::yield_now().await;
-        let cache = Arc::clone(&bench.cache);
-        let second = tokio::spawn(async move { cache.get().await.unwrap() });
+        let caller = bench.clone();
+        let second = tokio::spawn(async move { caller.get().await });
         tokio::task::yield_now().await;
         first.abort();
         assert!(first.await.unwrap_err().is_cancelled());
-        bench.lets.add_permits(1000);
-        assert_eq!(second.await.unwrap().expose(), "t1");
+        bench.platform.lets.add_permits(1000);
+        assert_eq!(second.await.unwrap(), "t1");
         assert_eq!(bench.fetched(), 1);
     }
 
@@ -326,12 +329,12 @@ mod tests {
             .clock
             .advance(TWO_HOURS - AHEAD - Duration::from_millis(1));
         assert_eq!(bench.get().await, "t1");
-        assert!(bench.cache.state.lock().flight.is_none());
+        assert!(bench.cached.state.lock().flight.is_none());
 
         bench.clock.advance(Duration::from_millis(1));
         assert_eq!(bench.get().await, "t1", "nobody waits for the next one");
-        assert!(bench.cache.state.lock().flight.is_some());
-        bench.lets.add_permits(1);
+        assert!(bench.cached.state.lock().flight.is_some());
+        bench.platform.lets.add_permits(1);
         bench.settle().await;
         assert_eq!(bench.get().await, "t2");
         assert_eq!(bench.fetched(), 2);
@@ -341,34 +344,38 @@ mod tests {
     async fn an_outage_costs_nothing_until_the_token_s_end() {
         let bench = Bench::new(1000);
         assert_eq!(bench.get().await, "t1");
-        *bench.broken.lock() = true;
+        *bench.platform.broken.lock() = true;
         bench.clock.advance(TWO_HOURS - AHEAD);
         for _ in 0..29 {
             assert_eq!(bench.get().await, "t1");
             bench.settle().await;
             bench.clock.advance(PAUSE);
         }
-        assert_eq!(1000 - bench.lets.available_permits(), 30, "every 10 s");
+        assert_eq!(
+            1000 - bench.platform.lets.available_permits(),
+            30,
+            "every 10 s"
+        );
         bench.clock.advance(PAUSE);
-        assert!(bench.cache.get().await.is_err());
+        assert!(bench.try_get().await.is_err());
 
-        *bench.broken.lock() = false;
+        *bench.platform.broken.lock() = false;
         assert_eq!(bench.get().await, "t2");
     }
 
     #[tokio::test]
     async fn a_storm_of_refusals_of_one_token_is_one_fetch() {
         let bench = Bench::new(1000);
-        let old = bench.cache.get().await.unwrap();
+        let old = bench.get().await;
         let storm = (0..100).map(|_| {
-            let (cache, old) = (Arc::clone(&bench.cache), old.clone());
-            tokio::spawn(async move { cache.get_instead_of(&old).await.unwrap() })
+            let (bench, old) = (bench.clone(), old.clone());
+            tokio::spawn(async move { bench.get_instead_of(&old).await })
         });
         for task in storm.collect::<Vec<_>>() {
-            assert_eq!(task.await.unwrap().expose(), "t2");
+            assert_eq!(task.await.unwrap(), "t2");
         }
-        let late = bench.cache.get_instead_of(&old).await.unwrap();
-        assert_eq!((late.expose(), bench.fetched()), ("t2", 2));
+        assert_eq!(bench.get_instead_of(&old).await, "t2");
+        assert_eq!(bench.fetched(), 2);
     }
 
     #[test]
@@ -381,13 +388,13 @@ mod tests {
         };
         let first = runtime();
         first.block_on(async {
-            let cache = Arc::clone(&bench.cache);
-            tokio::spawn(async move { cache.get().await.ok() });
+            let caller = bench.clone();
+            tokio::spawn(async move { caller.get().await });
             tokio::task::yield_now().await;
             tokio::task::yield_now().await;
         });
         drop(first);
-        bench.lets.add_permits(1);
+        bench.platform.lets.add_permits(1);
         assert_eq!(runtime().block_on(bench.get()), "t1");
     }
 }

@@ -1,59 +1,10 @@
-use http::Method;
+use crate::test_util::fake_platform::outcome::{Refused, digest};
 
-use super::answer::Answer;
-use super::dialect::Dialect;
-use super::outcome::{Refused, User, digest};
-use super::received::Received;
-use super::world::{Exchange, World};
-
-const MIME: &str = "text/plain";
-
-/// WeChat's words.
-#[derive(Debug)]
-pub struct WeChat;
-
-impl Dialect for WeChat {
-    const APPID: &'static str = "wxfa4efa4e00000001";
-    const SECRET: &'static str = "5ec2e7fa4e5ec2e7fa4e5ec2e7fa4e01";
-
-    fn start() -> Self {
-        Self
-    }
-
-    fn answer(&mut self, request: &Received<'_>, world: &mut World) -> Option<Answer> {
-        let is_exchange = request.is(&Method::GET, "/sns/jscode2session");
-        is_exchange.then(|| code2session(request, world))
-    }
-}
-
-/// The exchange of a code, as QQ has it, too.
-pub(super) fn code2session(request: &Received<'_>, world: &mut World) -> Answer {
-    let query = request.query();
-    if query.get("grant_type") != "authorization_code" {
-        return Answer::ok(MIME, error(Refused::BadRequest, 0));
-    }
-    let outcome = world.exchange(Exchange {
-        appid: query.get("appid"),
-        secret: query.get("secret"),
-        code: query.get("js_code"),
-    });
-    Answer::to_exchange(outcome, MIME, |user, number| match user {
-        Ok(user) => success(&user),
-        Err(refused) => error(refused, number),
-    })
-}
-
-fn success(user: &User) -> String {
-    let unionid = match &user.unionid {
-        Some(unionid) => format!(",\"unionid\":\"{unionid}\""),
-        None => String::new(),
-    };
-    let (key, openid) = (&user.session_key, &user.openid);
-    format!("{{\"session_key\":\"{key}\",\"openid\":\"{openid}\"{unionid}}}")
-}
+/// What code2Session answers with.
+pub(super) const MIME: &str = "text/plain";
 
 /// A refusal, with the id by which WeChat finds the request.
-pub(super) fn error(refused: Refused, request: u64) -> String {
+pub(in super::super) fn error(refused: Refused, request: u64) -> String {
     let (errcode, rid) = (errcode(refused), rid(request));
     let quoted = match refused {
         Refused::StringErrcode => format!("\"{errcode}\""),
@@ -93,6 +44,13 @@ const fn errmsg(errcode: i64) -> &'static str {
         41002 => "appid missing",
         41004 => "appsecret missing",
         41008 => "missing code",
+        40001 => "invalid credential, access_token is invalid or not latest",
+        40003 => "invalid openid",
+        42001 => "access_token expired",
+        43001 => "require GET method",
+        43002 => "require POST method",
+        87008 => "invalid sig_method",
+        87009 => "invalid signature",
         45009 => "reach max api daily quota limit",
         45011 => "api minute-quota reach limit, must slower, retry next minute",
         _ => "error",
