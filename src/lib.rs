@@ -78,6 +78,8 @@ mod node;
 mod observe;
 #[cfg(feature = "crypto")]
 pub mod open_data;
+#[cfg(any(feature = "crypto", feature = "wechat"))]
+mod phone_number;
 pub mod platform;
 mod random;
 mod recent;
@@ -94,6 +96,8 @@ pub mod test_util;
 mod time;
 mod token;
 mod upstream;
+#[cfg(any(feature = "crypto", feature = "wechat"))]
+mod watermark;
 #[cfg(feature = "wechat")]
 pub mod wechat;
 

@@ -4,7 +4,7 @@
 //! of its own: [`hit`](self::hit) is the whole way of a session that is known, `read` reads from the store,
 //! `touch` writes uses, `check_keys` has session_keys checked, `follow` takes in what the store
 //! announces, `issue`, `rotate` and `revoke` change sessions, `claim` makes something single use,
-//! `wait` waits for the end of one.
+//! `access_tokens` shares what platforms want with calls, `wait` waits for the end of one.
 
 use std::sync::Arc;
 
@@ -17,6 +17,8 @@ use crate::task::Task;
 use crate::time::Clock;
 use crate::upstream::{Upstream, within};
 
+#[cfg(feature = "wechat")]
+mod access_tokens;
 mod check_keys;
 pub(crate) mod claim;
 mod conclude;

@@ -80,18 +80,24 @@ impl<S: SessionStore> Node<S> {
         key: &SessionKey,
         began: Timestamp,
     ) -> Result<(), SessionKeyError> {
+        let keep = self.config.lifetime;
+        self.put_key(user, key, began, (keep, PREVIOUS_KEPT)).await
+    }
+
+    /// Keeps a key, and those before it, for so long.
+    pub(super) async fn put_key(
+        self: &Arc<Self>,
+        user: &Identity,
+        key: &SessionKey,
+        began: Timestamp,
+        (keep, keep_previous): (Duration, Duration),
+    ) -> Result<(), SessionKeyError> {
         let bytes = match &self.config.seal {
             Some(seal) => seal.seal(user, key)?,
             None => self.unless_shared(|| key.expose().as_bytes().to_vec())?,
         };
-        let put = PutSessionKey::new(
-            user.clone(),
-            bytes,
-            fingerprint(key),
-            self.config.lifetime,
-            PREVIOUS_KEPT,
-        )
-        .began_at(began);
+        let put = PutSessionKey::new(user.clone(), bytes, fingerprint(key), keep, keep_previous)
+            .began_at(began);
         let bucket = user.bucket();
         let put = (self.upstream).write(bucket, |store| store.put_session_key(put));
         put.await?;

@@ -6,9 +6,10 @@ use serde::de::DeserializeOwned;
 use super::error::{OpenDataError, OpenDataErrorKind};
 use super::sealed::Sealed;
 use super::signature::{from_hex, has_signed_raw_data};
-use super::watermark::{Bounds, Marked, Watermark};
+use super::watermark::{Bounds, Marked};
 use crate::session_key::SessionKey;
 use crate::sessions::SessionKeys;
+use crate::watermark::Watermark;
 
 /// Twice the five minutes for which WeChat's own `cloudID` of the same data is good.
 const MAX_AGE: Duration = Duration::from_secs(10 * 60);

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::user_info::not_empty;
-use super::watermark::Watermark;
+use crate::watermark::Watermark;
 
 /// The chat that a mini program was opened from.
 ///

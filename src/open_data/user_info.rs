@@ -1,6 +1,6 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::watermark::Watermark;
+use crate::watermark::Watermark;
 
 /// What `wx.getUserInfo` and `wx.getUserProfile` give.
 ///

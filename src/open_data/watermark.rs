@@ -1,18 +1,9 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::error::OpenDataErrorKind;
-
-/// The platform's mark inside of encrypted data: for which app, and when it was made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Watermark {
-    /// The mini program for which the platform has encrypted the data.
-    pub appid: String,
-    /// When it did, in seconds since the Unix epoch.
-    pub timestamp: u64,
-}
+use crate::watermark::Watermark;
 
 /// What is looked at before the data is read as any type.
 #[derive(Deserialize)]

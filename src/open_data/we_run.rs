@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::watermark::Watermark;
+use crate::watermark::Watermark;
 
 /// The user's steps of the last 30 days, as `wx.getWeRunData` gives them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

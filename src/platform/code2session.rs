@@ -1,15 +1,7 @@
 //! `code2Session`, as WeChat has it, and QQ.
 
 use super::api::{App, Call, Failure, Fields, User};
-use super::errcode::classify;
-use super::verdict::Verdict;
-
-const ERRCODE: Verdict = Verdict {
-    code: "errcode",
-    message: "errmsg",
-    good: 0,
-    kind_of: classify,
-};
+use super::errcode::refusal;
 
 pub(crate) fn call(app: &App, code: &str) -> Call {
     Call::get("/sns/jscode2session").query(&[
@@ -30,7 +22,13 @@ pub(crate) fn parse(fields: &Fields) -> Result<User, Failure> {
 
 /// Fails where the answer has an `errcode`, with or without the fields of a success.
 pub(crate) fn succeeded(fields: &Fields) -> Result<(), Failure> {
-    ERRCODE.check(fields)
+    match fields.code("errcode")? {
+        0 => Ok(()),
+        errcode => {
+            let key = fields.text("session_key").unwrap_or_default();
+            Err(refusal(errcode, fields.text("errmsg")).masked(&[key]))
+        }
+    }
 }
 
 #[cfg(test)]

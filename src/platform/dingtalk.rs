@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::api::{App, Call, Failure, Fields, Granted, User};
+use super::api::{Api, App, Call, Failure, Fields, Granted, User};
 use super::provider::provider;
 use super::site::Site;
 use super::verdict::Verdict;
@@ -41,14 +41,15 @@ provider! {
 }
 
 async fn exchange(site: &Site, app: &App, code: &str) -> Result<User, Failure> {
-    let grant = || access_token(site, app);
+    let (api, app_of_token) = (site.api.clone(), app.clone());
+    let grant = move |_| access_token(api.clone(), app_of_token.clone());
     let ask = |token| login(site, token, code);
     site.with_token(app, grant, ask, is_token_refused).await
 }
 
-async fn access_token(site: &Site, app: &App) -> Result<Granted, Failure> {
+async fn access_token(api: Api, app: App) -> Result<Granted, Failure> {
     let call = Call::get("/gettoken").query(&[("appkey", &app.appid), ("appsecret", &app.secret)]);
-    site.api.send(&call).await?.read_fields(|fields| {
+    api.send(&call).await?.read_fields(|fields| {
         succeeded(fields)?;
         granted(fields)
     })

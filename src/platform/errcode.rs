@@ -1,6 +1,32 @@
 use std::time::Duration;
 
+use super::api::Failure;
 use crate::login::ExchangeErrorKind::{self, *};
+
+/// The failure that a nonzero errcode stands for, with WeChat's message.
+pub(crate) fn refusal(errcode: i64, errmsg: Option<&str>) -> Failure {
+    let code = format!("errcode {errcode}");
+    let message = errmsg.unwrap_or("no message");
+    match named(errcode) {
+        Some(name) => Failure::refused(
+            classify(errcode),
+            code,
+            Some(&format!("{message} ({name})")),
+        ),
+        None => Failure::refused(classify(errcode), code, Some(message)),
+    }
+}
+
+/// What is to be done about an app, where the message does not say it clearly.
+const fn named(errcode: i64) -> Option<&'static str> {
+    match errcode {
+        40164 => Some("our address is not in the app's list of IP addresses"),
+        40243 => Some("the AppSecret is frozen"),
+        48001 => Some("the app does not have this API"),
+        89503 => Some("the app's administrator has to confirm our address"),
+        _ => None,
+    }
+}
 
 /// What a nonzero errcode of WeChat and QQ means for a login.
 pub(crate) const fn classify(errcode: i64) -> ExchangeErrorKind {
@@ -11,7 +37,7 @@ pub(crate) const fn classify(errcode: i64) -> ExchangeErrorKind {
         45009 => RateLimited(Duration::from_secs(3600)),
         40226 | 50001 | 50002 => UserBlocked,
         41008 => BadRequest,
-        // Among them 40013, 40125, 40164, 41002, 41004, 48001 and 89503.
+        // Among them 40013, 40125, 40164, 40243, 41002, 41004, 48001 and 89503.
         _ => Misconfigured,
     }
 }
@@ -31,7 +57,7 @@ mod tests {
             (BadRequest, &[41008]),
             (
                 Misconfigured,
-                &[40013, 41002, 40125, 41004, 40164, 48001, 89503],
+                &[40013, 41002, 40125, 41004, 40164, 40243, 48001, 89503],
             ),
             (Misconfigured, &[1, -2, 99999, i64::MIN, i64::MAX]),
         ];

@@ -4,7 +4,7 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use serde_json::{Value, json};
 
-use super::api::{App, Call, Failure, Fields, Granted, User};
+use super::api::{Api, App, Call, Failure, Fields, Granted, User};
 use super::provider::provider;
 use super::site::Site;
 use super::verdict::Verdict;
@@ -56,17 +56,18 @@ impl Lark {
 }
 
 async fn exchange(site: &Site, app: &App, code: &str) -> Result<User, Failure> {
-    let grant = || app_access_token(site, app);
+    let (api, app_of_token) = (site.api.clone(), app.clone());
+    let grant = move |_| app_access_token(api.clone(), app_of_token.clone());
     let ask = |token| login(site, token, code);
     site.with_token(app, grant, ask, is_token_refused).await
 }
 
-async fn app_access_token(site: &Site, app: &App) -> Result<Granted, Failure> {
+async fn app_access_token(api: Api, app: App) -> Result<Granted, Failure> {
     let call = post(
         "/open-apis/auth/v3/app_access_token/internal",
         &json!({ "app_id": *app.appid, "app_secret": *app.secret }),
     );
-    site.api.send(&call).await?.read_fields(|fields| {
+    api.send(&call).await?.read_fields(|fields| {
         CODE.check(fields)?;
         granted(fields)
     })

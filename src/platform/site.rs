@@ -2,7 +2,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::api::{Api, App, Apps, Failure, Granted, Tokens, User};
+use super::api::{Api, App, Apps, Ask, Failure, Tokens, User};
 use crate::config_error::ConfigError;
 use crate::login::{ExchangeError, ExchangeErrorKind, Exchanged, LoginRequest};
 
@@ -65,24 +65,24 @@ impl Site {
     }
 
     /// Asks with the app's token; one that the platform does not take is replaced, once.
-    pub(super) async fn with_token<Grant, Answer>(
+    pub(super) async fn with_token<Answer>(
         &self,
         app: &App,
-        grant: impl Fn() -> Grant,
+        grant: impl Ask,
         ask: impl Fn(Arc<str>) -> Answer,
         is_token_refused: fn(&Failure) -> bool,
     ) -> Result<User, Failure>
     where
-        Grant: Future<Output = Result<Granted, Failure>>,
         Answer: Future<Output = Result<User, Failure>>,
     {
         let tokens = self.tokens.of(&app.appid);
-        let token = tokens.get(grant()).await?;
+        let token = tokens.get(grant.clone()).await?;
         match ask(Arc::clone(&token)).await {
-            Err(failure) if is_token_refused(&failure) => tokens.forget(&token),
-            outcome => return outcome,
+            Err(failure) if is_token_refused(&failure) => {
+                ask(tokens.get_instead_of(&token, grant).await?).await
+            }
+            outcome => outcome,
         }
-        ask(tokens.get(grant()).await?).await
     }
 
     /// The end of an exchange: whatever went wrong, without the secret and the code.

@@ -25,6 +25,7 @@ pub use crate::node::session_keys::{SessionKeyError, SessionKeys};
 use crate::rejection::{Rejection, RejectionKind};
 pub use crate::session::DataError;
 use crate::session::{Session, to_json};
+use crate::session_key::SessionKey;
 use crate::store::SessionStore;
 use crate::time::Clock;
 pub use crate::token::ParseSessionIdError;
@@ -190,6 +191,22 @@ impl<S: SessionStore> Sessions<S> {
     /// If the store does not keep them, or is unavailable.
     pub async fn session_key(&self, user: &Identity) -> Result<SessionKeys, SessionKeyError> {
         self.node.session_keys(user).await
+    }
+
+    /// Keeps a session_key as the user's newest: one that the platform gave otherwise than by a login,
+    /// as when it was reset.
+    ///
+    /// # Errors
+    ///
+    /// If the store does not keep them, or is unavailable.
+    pub async fn put_session_key(
+        &self,
+        user: &Identity,
+        key: &SessionKey,
+    ) -> Result<(), SessionKeyError> {
+        self.node.learn_clock().await?;
+        let now = self.node.clock.now();
+        self.node.put_session_key(user, key, now).await
     }
 
     /// Sessions in the cache at the moment, to within what is not counted yet.

@@ -57,7 +57,25 @@
 //! # fn main() {}
 //! ```
 
+mod access_token;
+mod api_error;
+mod encryption_key;
+mod force_quota;
+mod multi_end;
+mod phone_number;
 mod provider;
+mod server;
+mod session_key;
+mod shared_tokens;
+mod token_source;
+mod tokens;
 
+pub use self::access_token::AccessToken;
+pub use self::api_error::{ApiError, ApiErrorKind};
+pub use self::encryption_key::EncryptionKey;
+pub use self::multi_end::{AppUser, MultiEnd, MultiEndUser};
 pub use self::provider::WeChat;
+pub use self::session_key::ResetError;
 pub use crate::config_error::ConfigError;
+pub use crate::phone_number::PhoneNumber;
+pub use crate::watermark::Watermark;

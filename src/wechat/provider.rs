@@ -2,13 +2,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::server::Server;
+use super::token_source::Endpoint;
+use super::tokens::Tokens;
 use crate::config_error::ConfigError;
 use crate::login::{ExchangeError, Exchanged, IdentityProvider, LoginRequest};
-use crate::platform::api::{Api, App, Apps, Failure, User};
+use crate::platform::api::{App, Apps, Failure, User};
 use crate::platform::code2session;
-
-/// The usual host, and the one that WeChat names for when that is out of reach.
-const OFFICIAL: [&str; 2] = ["https://api.weixin.qq.com", "https://api2.weixin.qq.com"];
 
 /// WeChat, as the provider of identities for one or more mini programs.
 ///
@@ -30,8 +30,7 @@ const OFFICIAL: [&str; 2] = ["https://api.weixin.qq.com", "https://api2.weixin.q
 /// ```
 #[derive(Clone)]
 pub struct WeChat {
-    apps: Apps,
-    api: Api,
+    pub(super) server: Server,
 }
 
 impl WeChat {
@@ -42,8 +41,7 @@ impl WeChat {
     /// [`Misconfigured`](crate::login::ExchangeErrorKind::Misconfigured) and names the cause.
     pub fn new(appid: impl Into<Arc<str>>, secret: impl Into<Arc<str>>) -> Self {
         Self {
-            apps: Apps::new(appid, secret),
-            api: Api::official(&OFFICIAL),
+            server: Server::new(Apps::new(appid, secret), Tokens::from(Endpoint::Stable)),
         }
     }
 
@@ -53,8 +51,7 @@ impl WeChat {
     #[must_use]
     pub fn with_app(self, appid: impl Into<Arc<str>>, secret: impl Into<Arc<str>>) -> Self {
         Self {
-            apps: self.apps.with(appid, secret),
-            ..self
+            server: self.server.with_app(appid, secret),
         }
     }
 
@@ -91,8 +88,7 @@ impl WeChat {
     /// If there is none, or for one of them as [`with_base_url`](Self::with_base_url).
     pub fn with_hosts(self, urls: &[&str]) -> Result<Self, ConfigError> {
         Ok(Self {
-            api: self.api.with_hosts(urls)?,
-            ..self
+            server: self.server.with_hosts(urls)?,
         })
     }
 
@@ -100,24 +96,33 @@ impl WeChat {
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {
         Self {
-            api: self.api.with_timeout(timeout),
-            ..self
+            server: self.server.with_timeout(timeout),
+        }
+    }
+
+    /// Tells the age of access_tokens by a clock that a test moves.
+    #[cfg(any(test, feature = "test-util"))]
+    #[must_use]
+    pub fn clock(self, clock: crate::time::ManualClock) -> Self {
+        Self {
+            server: self.server.with_tokens(|tokens| tokens.on(clock)),
         }
     }
 
     async fn code2session(&self, app: &App, code: &str) -> Result<User, Failure> {
-        let reply = self.api.send(&code2session::call(app, code)).await?;
+        let call = code2session::call(app, code);
+        let reply = self.server.api.send(&call).await?;
         reply.read_fields(code2session::parse)
     }
 }
 
 impl IdentityProvider for WeChat {
     fn resolve<'a>(&'a self, appid: Option<&'a str>) -> Option<&'a str> {
-        self.apps.resolve(appid)
+        self.server.apps.resolve(appid)
     }
 
     async fn exchange(&self, request: LoginRequest<'_>) -> Result<Exchanged, ExchangeError> {
-        let app = self.apps.get(request.appid());
+        let app = self.server.apps.get(request.appid());
         let app = app.ok_or_else(|| Failure::UnknownApp.hiding(&[]))?;
         let user = self.code2session(app, request.code()).await;
         let user = user.map_err(|failure| failure.hiding(&[&app.secret, request.code()]))?;
@@ -127,10 +132,7 @@ impl IdentityProvider for WeChat {
 
 impl fmt::Debug for WeChat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WeChat")
-            .field("apps", &self.apps)
-            .field("api", &self.api)
-            .finish()
+        self.server.debug("WeChat", f)
     }
 }
 

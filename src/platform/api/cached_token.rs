@@ -1,128 +1,202 @@
+//! A token that a platform wants with its calls: one for all calls of an app, fetched ahead of its end.
+
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::watch;
 
 use super::failure::Failure;
+use crate::observe::trace;
 use crate::sync::Lock;
+use crate::time::{Clock, Uptime};
 
-/// While a token is still good and no new one comes, the platform is asked once in this time.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long before its end a token is replaced: platforms hand out the next one from then on.
+pub(crate) const AHEAD: Duration = Duration::from_secs(5 * 60);
 
-/// No platform's token lives longer, whatever an answer says.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long after a try to replace a token ahead of its end the next one comes.
+const PAUSE: Duration = Duration::from_secs(10);
 
-/// A token by which a platform knows an app, kept until its end.
+/// The token by which a platform knows an app, asked for by one task at a time for all who want it.
 ///
-/// One request for a new one is under way at a time. It is made in the last tenth of the token's
-/// life, and everybody else uses the old one meanwhile. Should it fail, the old one is good to its end.
-#[derive(Default)]
+/// Five minutes before its end it is replaced in the background, and is good meanwhile; while that
+/// fails, it is tried every 10 s until the end. Whoever waits and goes away ends nothing for others.
 pub(crate) struct CachedToken {
+    clock: Clock,
     state: Lock<State>,
-    asking: Mutex<()>,
 }
 
-/// A new token, as a platform gives it.
+/// A token as a platform grants it, and how long it is good from when it was asked for.
+#[derive(Clone)]
 pub(crate) struct Granted {
     pub(crate) token: String,
     pub(crate) lifetime: Duration,
 }
 
+/// Asks the platform for a token: any closure that gives such a future.
+pub(crate) trait Ask: Clone + Send + Sync + 'static {
+    /// `refused` is a token that the platform takes no longer: another one is wanted.
+    fn ask(
+        &self,
+        refused: Option<Arc<str>>,
+    ) -> impl Future<Output = Result<Granted, Failure>> + Send;
+}
+
+impl<F, G> Ask for F
+where
+    F: Fn(Option<Arc<str>>) -> G + Clone + Send + Sync + 'static,
+    G: Future<Output = Result<Granted, Failure>> + Send,
+{
+    fn ask(
+        &self,
+        refused: Option<Arc<str>>,
+    ) -> impl Future<Output = Result<Granted, Failure>> + Send {
+        self(refused)
+    }
+}
+
 #[derive(Default)]
 struct State {
-    token: Option<Token>,
-    failed: Option<(Failure, Instant)>,
+    kept: Option<Kept>,
+    /// What the platform has refused since the last grant.
+    refused: Option<Arc<str>>,
+    flight: Option<Flight>,
+    /// When the token is replaced next ahead of its end.
+    next_try: Uptime,
 }
 
-struct Token {
-    text: Arc<str>,
-    renew_at: Instant,
-    end: Instant,
+struct Kept {
+    token: Arc<str>,
+    until: Uptime,
 }
+
+/// What the task that asks for a token has come to, once it has.
+type Flight = watch::Receiver<Option<Result<Arc<str>, Failure>>>;
 
 enum Look {
-    Fresh(Arc<str>),
-    Ending(Arc<str>),
-    Over,
+    Good(Arc<str>),
+    Wait(Flight),
 }
 
 impl CachedToken {
-    /// The token; `ask` is awaited only if it takes a new one.
-    pub(crate) async fn get(
-        &self,
-        ask: impl Future<Output = Result<Granted, Failure>>,
-    ) -> Result<Arc<str>, Failure> {
-        let since = Instant::now();
-        let _turn = match self.look(since) {
-            Look::Fresh(token) => return Ok(token),
-            Look::Ending(token) => match self.asking.try_lock() {
-                Ok(turn) => turn,
-                Err(_) => return Ok(token),
-            },
-            Look::Over => self.asking.lock().await,
-        };
-        // Whoever had the turn before has asked for all who waited.
-        match self.outcome(since) {
-            Some(outcome) => outcome,
-            None => self.keep(ask.await, Instant::now()),
+    pub(crate) fn on(clock: Clock) -> Self {
+        Self {
+            clock,
+            state: Lock::default(),
         }
     }
 
-    /// Drops a token that the platform does not take any more, unless a newer one is there.
-    pub(crate) fn forget(&self, token: &str) {
-        let mut state = self.state.lock();
-        state.token.take_if(|kept| *kept.text == *token);
-    }
-
-    fn look(&self, now: Instant) -> Look {
-        match &self.state.lock().token {
-            Some(token) if now < token.renew_at => Look::Fresh(Arc::clone(&token.text)),
-            Some(token) if now < token.end => Look::Ending(Arc::clone(&token.text)),
-            _ => Look::Over,
-        }
-    }
-
-    fn outcome(&self, since: Instant) -> Option<Result<Arc<str>, Failure>> {
-        if let Look::Fresh(token) = self.look(Instant::now()) {
-            return Some(Ok(token));
-        }
-        let state = self.state.lock();
-        let failed = state.failed.as_ref().filter(|(_, at)| *at >= since);
-        failed.map(|(failure, _)| Err(failure.clone()))
-    }
-
-    fn keep(&self, granted: Result<Granted, Failure>, now: Instant) -> Result<Arc<str>, Failure> {
-        let mut state = self.state.lock();
-        match granted {
-            Ok(granted) => {
-                state.failed = None;
-                let token = state.token.insert(Token::new(granted, now));
-                Ok(Arc::clone(&token.text))
+    /// The token; the platform is asked only if it takes a new one.
+    pub(crate) async fn get(self: &Arc<Self>, ask: impl Ask) -> Result<Arc<str>, Failure> {
+        loop {
+            let mut flight = match self.look(&ask) {
+                Look::Good(token) => return Ok(token),
+                Look::Wait(flight) => flight,
+            };
+            // An error means that the task ended with its runtime: the next look starts another.
+            if let Ok(landed) = flight.wait_for(Option::is_some).await
+                && let Some(result) = &*landed
+            {
+                return result.clone();
             }
-            Err(failure) => match state.token.as_mut().filter(|token| now < token.end) {
-                Some(token) => {
-                    token.renew_at = token.end.min(now + PATIENCE);
-                    Ok(Arc::clone(&token.text))
-                }
-                None => {
-                    state.failed = Some((failure.clone(), now));
-                    Err(failure)
-                }
-            },
+        }
+    }
+
+    /// The token to use after the platform refused this one. Of many who were refused the same, one
+    /// has another asked for; who comes late gets what is there already.
+    pub(crate) async fn get_instead_of(
+        self: &Arc<Self>,
+        refused: &str,
+        ask: impl Ask,
+    ) -> Result<Arc<str>, Failure> {
+        self.state.lock().refuse(refused);
+        self.get(ask).await
+    }
+
+    fn look(self: &Arc<Self>, ask: &impl Ask) -> Look {
+        let now = self.clock.uptime();
+        let mut state = self.state.lock();
+        let Some(kept) = state.kept.as_ref().filter(|kept| now < kept.until) else {
+            return Look::Wait(self.flight(&mut state, now, ask));
+        };
+        let token = Arc::clone(&kept.token);
+        if kept.until.since(now) <= AHEAD && now >= state.next_try {
+            self.flight(&mut state, now, ask);
+        }
+        Look::Good(token)
+    }
+
+    /// The flight that is under way, or a new one.
+    fn flight(self: &Arc<Self>, state: &mut State, now: Uptime, ask: &impl Ask) -> Flight {
+        if let Some(flight) = &state.flight
+            && flight.has_changed().is_ok()
+        {
+            return flight.clone();
+        }
+        let (landed, flight) = watch::channel(None);
+        state.flight = Some(flight.clone());
+        state.next_try = now.after(PAUSE);
+        let (cached, ask) = (Arc::clone(self), ask.clone());
+        // A task of its own: it goes on when the caller that began it goes away.
+        tokio::spawn(trace::inherit(async move {
+            let result = cached.renew(ask).await;
+            if result.is_err() {
+                cached.state.lock().land();
+            }
+            landed.send_replace(Some(result));
+        }));
+        flight
+    }
+
+    async fn renew(&self, ask: impl Ask) -> Result<Arc<str>, Failure> {
+        let mut refused = self.state.lock().refused.clone();
+        loop {
+            let began = self.clock.uptime();
+            let granted = ask.ask(refused.clone()).await?;
+            let until = began.after(granted.lifetime);
+            match self.state.lock().keep(granted.token.into(), until) {
+                Ok(token) => return Ok(token),
+                // Refused while it was asked for: asked for again, as one that was refused.
+                Err(token) if refused.as_ref() != Some(&token) => refused = Some(token),
+                Err(_) => return Err(Failure::unreadable("the token that was refused, again")),
+            }
         }
     }
 }
 
-impl Token {
-    fn new(granted: Granted, now: Instant) -> Self {
-        let lifetime = granted.lifetime.min(LONGEST);
-        Self {
-            text: granted.token.into(),
-            renew_at: now + lifetime / 10 * 9,
-            end: now + lifetime,
+impl State {
+    fn refuse(&mut self, token: &str) {
+        if let Some(kept) = self.kept.take_if(|kept| *kept.token == *token) {
+            self.refused = Some(kept.token);
         }
+    }
+
+    /// Keeps what was granted, unless it was refused; then nothing is under way any longer. In one
+    /// step: who is refused the new token right after it starts another flight.
+    fn keep(&mut self, token: Arc<str>, until: Uptime) -> Result<Arc<str>, Arc<str>> {
+        if self.refused.as_ref() == Some(&token) {
+            return Err(token);
+        }
+        self.kept = Some(Kept {
+            token: Arc::clone(&token),
+            until,
+        });
+        self.land();
+        Ok(token)
+    }
+
+    /// Nothing is under way any longer. What was refused is forgotten: where no other token is to be
+    /// had, it is tried again rather than given up for good.
+    fn land(&mut self) {
+        self.flight = None;
+        self.refused = None;
+    }
+}
+
+impl Default for CachedToken {
+    fn default() -> Self {
+        Self::on(Clock::monotonic())
     }
 }
 
@@ -134,95 +208,193 @@ impl fmt::Debug for CachedToken {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::Semaphore;
+
     use super::*;
+    use crate::time::ManualClock;
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const TWO_HOURS: Duration = Duration::from_secs(7200);
 
-    fn granted(token: &str) -> Result<Granted, Failure> {
-        Ok(Granted {
-            token: token.to_owned(),
-            lifetime: HOUR,
-        })
+    /// Hands out `t1`, `t2`, … one each time it is let.
+    struct Counting {
+        fetched: AtomicUsize,
+        lets: Semaphore,
+        broken: Lock<bool>,
     }
 
-    async fn nobody_asks() -> Result<Granted, Failure> {
-        panic!("there is a token")
+    impl Counting {
+        async fn grant(&self) -> Result<Granted, Failure> {
+            self.lets.acquire().await.unwrap().forget();
+            if *self.broken.lock() {
+                return Err(Failure::TimedOut(Duration::from_secs(3)));
+            }
+            let number = self.fetched.fetch_add(1, Ordering::SeqCst) + 1;
+            Ok(Granted {
+                token: format!("t{number}"),
+                lifetime: TWO_HOURS,
+            })
+        }
     }
 
-    #[tokio::test]
-    async fn a_token_is_asked_for_once_and_kept() {
-        let tokens = CachedToken::default();
-        let first = tokens.get(async { granted("a") }).await.unwrap();
-        assert_eq!(&*first, "a");
-        assert_eq!(&*tokens.get(nobody_asks()).await.unwrap(), "a");
-        tokens.forget("b");
-        assert_eq!(&*tokens.get(nobody_asks()).await.unwrap(), "a");
-        tokens.forget("a");
-        assert_eq!(&*tokens.get(async { granted("b") }).await.unwrap(), "b");
+    #[derive(Clone)]
+    struct Bench {
+        cached: Arc<CachedToken>,
+        clock: ManualClock,
+        platform: Arc<Counting>,
     }
 
-    #[tokio::test]
-    async fn whoever_comes_at_once_shares_one_request_and_its_failure() {
-        for answer in [granted as fn(&str) -> _, |_| {
-            Err(Failure::unreadable("busy"))
-        }] {
-            let (tokens, asked) = (CachedToken::default(), Lock::from(0));
-            let ask = || async {
-                *asked.lock() += 1;
-                tokio::task::yield_now().await;
-                answer("a")
+    impl Bench {
+        fn new(lets: usize) -> Self {
+            let clock = ManualClock::new();
+            Self {
+                cached: Arc::new(CachedToken::on(clock.clone().into())),
+                clock,
+                platform: Arc::new(Counting {
+                    fetched: AtomicUsize::new(0),
+                    lets: Semaphore::new(lets),
+                    broken: Lock::default(),
+                }),
+            }
+        }
+
+        async fn try_get(&self) -> Result<Arc<str>, Failure> {
+            let platform = Arc::clone(&self.platform);
+            let ask = move |_| {
+                let platform = Arc::clone(&platform);
+                async move { platform.grant().await }
             };
-            let (a, b, c) = tokio::join!(tokens.get(ask()), tokens.get(ask()), tokens.get(ask()));
-            assert!(a.is_ok() == b.is_ok() && b.is_ok() == c.is_ok());
-            assert_eq!(*asked.lock(), 1);
+            self.cached.get(ask).await
+        }
+
+        async fn get(&self) -> String {
+            self.try_get().await.unwrap().to_string()
+        }
+
+        async fn get_instead_of(&self, refused: &str) -> String {
+            self.cached.state.lock().refuse(refused);
+            self.get().await
+        }
+
+        fn fetched(&self) -> usize {
+            self.platform.fetched.load(Ordering::SeqCst)
+        }
+
+        async fn settle(&self) {
+            while self.cached.state.lock().flight.is_some() {
+                tokio::task::yield_now().await;
+            }
         }
     }
 
     #[tokio::test]
-    async fn a_failure_is_not_kept_for_those_who_come_later() {
-        let tokens = CachedToken::default();
-        let failed = tokens.get(async { Err(Failure::unreadable("busy")) }).await;
-        assert!(failed.is_err());
-        assert_eq!(&*tokens.get(async { granted("a") }).await.unwrap(), "a");
+    async fn a_thousand_who_want_one_at_the_same_time_share_one_fetch() {
+        let bench = Bench::new(0);
+        let waiting: Vec<_> = (0..1000)
+            .map(|_| {
+                let bench = bench.clone();
+                tokio::spawn(async move { bench.get().await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        bench.platform.lets.add_permits(1000);
+        for task in waiting {
+            assert_eq!(task.await.unwrap(), "t1");
+        }
+        assert_eq!(bench.fetched(), 1);
     }
 
     #[tokio::test]
-    async fn the_last_tenth_renews_and_is_used_while_that_fails() {
-        let now = Instant::now();
-        let tokens = CachedToken::default();
-        tokens.keep(granted("a"), now).unwrap();
-        assert!(matches!(tokens.look(now + HOUR * 89 / 100), Look::Fresh(_)));
-        assert!(matches!(
-            tokens.look(now + HOUR * 91 / 100),
-            Look::Ending(_)
-        ));
-        assert!(matches!(tokens.look(now + HOUR), Look::Over));
-
-        let later = now + HOUR * 95 / 100;
-        let kept = tokens.keep(Err(Failure::unreadable("busy")), later);
-        assert_eq!(&*kept.unwrap(), "a");
-        assert!(matches!(tokens.look(later + PATIENCE / 2), Look::Fresh(_)));
-        assert!(matches!(tokens.look(later + PATIENCE), Look::Ending(_)));
-        let over = tokens.keep(Err(Failure::unreadable("busy")), now + HOUR);
-        assert!(over.is_err());
+    async fn who_goes_away_ends_nothing_for_the_others() {
+        let bench = Bench::new(0);
+        let caller = bench.clone();
+        let first = tokio::spawn(async move { caller.get().await });
+        tokio::task::yield_now().await;
+        let caller = bench.clone();
+        let second = tokio::spawn(async move { caller.get().await });
+        tokio::task::yield_now().await;
+        first.abort();
+        assert!(first.await.unwrap_err().is_cancelled());
+        bench.platform.lets.add_permits(1000);
+        assert_eq!(second.await.unwrap(), "t1");
+        assert_eq!(bench.fetched(), 1);
     }
 
     #[tokio::test]
-    async fn whoever_is_dropped_while_asking_leaves_the_turn_to_the_next() {
-        let tokens = CachedToken::default();
-        let never = tokens.get(std::future::pending());
-        assert!(
-            tokio::time::timeout(Duration::from_millis(1), never)
-                .await
-                .is_err()
+    async fn it_is_replaced_ahead_of_its_end_and_is_good_meanwhile() {
+        let bench = Bench::new(1);
+        assert_eq!(bench.get().await, "t1");
+        bench
+            .clock
+            .advance(TWO_HOURS - AHEAD - Duration::from_millis(1));
+        assert_eq!(bench.get().await, "t1");
+        assert!(bench.cached.state.lock().flight.is_none());
+
+        bench.clock.advance(Duration::from_millis(1));
+        assert_eq!(bench.get().await, "t1", "nobody waits for the next one");
+        assert!(bench.cached.state.lock().flight.is_some());
+        bench.platform.lets.add_permits(1);
+        bench.settle().await;
+        assert_eq!(bench.get().await, "t2");
+        assert_eq!(bench.fetched(), 2);
+    }
+
+    #[tokio::test]
+    async fn an_outage_costs_nothing_until_the_token_s_end() {
+        let bench = Bench::new(1000);
+        assert_eq!(bench.get().await, "t1");
+        *bench.platform.broken.lock() = true;
+        bench.clock.advance(TWO_HOURS - AHEAD);
+        for _ in 0..29 {
+            assert_eq!(bench.get().await, "t1");
+            bench.settle().await;
+            bench.clock.advance(PAUSE);
+        }
+        assert_eq!(
+            1000 - bench.platform.lets.available_permits(),
+            30,
+            "every 10 s"
         );
-        assert_eq!(&*tokens.get(async { granted("a") }).await.unwrap(), "a");
+        bench.clock.advance(PAUSE);
+        assert!(bench.try_get().await.is_err());
+
+        *bench.platform.broken.lock() = false;
+        assert_eq!(bench.get().await, "t2");
+    }
+
+    #[tokio::test]
+    async fn a_storm_of_refusals_of_one_token_is_one_fetch() {
+        let bench = Bench::new(1000);
+        let old = bench.get().await;
+        let storm = (0..100).map(|_| {
+            let (bench, old) = (bench.clone(), old.clone());
+            tokio::spawn(async move { bench.get_instead_of(&old).await })
+        });
+        for task in storm.collect::<Vec<_>>() {
+            assert_eq!(task.await.unwrap(), "t2");
+        }
+        assert_eq!(bench.get_instead_of(&old).await, "t2");
+        assert_eq!(bench.fetched(), 2);
     }
 
     #[test]
-    fn a_token_cannot_print() {
-        let tokens = CachedToken::default();
-        tokens.keep(granted("canary"), Instant::now()).unwrap();
-        assert_eq!(format!("{tokens:?}"), "CachedToken(..)");
+    fn a_fetch_that_ended_with_its_runtime_is_begun_again() {
+        let bench = Bench::new(0);
+        let runtime = || {
+            tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap()
+        };
+        let first = runtime();
+        first.block_on(async {
+            let caller = bench.clone();
+            tokio::spawn(async move { caller.get().await });
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+        });
+        drop(first);
+        bench.platform.lets.add_permits(1);
+        assert_eq!(runtime().block_on(bench.get()), "t1");
     }
 }

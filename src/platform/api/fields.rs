@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::failure::Failure;
@@ -50,6 +51,16 @@ impl Fields {
         seconds
             .map(Duration::from_secs)
             .ok_or(Failure::unreadable("no time to live"))
+    }
+
+    /// A member of a shape of its own.
+    pub(crate) fn read<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        problem: &'static str,
+    ) -> Result<T, Failure> {
+        let member = self.0.get(name).cloned().unwrap_or_default();
+        serde_json::from_value(member).map_err(|_| Failure::unreadable(problem))
     }
 
     /// An object inside; empty where there is none.

@@ -24,7 +24,7 @@ use std::time::Duration;
 use reqwest::Client;
 
 pub(crate) use self::app::{App, Apps};
-pub(crate) use self::cached_token::Granted;
+pub(crate) use self::cached_token::{AHEAD, Ask, CachedToken, Granted};
 pub(crate) use self::call::Call;
 pub(crate) use self::failure::Failure;
 pub(crate) use self::fields::Fields;

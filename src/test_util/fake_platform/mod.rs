@@ -39,6 +39,10 @@ use crate::sync::Lock;
 /// A server on this machine that answers `code2Session` the way WeChat does.
 ///
 /// Its answers are status 200 and `text/plain`. An errcode that a code names is `errcode-N:1`.
+///
+/// It has WeChat's server APIs, too: `stable_token`, `token`, `checksession`, `resetusersessionkey`,
+/// `getuserencryptkey`, `getuserphonenumber` and `code2verifyinfo`. A code for the phone number, or of a
+/// multi-end app, is `NAME:anything` as well, and good once in each place.
 pub type FakeWeChat = FakePlatform<wechat::WeChat>;
 
 /// A server on this machine that answers `alipay.system.oauth.token` the way Alipay does.
@@ -264,6 +268,12 @@ impl<D: Dialect> FakePlatform<D> {
     #[must_use]
     pub fn exchanges_of(&self, code: &str) -> u64 {
         self.lock().1.exchanges_of(code)
+    }
+
+    /// How many requests there were to a path of the platform's, whatever the answer.
+    #[must_use]
+    pub fn requests_to(&self, path: &str) -> u64 {
+        self.lock().1.requests_to(path)
     }
 
     /// The last 100 requests as they came, the oldest first. They hold secrets, as real ones do.

@@ -63,8 +63,13 @@ impl User {
         Self {
             openid: user_id(&["openid", appid, name]),
             unionid: unionid.then(|| user_id(&["unionid", name])),
-            session_key: BASE64_STANDARD.encode(&digest(&["session_key", code])[..16]),
+            session_key: Self::key_of(&digest(&["session_key", code])),
         }
+    }
+
+    /// A key of 16 bytes, in base64.
+    pub(super) fn key_of(digest: &[u8; 32]) -> String {
+        BASE64_STANDARD.encode(&digest[..16])
     }
 
     pub(super) fn nobody() -> Self {
@@ -94,7 +99,7 @@ impl Fault {
 }
 
 /// 28 characters that begin with `o`, like WeChat's.
-fn user_id(parts: &[&str]) -> String {
+pub(super) fn user_id(parts: &[&str]) -> String {
     format!("o{}", BASE64_URL_SAFE_NO_PAD.encode(&digest(parts)[..20]))
 }
 

@@ -21,6 +21,14 @@ impl<'a> Received<'a> {
         self.0.method() == method && self.0.uri().path() == path
     }
 
+    pub(super) fn method(&self) -> &Method {
+        self.0.method()
+    }
+
+    pub(super) fn path(&self) -> &str {
+        self.0.uri().path()
+    }
+
     pub(super) fn query(&self) -> Parameters {
         Parameters::parse(self.0.uri().query().unwrap_or_default().as_bytes())
     }
@@ -30,9 +38,14 @@ impl<'a> Received<'a> {
         Parameters::parse(self.0.body())
     }
 
+    /// A JSON body; null if it is none.
+    pub(super) fn json_value(&self) -> Value {
+        serde_json::from_slice(self.0.body()).unwrap_or_default()
+    }
+
     /// The texts of a JSON body.
     pub(super) fn json(&self) -> Parameters {
-        let body: Value = serde_json::from_slice(self.0.body()).unwrap_or_default();
+        let body = self.json_value();
         let members = body.as_object().into_iter().flatten();
         let texts = members.filter_map(|(name, value)| Some((name, value.as_str()?)));
         Parameters(
@@ -48,6 +61,11 @@ impl<'a> Received<'a> {
         value
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
+    }
+
+    /// The body as it came.
+    pub(super) fn body(&self) -> &[u8] {
+        self.0.body()
     }
 }
 

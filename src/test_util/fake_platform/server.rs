@@ -64,7 +64,7 @@ async fn answer<D: Dialect>(
 fn decide<D: Dialect>(platform: &Shared<D>, request: Request<Bytes>) -> Answer {
     let (dialect, world) = &mut *platform.lock();
     let answer = dialect.answer(&Received::new(&request), world);
-    world.receive(request);
+    world.receive(request, answer.is_some());
     answer.unwrap_or_else(|| Answer::page(StatusCode::NOT_FOUND, "404 Not Found"))
 }
 

@@ -23,6 +23,8 @@ pub struct World {
     all: Option<Fault>,
     exchanges: u64,
     received: VecDeque<Request<Bytes>>,
+    /// How many requests there were to each path that there is.
+    requests: HashMap<String, u64>,
 }
 
 /// What a client asks for when it exchanges a code; what is missing is empty.
@@ -45,6 +47,7 @@ impl World {
             all: None,
             exchanges: 0,
             received: VecDeque::new(),
+            requests: HashMap::new(),
         }
     }
 
@@ -86,7 +89,14 @@ impl World {
         self.codes.exchanges(code)
     }
 
-    pub(super) fn receive(&mut self, request: Request<Bytes>) {
+    pub(super) fn requests_to(&self, path: &str) -> u64 {
+        self.requests.get(path).copied().unwrap_or_default()
+    }
+
+    pub(super) fn receive(&mut self, request: Request<Bytes>, is_known: bool) {
+        if is_known {
+            *(self.requests.entry(request.uri().path().to_owned())).or_default() += 1;
+        }
         if self.received.len() >= REMEMBERED {
             self.received.pop_front();
         }

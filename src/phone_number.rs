@@ -2,9 +2,9 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::watermark::Watermark;
+use crate::watermark::Watermark;
 
-/// The phone number that the button `getPhoneNumber` gives. Its `Debug` hides the number.
+/// The phone number that a user gave by the button `getPhoneNumber`. Its `Debug` hides the number.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
