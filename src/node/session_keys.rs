@@ -19,7 +19,7 @@ const PREVIOUS_KEPT: Duration = Duration::from_secs(60 * 60);
 ///
 /// A client that logs in in parallel gets a key with each login, and only the platform knows which
 /// one it takes for the last: here it is the one whose login began last. So try them all, newest
-/// first, before data counts as forged.
+/// first, before data counts as forged. With the feature `crypto`, `Sessions::open_data` does.
 ///
 /// ```
 /// # use tower_wx_session::{Identity, Sessions, sessions::SessionKeyError, store::MemoryStore};

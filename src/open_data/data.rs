@@ -168,6 +168,11 @@ fn wrong_type(error: &serde_json::Error) -> OpenDataError {
 
 #[cfg(test)]
 mod tests {
+    use ::base64::Engine;
+    use ::base64::prelude::BASE64_STANDARD;
+    use aes::Aes128;
+    use cbc::Encryptor;
+    use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
     use serde_json::Value;
 
     use super::*;
@@ -233,6 +238,34 @@ mod tests {
         assert_eq!(opened(&other), undecryptable);
         let no_key = open_data(&[]);
         assert_eq!(opened(&no_key), Err(OpenDataErrorKind::NoSessionKey));
+    }
+
+    /// Encrypts whole blocks with a key and an initial vector of zeros.
+    fn opened_blocks(bytes: &[u8]) -> Result<Value, OpenDataErrorKind> {
+        let mut bytes = bytes.to_vec();
+        let mut encryptor = Encryptor::<Aes128>::new(&[0; 16].into(), &[0; 16].into());
+        for block in bytes.as_chunks_mut::<16>().0 {
+            encryptor.encrypt_block(block.into());
+        }
+        let zeros = BASE64_STANDARD.encode([0; 16]);
+        let data = open_data(&[&zeros]);
+        data.decrypt(&BASE64_STANDARD.encode(bytes), &zeros)
+            .map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn the_right_text_with_wrong_padding_does_not_open() {
+        let text = format!(r#"{{"watermark":{{"appid":"{APPID}","timestamp":{MADE_AT}}}}}"#);
+        let mut blocks = text.into_bytes();
+        blocks.resize(80, b' ');
+        let with = |padding: &[u8]| [&blocks, padding].concat();
+        assert!(opened_blocks(&with(&[16; 16])).is_ok());
+        let mut wrong = [16; 16];
+        wrong[8] = 15;
+        for padding in [&wrong[..], &[b' '; 16], &[0; 16], &[17; 16], &[]] {
+            let undecryptable = Err(OpenDataErrorKind::Undecryptable);
+            assert_eq!(opened_blocks(&with(padding)), undecryptable, "{padding:?}");
+        }
     }
 
     #[test]
