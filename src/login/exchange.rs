@@ -47,30 +47,12 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
         let exchanged = Box::pin(self.provider.exchange(request.at(began.into()))).await;
         self.log.note(&exchanged, self.now());
         let exchanged = exchanged?;
-        let claim = self.claim_to(&exchanged, appid, code, policy)?;
+        let claim = claim_to(&exchanged, appid, code, policy)?;
         Ok(Redeemed {
             exchanged,
             began,
             claim,
         })
-    }
-
-    /// The claim that makes a code single use, where the platform does not.
-    fn claim_to(
-        &self,
-        exchanged: &Exchanged,
-        appid: &str,
-        code: CodeDigest,
-        policy: CodePolicy,
-    ) -> Result<Option<Claim>, Rejection> {
-        if !policy.is_replayable {
-            return Ok(None);
-        }
-        let content = exchanged
-            .once_per
-            .map(|content| CodeDigest::new(appid, content));
-        let digest = content.unwrap_or(code);
-        Ok(Some(Claim::new(digest.as_bytes(), policy.lifetime)?))
     }
 
     /// Claims what was redeemed, unless that is done.
@@ -128,4 +110,21 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
         self.log.note(&failed, self.now());
         error.into()
     }
+}
+
+/// The claim that makes a code single use, where the platform does not.
+fn claim_to(
+    exchanged: &Exchanged,
+    appid: &str,
+    code: CodeDigest,
+    policy: CodePolicy,
+) -> Result<Option<Claim>, Rejection> {
+    if !policy.is_replayable {
+        return Ok(None);
+    }
+    let content = exchanged
+        .once_per
+        .map(|content| CodeDigest::new(appid, content));
+    let digest = content.unwrap_or(code);
+    Ok(Some(Claim::new(digest.as_bytes(), policy.lifetime)?))
 }

@@ -45,7 +45,7 @@ pub(super) async fn read<B: Body>(
         },
         _ => return Err(RejectionKind::MethodNotAllowed),
     };
-    form.into_credentials(appid)
+    form.into_credentials(appid.as_deref())
 }
 
 impl Form {
@@ -61,14 +61,14 @@ impl Form {
     }
 
     /// The body and the header have to agree where both name an app. Within a platform that the body
-    /// names, the header may have it before the appid, or instead of one.
-    fn into_credentials(self, header: Option<String>) -> Result<Credentials, RejectionKind> {
+    /// names, either may have it before the appid, or instead of one.
+    fn into_credentials(self, header: Option<&str>) -> Result<Credentials, RejectionKind> {
         let platform = self.platform.filter(|platform| !platform.is_empty());
-        let within = |appid| app_within(platform.as_deref(), appid);
-        let (body, header) = (self.appid.and_then(within), header.and_then(within));
+        let body = app_within(platform.as_deref(), self.appid.as_deref());
+        let header = app_within(platform.as_deref(), header);
         let appid = match (body, header) {
             (Some(body), Some(header)) if body != header => return Err(RejectionKind::BadRequest),
-            (body, header) => body.or(header),
+            (body, header) => body.or(header).map(ToOwned::to_owned),
         };
         let credentials = Credentials::new(self.code);
         Ok(Credentials {
@@ -80,13 +80,14 @@ impl Form {
 }
 
 /// What is left of an appid without its platform; an empty one counts as absent.
-fn app_within(platform: Option<&str>, appid: String) -> Option<String> {
+fn app_within<'a>(platform: Option<&str>, appid: Option<&'a str>) -> Option<&'a str> {
+    let appid = appid?;
     let app = match platform.and_then(|platform| appid.strip_prefix(platform)) {
         Some("") => "",
-        Some(rest) => rest.strip_prefix(':').unwrap_or(&appid),
-        None => &appid,
+        Some(rest) => rest.strip_prefix(':').unwrap_or(appid),
+        None => appid,
     };
-    (!app.is_empty()).then(|| app.to_owned())
+    (!app.is_empty()).then_some(app)
 }
 
 /// Takes an object only; a derived `Deserialize` would take an array of the fields, too.
