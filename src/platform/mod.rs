@@ -47,7 +47,7 @@ assert_eq!(again.kind(), ExchangeErrorKind::CodeRejected);
 )]
 
 #[cfg(feature = "alipay")]
-mod alipay;
+pub(crate) mod alipay;
 #[cfg(feature = "http-client")]
 pub(crate) mod api;
 #[cfg(feature = "baidu")]
