@@ -50,6 +50,8 @@ assert_eq!(again.kind(), ExchangeErrorKind::CodeRejected);
 pub(crate) mod alipay;
 #[cfg(feature = "http-client")]
 pub(crate) mod api;
+#[cfg(any(feature = "http-client", feature = "telegram", feature = "vk"))]
+mod app;
 #[cfg(feature = "baidu")]
 mod baidu;
 #[cfg(any(feature = "qq", feature = "wechat"))]

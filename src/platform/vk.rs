@@ -5,7 +5,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
-use super::launch::{Age, Apps, Fields, Mac, Refused, keyed, verify};
+use super::app::Apps;
+use super::launch::{Age, Fields, Mac, Refused, keyed, verify};
 use crate::identity::Identity;
 use crate::login::{CodePolicy, ExchangeError, Exchanged, IdentityProvider, LoginRequest};
 
@@ -82,7 +83,7 @@ impl Vk {
     #[must_use]
     pub fn new(app_id: impl Into<Arc<str>>, secure_key: &str) -> Self {
         Self {
-            apps: Apps::one(app_id.into(), keyed(secure_key.as_bytes())),
+            apps: Apps::new(app_id, keyed(secure_key.as_bytes())),
             age: Age::DEFAULT,
         }
     }
@@ -102,7 +103,7 @@ impl Vk {
     #[must_use]
     pub fn with_app(self, app_id: impl Into<Arc<str>>, secure_key: &str) -> Self {
         let key = keyed(secure_key.as_bytes());
-        let apps = self.apps.with(app_id.into(), key);
+        let apps = self.apps.with(app_id, key);
         Self { apps, ..self }
     }
 
@@ -117,17 +118,17 @@ impl Vk {
     }
 
     fn check(&self, request: &LoginRequest<'_>) -> Result<Exchanged, Refused> {
-        let (app_id, key) = self.apps.get(request.appid())?;
+        let app = self.apps.get(request.appid()).ok_or(Refused::UnknownApp)?;
         let query = request.code();
         let fields = Fields::parse(query.strip_prefix('?').unwrap_or(query))?;
-        if fields.get("vk_app_id")? != &**app_id {
+        if fields.get("vk_app_id")? != &*app.appid {
             return Err(Refused::OtherApp);
         }
         let signed = signed_text(&fields);
-        verify(key, &signed, &sign(fields.get("sign")?)?)?;
+        verify(&app.secret, &signed, &sign(fields.get("sign")?)?)?;
         self.age
             .check(fields.number("vk_ts")?, request.received_at())?;
-        let identity = Identity::new(Arc::clone(app_id), user_id(&fields)?);
+        let identity = Identity::new(Arc::clone(&app.appid), user_id(&fields)?);
         Ok(Exchanged::new(identity).once_per(signed))
     }
 }
@@ -183,7 +184,7 @@ mod tests {
         let vk = Vk::new("1", "canary").with_app("2", "canary");
         assert_eq!(
             format!("{vk:?}"),
-            r#"Vk { apps: ["1", "2"], age: Age { max: 3600s } }"#,
+            r#"Vk { apps: Apps([App { appid: "1", .. }, App { appid: "2", .. }]), age: Age { max: 3600s } }"#,
         );
     }
 

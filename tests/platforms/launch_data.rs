@@ -158,7 +158,6 @@ async fn launch_parameters_of_vk_are_good_for_an_hour() {
 }
 
 #[tokio::test]
-#[ignore = "the login does not claim launch data on all nodes yet"]
 async fn launch_data_of_telegram_logs_in_once_however_it_is_written() {
     let (fleet, sign) = telegram();
     let other_words: &[fn(&str) -> String] = &[
@@ -171,7 +170,6 @@ async fn launch_data_of_telegram_logs_in_once_however_it_is_written() {
 }
 
 #[tokio::test]
-#[ignore = "the login does not claim launch data on all nodes yet"]
 async fn launch_parameters_of_vk_log_in_once_however_they_are_written() {
     let (fleet, sign) = vk();
     let other_words: &[fn(&str) -> String] = &[

@@ -4,7 +4,6 @@
     allow(dead_code, unused_imports, reason = "each platform uses its own part")
 )]
 
-mod app;
 mod base_url;
 mod cached_token;
 mod call;
@@ -23,7 +22,6 @@ use std::time::Duration;
 
 use reqwest::Client;
 
-pub(crate) use self::app::{App, Apps};
 pub(crate) use self::cached_token::{AHEAD, Ask, CachedToken, Granted};
 pub(crate) use self::call::Call;
 pub(crate) use self::failure::Failure;
@@ -33,6 +31,7 @@ pub(crate) use self::reply::Reply;
 pub(crate) use self::tokens::Tokens;
 pub(crate) use self::user::User;
 use crate::config_error::ConfigError;
+pub(crate) use crate::platform::app::{App, Apps};
 
 /// How long a request may take, connecting and the whole answer included, unless it is set.
 const TIMEOUT: Duration = Duration::from_secs(3);

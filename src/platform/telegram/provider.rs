@@ -10,7 +10,8 @@ use super::proof::{PRODUCTION, Proof, TEST};
 use crate::config_error::ConfigError;
 use crate::identity::Identity;
 use crate::login::{CodePolicy, ExchangeError, Exchanged, IdentityProvider, LoginRequest};
-use crate::platform::launch::{Age, Apps, Fields, Refused};
+use crate::platform::app::Apps;
+use crate::platform::launch::{Age, Fields, Refused};
 
 /// Telegram Mini Apps: checks the signed launch data of one or more bots.
 ///
@@ -92,7 +93,7 @@ impl Telegram {
     /// error does not show it.
     pub fn new(bot_token: &str) -> Result<Self, ConfigError> {
         let token = BotToken::parse(bot_token)?;
-        Ok(Self::of(token.id.into(), Proof::by_token(&token)))
+        Ok(Self::of(token.id, Proof::by_token(&token)))
     }
 
     /// Telegram for somebody else's bot, whose token is not here.
@@ -109,12 +110,12 @@ impl Telegram {
     /// ```
     #[must_use]
     pub fn third_party(bot_id: u64) -> Self {
-        Self::of(bot_id.to_string().into(), Proof::ThirdParty(bot_id))
+        Self::of(bot_id.to_string(), Proof::ThirdParty(bot_id))
     }
 
-    fn of(appid: Arc<str>, proof: Proof) -> Self {
+    fn of(appid: impl Into<Arc<str>>, proof: Proof) -> Self {
         Self {
-            bots: Apps::one(appid, proof),
+            bots: Apps::new(appid, proof),
             public_key: VerifyingKey::from_bytes(&PRODUCTION)
                 .expect("Telegram's published key is a key"),
             age: Age::DEFAULT,
@@ -130,7 +131,7 @@ impl Telegram {
     /// As for [`new`](Self::new).
     pub fn with_bot(self, bot_token: &str) -> Result<Self, ConfigError> {
         let token = BotToken::parse(bot_token)?;
-        let bots = self.bots.with(token.id.into(), Proof::by_token(&token));
+        let bots = self.bots.with(token.id, Proof::by_token(&token));
         Ok(Self { bots, ..self })
     }
 
@@ -138,7 +139,7 @@ impl Telegram {
     #[must_use]
     pub fn with_third_party(self, bot_id: u64) -> Self {
         let proof = Proof::ThirdParty(bot_id);
-        let bots = self.bots.with(bot_id.to_string().into(), proof);
+        let bots = self.bots.with(bot_id.to_string(), proof);
         Self { bots, ..self }
     }
 
@@ -175,13 +176,13 @@ impl Telegram {
     }
 
     fn check(&self, request: &LoginRequest<'_>) -> Result<Exchanged, Refused> {
-        let (bot_id, proof) = self.bots.get(request.appid())?;
+        let bot = self.bots.get(request.appid()).ok_or(Refused::UnknownApp)?;
         let init_data = request.code();
         let fields = Fields::parse(init_data.strip_prefix("tma ").unwrap_or(init_data))?;
-        let signed = proof.check(&fields, &self.public_key)?;
+        let signed = bot.secret.check(&fields, &self.public_key)?;
         let signed_at = fields.number("auth_date")?;
         self.age.check(signed_at, request.received_at())?;
-        let identity = Identity::new(Arc::clone(bot_id), user_id(&fields)?);
+        let identity = Identity::new(Arc::clone(&bot.appid), user_id(&fields)?);
         Ok(Exchanged::new(identity).once_per(signed))
     }
 }
@@ -229,7 +230,7 @@ mod tests {
         let telegram = Telegram::new("1:canary").unwrap().with_third_party(2);
         assert_eq!(
             format!("{telegram:?}"),
-            r#"Telegram { bots: ["1", "2"], age: Age { max: 3600s }, .. }"#,
+            r#"Telegram { bots: Apps([App { appid: "1", .. }, App { appid: "2", .. }]), age: Age { max: 3600s }, .. }"#,
         );
     }
 

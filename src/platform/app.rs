@@ -9,7 +9,7 @@ pub(crate) struct App<S = Arc<str>> {
 }
 
 /// The mini programs that a provider is configured for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Apps<S = Arc<str>>(Vec<App<S>>);
 
 impl<S> Apps<S> {
@@ -37,6 +37,12 @@ impl<S> Apps<S> {
             (None, _) => None,
         };
         app.map(|app| &*app.appid)
+    }
+}
+
+impl<S> fmt::Debug for Apps<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Apps").field(&self.0).finish()
     }
 }
 
