@@ -12,7 +12,7 @@ use tower_wx_session::test_util::{FakeAlipay, Fault};
 use tracing::Level;
 
 use crate::support::log::Log;
-use crate::support::openssl::{openssl, private_key, public_key};
+use crate::support::openssl::{openssl, private_key, public_key, stranger};
 
 pub fn keys(fake: &FakeAlipay) -> AlipayKeys {
     AlipayKeys::new(fake.secret(), &fake.alipay_public_key()).unwrap()
@@ -77,9 +77,8 @@ async fn a_good_code_gives_the_user_and_no_session_key() {
 #[tokio::test]
 async fn several_apps_have_keys_of_their_own() {
     let (fake, alipay) = start().await;
-    let key = private_key("2048");
-    let fake = fake.with_app("2021other", &key);
-    let other = AlipayKeys::new(&key, &fake.alipay_public_key()).unwrap();
+    let fake = fake.with_app("2021other", stranger());
+    let other = AlipayKeys::new(stranger(), &fake.alipay_public_key()).unwrap();
     let alipay = alipay.with_app("2021other", other);
     assert_eq!(alipay.resolve(None), None, "the client has to name one");
 
@@ -226,8 +225,7 @@ async fn whatever_goes_wrong_the_code_is_sent_once_and_shown_nowhere() {
 async fn wrong_keys_are_our_mistake_and_are_told_apart() {
     let (fake, _) = start().await;
     let (mine, alipays) = (fake.secret(), &fake.alipay_public_key());
-    let (stranger, code) = (private_key("2048"), "alice:canary-code");
-    let public = public_key(&stranger);
+    let (public, code) = (public_key(stranger()), "alice:canary-code");
     for (appid, private, public, text) in [
         (
             "2021unknown",
@@ -238,7 +236,7 @@ async fn wrong_keys_are_our_mistake_and_are_told_apart() {
         // Alipay repeats what it verified: the code is in it, and masked.
         (
             fake.appid(),
-            &stranger,
+            stranger(),
             alipays,
             "error 40002 isv.invalid-signature: 验签出错",
         ),
@@ -264,15 +262,15 @@ async fn wrong_keys_are_our_mistake_and_are_told_apart() {
 async fn keys_of_openssl_are_taken_if_they_are_long_enough() {
     let (fake, _) = start().await;
     let alipays = fake.alipay_public_key();
-    let key = private_key("2048");
-    let traditional = openssl(&["rsa", "-traditional"], &key);
+    let key = stranger();
+    let traditional = openssl(&["rsa", "-traditional"], key);
     assert!(traditional.starts_with("-----BEGIN RSA PRIVATE KEY-----"));
-    for private in [&key, &traditional] {
+    for private in [key, &traditional] {
         AlipayKeys::new(private, &alipays).unwrap();
     }
-    let traditional = openssl(&["rsa", "-RSAPublicKey_out"], &key);
+    let traditional = openssl(&["rsa", "-RSAPublicKey_out"], key);
     assert!(traditional.starts_with("-----BEGIN RSA PUBLIC KEY-----"));
-    for public in [public_key(&key), traditional] {
+    for public in [public_key(key), traditional] {
         AlipayKeys::new(fake.secret(), &public).unwrap();
     }
 

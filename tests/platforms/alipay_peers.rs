@@ -17,7 +17,7 @@ use tower_wx_session::test_util::FakeAlipay;
 
 use super::alipay::{exchange, keys, start};
 use crate::support::languages::{answers_to, node_program};
-use crate::support::openssl::{openssl, private_key, public_key};
+use crate::support::openssl::{openssl, public_key, stranger};
 
 type Parameters = BTreeMap<String, String>;
 
@@ -157,7 +157,7 @@ impl Certificates {
     /// The certificates of these public keys. The roots are one with an elliptic key, and the one
     /// with an RSA key that the others are signed with.
     fn of(app: &str, alipay: &str) -> Self {
-        let key = File::new("root.key", private_key("2048"));
+        let key = File::new("root.key", stranger());
         let rsa = root(&key, "/C=CN/O=Ant Financial/OU=CA/CN=RSA");
         let elliptic = openssl(&["ecparam", "-name", "prime256v1", "-genkey", "-noout"], "");
         let elliptic = File::new("elliptic.key", elliptic);
@@ -290,7 +290,7 @@ async fn files_that_do_not_belong_together_are_told_apart() {
     let private = fake.secret();
     let app = public_key(&pem(private));
     let good = Certificates::of(&app, &public_pem(&fake.alipay_public_key()));
-    let stranger = Certificates::of(&public_key(&private_key("2048")), &app);
+    let others = Certificates::of(&public_key(stranger()), &app);
     let elliptic = good
         .root
         .split_inclusive("-----END CERTIFICATE-----\n")
@@ -302,7 +302,7 @@ async fn files_that_do_not_belong_together_are_told_apart() {
         (private, alipay, root, "app_certificate", not_certificates),
         ("", alipay, root, "app_certificate", not_certificates),
         (
-            &stranger.app,
+            &others.app,
             alipay,
             root,
             "app_certificate",
@@ -311,7 +311,7 @@ async fn files_that_do_not_belong_together_are_told_apart() {
         (app, "", root, "alipay_certificate", not_certificates),
         (
             app,
-            &stranger.alipay,
+            &others.alipay,
             root,
             "alipay_certificate",
             "expected the key of Alipay, not the app's own",

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 /// What `openssl` prints, given this.
 pub fn openssl(arguments: &[&str], input: &str) -> String {
@@ -21,6 +22,12 @@ pub fn openssl(arguments: &[&str], input: &str) -> String {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "openssl {arguments:?}");
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// An RSA key that nobody knows, PKCS#8: always the same, as making one takes its time.
+pub fn stranger() -> &'static str {
+    static KEY: LazyLock<String> = LazyLock::new(|| private_key("2048"));
+    &KEY
 }
 
 /// A fresh RSA key, PKCS#8.

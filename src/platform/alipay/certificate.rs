@@ -147,4 +147,21 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn whatever_comes_is_a_certificate_or_none() {
+        let pem = vectors()["certificates"][0]["pem"].take();
+        let der = pem::first(pem.as_str().unwrap()).unwrap();
+        for at in 0..der.len() {
+            assert!(Certificate::from_der(&der[..at]).is_none(), "{at} bytes");
+            for flip in [0x01, 0x7f, 0x80, 0xff] {
+                let mut other = der.clone();
+                other[at] ^= flip;
+                if let Some(other) = Certificate::from_der(&other) {
+                    other.sn();
+                    other.public_key();
+                }
+            }
+        }
+    }
 }

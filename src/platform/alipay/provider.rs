@@ -1,17 +1,59 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::keys::AlipayKeys;
 use super::user_id::AlipayUserId;
 use super::{answer, request};
 use crate::config_error::ConfigError;
-use crate::login::{ExchangeError, Exchanged, IdentityProvider, LoginRequest};
+use crate::login::{CodePolicy, ExchangeError, Exchanged, IdentityProvider, LoginRequest};
 use crate::platform::api::{Api, App, Apps, Failure, User};
 
 const OFFICIAL: &str = "https://openapi.alipay.com";
 
+/// Alipay lets a code live for 3 minutes to 24 hours, "by the scene".
+const CODE_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Alipay, as the provider of identities for one or more mini programs.
+///
+/// It exchanges the code of `my.getAuthCode` with the scope `auth_base`, by
+/// `alipay.system.oauth.token` of the gateway's protocol v2. Requests and answers are signed with
+/// RSA2. There is no session_key: Alipay encrypts what it sends with keys of its own. What it
+/// promises:
+///
+/// 1. **A code is sent at most once**, and counts as spent for 24 hours: Alipay lets codes live for
+///    3 minutes to 24 hours.
+/// 2. **What is believed is what Alipay signed**: the text of the answer as it was sent, before
+///    anything in it is read. An answer whose members come twice is refused.
+/// 3. **An error that is not signed ends no code.** Anybody could have written it.
+/// 4. The time of a request is Beijing's, whatever the zone of this process.
+/// 5. An exchange ends within the time-out, connecting and the whole body (64 KiB at most) included.
+/// 6. **No secret gets out.** An error holds Alipay's codes and its text, in which the login code and
+///    tokens are masked: Alipay repeats the text that it verified, with the code in it. The
+///    access_token and the refresh_token of an answer are dropped.
+///
+/// | Alipay's answer, by `sub_code` or else by `code` | [`ExchangeErrorKind`](crate::login::ExchangeErrorKind) |
+/// |---|---|
+/// | `isv.code-invalid`: wrong, used, too old | `CodeRejected` |
+/// | `isp.…`, `aop.unknow-error`, 20000; time-out, connection error, unreadable answer, no `sign` | `Unavailable` |
+/// | `isv.app-call-limited`, `isv.method-call-limited`, 40005 | `RateLimited` for 60 s: Alipay names no time |
+/// | any other error, such as `isv.invalid-app-id`, `isv.invalid-signature`, `isv.missing-…`, `isv.unmatched-app-id` (a code of another app), 20001, 40003, 40006 | `Misconfigured` |
+/// | an error without a signature | `Misconfigured` if that is its row, `Unavailable` otherwise |
+/// | a wrong `sign` | `Misconfigured`: the key is not Alipay's, or no longer |
+///
+/// No error of this method says that a user is blocked. For an app that it does not know, and where a
+/// request lacks something, Alipay signs nothing.
+///
+/// ```no_run
+/// use tower_wx_session::platform::{Alipay, AlipayKeys};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let private = std::fs::read_to_string("app_private_key.txt")?;
+/// let public = std::fs::read_to_string("alipay_public_key.txt")?;
+/// let alipay = Alipay::new("2021000000000001", AlipayKeys::new(&private, &public)?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Alipay {
     apps: Apps<AlipayKeys>,
@@ -83,9 +125,14 @@ impl Alipay {
         }
     }
 
-    async fn oauth_token(&self, app: &App<AlipayKeys>, code: &str) -> Result<User, Failure> {
+    async fn oauth_token(
+        &self,
+        app: &App<AlipayKeys>,
+        request: LoginRequest<'_>,
+    ) -> Result<User, Failure> {
         let keys = &app.secret;
-        let call = request::oauth_token(&app.appid, keys, code, SystemTime::now());
+        let at = request.received_at();
+        let call = request::oauth_token(&app.appid, keys, request.code(), at);
         let reply = self.api.send(&call).await?;
         reply.read(|body| answer::parse(body, keys.alipay(), self.user_id))
     }
@@ -96,10 +143,14 @@ impl IdentityProvider for Alipay {
         self.apps.resolve(appid)
     }
 
+    fn code_policy(&self, _: &str) -> CodePolicy {
+        CodePolicy::one_time().with_lifetime(CODE_LIFETIME)
+    }
+
     async fn exchange(&self, request: LoginRequest<'_>) -> Result<Exchanged, ExchangeError> {
         let app = self.apps.get(request.appid());
         let app = app.ok_or_else(|| Failure::UnknownApp.hiding(&[]))?;
-        let user = self.oauth_token(app, request.code()).await;
+        let user = self.oauth_token(app, request).await;
         let user = user.map_err(|failure| failure.hiding(&[request.code()]))?;
         Ok(user.of_app(Arc::clone(&app.appid)))
     }
