@@ -62,13 +62,34 @@ pub(crate) mod errcode;
 mod kuaishou;
 #[cfg(feature = "lark")]
 mod lark;
-#[cfg(feature = "http-client")]
+#[cfg(any(
+    feature = "baidu",
+    feature = "dingtalk",
+    feature = "douyin",
+    feature = "kuaishou",
+    feature = "lark",
+    feature = "qq"
+))]
 mod provider;
 #[cfg(feature = "qq")]
 mod qq;
-#[cfg(feature = "http-client")]
+#[cfg(any(
+    feature = "baidu",
+    feature = "dingtalk",
+    feature = "douyin",
+    feature = "kuaishou",
+    feature = "lark",
+    feature = "qq"
+))]
 mod site;
-#[cfg(feature = "http-client")]
+#[cfg(any(
+    feature = "dingtalk",
+    feature = "douyin",
+    feature = "kuaishou",
+    feature = "lark",
+    feature = "qq",
+    feature = "wechat"
+))]
 mod verdict;
 
 #[cfg(feature = "baidu")]
