@@ -76,6 +76,8 @@ pub mod layer;
 pub mod login;
 mod node;
 mod observe;
+#[cfg(feature = "crypto")]
+pub mod open_data;
 pub mod platform;
 mod random;
 mod recent;

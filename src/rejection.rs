@@ -129,6 +129,8 @@ rejection_kinds! {
     SessionKickedOut = 401 16 "session_kicked_out" "session ended by the service: call wx.login" Login "login";
     /// A newer login, or a rotation, took the session's place.
     SessionReplaced = 401 16 "session_replaced" "session replaced by a newer login: call wx.login" Login "login";
+    /// The platform called the user's session_key over.
+    SessionKeyExpired = 401 16 "session_key_expired" "session_key expired: call wx.login" Login "login";
     /// The request carries several different tokens.
     AmbiguousToken = 400 3 "ambiguous_token" "several different session tokens" None "none";
     /// The store is unavailable, so that nothing proves the session live or over.

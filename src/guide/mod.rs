@@ -12,6 +12,10 @@
     doc = "| [`recipes`] | How do I ban a user, limit devices, end sessions, close a WebSocket, decrypt a phone number? |"
 )]
 #![cfg_attr(
+    all(feature = "axum", feature = "crypto", feature = "test-util"),
+    doc = "| [`open_data`] | How do I decrypt a phone number, and why does it fail now and then? |"
+)]
+#![cfg_attr(
     feature = "axum",
     doc = "| [`composing`] | In which order do layers stand: CORS, trace, limits, time-outs, nested routers? |"
 )]
@@ -20,6 +24,7 @@
 //! | [`grpc`] | How does it work with tonic, and what do gRPC clients see? |
 //! | [`outages`] | What happens when Redis, the network or WeChat fails? |
 //! | [`functions`] | What does a host need that freezes after the response, such as AWS Lambda? |
+//! | [`session_keys`] | Should a session end with WeChat's session_key? 会话要不要跟随微信的 session_key？ |
 //! | [`defaults`] | What is each default, and why? |
 //! | [`observability`] | Which metrics, events and spans are there? |
 //! | [`performance`] | What does a check cost, and why? |
@@ -44,6 +49,10 @@ pub mod moving_over_zh {}
 #[doc = include_str!("recipes.md")]
 pub mod recipes {}
 
+#[cfg(all(feature = "axum", feature = "crypto", feature = "test-util"))]
+#[doc = include_str!("open_data.md")]
+pub mod open_data {}
+
 #[cfg(feature = "axum")]
 #[doc = include_str!("composing.md")]
 pub mod composing {}
@@ -62,6 +71,9 @@ pub mod outages {}
 
 #[doc = include_str!("functions.md")]
 pub mod functions {}
+
+#[doc = include_str!("session_keys.md")]
+pub mod session_keys {}
 
 #[doc = include_str!("defaults.md")]
 pub mod defaults {}

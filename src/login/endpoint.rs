@@ -47,7 +47,8 @@ where
                 presented,
                 ..credentials
             };
-            flow.serve(credentials, received_at).await
+            let headers = &head.headers;
+            flow.serve_request(credentials, headers, received_at).await
         }
         Err(kind) => {
             meter::login(kind.reason());

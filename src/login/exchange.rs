@@ -107,7 +107,7 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
 
     /// Whether the store is available. The node then knows the fleet's clock, which puts logins in
     /// order.
-    async fn store_answers(&self) -> Result<(), Rejection> {
+    pub(super) async fn store_answers(&self) -> Result<(), Rejection> {
         self.sessions.node().ensure_logins().await?;
         Ok(self.sessions.node().learn_clock().await?)
     }

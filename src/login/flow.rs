@@ -6,6 +6,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
 
 use super::attempts::{Attempted, Attempts, Redeemed};
+use super::cloud_hosting::CloudHosting;
 use super::code::CodeDigest;
 use super::code_policy::CodePolicy;
 use super::credentials::Credentials;
@@ -34,6 +35,7 @@ pub(super) struct LoginFlow<S, P> {
     /// From the request to the answer.
     pub(super) deadline: Duration,
     pub(super) drain: Drain,
+    pub(super) cloud_hosting: Option<CloudHosting>,
     pub(super) attempts: Arc<Attempts>,
     pub(super) turns: Arc<Turns>,
     pub(super) log: Arc<ProviderLog>,
@@ -49,6 +51,7 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
             replays: true,
             deadline: DEADLINE,
             drain: Drain::default(),
+            cloud_hosting: None,
             attempts: Arc::new(Attempts::new()),
             turns: Arc::default(),
             log: Arc::default(),
@@ -61,15 +64,7 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
         credentials: Credentials,
         received_at: Instant,
     ) -> Result<Issued, Rejection> {
-        let served = trace::login_span(self.attempt_or_repeat(credentials, received_at)).await;
-        let is_new = matches!(served, Ok(Served::New(_)));
-        let served = served.map(|(Served::New(issued) | Served::Repeated(issued))| issued);
-        meter::login(match &served {
-            Ok(_) if is_new => "issued",
-            Ok(_) => "replayed",
-            Err(rejection) => rejection.kind().reason(),
-        });
-        served
+        record(self.attempt_or_repeat(credentials, received_at)).await
     }
 
     async fn attempt_or_repeat(
@@ -77,10 +72,11 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
         credentials: Credentials,
         received_at: Instant,
     ) -> Result<Served, Rejection> {
-        let resolved = self.provider.resolve(credentials.appid.as_deref());
+        let named = credentials.app();
+        let resolved = self.provider.resolve(named.as_deref());
         let appid = resolved.ok_or(RejectionKind::BadRequest)?.to_owned();
         if !self.sessions.node().serves(&appid) {
-            return Err(self.refuse_foreign_app(credentials.appid.is_some()));
+            return Err(self.refuse_foreign_app(named.is_some()));
         }
         let policy = self.provider.code_policy(&appid);
         if !credentials.is_usable(policy.limit) {
@@ -153,7 +149,11 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
                 self.exchange(request, code, policy, max_wait).await?
             }
         };
-        let issued = Box::pin(self.issue(&mut redeemed, credentials.presented, code)).await;
+        let issue = async {
+            self.claim(&mut redeemed, code).await?;
+            self.issue(&redeemed, credentials.presented).await
+        };
+        let issued = Box::pin(issue).await;
         let failed = issued.as_ref().err().map(Rejection::kind);
         if failed.is_some_and(|kind| kind.action() == Action::Retry) {
             self.attempts.put_redeemed(code, redeemed, self.now());
@@ -161,13 +161,11 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
         issued
     }
 
-    async fn issue(
+    pub(super) async fn issue(
         &self,
-        redeemed: &mut Redeemed,
+        redeemed: &Redeemed,
         presented: Option<SessionId>,
-        code: CodeDigest,
     ) -> Result<Issued, Rejection> {
-        self.claim(redeemed, code).await?;
         let identity = redeemed.exchanged.identity();
         let mut new = NewSession::from(identity.clone());
         if let Some(on_login) = &self.on_login {
@@ -198,8 +196,23 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
     }
 }
 
+/// Puts a login into its span, and counts it.
+pub(super) async fn record(
+    login: impl Future<Output = Result<Served, Rejection>>,
+) -> Result<Issued, Rejection> {
+    let served = trace::login_span(login).await;
+    let is_new = matches!(served, Ok(Served::New(_)));
+    let served = served.map(|(Served::New(issued) | Served::Repeated(issued))| issued);
+    meter::login(match &served {
+        Ok(_) if is_new => "issued",
+        Ok(_) => "replayed",
+        Err(rejection) => rejection.kind().reason(),
+    });
+    served
+}
+
 /// A session for a client, made for its request or for another one with the same code.
-enum Served {
+pub(super) enum Served {
     New(Issued),
     Repeated(Issued),
 }
@@ -220,7 +233,7 @@ impl Drop for Forget<'_> {
 
 /// The login was dropped wherever it was. The provider may have taken the code all the same, so it
 /// stays spent; whatever the store was doing has happened or not.
-fn too_late(elapsed: Elapsed) -> Rejection {
+pub(super) fn too_late(elapsed: Elapsed) -> Rejection {
     trace::login_too_late();
     Rejection::from(RejectionKind::ProviderUnavailable).caused_by(elapsed)
 }
@@ -235,6 +248,7 @@ impl<S, P> Clone for LoginFlow<S, P> {
             replays: self.replays,
             deadline: self.deadline,
             drain: self.drain,
+            cloud_hosting: self.cloud_hosting,
             attempts: Arc::clone(&self.attempts),
             turns: Arc::clone(&self.turns),
             log: Arc::clone(&self.log),

@@ -18,12 +18,15 @@ const BODY_LIMIT: usize = 4096;
 const APPID: &str = "x-wx-appid";
 const CODE: &str = "x-wx-code";
 
-/// The JSON body of a login.
-#[derive(Deserialize)]
+/// The JSON body of a login. Without a code it is a bad request, unless the gateway names the user.
+#[derive(Default, Deserialize)]
 struct Form {
+    #[serde(default)]
     code: String,
     #[serde(default)]
     appid: Option<String>,
+    #[serde(default)]
+    platform: Option<String>,
 }
 
 /// Reads a request: a POST with a JSON body, or a GET as Wafer clients send it.
@@ -38,6 +41,7 @@ pub(super) async fn read<B: Body>(
         Method::GET if serves_wafer => Form {
             code: header(&head.headers, CODE)?.unwrap_or_default(),
             appid: None,
+            platform: None,
         },
         _ => return Err(RejectionKind::MethodNotAllowed),
     };
@@ -47,15 +51,21 @@ pub(super) async fn read<B: Body>(
 impl Form {
     async fn from_body<B: Body>(body: &mut Unread<B>) -> Result<Self, RejectionKind> {
         let bytes = read_body(body).await.ok_or(RejectionKind::BadRequest)?;
+        if bytes.is_empty() {
+            return Ok(Self::default());
+        }
         let mut json = serde_json::Deserializer::from_slice(&bytes);
         let form = json.deserialize_map(Fields);
         let form = form.and_then(|form| json.end().map(|()| form));
         form.map_err(|_| RejectionKind::BadRequest)
     }
 
-    /// The body and the header have to agree where both name an app.
+    /// The body and the header have to agree where both name an app. Within a platform that the body
+    /// names, the header may have it before the appid, or instead of one.
     fn into_credentials(self, header: Option<String>) -> Result<Credentials, RejectionKind> {
-        let body = self.appid.filter(|appid| !appid.is_empty());
+        let platform = self.platform.filter(|platform| !platform.is_empty());
+        let within = |appid| app_within(platform.as_deref(), appid);
+        let (body, header) = (self.appid.and_then(within), header.and_then(within));
         let appid = match (body, header) {
             (Some(body), Some(header)) if body != header => return Err(RejectionKind::BadRequest),
             (body, header) => body.or(header),
@@ -63,9 +73,20 @@ impl Form {
         let credentials = Credentials::new(self.code);
         Ok(Credentials {
             appid,
+            platform,
             ..credentials
         })
     }
+}
+
+/// What is left of an appid without its platform; an empty one counts as absent.
+fn app_within(platform: Option<&str>, appid: String) -> Option<String> {
+    let app = match platform.and_then(|platform| appid.strip_prefix(platform)) {
+        Some("") => "",
+        Some(rest) => rest.strip_prefix(':').unwrap_or(&appid),
+        None => &appid,
+    };
+    (!app.is_empty()).then(|| app.to_owned())
 }
 
 /// Takes an object only; a derived `Deserialize` would take an array of the fields, too.
@@ -85,12 +106,14 @@ impl<'de> Visitor<'de> for Fields {
 
 /// Marks the secrets of a login as sensitive: a closure that makes the refusal sees the head.
 pub(super) fn hide(head: &mut Parts) {
-    const SECRETS: [TokenSource; 5] = [
+    const SECRETS: [TokenSource; 7] = [
         TokenSource::bearer(),
         TokenSource::skey(),
         TokenSource::header(HeaderName::from_static(CODE)),
         TokenSource::header(HeaderName::from_static("x-wx-encrypted-data")),
         TokenSource::header(HeaderName::from_static("x-wx-iv")),
+        TokenSource::header(HeaderName::from_static("x-wx-cloudbase-access-token")),
+        TokenSource::header(HeaderName::from_static("x-wx-from-cloudbase-access-token")),
     ];
     token::hide(&SECRETS, head);
 }

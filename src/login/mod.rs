@@ -7,6 +7,8 @@
 //! |---|---|
 //! | `POST` with `{"code":"…"}`, up to 4 KiB | 200 `{"token":"wxs_…","expires_in":7200}` |
 //! | … and `"appid":"…"` or the header `X-WX-Appid`, where several apps are configured | the same |
+//! | … and `"platform":"…"`, where several [`Platforms`] are configured | the same |
+//! | `POST` without a code, by `callContainer`, where [`CloudHosting`] is believed | the same |
 //! | `GET` with `X-WX-Code`, under the preset `wafer` | one object for both Wafer clients |
 //! | anything else | a refusal, by the same preset as the layer's |
 //!
@@ -77,7 +79,9 @@
 //! ```
 
 mod answer;
+mod any_provider;
 mod attempts;
+mod cloud_hosting;
 mod code;
 mod code_policy;
 mod credentials;
@@ -88,18 +92,23 @@ mod flow;
 mod form;
 mod future;
 mod on_login;
+mod platforms;
 mod provider;
 mod refusal;
 mod report;
 mod service;
 mod spent;
 mod turns;
+mod without_code;
 
+pub use self::cloud_hosting::{CloudHosting, CloudHostingError};
 pub use self::code_policy::CodePolicy;
 pub use self::credentials::Credentials;
 pub use self::exchange_error::{ExchangeError, ExchangeErrorKind};
 pub use self::future::LoginFuture;
 pub use self::on_login::OnLogin;
+pub use self::platforms::Platforms;
 pub use self::provider::{Exchanged, IdentityProvider, LoginRequest};
 pub use self::refusal::Refusal;
 pub use self::service::Login;
+pub use crate::session_key::{CheckError, SessionKeyCheck, Validity};

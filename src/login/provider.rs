@@ -11,13 +11,55 @@ use crate::session_key::SessionKey;
 
 /// Turns a one-time login code into the [`Identity`] of a user.
 ///
-/// [`WeChat`](crate::wechat::WeChat) is one; the sister platforms of WeChat (QQ, Douyin, Baidu,
-/// Kuaishou) have the same shape, and a platform without a session_key gives none.
+/// [`WeChat`](crate::wechat::WeChat) is one, and so are those in [`platform`](crate::platform); a
+/// platform without a session_key gives none. Several of them behind one login: see
+/// [`Platforms`](super::Platforms).
 ///
 /// [`Login`](super::Login) sees to the rest: it never hands over the same code twice, bounds the
 /// exchanges in flight, and turns an [`ExchangeError`] into the refusal that clients understand.
 /// A provider keeps its own time-out and keeps its secrets out of its errors; an exchange that
 /// hangs is dropped at the [deadline](super::Login::with_deadline) of the login.
+///
+/// One of your own takes two methods. Here a website shows codes for its users to scan:
+///
+/// ```
+/// use std::collections::HashMap;
+/// use std::sync::Mutex;
+/// use tower_wx_session::login::{
+///     ExchangeError, ExchangeErrorKind, Exchanged, IdentityProvider, Login, LoginRequest,
+/// };
+/// use tower_wx_session::{Identity, RejectionKind, Sessions, store::MemoryStore};
+///
+/// /// The users that the codes on the website stand for.
+/// struct Website(Mutex<HashMap<String, String>>);
+///
+/// impl IdentityProvider for Website {
+///     fn resolve<'a>(&'a self, appid: Option<&'a str>) -> Option<&'a str> {
+///         // The only app: a client may name it, and no other.
+///         appid.is_none_or(|appid| appid == "website").then_some("website")
+///     }
+///
+///     async fn exchange(&self, login: LoginRequest<'_>) -> Result<Exchanged, ExchangeError> {
+///         let broken = ExchangeError::new(ExchangeErrorKind::Unavailable);
+///         let taken = self.0.lock().map_err(|_| broken)?.remove(login.code());
+///         let user = taken.ok_or(ExchangeError::new(ExchangeErrorKind::CodeRejected))?;
+///         Ok(Exchanged::new(Identity::new(login.appid(), user)))
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let codes = HashMap::from([("4711".to_owned(), "alice".to_owned())]);
+/// let website = Website(Mutex::new(codes));
+/// let login = Login::new(Sessions::new(MemoryStore::new()), website);
+///
+/// let issued = login.log_in("4711").await?;
+/// assert_eq!(issued.session().openid(), "alice");
+/// let refused = login.log_in("0815").await.unwrap_err();
+/// assert_eq!(refused.kind(), RejectionKind::CodeRejected);
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot turn login codes into identities",
     note = "implement `IdentityProvider`, or use `tower_wx_session::wechat::WeChat`"
@@ -59,6 +101,11 @@ impl<'a> LoginRequest<'a> {
             code,
             received_at: SystemTime::now(),
         }
+    }
+
+    /// The same request to another app.
+    pub(super) const fn to(self, appid: &'a str) -> Self {
+        Self { appid, ..self }
     }
 
     /// Sets when it was received.
@@ -138,6 +185,17 @@ impl Exchanged {
             once_per: Some(Sha256::digest(signed).into()),
             ..self
         }
+    }
+
+    /// The same user, of an app with the platform before it.
+    pub(super) fn at(self, platform: &str) -> Self {
+        let user = &self.identity;
+        let appid = format!("{platform}:{}", user.appid());
+        let mut identity = Identity::new(appid, user.openid());
+        if let Some(unionid) = user.unionid() {
+            identity = identity.with_unionid(unionid);
+        }
+        Self { identity, ..self }
     }
 
     /// Who logged in.

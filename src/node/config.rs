@@ -1,8 +1,10 @@
 use std::time::Duration;
 
+use super::key_check_policy::KeyCheckPolicy;
 use super::outage_policy::OutagePolicy;
 use super::seal::Seal;
 use crate::session::Freshness;
+use crate::session_key::AnyCheck;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -22,6 +24,9 @@ pub(crate) struct Config {
     pub(crate) pending_revocations: usize,
     /// Without it a store that is shared keeps no session_keys.
     pub(crate) seal: Option<Seal>,
+    /// Without it nobody's session ends with its session_key.
+    pub(crate) key_check: Option<AnyCheck>,
+    pub(crate) key_check_policy: KeyCheckPolicy,
     /// The apps whose sessions are good here; any if there is no list.
     pub(crate) appids: Option<Vec<String>>,
 }
@@ -50,6 +55,8 @@ impl Default for Config {
             loads_in_flight: 256,
             pending_revocations: 10_000,
             seal: None,
+            key_check: None,
+            key_check_policy: KeyCheckPolicy::default(),
             appids: None,
         }
     }

@@ -2,8 +2,9 @@
 //!
 //! Nouns know no node: `config`, `keyring`, `touches`, … Verbs are what a node does, each in a file
 //! of its own: [`hit`](self::hit) is the whole way of a session that is known, `read` reads from the store,
-//! `touch` writes uses, `follow` takes in what the store announces, `issue`, `rotate` and `revoke`
-//! change sessions, `claim` makes something single use, `wait` waits for the end of one.
+//! `touch` writes uses, `check_keys` has session_keys checked, `follow` takes in what the store
+//! announces, `issue`, `rotate` and `revoke` change sessions, `claim` makes something single use,
+//! `wait` waits for the end of one.
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use crate::task::Task;
 use crate::time::Clock;
 use crate::upstream::{Upstream, within};
 
+mod check_keys;
 pub(crate) mod claim;
 mod conclude;
 pub(crate) mod config;
@@ -28,6 +30,8 @@ mod idle;
 mod issue;
 pub(crate) mod issued;
 mod keep;
+pub(crate) mod key_check_policy;
+mod key_checks;
 mod keyring;
 pub(crate) mod outage_policy;
 mod pending;
@@ -51,6 +55,7 @@ mod wait;
 
 use self::config::Config;
 use self::flights::Flights;
+use self::key_checks::KeyChecks;
 use self::keyring::Keyring;
 use self::pending::Pending;
 use self::reassertions::Reassertions;
@@ -70,6 +75,7 @@ pub(crate) struct Node<S> {
     touches: Touches,
     revocations: Pending,
     reassertions: Reassertions,
+    key_checks: Arc<KeyChecks>,
     tasks: Tasks,
     /// Set once the store's clock is known; nothing is decided before.
     has_store_clock: OnceCell<()>,
@@ -89,6 +95,8 @@ struct Tasks {
     key_keeper: Task,
     /// Repeats revocations over a new link.
     reasserter: Task,
+    /// Has session_keys checked.
+    key_checker: Task,
     /// Keeps the node while revocations wait for the store.
     keeper: Task,
 }
@@ -105,6 +113,7 @@ impl<S: SessionStore> Node<S> {
             touches: Touches::default(),
             revocations: Pending::new(config.pending_revocations),
             reassertions: Reassertions::default(),
+            key_checks: Arc::new(KeyChecks::new(config.key_check_policy, clock.uptime())),
             tasks: Tasks::default(),
             has_store_clock: OnceCell::new(),
             handles: Arc::default(),

@@ -142,7 +142,11 @@ impl<S: SessionStore> Node<S> {
             return revoked;
         }
         let loaded = self.read_record(id).await;
-        self.cache.take_in(id, stamp, loaded)
+        let answer = self.cache.take_in(id, stamp, loaded);
+        if let Answer::Live(session) = &answer {
+            self.check_key_later(session);
+        }
+        answer
     }
 
     /// What is known of a session so surely that the store need not be read, and whether its

@@ -57,6 +57,21 @@ impl SessionKeys {
     }
 }
 
+/// Keys of your own, newest first.
+impl FromIterator<SessionKey> for SessionKeys {
+    fn from_iter<I: IntoIterator<Item = SessionKey>>(newest_first: I) -> Self {
+        Self {
+            newest_first: newest_first.into_iter().collect(),
+        }
+    }
+}
+
+impl From<SessionKey> for SessionKeys {
+    fn from(key: SessionKey) -> Self {
+        Self::from_iter([key])
+    }
+}
+
 impl<S: SessionStore> Node<S> {
     /// Keeps the session_key of a login that began at a time of the fleet's clock.
     pub(crate) async fn put_session_key(
@@ -98,9 +113,7 @@ impl<S: SessionStore> Node<S> {
             Some(seal) => seal.open(user, &key),
             None => String::from_utf8(key).ok().map(SessionKey::new),
         });
-        Ok(SessionKeys {
-            newest_first: keys.collect(),
-        })
+        Ok(keys.collect())
     }
 
     fn unless_shared<T>(&self, then: impl FnOnce() -> T) -> Result<T, SessionKeyError> {

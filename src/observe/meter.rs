@@ -27,6 +27,8 @@ const LOGINS: &str = "wx_session_logins_total";
 const REVOCATIONS: &str = "wx_session_revocations_total";
 #[cfg(feature = "metrics")]
 const PENDING: &str = "wx_session_pending_revocations";
+#[cfg(feature = "metrics")]
+const KEY_CHECKS: &str = "wx_session_key_checks_total";
 
 /// Where the answer to a check was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,4 +190,39 @@ pub(crate) fn pending_revocations(pending: u32) {
     }
     #[cfg(not(feature = "metrics"))]
     let _ = pending;
+}
+
+/// What a check of a user's `session_key` came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyCheck {
+    Valid,
+    /// The user's sessions were ended.
+    Over,
+    /// It was over, and the user has another one by now.
+    Replaced,
+    CannotTell,
+    NoKey,
+    StoreUnavailable,
+    /// Too many were waiting.
+    Dropped,
+}
+
+/// A check of a `session_key` has ended, or will not be made.
+pub(crate) fn session_key_check(outcome: KeyCheck) {
+    #[cfg(feature = "metrics")]
+    {
+        let outcome = match outcome {
+            KeyCheck::Valid => "valid",
+            KeyCheck::Over => "over",
+            KeyCheck::Replaced => "replaced",
+            KeyCheck::CannotTell => "cannot_tell",
+            KeyCheck::NoKey => "no_key",
+            KeyCheck::StoreUnavailable => "store_unavailable",
+            KeyCheck::Dropped => "dropped",
+        };
+        metrics::describe_counter!(KEY_CHECKS, "Checks of users' session_keys at the platform.");
+        metrics::counter!(KEY_CHECKS, "outcome" => outcome).increment(1);
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = outcome;
 }

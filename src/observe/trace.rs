@@ -102,6 +102,14 @@ pub(crate) fn provider_is_back(outage: Over) {
     event!(info, failures = %outage.failures, seconds = %outage.lasted.as_secs_f64(), "login provider is back");
 }
 
+pub(crate) fn session_key_check_failed(error: &(dyn Error + 'static), is_first: bool) {
+    first!(is_first, error = %Chain(error), "session_key check failed");
+}
+
+pub(crate) fn session_key_checks_work(outage: Over) {
+    event!(info, failures = %outage.failures, seconds = %outage.lasted.as_secs_f64(), "session_key checks work again");
+}
+
 pub(crate) fn on_login_failed(error: &(dyn Error + 'static)) {
     event!(error, error = %Chain(error), "on_login failed");
 }
@@ -175,6 +183,12 @@ pub(crate) async fn revocation_span<T>(
     within(span!("session revocation", error.type = Empty), revocation).await
 }
 
+/// A check of a `session_key`, from the look at the store to its end.
+#[cfg(feature = "tracing")]
+pub(crate) fn session_key_check_span<F: Future>(check: F) -> impl Future<Output = F::Output> {
+    check.instrument(span!("session_key check"))
+}
+
 #[cfg(feature = "tracing")]
 async fn within<T>(
     span: Span,
@@ -195,7 +209,7 @@ pub(crate) fn inherit<F: Future>(task: F) -> impl Future<Output = F::Output> {
 
 #[cfg(not(feature = "tracing"))]
 pub(crate) use self::without_spans::{
-    check_span, inherit, login_span, revocation_span, store_span,
+    check_span, inherit, login_span, revocation_span, session_key_check_span, store_span,
 };
 
 #[cfg(not(feature = "tracing"))]
@@ -211,6 +225,7 @@ mod without_spans {
     pub(crate) use self::inherit as check_span;
     pub(crate) use self::inherit as login_span;
     pub(crate) use self::inherit as revocation_span;
+    pub(crate) use self::inherit as session_key_check_span;
 }
 
 /// An error and its causes in one line.

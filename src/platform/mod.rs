@@ -46,6 +46,8 @@ assert_eq!(again.kind(), ExchangeErrorKind::CodeRejected);
 "
 )]
 
+#[cfg(feature = "alipay")]
+pub(crate) mod alipay;
 #[cfg(feature = "http-client")]
 pub(crate) mod api;
 #[cfg(feature = "baidu")]
@@ -62,6 +64,8 @@ pub(crate) mod errcode;
 mod kuaishou;
 #[cfg(feature = "lark")]
 mod lark;
+#[cfg(any(feature = "telegram", feature = "vk"))]
+mod launch;
 #[cfg(any(
     feature = "baidu",
     feature = "dingtalk",
@@ -82,6 +86,8 @@ mod qq;
     feature = "qq"
 ))]
 mod site;
+#[cfg(feature = "telegram")]
+mod telegram;
 #[cfg(any(
     feature = "dingtalk",
     feature = "douyin",
@@ -91,7 +97,11 @@ mod site;
     feature = "wechat"
 ))]
 mod verdict;
+#[cfg(feature = "vk")]
+mod vk;
 
+#[cfg(feature = "alipay")]
+pub use self::alipay::{Alipay, AlipayKeys, AlipayUserId};
 #[cfg(feature = "baidu")]
 pub use self::baidu::Baidu;
 #[cfg(feature = "dingtalk")]
@@ -104,3 +114,8 @@ pub use self::kuaishou::{Kuaishou, KuaishouMiniGame, KwaiGame};
 pub use self::lark::Lark;
 #[cfg(feature = "qq")]
 pub use self::qq::Qq;
+#[cfg(feature = "telegram")]
+pub use self::telegram::Telegram;
+#[cfg(feature = "vk")]
+pub use self::vk::Vk;
+pub use crate::config_error::ConfigError;

@@ -25,6 +25,7 @@
 //! | logged out | 401 | `session_revoked` | `login` | 16 |
 //! | ended by an administrator | 401 | `session_kicked_out` | `login` | 16 |
 //! | pushed out by a newer login | 401 | `session_replaced` | `login` | 16 |
+//! | [followed](crate::sessions::SessionsBuilder::following_session_keys) and the session_key is over | 401 | `session_key_expired` | `login` | 16 |
 //! | several different tokens in one request | 400 | `ambiguous_token` | `none` | 3 |
 //! | the store is unavailable | 503 | `store_unavailable` | `retry` | 14 |
 //!
@@ -148,7 +149,7 @@ impl Rejection {
 }
 
 /// The answer where nothing is known of the request.
-#[cfg(feature = "axum")]
+#[cfg(any(feature = "axum", feature = "crypto"))]
 pub(crate) fn refuse_without_head(rejection: Rejection) -> Response<Bytes> {
     with_cause(Preset::Json.response(&rejection), rejection)
 }

@@ -113,6 +113,7 @@ const fn is_of_layer(kind: RejectionKind) -> bool {
         | RejectionKind::SessionRevoked
         | RejectionKind::SessionKickedOut
         | RejectionKind::SessionReplaced
+        | RejectionKind::SessionKeyExpired
         | RejectionKind::AmbiguousToken
         | RejectionKind::StoreUnavailable => true,
         RejectionKind::CodeRejected

@@ -147,7 +147,8 @@ const fn challenge(kind: RejectionKind) -> Option<&'static str> {
         | RejectionKind::SessionExpired
         | RejectionKind::SessionRevoked
         | RejectionKind::SessionKickedOut
-        | RejectionKind::SessionReplaced => Some(kind.invalid_token()),
+        | RejectionKind::SessionReplaced
+        | RejectionKind::SessionKeyExpired => Some(kind.invalid_token()),
         _ => None,
     }
 }

@@ -12,6 +12,8 @@ pub enum EndReason {
     KickedOut,
     /// A newer login or a rotation took its place.
     Replaced,
+    /// The platform called the user's session_key over.
+    SessionKeyExpired,
     /// The absolute lifetime has passed.
     Expired,
     /// The idle timeout has passed.
@@ -24,6 +26,7 @@ impl From<EndReason> for RejectionKind {
             EndReason::LoggedOut => Self::SessionRevoked,
             EndReason::KickedOut => Self::SessionKickedOut,
             EndReason::Replaced => Self::SessionReplaced,
+            EndReason::SessionKeyExpired => Self::SessionKeyExpired,
             EndReason::Expired => Self::SessionExpired,
             EndReason::Idle => Self::SessionIdleExpired,
         }

@@ -4,9 +4,11 @@ use std::time::Duration;
 use super::Sessions;
 use crate::config_error::ConfigError;
 use crate::node::config::Config;
+use crate::node::key_check_policy::KeyCheckPolicy;
 use crate::node::outage_policy::OutagePolicy;
 use crate::node::seal::Seal;
 use crate::session::Freshness;
+use crate::session_key::{AnyCheck, SessionKeyCheck};
 use crate::store::SessionStore;
 use crate::time::Clock;
 
@@ -138,6 +140,34 @@ impl<S> SessionsBuilder<S> {
         self.with(|config| config.seal = Some(Seal::new(key)))
     }
 
+    /// Ends a user's sessions when the platform calls the user's session_key over. Default: a
+    /// session does not depend on it.
+    ///
+    /// The client is told `session_key_expired` and to log in, which brings a new key. For servers
+    /// that decrypt or verify with the key what clients send; [the guide](crate::guide::session_keys) says when
+    /// to want it and what it costs.
+    ///
+    /// The platform is asked in the background, where a node has read a session in use from the
+    /// store; requests do not wait for it. It is asked about the newest key that is kept of a user,
+    /// at most once per user, node and interval, within the bounds of the
+    /// [`key_check_policy`](Self::key_check_policy). A session issued after the question began, or
+    /// in the 5 s before, stays; so do all if the user has logged in meanwhile. A platform that
+    /// [cannot tell](crate::login::Validity::CannotTell), a user without a kept key, and a store
+    /// that is unavailable change nothing.
+    ///
+    /// In a store that processes share it takes a [`seal_key`](Self::seal_key). What it writes
+    /// there is new: a node of an earlier release answers `session_unknown` for such a session, so
+    /// switch it on when all nodes run a release that has it.
+    pub fn following_session_keys(self, check: impl SessionKeyCheck) -> Self {
+        self.with(|config| config.key_check = Some(AnyCheck::new(check)))
+    }
+
+    /// How often session_keys are checked where they are
+    /// [followed](Self::following_session_keys), and what bounds that. Default: once an hour.
+    pub fn key_check_policy(self, policy: KeyCheckPolicy) -> Self {
+        self.with(|config| config.key_check_policy = policy)
+    }
+
     /// The mini programs whose sessions are good here, at least one. Default: any in the store.
     ///
     /// A token says nothing of where it is good: whatever shares a store, with the same prefix, takes
@@ -197,6 +227,9 @@ impl<S: SessionStore> SessionsBuilder<S> {
     /// [`outage_policy`](Self::outage_policy): most sessions in use would be refused at the moment
     /// at which the store fails, because they were confirmed longer ago than the grace lets pass.
     /// Without any grace that is what was asked for.
+    ///
+    /// If session_keys are to be [followed](Self::following_session_keys) in a store that keeps none
+    /// without a [`seal_key`](Self::seal_key).
     pub fn build(self) -> Result<Sessions<S>, ConfigError> {
         let config = &self.config;
         above_zero("idle_timeout", config.idle_timeout)?;
@@ -213,6 +246,7 @@ impl<S: SessionStore> SessionsBuilder<S> {
             _ => {}
         }
         check_freshness(self.fresh_for, config.freshness.grace)?;
+        check_key_checks(config, self.store.is_shared())?;
         Ok(self.build_unchecked())
     }
 
@@ -246,6 +280,30 @@ fn check_freshness(fresh_for: Option<Duration>, grace: Duration) -> Result<(), C
         }
         _ => Ok(()),
     }
+}
+
+fn check_key_checks(config: &Config, is_shared: bool) -> Result<(), ConfigError> {
+    let policy = &config.key_check_policy;
+    above_zero("key_check_policy: interval", policy.interval)?;
+    above_zero("key_check_policy: calls_in_flight", policy.calls_in_flight)?;
+    above_zero("key_check_policy: waiting", policy.waiting)?;
+    if !(1..=1000).contains(&policy.calls_per_second) {
+        let setting = "key_check_policy: calls_per_second";
+        return Err(ConfigError::new(
+            setting,
+            "1 to 1000",
+            &policy.calls_per_second,
+        ));
+    }
+    if config.key_check.is_some() && config.seal.is_none() && is_shared {
+        let needed = "a seal_key, because other processes can read the store";
+        return Err(ConfigError::new(
+            "following_session_keys",
+            needed,
+            &config.seal,
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub(crate) use crate::node::claim::Claim;
 use crate::node::config::Config;
 pub(crate) use crate::node::issued::ForeignApp;
 pub use crate::node::issued::{Issued, NewSession};
+pub use crate::node::key_check_policy::KeyCheckPolicy;
 pub use crate::node::outage_policy::OutagePolicy;
 pub use crate::node::revocation::Revocation;
 pub use crate::node::session_keys::{SessionKeyError, SessionKeys};

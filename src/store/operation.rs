@@ -235,6 +235,8 @@ pub enum RevokeReason {
     KickedOut,
     /// A newer login takes its place.
     Replaced,
+    /// The platform calls the user's session_key over.
+    SessionKeyExpired,
 }
 
 impl From<RevokeReason> for EndReason {
@@ -243,6 +245,7 @@ impl From<RevokeReason> for EndReason {
             RevokeReason::LoggedOut => Self::LoggedOut,
             RevokeReason::KickedOut => Self::KickedOut,
             RevokeReason::Replaced => Self::Replaced,
+            RevokeReason::SessionKeyExpired => Self::SessionKeyExpired,
         }
     }
 }

@@ -15,6 +15,7 @@ mod flush;
 mod interleavings;
 mod link;
 mod race;
+mod session_keys;
 mod sessions;
 #[path = "../support/mod.rs"]
 mod support;

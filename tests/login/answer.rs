@@ -240,7 +240,14 @@ async fn whoever_makes_the_refusal_sees_neither_the_code_nor_the_old_token() {
             *see.lock().unwrap() = format!("{head:?}");
             Response::new(Bytes::new())
         });
-    let secrets = ["authorization", "x-wx-skey", "x-wx-code", "x-wx-iv"];
+    let secrets = [
+        "authorization",
+        "x-wx-skey",
+        "x-wx-code",
+        "x-wx-iv",
+        "x-wx-cloudbase-access-token",
+        "x-wx-from-cloudbase-access-token",
+    ];
     let request = Request::get("/login").header("user-agent", "a phone");
     let request = secrets.iter().fold(request, |request, name| {
         request.header(*name, "Bearer poison")

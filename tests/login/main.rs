@@ -9,10 +9,12 @@
 
 mod answer;
 mod apps;
+mod cloud_hosting;
 mod codes;
 mod kept;
 mod moody;
 mod on_login;
+mod platforms;
 mod proxies;
 mod single_use;
 #[path = "../support/mod.rs"]

@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::sleep;
-use tower_wx_session::sessions::Revocation;
+use tower_wx_session::login::{SessionKeyCheck, Validity};
+use tower_wx_session::sessions::{KeyCheckPolicy, Revocation};
+use tower_wx_session::store::{PutSessionKey, SessionStore};
+use tower_wx_session::{Identity, SessionKey};
 use tracing::Level;
 
 use crate::support::log::Log;
-use crate::support::nodes::{alice, log_in, node, refusal, settle, store_on_a_clock};
+use crate::support::nodes::{alice, log_in, node, node_with, refusal, settle, store_on_a_clock};
 use crate::support::{Op, down, switchable};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -223,4 +226,63 @@ async fn what_waits_for_the_store_has_spans_and_a_hit_has_none() {
     let check = "session check{error.type=\"session_kicked_out\"}";
     assert!(log.text().contains(check), "{}", log.text());
     assert!(!log.text().contains("alice"));
+}
+
+/// A platform that is out of order while the switch is on.
+struct Platform(Arc<AtomicBool>);
+
+impl SessionKeyCheck for Platform {
+    async fn check_session_key(&self, _: &Identity, _: &SessionKey) -> Validity {
+        match self.0.load(Ordering::SeqCst) {
+            true => Validity::cannot_tell("the test has it busy"),
+            false => Validity::Valid,
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_outage_of_what_checks_session_keys_is_one_warning_and_one_word_when_it_is_over() {
+    let (log, _guard) = Log::from(Level::TRACE);
+    let (clock, store) = store_on_a_clock();
+    let is_out = Arc::new(AtomicBool::new(true));
+    let policy = KeyCheckPolicy::default().with_interval(60 * SECOND);
+    let sessions = node_with(&store, &clock, |builder| {
+        let platform = Platform(Arc::clone(&is_out));
+        builder
+            .following_session_keys(platform)
+            .key_check_policy(policy)
+    });
+    let put = PutSessionKey::new(alice(), b"key".into(), [0; 16], 3600 * SECOND, SECOND);
+    store.inner.put_session_key(put).await.unwrap();
+    let token = log_in(&sessions).await;
+    for is_out_now in [true, true, true, false, false] {
+        is_out.store(is_out_now, Ordering::SeqCst);
+        clock.advance(60 * SECOND);
+        assert_eq!(refusal(&sessions, &token).await, None);
+        settle().await;
+    }
+    let look =
+        "session_key check:session store{otel.kind=\"client\" db.operation.name=\"session_keys\"}";
+    assert!(log.text().contains(look), "{}", log.text());
+    assert!(!log.text().contains("alice"));
+    let told = log.take("session_key check");
+    let told: Vec<_> = (told.iter())
+        .filter(|event| event.contains("failed") || event.contains("again"))
+        .collect();
+    let failed = "session_key check failed error=the platform cannot tell whether a session_key \
+                  is good: the test has it busy";
+    let (debug, back) = (told[1], told.last().unwrap());
+    assert!(
+        told[0].contains("WARN") && told[0].contains(failed),
+        "{told:?}"
+    );
+    assert!(
+        debug.contains("DEBUG") && debug.contains(failed),
+        "{told:?}"
+    );
+    assert!(
+        back.ends_with("session_key checks work again failures=3 seconds=180"),
+        "{told:?}"
+    );
+    assert_eq!(told.len(), 4, "{told:?}");
 }

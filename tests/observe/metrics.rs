@@ -9,9 +9,10 @@ use http::{Request, Response};
 use tokio::time::sleep;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_wx_session::RejectionKind::StoreUnavailable;
-use tower_wx_session::sessions::Revocation;
-use tower_wx_session::store::{StoreError, StoreErrorKind};
-use tower_wx_session::{Identity, SessionLayer, Sessions, TokenSource};
+use tower_wx_session::login::{SessionKeyCheck, Validity};
+use tower_wx_session::sessions::{KeyCheckPolicy, Revocation};
+use tower_wx_session::store::{PutSessionKey, SessionStore, StoreError, StoreErrorKind};
+use tower_wx_session::{Identity, SessionKey, SessionLayer, Sessions, TokenSource};
 
 use crate::support::nodes::{alice, log_in, node, node_with, refusal, settle, store_on_a_clock};
 use crate::support::prometheus::Metrics;
@@ -297,4 +298,78 @@ async fn the_gauges_follow_the_link_and_the_cache() {
     log_in(&dead).await;
     settle().await;
     assert_eq!(link(), 0.0);
+}
+
+/// Says of a session_key what its text says.
+struct Says;
+
+impl SessionKeyCheck for Says {
+    async fn check_session_key(&self, _: &Identity, key: &SessionKey) -> Validity {
+        match key.expose() {
+            "valid" => Validity::Valid,
+            "over" => Validity::Over,
+            _ => Validity::cannot_tell("the test has it busy"),
+        }
+    }
+}
+
+/// Keeps a session_key of a user, which is then the newest.
+async fn put_key(store: &HookedStore, user: Identity, key: &str) {
+    let digest = std::array::from_fn(|at| key.as_bytes().get(at).copied().unwrap_or(0));
+    let put = PutSessionKey::new(user, key.into(), digest, 3600 * SECOND, SECOND);
+    store.inner.put_session_key(put).await.unwrap();
+}
+
+#[tokio::test]
+async fn checks_of_session_keys_are_counted_by_what_they_came_to() {
+    let metrics = Metrics::new();
+    let _guard = metrics.record();
+    let (clock, store) = store_on_a_clock();
+    let (store, is_down) = {
+        let is_down = Arc::new(AtomicBool::new(false));
+        let switch = Arc::clone(&is_down);
+        let store = store.before(move |op| {
+            let fails = op == Op::SessionKeys && switch.load(Ordering::SeqCst);
+            async move { if fails { Err(down()) } else { Ok(()) } }
+        });
+        (store, is_down)
+    };
+    let policy = KeyCheckPolicy::default().with_interval(60 * SECOND);
+    let policy = policy.with_waiting(1);
+    let sessions = node_with(&store, &clock, |builder| {
+        builder
+            .following_session_keys(Says)
+            .key_check_policy(policy)
+    });
+    let token = log_in(&sessions).await;
+    let other = sessions.issue(Identity::new("appid", "bob")).await.unwrap();
+    let of = |outcome: &str| {
+        let labels = format!(r#"outcome="{outcome}""#);
+        metrics.value("wx_session_key_checks_total", &labels)
+    };
+    for outcome in [
+        "no_key",
+        "valid",
+        "cannot_tell",
+        "store_unavailable",
+        "over",
+    ] {
+        if outcome != "no_key" {
+            put_key(&store, alice(), outcome).await;
+        }
+        is_down.store(outcome == "store_unavailable", Ordering::SeqCst);
+        clock.advance(60 * SECOND);
+        assert_eq!(refusal(&sessions, &token).await, None);
+        settle().await;
+        assert_eq!(of(outcome), 1.0, "{outcome}");
+    }
+    assert_eq!(of("replaced") + of("dropped"), 0.0);
+
+    // Two at once where one may wait.
+    let token = log_in(&sessions).await;
+    clock.advance(60 * SECOND);
+    assert_eq!(refusal(&sessions, &token).await, None);
+    assert_eq!(refusal(&sessions, other.token().expose()).await, None);
+    settle().await;
+    assert_eq!(of("dropped"), 1.0);
 }

@@ -7,27 +7,33 @@
 )]
 #![allow(unreachable_pub, reason = "modules of a test")]
 
+#[cfg(feature = "alipay")]
+mod alipay;
+#[cfg(feature = "alipay")]
+mod alipay_peers;
 #[cfg(feature = "baidu")]
 mod baidu;
 #[cfg(feature = "dingtalk")]
 mod dingtalk;
 #[cfg(feature = "douyin")]
 mod douyin;
-#[cfg(all(
-    feature = "baidu",
-    feature = "dingtalk",
-    feature = "douyin",
-    feature = "kuaishou",
-    feature = "lark",
-    feature = "qq"
-))]
 mod errors;
 #[cfg(feature = "kuaishou")]
 mod kuaishou;
 #[cfg(feature = "lark")]
 mod lark;
+#[cfg(all(feature = "telegram", feature = "vk"))]
+mod launch_data;
+#[cfg(feature = "crypto")]
+mod open_data;
+#[cfg(feature = "crypto")]
+mod open_data_vectors;
 #[cfg(feature = "qq")]
 mod qq;
 mod sister;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(feature = "telegram")]
+mod telegram;
+#[cfg(feature = "vk")]
+mod vk;

@@ -1,9 +1,11 @@
 //! Public types can be shared between threads and held across await points.
 
-use tower_wx_session::login::{ExchangeError, Exchanged, Login, LoginFuture, Refusal};
+use tower_wx_session::login::{
+    CheckError, ExchangeError, Exchanged, Login, LoginFuture, Refusal, Validity,
+};
 use tower_wx_session::response::Preset;
 use tower_wx_session::sessions::{
-    Issued, NewSession, SessionKeyError, SessionKeys, SessionsBuilder,
+    Issued, KeyCheckPolicy, NewSession, SessionKeyError, SessionKeys, SessionsBuilder,
 };
 use tower_wx_session::store::{
     AnyStore, Feed, FeedSender, Insert, Loaded, MemoryStore, Record, Revoke, Rotate, StoreError,
@@ -33,8 +35,17 @@ fn public_types_are_send_and_sync() {
     assert_send_sync::<(Session, SessionId, SessionKey, SessionToken, Identity)>();
     assert_send_sync::<(Rejection, Preset, TokenSource, Refusal)>();
     assert_send_sync::<(Issued, NewSession, SessionKeys, SessionKeyError)>();
+    assert_send_sync::<(KeyCheckPolicy, Validity, CheckError)>();
     assert_send_sync::<(Exchanged, ExchangeError, StoreError)>();
     assert_send_sync::<(Insert, Loaded, Record, Revoke, Rotate, Feed, FeedSender)>();
+}
+
+#[cfg(feature = "crypto")]
+#[test]
+fn the_types_of_open_data_are_send_and_sync() {
+    use tower_wx_session::open_data::{OpenData, OpenDataError, PhoneNumber, UserInfo, WeRun};
+
+    assert_send_sync::<(OpenData, OpenDataError, PhoneNumber, UserInfo, WeRun)>();
 }
 
 #[cfg(feature = "redis")]

@@ -49,6 +49,10 @@ pub async fn bring_about(case: &str, world: &World) -> Headers {
         "replaced" => {
             world.sessions.issue(alice).await.unwrap();
         }
+        "session_key over" => {
+            let reason = RevokeReason::SessionKeyExpired;
+            world.sessions.revoke(token, reason).await.unwrap();
+        }
         "several" => {
             let other = world
                 .sessions

@@ -61,6 +61,11 @@ pub const LAYER: &[Golden] = &[
         error: r#"{"code":"unauthenticated","message":"session_replaced: session replaced by a newer login: call wx.login","details":[{"type":"google.rpc.ErrorInfo","value":"ChBTRVNTSU9OX1JFUExBQ0VEEhB0b3dlci13eC1zZXNzaW9uGg8KBmFjdGlvbhIFbG9naW4"}]}"#,
     },
     Golden {
+        case: "session_key over",
+        status: 401,
+        error: r#"{"code":"unauthenticated","message":"session_key_expired: session_key expired: call wx.login","details":[{"type":"google.rpc.ErrorInfo","value":"ChNTRVNTSU9OX0tFWV9FWFBJUkVEEhB0b3dlci13eC1zZXNzaW9uGg8KBmFjdGlvbhIFbG9naW4"}]}"#,
+    },
+    Golden {
         case: "several",
         status: 400,
         error: r#"{"code":"invalid_argument","message":"ambiguous_token: several different session tokens","details":[{"type":"google.rpc.ErrorInfo","value":"Cg9BTUJJR1VPVVNfVE9LRU4SEHRvd2VyLXd4LXNlc3Npb24aDgoGYWN0aW9uEgRub25l"}]}"#,

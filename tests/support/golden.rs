@@ -129,6 +129,18 @@ pub const LAYER: &[Golden] = &[
         retry_after: None,
     },
     Golden {
+        case: "session_key over",
+        kind: "SessionKeyExpired",
+        status: 401,
+        wafer_status: 200,
+        json: r#"{"errcode":401,"errmsg":"session_key expired: call wx.login","reason":"session_key_expired","action":"login"}"#,
+        wafer: r#"{"errcode":401,"errmsg":"session_key expired: call wx.login","reason":"session_key_expired","action":"login","F2C224D4-2BCE-4C64-AF9F-A6D872000D1A":1,"code":-1,"error":"ERR_INVALID_SESSION"}"#,
+        challenge: Some(
+            r#"Bearer error="invalid_token", error_description="session_key expired: call wx.login""#,
+        ),
+        retry_after: None,
+    },
+    Golden {
         case: "several",
         kind: "AmbiguousToken",
         status: 400,

@@ -101,6 +101,15 @@ pub const LAYER: &[Golden] = &[
         retry_after: None,
     },
     Golden {
+        case: "session_key over",
+        code: 16,
+        message: "session_key_expired: session_key expired: call wx.login",
+        details: "CBASN3Nlc3Npb25fa2V5X2V4cGlyZWQ6IHNlc3Npb25fa2V5IGV4cGlyZWQ6IGNhbGwgd3gubG9naW4aZAoodHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLkVycm9ySW5mbxI4ChNTRVNTSU9OX0tFWV9FWFBJUkVEEhB0b3dlci13eC1zZXNzaW9uGg8KBmFjdGlvbhIFbG9naW4",
+        reason: "SESSION_KEY_EXPIRED",
+        action: "login",
+        retry_after: None,
+    },
+    Golden {
         case: "several",
         code: 3,
         message: "ambiguous_token: several different session tokens",

@@ -26,20 +26,30 @@ pub fn target(server: &Server, headers: &Headers) -> Value {
 
 /// Google's library in Python.
 pub fn python() -> Command {
-    let mut client = Command::new(installed("PYTHON", "target/python/bin/python"));
-    client.arg(folder("tests/python/client.py"));
-    client
+    python_program("client.py")
 }
 
 /// Connect's libraries in JavaScript.
 pub fn node() -> Command {
-    let mut client = Command::new("node");
-    client.arg(folder("tests/node/client.cjs"));
-    client.env(
+    node_program("client.cjs")
+}
+
+/// A program in Python, with the packages of `tests/python`.
+pub fn python_program(name: &str) -> Command {
+    let mut program = Command::new(installed("PYTHON", "target/python/bin/python"));
+    program.arg(folder("tests/python").join(name));
+    program
+}
+
+/// A program in JavaScript, with the packages of `tests/node`.
+pub fn node_program(name: &str) -> Command {
+    let mut program = Command::new("node");
+    program.arg(folder("tests/node").join(name));
+    program.env(
         "NODE_PATH",
         installed("NODE_MODULES", "target/node/node_modules"),
     );
-    client
+    program
 }
 
 /// What a client understood of each target, over the transports that it has a choice of.
@@ -50,18 +60,19 @@ pub async fn answers_of(client: Command, transports: &[&str], targets: &[Value])
     ];
     let descriptors = descriptors.map(|set| STANDARD.encode(set));
     let order = json!({ "descriptors": descriptors, "transports": transports, "targets": targets });
-    let answers: Vec<Value> = run(client, &order).await;
+    let answers = answers_to(client, &order).await;
     assert_eq!(answers.len(), targets.len());
     answers
 }
 
-async fn run(mut client: Command, order: &Value) -> Vec<Value> {
-    let client = client.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut client = client.kill_on_drop(true).spawn().unwrap();
-    let mut stdin = client.stdin.take().unwrap();
+/// What a program answers to what it is given.
+pub async fn answers_to(mut program: Command, order: &Value) -> Vec<Value> {
+    let program = program.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut program = program.kill_on_drop(true).spawn().unwrap();
+    let mut stdin = program.stdin.take().unwrap();
     stdin.write_all(order.to_string().as_bytes()).await.unwrap();
     drop(stdin);
-    let output = client.wait_with_output().await.unwrap();
+    let output = program.wait_with_output().await.unwrap();
     assert!(output.status.success(), "{}", output.status);
     serde_json::from_slice(&output.stdout).unwrap()
 }

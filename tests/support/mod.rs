@@ -27,6 +27,7 @@ pub mod languages;
 pub mod log;
 pub mod nginx;
 pub mod nodes;
+pub mod openssl;
 pub mod process;
 #[cfg(feature = "metrics")]
 pub mod prometheus;

@@ -10,6 +10,7 @@
 mod bad_logins;
 mod bad_tokens;
 mod passing;
+mod prefetch;
 mod random;
 mod refusals;
 #[path = "../support/mod.rs"]

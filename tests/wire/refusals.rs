@@ -5,16 +5,16 @@ use axum::Router;
 use axum::routing::get;
 use bytes::Bytes;
 use http::{Method, Response, Version};
-use tower_wx_session::login::Login;
+use tower_wx_session::login::{Login, SessionKeyCheck, Validity};
 use tower_wx_session::response::Preset;
 use tower_wx_session::wechat::WeChat;
-use tower_wx_session::{Rejection, SessionLayer, Sessions, TokenSource};
+use tower_wx_session::{Identity, Rejection, SessionKey, SessionLayer, Sessions, TokenSource};
 
 use crate::support::HookedStore;
 use crate::support::case::bring_about;
 use crate::support::golden::{Golden, LAYER, LOGIN, golden};
 use crate::support::http::{Answer, Server, client};
-use crate::support::world::{HOUR, World};
+use crate::support::world::{HOUR, World, within_ten_seconds};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Form {
@@ -132,6 +132,35 @@ async fn every_refusal_of_the_layer() {
             assert_eq!(world.handler_calls(), 0, "{}", row.case);
         }
     }
+}
+
+/// Says of every session_key that it is over.
+struct Over;
+
+impl SessionKeyCheck for Over {
+    async fn check_session_key(&self, _: &Identity, _: &SessionKey) -> Validity {
+        Validity::Over
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_follows_its_session_key_is_refused_once_that_is_over() {
+    let world = World::with(|sessions| sessions.following_session_keys(Over)).await;
+    let app = world.start().await;
+    let token = app.log_in("alice:1").await.token();
+    world.clock.advance(HOUR);
+    assert_eq!(app.me(&token).await.status, 200, "requests do not wait");
+    within_ten_seconds(async {
+        while app.me(&token).await.status == 200 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let row = golden(LAYER, "session_key over");
+    assert_eq!(app.me(&token).await, expected(row, Json));
+    // The login that it asks for brings another key.
+    let token = app.log_in("alice:2").await.token();
+    assert_eq!(app.me(&token).await.status, 200);
 }
 
 /// What WeChat is to answer for a case, by the name in the code.

@@ -1,31 +1,31 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// One mini program and its secret.
+/// One mini program and its secret, or what stands in for one.
 #[derive(Clone)]
-pub(crate) struct App {
+pub(crate) struct App<S = Arc<str>> {
     pub(crate) appid: Arc<str>,
-    pub(crate) secret: Arc<str>,
+    pub(crate) secret: S,
 }
 
 /// The mini programs that a provider is configured for.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Apps(Vec<App>);
+#[derive(Clone, Debug)]
+pub(crate) struct Apps<S = Arc<str>>(Vec<App<S>>);
 
-impl Apps {
-    pub(crate) fn new(appid: impl Into<Arc<str>>, secret: impl Into<Arc<str>>) -> Self {
-        Self::default().with(appid, secret)
+impl<S> Apps<S> {
+    pub(crate) fn new(appid: impl Into<Arc<str>>, secret: impl Into<S>) -> Self {
+        Self(Vec::new()).with(appid, secret)
     }
 
     /// Adds an app; one that is there already gets the new secret.
-    pub(crate) fn with(mut self, appid: impl Into<Arc<str>>, secret: impl Into<Arc<str>>) -> Self {
+    pub(crate) fn with(mut self, appid: impl Into<Arc<str>>, secret: impl Into<S>) -> Self {
         let (appid, secret) = (appid.into(), secret.into());
         self.0.retain(|app| app.appid != appid);
         self.0.push(App { appid, secret });
         self
     }
 
-    pub(crate) fn get(&self, appid: &str) -> Option<&App> {
+    pub(crate) fn get(&self, appid: &str) -> Option<&App<S>> {
         self.0.iter().find(|app| *app.appid == *appid)
     }
 
@@ -40,7 +40,7 @@ impl Apps {
     }
 }
 
-impl fmt::Debug for App {
+impl<S> fmt::Debug for App<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("App")
             .field("appid", &self.appid)
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn only_configured_apps_resolve() {
-        let one = Apps::new("wx1", "s");
+        let one = Apps::<Arc<str>>::new("wx1", "s");
         assert_eq!(one.resolve(None), Some("wx1"));
         assert_eq!(one.resolve(Some("wx1")), Some("wx1"));
         assert_eq!(one.resolve(Some("wx2")), None);
@@ -69,14 +69,14 @@ mod tests {
 
     #[test]
     fn an_appid_given_again_gets_the_new_secret() {
-        let apps = Apps::new("wx1", "old").with("wx1", "new");
+        let apps = Apps::<Arc<str>>::new("wx1", "old").with("wx1", "new");
         assert_eq!(apps.resolve(None), Some("wx1"));
         assert_eq!(&*apps.get("wx1").unwrap().secret, "new");
     }
 
     #[test]
     fn the_secret_cannot_print() {
-        let apps = Apps::new("wx1", "canary");
+        let apps = Apps::<Arc<str>>::new("wx1", "canary");
         assert_eq!(format!("{apps:?}"), "Apps([App { appid: \"wx1\", .. }])");
     }
 }

@@ -14,6 +14,7 @@ pub(super) async fn a_revoked_session_is_over_for_the_reason_given<F: Fixture>(
         RevokeReason::LoggedOut,
         RevokeReason::KickedOut,
         RevokeReason::Replaced,
+        RevokeReason::SessionKeyExpired,
     ] {
         let session = suite.long_session().await?;
         let other = suite.long_session_of(&session.user()).await?;

@@ -163,10 +163,14 @@ pub(super) async fn an_ended_session_cannot_be_rotated<F: Fixture>(
     let revoked = suite.long_session().await?;
     let revoke = Revoke::new(revoked.id, RevokeReason::LoggedOut);
     suite.revoke(revoke).await?;
+    let followed = suite.long_session().await?;
+    let revoke = Revoke::new(followed.id, RevokeReason::SessionKeyExpired);
+    suite.revoke(revoke).await?;
     let idle = suite.session(&revoked.user(), LONG, suite.ticks(8)).await?;
     suite.wait_until(idle.record.idle_deadline).await?;
     let ended = [
         (revoked.id, EndReason::LoggedOut),
+        (followed.id, EndReason::SessionKeyExpired),
         (idle.id, EndReason::Idle),
     ];
     for (old, reason) in ended {

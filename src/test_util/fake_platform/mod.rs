@@ -1,5 +1,7 @@
 //! Platforms that run in the tests' own process, and answer as the real ones do.
 
+#[cfg(feature = "alipay")]
+mod alipay;
 mod answer;
 mod baidu;
 mod body;
@@ -39,6 +41,29 @@ use crate::sync::Lock;
 /// Its answers are status 200 and `text/plain`. An errcode that a code names is `errcode-N:1`.
 pub type FakeWeChat = FakePlatform<wechat::WeChat>;
 
+/// A server on this machine that answers `alipay.system.oauth.token` the way Alipay does.
+///
+/// Its answers are status 200 and `text/html`, and signed but where Alipay signs nothing: for an app that it
+/// does not know, and where a request lacks something. The secret of an app is its private key. A user has
+/// an `open_id`. An error that Alipay has no code for is `isv.code-invalid`.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use tower_wx_session::login::{IdentityProvider, LoginRequest};
+/// use tower_wx_session::platform::{Alipay, AlipayKeys};
+/// use tower_wx_session::test_util::FakeAlipay;
+///
+/// let fake = FakeAlipay::start().await?;
+/// let keys = AlipayKeys::new(fake.secret(), &fake.alipay_public_key())?;
+/// let alipay = Alipay::new(fake.appid(), keys).with_base_url(fake.base_url())?;
+/// let exchanged = alipay.exchange(LoginRequest::new(fake.appid(), "alice:1")).await?;
+/// assert_eq!(exchanged.session_key(), None);
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(feature = "alipay")]
+pub type FakeAlipay = FakePlatform<alipay::Alipay>;
 /// A server on this machine that answers `code2Session` the way QQ does.
 ///
 /// Its codes are WeChat's. All members are in each answer, empty where there is nothing.
@@ -249,6 +274,15 @@ impl<D: Dialect> FakePlatform<D> {
 
     fn lock(&self) -> MutexGuard<'_, (D, World)> {
         self.platform.lock()
+    }
+}
+
+#[cfg(feature = "alipay")]
+impl FakeAlipay {
+    /// The public key with which answers are verified, as the one line that Alipay's console shows.
+    #[must_use]
+    pub fn alipay_public_key(&self) -> String {
+        self.lock().0.public_key()
     }
 }
 

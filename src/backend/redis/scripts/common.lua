@@ -5,7 +5,7 @@
 -- finds out that it needs more says 'again' and which, and changes nothing.
 local LATEST = 281474976710655
 local HEADER, TAIL, RETIRED = 59, 30, 4
-local REPLACED, EXPIRED, IDLE = 3, 4, 5
+local REPLACED, EXPIRED, IDLE, SESSION_KEY_EXPIRED = 3, 4, 5, 6
 local NEWER, CORRUPT = 'newer', 'corrupt'
 -- For a damaged record that has no expiry: the longest that a session lasts by default.
 local MONTH = 30 * 24 * 60 * 60 * 1000
@@ -35,7 +35,8 @@ local function parse(key, text)
   local version, state, flags = string.byte(text, 1, 3)
   if version and version > 1 and version < 32 then return { fault = NEWER } end
   if version ~= 1 or not flags then return { fault = CORRUPT } end
-  if state >= 1 and state <= REPLACED and #text == 15 then
+  local is_reason = state >= 1 and state <= REPLACED or state == SESSION_KEY_EXPIRED
+  if is_reason and #text == 15 then
     local _, till = struct.unpack('>I6I6', text, 4)
     return { revoked = true, reason = state, till = till }
   end

@@ -54,6 +54,7 @@ pub(crate) const fn code(reason: EndReason) -> u8 {
         EndReason::Replaced => 3,
         EndReason::Expired => 4,
         EndReason::Idle => 5,
+        EndReason::SessionKeyExpired => 6,
     }
 }
 
@@ -64,6 +65,7 @@ pub(crate) const fn reason(code: u8) -> Option<EndReason> {
         3 => EndReason::Replaced,
         4 => EndReason::Expired,
         5 => EndReason::Idle,
+        6 => EndReason::SessionKeyExpired,
         _ => return None,
     })
 }
@@ -354,7 +356,7 @@ mod tests {
     #[test]
     fn every_reason_has_a_code_of_its_own() {
         let reasons: Vec<_> = (0..=u8::MAX).filter_map(reason).collect();
-        assert_eq!(reasons.len(), 5);
+        assert_eq!(reasons.len(), 6);
         for (number, reason) in (1..).zip(reasons) {
             assert_eq!(code(reason), number);
         }
