@@ -68,15 +68,36 @@ mod kuaishou;
 mod lark;
 #[cfg(any(feature = "telegram", feature = "vk"))]
 mod launch;
-#[cfg(feature = "http-client")]
+#[cfg(any(
+    feature = "baidu",
+    feature = "dingtalk",
+    feature = "douyin",
+    feature = "kuaishou",
+    feature = "lark",
+    feature = "qq"
+))]
 mod provider;
 #[cfg(feature = "qq")]
 mod qq;
-#[cfg(feature = "http-client")]
+#[cfg(any(
+    feature = "baidu",
+    feature = "dingtalk",
+    feature = "douyin",
+    feature = "kuaishou",
+    feature = "lark",
+    feature = "qq"
+))]
 mod site;
 #[cfg(feature = "telegram")]
 mod telegram;
-#[cfg(feature = "http-client")]
+#[cfg(any(
+    feature = "dingtalk",
+    feature = "douyin",
+    feature = "kuaishou",
+    feature = "lark",
+    feature = "qq",
+    feature = "wechat"
+))]
 mod verdict;
 #[cfg(feature = "vk")]
 mod vk;

@@ -1,3 +1,8 @@
+#![cfg_attr(
+    not(any(feature = "dingtalk", feature = "lark")),
+    allow(dead_code, reason = "the others need no token first")
+)]
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use tower_wx_session::login::ExchangeErrorKind::*;
+use tower_wx_session::login::ExchangeErrorKind::{self, *};
 use tower_wx_session::platform::DingTalk;
 use tower_wx_session::test_util::{FakeDingTalk, Fault};
 
 use super::sister::{CODE, Says, asked, exchange, failure, holds_for, start};
 
-const BAD_CODE: (tower_wx_session::login::ExchangeErrorKind, &str) =
-    (CodeRejected, "errcode 40078: 不存在的临时授权码");
+const BAD_CODE: (ExchangeErrorKind, &str) = (CodeRejected, "errcode 40078: 不存在的临时授权码");
 
 holds_for!(
     FakeDingTalk,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tower_wx_session::login::ExchangeErrorKind;
+
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
 mod mini_app {
@@ -133,5 +135,3 @@ mod service_provider {
         assert_eq!(fake.exchanges(), 0);
     }
 }
-
-use tower_wx_session::login::ExchangeErrorKind;

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use tower_wx_session::login::ExchangeErrorKind::*;
+use tower_wx_session::login::ExchangeErrorKind::{self, *};
 use tower_wx_session::platform::Lark;
 use tower_wx_session::test_util::{FakeLark, Fault};
 
 use super::sister::{APPID, CODE, SECRET, Says, asked, exchange, failure, holds_for, start};
 
-const BAD_CODE: (tower_wx_session::login::ExchangeErrorKind, &str) =
-    (CodeRejected, "code 10213: code appid not match");
-const LIMITED: (tower_wx_session::login::ExchangeErrorKind, &str) = (
+const BAD_CODE: (ExchangeErrorKind, &str) = (CodeRejected, "code 10213: code appid not match");
+const LIMITED: (ExchangeErrorKind, &str) = (
     RateLimited(Duration::from_secs(60)),
     "code 99991400: request trigger frequency limit",
 );

@@ -32,7 +32,6 @@ pub trait Fake: Sized {
     fn base_url(&self) -> &str;
     fn code(&self, name: &str) -> String;
     fn advance(&self, time: Duration);
-    fn answer_next(&self, fault: Fault);
     fn fail_all(&self, fault: Option<Fault>);
     fn exchanges(&self) -> u64;
     fn exchanges_of(&self, code: &str) -> u64;
@@ -73,9 +72,6 @@ macro_rules! a_fake {
             }
             fn advance(&self, time: std::time::Duration) {
                 self.advance(time);
-            }
-            fn answer_next(&self, fault: tower_wx_session::test_util::Fault) {
-                self.answer_next(fault);
             }
             fn fail_all(&self, fault: Option<tower_wx_session::test_util::Fault>) {
                 self.fail_all(fault);

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::super::api::Failure;
+use crate::platform::api::Failure;
 
 type Cause = Box<dyn Error + Send + Sync>;
 type Answer = Pin<Box<dyn Future<Output = Result<String, Cause>> + Send>>;

@@ -1,10 +1,10 @@
 use serde_json::json;
 
-use super::super::api::{App, Call, Failure, Fields, User};
-use super::super::provider::provider;
-use super::super::site::Site;
-use super::super::verdict::Verdict;
 use super::errcode::classify;
+use crate::platform::api::{App, Call, Failure, Fields, User};
+use crate::platform::provider::provider;
+use crate::platform::site::Site;
+use crate::platform::verdict::Verdict;
 
 const ERR_NO: Verdict = Verdict {
     code: "err_no",

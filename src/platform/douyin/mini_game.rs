@@ -1,9 +1,9 @@
-use super::super::api::{App, Call, Failure, Fields, User};
-use super::super::provider::provider;
-use super::super::site::Site;
-use super::super::verdict::Verdict;
 use super::errcode::classify;
 use crate::login::ExchangeErrorKind;
+use crate::platform::api::{App, Call, Failure, Fields, User};
+use crate::platform::provider::provider;
+use crate::platform::site::Site;
+use crate::platform::verdict::Verdict;
 
 const ERRCODE: Verdict = Verdict {
     code: "errcode",

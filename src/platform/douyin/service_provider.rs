@@ -6,13 +6,13 @@ use std::time::Duration;
 use http::HeaderName;
 use serde_json::json;
 
-use super::super::api::{App, Call, Failure, Fields, User};
-use super::super::site::Site;
-use super::super::verdict::Verdict;
 use super::access_token::AccessToken;
 use crate::config_error::ConfigError;
 use crate::login::ExchangeErrorKind::{self, *};
 use crate::login::{ExchangeError, Exchanged, IdentityProvider, LoginRequest};
+use crate::platform::api::{App, Call, Failure, Fields, User};
+use crate::platform::site::Site;
+use crate::platform::verdict::Verdict;
 
 const ERR_NO: Verdict = Verdict {
     code: "err_no",

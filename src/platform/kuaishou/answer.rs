@@ -1,6 +1,6 @@
-use super::super::api::{Failure, Fields, User};
-use super::super::verdict::Verdict;
 use crate::login::ExchangeErrorKind::{self, *};
+use crate::platform::api::{Failure, Fields, User};
+use crate::platform::verdict::Verdict;
 
 const RESULT: Verdict = Verdict {
     code: "result",

@@ -1,7 +1,7 @@
-use super::super::api::{App, Call, Failure, User};
-use super::super::provider::provider;
-use super::super::site::Site;
 use super::answer::parse;
+use crate::platform::api::{App, Call, Failure, User};
+use crate::platform::provider::provider;
+use crate::platform::site::Site;
 
 provider! {
     /// Kuaishou, as the provider of identities for its mini programs.
