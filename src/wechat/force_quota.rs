@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn it_is_twenty_a_day_and_thirty_seconds_apart() {
         let mut quota = ForceQuota::default();
-        let at = |seconds| Uptime::from_millis(seconds * 1000);
+        let at = |seconds: u64| Uptime::from_millis(seconds * 1000);
         assert_eq!(quota.take(at(0)), Ok(()));
         assert_eq!(quota.take(at(1)), Err(Duration::from_secs(29)));
         for number in 1..20 {
