@@ -96,9 +96,7 @@ mod telegram;
     feature = "dingtalk",
     feature = "douyin",
     feature = "kuaishou",
-    feature = "lark",
-    feature = "qq",
-    feature = "wechat"
+    feature = "lark"
 ))]
 mod verdict;
 #[cfg(feature = "vk")]

@@ -46,6 +46,13 @@ impl SessionKey {
     ///     key.sign(br#"{"foo":"bar"}"#),
     ///     "654571f79995b2ce1e149e53c0a33dc39c0a74090db514261454e8dbe432aa0b",
     /// );
+    ///
+    /// // The example of Douyin's page on the user's signature.
+    /// let key = SessionKey::new("724edcafc423d167724edcbe");
+    /// assert_eq!(
+    ///     key.sign(br#"{"foo":"bar"}"#),
+    ///     "44b5092fa1c9adba03803239934d4958b8a1840adf0cee8d5e95c1cf5d495e0e",
+    /// );
     /// ```
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> String {

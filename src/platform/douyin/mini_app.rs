@@ -21,6 +21,9 @@ provider! {
     /// may take an app down whose session_key gets out. Source: the page
     /// [code2Session](https://developer.open-douyin.com/docs/resource/zh-CN/mini-app/develop/server/log-in/code-2-session).
     ///
+    /// For an API that wants the user's state signed, [`SessionKey::sign`](crate::SessionKey::sign) signs the body as
+    /// it is sent.
+    ///
     /// Users who are not logged in to Douyin (`anonymousCode`) are not served: they have no openid.
     Douyin at "https://developer.toutiao.com", by exchange
 }
