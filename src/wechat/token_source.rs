@@ -82,7 +82,9 @@ impl TokenSource {
         let (mut outage, now) = (self.outage.lock(), self.clock.uptime());
         match granted {
             Ok(_) => {
-                outage.succeeds(now).map(trace::access_tokens_are_back);
+                if let Some(over) = outage.succeeds(now) {
+                    trace::access_tokens_are_back(over);
+                }
             }
             Err(failure) => {
                 let error = ApiError::failed(failure.clone(), &[&self.app.secret]);

@@ -26,7 +26,7 @@ impl WeChat {
     /// Hands out an access_token.
     pub(super) fn token(
         &mut self,
-        method: Method,
+        method: &Method,
         request: &Received<'_>,
         world: &World,
         issue: impl FnOnce(&mut Self, &Received<'_>, &World) -> Verdict,

@@ -13,7 +13,6 @@ use http::Method;
 use self::access_tokens::AccessTokens;
 pub(super) use self::code2session::exchange;
 use self::session_keys::SessionKeys;
-use self::words::error;
 pub(super) use self::words::{errcode, errmsg};
 use super::FakeWeChat;
 use super::answer::Answer;
@@ -60,8 +59,8 @@ impl Dialect for WeChat {
                     self.keys.note(appid, &user.openid, &user.session_key);
                 })
             }
-            "/cgi-bin/stable_token" => self.token(Method::POST, request, world, Self::stable),
-            "/cgi-bin/token" => self.token(Method::GET, request, world, Self::replacing),
+            "/cgi-bin/stable_token" => self.token(&Method::POST, request, world, Self::stable),
+            "/cgi-bin/token" => self.token(&Method::GET, request, world, Self::replacing),
             "/wxa/checksession" => self.api(request, world, Self::check_session),
             "/wxa/resetusersessionkey" => self.api(request, world, Self::reset_session),
             "/wxa/business/getuserencryptkey" => self.api(request, world, Self::encrypt_keys),

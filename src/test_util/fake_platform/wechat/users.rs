@@ -11,18 +11,18 @@ use crate::test_util::fake_platform::outcome::{User, digest, user_id};
 
 impl WeChat {
     pub(super) fn check_session(&mut self, asked: &Asked<'_>) -> Verdict {
-        self.signed(asked, Method::GET)?;
+        self.signed(asked, &Method::GET)?;
         Ok(json!({}))
     }
 
     pub(super) fn reset_session(&mut self, asked: &Asked<'_>) -> Verdict {
-        let openid = self.signed(asked, Method::GET)?;
+        let openid = self.signed(asked, &Method::GET)?;
         let key = self.keys.reset(&asked.appid, &openid);
         Ok(json!({ "openid": openid, "session_key": key }))
     }
 
     pub(super) fn encrypt_keys(&mut self, asked: &Asked<'_>) -> Verdict {
-        let openid = self.signed(asked, asked.request.method().clone())?;
+        let openid = self.signed(asked, asked.request.method())?;
         let keys = [(10, 3597), (9, 0), (8, 0)].map(|(version, expire_in)| {
             let digest = digest(&["encrypt_key", &openid, &version.to_string()]);
             let iv: String = digest[16..24]
@@ -40,7 +40,7 @@ impl WeChat {
         Ok(json!({ "key_info_list": keys }))
     }
 
-    fn signed(&self, asked: &Asked<'_>, method: Method) -> Result<String, i64> {
+    fn signed(&self, asked: &Asked<'_>, method: &Method) -> Result<String, i64> {
         if asked.request.method() != method {
             return Err(43001);
         }
