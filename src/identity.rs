@@ -63,6 +63,12 @@ impl Identity {
         self.unionid.as_deref()
     }
 
+    /// The app as its platform knows it.
+    #[cfg(feature = "crypto")]
+    pub(crate) fn app(&self) -> &str {
+        split_appid(&self.appid).1
+    }
+
     /// The user's bucket: the first two bytes of SHA-256 over appid, 0, openid.
     ///
     /// Every token of the user carries it, so that a shared store can keep all that belongs to
@@ -75,6 +81,14 @@ impl Identity {
             .chain_update(self.openid.as_bytes())
             .finalize();
         [digest[0], digest[1]]
+    }
+}
+
+/// The platform that `login::Platforms` has put before an app, and the app.
+pub(crate) fn split_appid(appid: &str) -> (Option<&str>, &str) {
+    match appid.split_once(':') {
+        Some((platform, app)) => (Some(platform), app),
+        None => (None, appid),
     }
 }
 

@@ -5,6 +5,7 @@ use super::code_policy::CodePolicy;
 use super::exchange_error::ExchangeError;
 use super::provider::{Exchanged, IdentityProvider, LoginRequest};
 use crate::config_error::ConfigError;
+use crate::identity::split_appid;
 
 /// Several platforms behind one [`Login`](super::Login), chosen by what the client names.
 ///
@@ -100,10 +101,7 @@ impl Platforms {
     /// The platform and the app in the appid of a session; no platform for users of the first one.
     #[must_use]
     pub fn split(appid: &str) -> (Option<&str>, &str) {
-        match appid.split_once(':') {
-            Some((platform, app)) => (Some(platform), app),
-            None => (None, appid),
-        }
+        split_appid(appid)
     }
 
     fn platform(&self, name: &str) -> Option<&Platform> {

@@ -21,6 +21,6 @@ impl<S: SessionStore> Sessions<S> {
         self.node().learn_clock().await?;
         let keys = self.session_key(session.identity()).await?;
         let now = self.node().clock.now();
-        Ok(OpenData::new(keys, session.appid()).at(now.into()))
+        Ok(OpenData::new(keys, session.identity().app()).at(now.into()))
     }
 }

@@ -6,6 +6,7 @@ use super::api_error::ApiError;
 use super::shared_tokens::SharedTokens;
 use super::tokens::Tokens;
 use crate::config_error::ConfigError;
+use crate::identity::split_appid;
 use crate::platform::api::{Api, App, Apps, Call, Failure, Fields};
 use crate::sessions::Sessions;
 use crate::store::SessionStore;
@@ -131,9 +132,10 @@ impl Server {
         })
     }
 
+    /// An app by its appid, or by that of a session of it.
     fn app(&self, appid: &str) -> Result<&App, ApiError> {
         let unknown = || ApiError::failed(Failure::UnknownApp, &[]);
-        self.apps.get(appid).ok_or_else(unknown)
+        self.apps.get(split_appid(appid).1).ok_or_else(unknown)
     }
 
     /// For the `Debug` of whoever has it.

@@ -1,5 +1,7 @@
 //! A handler that decrypts what the client sends, behind the layer, with the keys of real logins.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
@@ -7,10 +9,13 @@ use futures_util::future::join_all;
 use http::Version;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tower_wx_session::login::{Credentials, Login, Platforms};
 use tower_wx_session::open_data::{
     GroupInfo, OpenDataError, OpenDataErrorKind, PhoneNumber, UserInfo, WeRun,
 };
-use tower_wx_session::test_util::{self, ManualClock, encrypt_open_data};
+use tower_wx_session::platform::Qq;
+use tower_wx_session::store::MemoryStore;
+use tower_wx_session::test_util::{self, FakeQq, FakeTelegram, ManualClock, encrypt_open_data};
 use tower_wx_session::{Identity, Session, SessionKey, Sessions};
 
 use crate::support::http::{Answer, Server, client};
@@ -291,4 +296,27 @@ async fn each_kind_of_data_has_a_type() {
     assert_eq!((chat.opengid, chat.chat_type), (None, Some(1)));
     assert_eq!(chat.open_single_roomid.as_deref(), Some("R1"));
     assert_eq!(chat.group_openid.as_deref(), Some("U1"));
+}
+
+#[cfg(feature = "qq")]
+#[tokio::test]
+async fn the_watermark_of_a_user_of_another_platform_names_its_app_alone() {
+    let fake = FakeQq::start().await.unwrap();
+    let qq = Qq::new(fake.appid(), fake.secret()).with_base_url(fake.base_url());
+    let platforms = Platforms::new(FakeTelegram::new()).with("qq", qq.unwrap());
+    let sessions = Sessions::new(MemoryStore::new());
+    let login = Login::new(sessions.clone(), platforms.unwrap());
+    let alice = Credentials::new("alice:1").with_platform("qq");
+    let issued = login.log_in(alice).await.unwrap();
+
+    let keys = sessions.session_key(issued.session().identity()).await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let watermark = json!({ "appid": fake.appid(), "timestamp": now.as_secs() });
+    let text = json!({ "openGId": "G1", "watermark": watermark }).to_string();
+    let (data, iv) = encrypt_open_data(keys.unwrap().newest().unwrap(), &text).unwrap();
+    let opened = sessions.open_data(issued.session()).await.unwrap();
+    assert_eq!(
+        opened.decrypt::<Value>(&data, &iv).unwrap()["openGId"],
+        "G1"
+    );
 }

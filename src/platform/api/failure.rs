@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     TimedOut(Duration),
     Transport(String),
     NoClient(String),
+    /// Asked for another token, the platform gave the one that it had refused.
+    SameToken,
     UnknownApp,
 }
 
@@ -113,7 +115,7 @@ impl Failure {
             Self::Unreadable { .. } | Self::TimedOut(_) | Self::Transport(_) => {
                 ExchangeErrorKind::Unavailable
             }
-            Self::NoClient(_) => ExchangeErrorKind::Misconfigured,
+            Self::NoClient(_) | Self::SameToken => ExchangeErrorKind::Misconfigured,
             Self::UnknownApp => ExchangeErrorKind::BadRequest,
         }
     }
@@ -146,6 +148,7 @@ impl fmt::Display for Failure {
             Self::TimedOut(limit) => write!(f, "timed out after {limit:?}"),
             Self::Transport(text) => f.write_str(text),
             Self::NoClient(text) => write!(f, "cannot make an HTTP client: {text}"),
+            Self::SameToken => f.write_str("the platform gave the token that it refuses, again"),
             Self::UnknownApp => f.write_str("no such app is configured"),
         }
     }
