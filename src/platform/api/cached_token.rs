@@ -159,7 +159,7 @@ impl CachedToken {
                 Ok(token) => return Ok(token),
                 // Refused while it was asked for: asked for again, as one that was refused.
                 Err(token) if refused.as_ref() != Some(&token) => refused = Some(token),
-                Err(_) => return Err(Failure::unreadable("the token that was refused, again")),
+                Err(_) => return Err(Failure::SameToken),
             }
         }
     }

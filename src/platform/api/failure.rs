@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     TimedOut(Duration),
     Transport(String),
     NoClient(String),
+    /// The platform has no other token than the one that it refused.
+    SameToken,
     UnknownApp,
 }
 
@@ -110,7 +112,7 @@ impl Failure {
     pub(crate) const fn kind(&self) -> ExchangeErrorKind {
         match self {
             Self::Refused { kind, .. } => *kind,
-            Self::Unreadable { .. } | Self::TimedOut(_) | Self::Transport(_) => {
+            Self::Unreadable { .. } | Self::TimedOut(_) | Self::Transport(_) | Self::SameToken => {
                 ExchangeErrorKind::Unavailable
             }
             Self::NoClient(_) => ExchangeErrorKind::Misconfigured,
@@ -146,6 +148,7 @@ impl fmt::Display for Failure {
             Self::TimedOut(limit) => write!(f, "timed out after {limit:?}"),
             Self::Transport(text) => f.write_str(text),
             Self::NoClient(text) => write!(f, "cannot make an HTTP client: {text}"),
+            Self::SameToken => f.write_str("the token that was refused was given again"),
             Self::UnknownApp => f.write_str("no such app is configured"),
         }
     }
