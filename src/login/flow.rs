@@ -13,9 +13,10 @@ use super::credentials::Credentials;
 use super::on_login::Hook;
 use super::provider::{IdentityProvider, LoginRequest};
 use super::report::{ProviderLog, report_refusal};
+use super::served::{Served, record};
 use super::turns::Turns;
 use crate::drain::Drain;
-use crate::observe::{meter, trace};
+use crate::observe::trace;
 use crate::rejection::{Action, Rejection, RejectionKind};
 use crate::response::{Preset, ResponseForRejection};
 use crate::sessions::{Issued, NewSession, SessionKeyError, Sessions};
@@ -194,27 +195,6 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
     pub(super) fn now(&self) -> Uptime {
         self.sessions.node().clock.uptime()
     }
-}
-
-/// Puts a login into its span, and counts it.
-pub(super) async fn record(
-    login: impl Future<Output = Result<Served, Rejection>>,
-) -> Result<Issued, Rejection> {
-    let served = trace::login_span(login).await;
-    let is_new = matches!(served, Ok(Served::New(_)));
-    let served = served.map(|(Served::New(issued) | Served::Repeated(issued))| issued);
-    meter::login(match &served {
-        Ok(_) if is_new => "issued",
-        Ok(_) => "replayed",
-        Err(rejection) => rejection.kind().reason(),
-    });
-    served
-}
-
-/// A session for a client, made for its request or for another one with the same code.
-pub(super) enum Served {
-    New(Issued),
-    Repeated(Issued),
 }
 
 /// Lets the next request with a code start over, also if the attempt panics; left out only after a

@@ -96,6 +96,7 @@ mod platforms;
 mod provider;
 mod refusal;
 mod report;
+mod served;
 mod service;
 mod spent;
 mod turns;

@@ -130,33 +130,6 @@ impl<S: SessionStore, P: IdentityProvider> Login<S, P> {
     /// [`Platforms`](super::Platforms) WeChat is the first; the others are a bad request, and so is
     /// a request that names no user. There is no session_key, and every request gets a session of
     /// its own.
-    ///
-    /// ```
-    /// # use http::{Request, StatusCode};
-    /// # use tower::ServiceExt;
-    /// use tower_wx_session::login::{CloudHosting, Login};
-    /// # use tower_wx_session::login::{ExchangeError, Exchanged, IdentityProvider, LoginRequest};
-    /// # use tower_wx_session::{Identity, Sessions, store::MemoryStore};
-    /// # struct WeChat;
-    /// # impl IdentityProvider for WeChat {
-    /// #     fn resolve<'a>(&'a self, _: Option<&'a str>) -> Option<&'a str> { Some("wxapp") }
-    /// #     async fn exchange(&self, _: LoginRequest<'_>) -> Result<Exchanged, ExchangeError> {
-    /// #         Ok(Exchanged::new(Identity::new("wxapp", "openid")))
-    /// #     }
-    /// # }
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let (sessions, wechat) = (Sessions::new(MemoryStore::new()), WeChat);
-    ///
-    /// // Public access is off: nothing but WeChat's gateway reaches this service.
-    /// let cloud = CloudHosting::dangerously_trusting_headers();
-    /// let login = Login::new(sessions, wechat).with_cloud_hosting(cloud);
-    /// # let request = Request::post("/").header("x-wx-source", "wx_client")
-    /// #     .header("x-wx-appid", "wxapp").header("x-wx-openid", "openid").body(String::new())?;
-    /// # assert_eq!(login.oneshot(request).await?.status(), StatusCode::OK);
-    /// # Ok(())
-    /// # }
-    /// ```
     pub fn with_cloud_hosting(self, cloud: CloudHosting) -> Self {
         self.with(|flow| flow.cloud_hosting = Some(cloud))
     }

@@ -73,3 +73,34 @@ impl Expiry<CodeDigest, Mark> for Lifetime {
         Some(mark.lifetime)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_spent_for_as_long_as_it_may_be_good() {
+        let (spent, code) = (Spent::new(), CodeDigest::new("appid", "code"));
+        let (start, minute) = (Uptime::default(), Duration::from_secs(60));
+        assert!(!spent.contains(code, start));
+        assert!(spent.spend(code, minute, start));
+        let last = start.after(minute - Duration::from_millis(1));
+        assert!(!spent.spend(code, minute, last));
+        assert!(spent.contains(code, last));
+        let over = start.after(minute);
+        assert!(!spent.contains(code, over));
+        assert!(spent.spend(code, 2 * minute, over));
+        assert!(!spent.spend(code, 2 * minute, over.after(minute)));
+    }
+
+    #[test]
+    fn a_code_may_be_good_for_ever_or_never() {
+        let (spent, now) = (Spent::new(), Uptime::default());
+        let code = CodeDigest::new("appid", "for ever");
+        assert!(spent.spend(code, Duration::MAX, now));
+        assert!(!spent.spend(code, Duration::MAX, now.after(Duration::MAX)));
+        let code = CodeDigest::new("appid", "never");
+        assert!(spent.spend(code, Duration::ZERO, now));
+        assert!(spent.spend(code, Duration::ZERO, now));
+    }
+}

@@ -5,8 +5,9 @@ use tokio::time::{Instant, timeout};
 
 use super::attempts::Redeemed;
 use super::credentials::Credentials;
-use super::flow::{LoginFlow, Served, record, too_late};
+use super::flow::{LoginFlow, too_late};
 use super::provider::{Exchanged, IdentityProvider};
+use super::served::{Served, record};
 use crate::identity::Identity;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::sessions::Issued;

@@ -102,6 +102,10 @@ mod tests {
         assert_eq!(record.ended(now), None);
         assert_eq!(record.end(), now.after(day));
         assert_eq!(record.kept_until(), now.after(day));
+
+        let endless = Claim::new(&[7; 32], Duration::MAX).unwrap();
+        let end = Timestamp::from_millis(u64::MAX);
+        assert_eq!(endless.record(now).kept_until(), end);
     }
 
     #[test]

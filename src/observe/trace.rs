@@ -110,6 +110,16 @@ pub(crate) fn session_key_checks_work(outage: Over) {
     event!(info, failures = %outage.failures, seconds = %outage.lasted.as_secs_f64(), "session_key checks work again");
 }
 
+#[cfg(feature = "wechat")]
+pub(crate) fn no_access_token(error: &(dyn Error + 'static), is_first: bool) {
+    first!(is_first, error = %Chain(error), "no access token from WeChat");
+}
+
+#[cfg(feature = "wechat")]
+pub(crate) fn access_tokens_are_back(outage: Over) {
+    event!(info, failures = %outage.failures, seconds = %outage.lasted.as_secs_f64(), "access tokens from WeChat again");
+}
+
 pub(crate) fn on_login_failed(error: &(dyn Error + 'static)) {
     event!(error, error = %Chain(error), "on_login failed");
 }

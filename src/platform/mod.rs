@@ -6,6 +6,7 @@
 //! | `douyin` | `Douyin`, `DouyinServiceProvider`, `DouyinMiniGame` | yes | yes |
 //! | `baidu` | `Baidu` | yes | no |
 //! | `kuaishou` | `Kuaishou`, `KuaishouMiniGame`, `KwaiGame` | yes | where the platform gives one |
+//! | `alipay` | `Alipay` | no | where the platform gives one |
 //! | `lark` | `Lark` | yes | no |
 //! | `dingtalk` | `DingTalk` | no | yes |
 //!
@@ -80,6 +81,7 @@ mod provider;
 #[cfg(feature = "qq")]
 mod qq;
 #[cfg(any(
+    feature = "alipay",
     feature = "baidu",
     feature = "dingtalk",
     feature = "douyin",

@@ -87,7 +87,7 @@ macro_rules! provider {
             ) -> Result<$crate::login::Exchanged, $crate::login::ExchangeError> {
                 let app = self.0.app(&request)?;
                 let user = $exchange(&self.0, app, request.code()).await;
-                self.0.conclude(app, &request, user)
+                self.0.conclude(app, &request, user, &app.secret)
             }
         }
     };

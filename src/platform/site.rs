@@ -13,15 +13,15 @@ use crate::login::{ExchangeError, ExchangeErrorKind, Exchanged, LoginRequest};
 
 /// A platform as the application has set it up: its apps, its host, and what its codes mean.
 #[derive(Clone, Debug)]
-pub(crate) struct Site {
-    apps: Apps,
+pub(crate) struct Site<S = Arc<str>> {
+    apps: Apps<S>,
     pub(super) api: Api,
     tokens: Tokens,
     kinds: Vec<(Arc<str>, ExchangeErrorKind)>,
 }
 
-impl Site {
-    pub(super) fn new(url: &str, appid: Arc<str>, secret: Arc<str>) -> Self {
+impl<S> Site<S> {
+    pub(super) fn new(url: &str, appid: Arc<str>, secret: S) -> Self {
         Self {
             apps: Apps::new(appid, secret),
             api: Api::official(&[url]),
@@ -31,7 +31,7 @@ impl Site {
     }
 
     /// What was kept for another secret or host is forgotten.
-    pub(super) fn with_app(self, appid: Arc<str>, secret: Arc<str>) -> Self {
+    pub(super) fn with_app(self, appid: Arc<str>, secret: S) -> Self {
         Self {
             apps: self.apps.with(appid, secret),
             tokens: Tokens::default(),
@@ -64,7 +64,7 @@ impl Site {
         self.apps.resolve(appid)
     }
 
-    pub(super) fn app(&self, request: &LoginRequest<'_>) -> Result<&App, ExchangeError> {
+    pub(super) fn app(&self, request: &LoginRequest<'_>) -> Result<&App<S>, ExchangeError> {
         let app = self.apps.get(request.appid());
         app.ok_or_else(|| Failure::UnknownApp.hiding(&[]))
     }
@@ -96,15 +96,16 @@ impl Site {
     /// The end of an exchange: whatever went wrong, without the secret and the code.
     pub(super) fn conclude(
         &self,
-        app: &App,
+        app: &App<S>,
         request: &LoginRequest<'_>,
         user: Result<User, Failure>,
+        secret: &str,
     ) -> Result<Exchanged, ExchangeError> {
         match user {
             Ok(user) => Ok(user.of_app(Arc::clone(&app.appid))),
             Err(failure) => {
                 let failure = failure.reclassified(&self.kinds);
-                Err(failure.hiding(&[&app.secret, request.code()]))
+                Err(failure.hiding(&[secret, request.code()]))
             }
         }
     }

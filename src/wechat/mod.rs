@@ -1,4 +1,4 @@
-//! Logging in at WeChat: `code2Session` over HTTPS.
+//! Logging in at WeChat, and its server APIs, over HTTPS.
 //!
 //! [`WeChat`] is the [`IdentityProvider`](crate::login::IdentityProvider) for WeChat mini
 //! programs. One of it serves any number of apps and needs neither a runtime nor the network to
@@ -21,6 +21,55 @@
 //! | 40226, 50001, 50002 | `UserBlocked` |
 //! | 41008 | `BadRequest` |
 //! | any other code | `Misconfigured` |
+//!
+//! # Server APIs
+//!
+//! Beside the login there are methods for the APIs that a login state needs. They bring the app's
+//! access_token along, which [`access_token`](WeChat::access_token) also gives for calls of yours.
+//!
+//! | API | here |
+//! |---|---|
+//! | `getStableAccessToken` | [`WeChat::access_token`], [`WeChat::access_token_instead_of`] |
+//! | `checkSessionKey` | [`check_session_key`](crate::login::SessionKeyCheck::check_session_key) |
+//! | `resetUserSessionKey` | [`WeChat::reset_session_key`], [`WeChat::reset_kept_session_key`] |
+//! | `getPhoneNumber` | [`WeChat::phone_number`], [`WeChat::phone_number_of`] |
+//! | `getUserEncryptKey` | [`WeChat::encryption_keys`] |
+//! | `code2Verifyinfo` | [`MultiEnd`] |
+//!
+//! An access_token that WeChat refuses (40001, 40014, 42001) is replaced once for all calls, and the
+//! call is sent once more; it says nothing of the user. So a call takes up to five requests, each
+//! within the time-out, and nearly always one. What an `errcode` means:
+//!
+//! | WeChat's answer | [`ApiErrorKind`] |
+//! |---|---|
+//! | 40029, 40163, 42003, 61010, 10001000, 10001001 | `CodeRejected` |
+//! | 87007, 87009 | `SessionKeyOver` |
+//! | -1, time-out, connection error, unreadable answer; 40001, 40014, 42001 for the new token, too | `Unavailable` |
+//! | 45011 / 45009 / `force_refresh` used up | `RateLimited` for 60 s / 3600 s / until it is allowed |
+//! | 40226, 50001, 50002 | `UserBlocked` |
+//! | 40003, 41008 | `BadRequest` |
+//! | any other code, such as 40125, 40164, 40243 (the AppSecret is frozen), 48001, 87008 | `Misconfigured` |
+//!
+//! ```
+//! # #[cfg(feature = "test-util")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use tower_wx_session::test_util::FakeWeChat;
+//! use tower_wx_session::wechat::{ApiErrorKind, WeChat};
+//!
+//! let fake = FakeWeChat::start().await?;
+//! let wechat = WeChat::new(fake.appid(), fake.secret()).with_base_url(fake.base_url())?;
+//!
+//! let phone = wechat.phone_number(fake.appid(), "alice:of the button").await?;
+//! assert_eq!(phone.country_code, "86");
+//!
+//! let again = wechat.phone_number(fake.appid(), "alice:of the button").await;
+//! assert_eq!(again.unwrap_err().kind(), ApiErrorKind::CodeRejected);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "test-util"))]
+//! # fn main() {}
+//! ```
 //!
 //! # Deployment
 //!

@@ -30,25 +30,28 @@ impl Server {
         }
     }
 
-    /// Other settings, with access tokens of their own.
-    fn changed(self, apps: Apps, api: Api) -> Self {
-        let tokens = Arc::new(self.tokens.afresh());
-        Self { apps, api, tokens }
+    /// With access tokens of its own: other settings may lead to others.
+    fn afresh(self) -> Self {
+        self.with_tokens(|tokens| tokens)
     }
 
-    pub(super) fn with_app(self, appid: impl Into<Arc<str>>, secret: impl Into<Arc<str>>) -> Self {
-        let (apps, api) = (self.apps.clone().with(appid, secret), self.api.clone());
-        self.changed(apps, api)
+    pub(super) fn with_app(
+        mut self,
+        appid: impl Into<Arc<str>>,
+        secret: impl Into<Arc<str>>,
+    ) -> Self {
+        self.apps = self.apps.with(appid, secret);
+        self.afresh()
     }
 
-    pub(super) fn with_hosts(self, urls: &[&str]) -> Result<Self, ConfigError> {
-        let (apps, api) = (self.apps.clone(), self.api.clone().with_hosts(urls)?);
-        Ok(self.changed(apps, api))
+    pub(super) fn with_hosts(mut self, urls: &[&str]) -> Result<Self, ConfigError> {
+        self.api = self.api.with_hosts(urls)?;
+        Ok(self.afresh())
     }
 
-    pub(super) fn with_timeout(self, timeout: Duration) -> Self {
-        let (apps, api) = (self.apps.clone(), self.api.clone().with_timeout(timeout));
-        self.changed(apps, api)
+    pub(super) fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.api = self.api.with_timeout(timeout);
+        self.afresh()
     }
 
     pub(super) fn with_tokens(self, change: impl FnOnce(Tokens) -> Tokens) -> Self {

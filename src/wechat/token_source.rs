@@ -1,9 +1,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::api_error::ApiError;
 use super::force_quota::ForceQuota;
 use super::shared_tokens::SharedTokens;
 use crate::login::ExchangeErrorKind;
+use crate::observe::outage::Outage;
+use crate::observe::trace;
 use crate::platform::api::{AHEAD, Api, App, Call, Failure, Fields, Granted};
 use crate::platform::code2session::succeeded;
 use crate::sync::Lock;
@@ -25,6 +28,7 @@ pub(super) struct TokenSource {
     endpoint: Endpoint,
     shared: Arc<Lock<SharedTokens>>,
     quota: Lock<ForceQuota>,
+    outage: Lock<Outage>,
     clock: Clock,
 }
 
@@ -42,6 +46,7 @@ impl TokenSource {
             endpoint,
             shared,
             quota: Lock::default(),
+            outage: Lock::default(),
             clock,
         }
     }
@@ -60,12 +65,31 @@ impl TokenSource {
         {
             return Ok(shared.clone());
         }
-        match self.ask(refused).await {
+        let granted = self.ask(refused).await;
+        self.report(&granted);
+        match granted {
             Ok(granted) => {
                 self.shared().put(&self.app.appid, &granted).await;
                 Ok(granted)
             }
             Err(failure) => shared.ok_or(failure),
+        }
+    }
+
+    /// Tells operators when WeChat begins to give no token, and when it gives one again: for as long
+    /// as the old token is good, nobody else notices.
+    fn report(&self, granted: &Result<Granted, Failure>) {
+        let (mut outage, now) = (self.outage.lock(), self.clock.uptime());
+        match granted {
+            Ok(_) => {
+                if let Some(over) = outage.succeeds(now) {
+                    trace::access_tokens_are_back(over);
+                }
+            }
+            Err(failure) => {
+                let error = ApiError::failed(failure.clone(), &[&self.app.secret]);
+                trace::no_access_token(&error, outage.fails(now));
+            }
         }
     }
 

@@ -94,6 +94,11 @@ async fn play_all(rows: &[Row]) {
         "KwaiGame" => play::<FakeKwaiGame, KwaiGame>(rows).await,
         "Lark" => play::<FakeLark, Lark>(rows).await,
         "DingTalk" => play::<FakeDingTalk, DingTalk>(rows).await,
+        "Alipay" => {
+            for Row { code, kind, .. } in rows {
+                assert_eq!(super::alipay::kind_of(code).await, *kind, "{code}");
+            }
+        }
         other => panic!("{other} is in the table, and nobody plays it"),
     }
 }

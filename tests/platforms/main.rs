@@ -37,3 +37,11 @@ mod support;
 mod telegram;
 #[cfg(feature = "vk")]
 mod vk;
+mod wechat;
+mod wechat_access_token;
+mod wechat_errors;
+mod wechat_hosts;
+mod wechat_multi_end;
+mod wechat_phone_number;
+mod wechat_redaction;
+mod wechat_session_key;

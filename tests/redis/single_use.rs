@@ -1,6 +1,7 @@
 //! Launch data is good once on all nodes of a fleet.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use tower_wx_session::login::Login;
 use tower_wx_session::store::{FeedEvent, RedisStore, SessionStore};
@@ -90,6 +91,19 @@ async fn a_claim_is_announced_to_nobody_and_ends_by_itself() {
         }
     };
     assert_eq!(changed, [issued.session().id()]);
+}
+
+#[tokio::test]
+async fn what_is_good_for_ever_is_good_once_for_ever() {
+    let server = RedisServer::start().await;
+    let endless = || Signed {
+        valid_for: Duration::MAX,
+    };
+    let here = Login::new(node(server.store()), endless());
+    log_in(&here, "signed alice 1").await.unwrap();
+    let there = Login::new(node(server.store()), endless());
+    let rejected = Err(RejectionKind::CodeRejected);
+    assert_eq!(log_in(&there, "signed alice 1").await, rejected);
 }
 
 #[tokio::test]

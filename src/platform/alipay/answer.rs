@@ -110,7 +110,7 @@ impl Node {
             Misconfigured => Misconfigured,
             _ => Unavailable,
         };
-        self.failure(kind, format!("unsigned {}", self.error()))
+        self.failure(kind, format!("{}, unsigned", self.error()))
     }
 
     fn kind(&self) -> ExchangeErrorKind {
@@ -252,7 +252,7 @@ mod tests {
                 let body = format!(r#"{{"error_response":{node}{rest}}}"#);
                 assert_eq!(
                     refused(&body),
-                    (kind, format!("unsigned error 40002 {error}: no"))
+                    (kind, format!("error 40002 {error}, unsigned: no"))
                 );
             }
         }

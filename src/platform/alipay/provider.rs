@@ -1,4 +1,3 @@
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -6,8 +5,11 @@ use super::keys::AlipayKeys;
 use super::user_id::AlipayUserId;
 use super::{answer, request};
 use crate::config_error::ConfigError;
-use crate::login::{CodePolicy, ExchangeError, Exchanged, IdentityProvider, LoginRequest};
-use crate::platform::api::{Api, App, Apps, Failure, User};
+use crate::login::{
+    CodePolicy, ExchangeError, ExchangeErrorKind, Exchanged, IdentityProvider, LoginRequest,
+};
+use crate::platform::api::{App, Failure, User};
+use crate::platform::site::Site;
 
 const OFFICIAL: &str = "https://openapi.alipay.com";
 
@@ -37,12 +39,14 @@ const CODE_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// | `isv.code-invalid`: wrong, used, too old | `CodeRejected` |
 /// | `isp.…`, `aop.unknow-error`, 20000; time-out, connection error, unreadable answer, no `sign` | `Unavailable` |
 /// | `isv.app-call-limited`, `isv.method-call-limited`, 40005 | `RateLimited` for 60 s: Alipay names no time |
-/// | any other error, such as `isv.invalid-app-id`, `isv.invalid-signature`, `isv.missing-…`, `isv.unmatched-app-id` (a code of another app), 20001, 40003, 40006 | `Misconfigured` |
+/// | any other error unless [`with_error_kind`](Self::with_error_kind) says otherwise, such as `isv.invalid-app-id`, `isv.invalid-signature`, `isv.missing-…`, `isv.unmatched-app-id` (a code of another app), 20001, 40003, 40006 | `Misconfigured` |
 /// | an error without a signature | `Misconfigured` if that is its row, `Unavailable` otherwise |
 /// | a wrong `sign` | `Misconfigured`: the key is not Alipay's, or no longer |
 ///
 /// No error of this method says that a user is blocked. For an app that it does not know, and where a
 /// request lacks something, Alipay signs nothing.
+///
+/// Its `Debug` shows no key, and clones share their connections.
 ///
 /// ```no_run
 /// use tower_wx_session::platform::{Alipay, AlipayKeys};
@@ -54,10 +58,9 @@ const CODE_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Alipay {
-    apps: Apps<AlipayKeys>,
-    api: Api,
+    site: Site<AlipayKeys>,
     user_id: Option<AlipayUserId>,
 }
 
@@ -69,8 +72,7 @@ impl Alipay {
     /// [`Misconfigured`](crate::login::ExchangeErrorKind::Misconfigured) and names the cause.
     pub fn new(appid: impl Into<Arc<str>>, keys: AlipayKeys) -> Self {
         Self {
-            apps: Apps::new(appid, keys),
-            api: Api::official(&[OFFICIAL]),
+            site: Site::new(OFFICIAL, appid.into(), keys),
             user_id: None,
         }
     }
@@ -81,7 +83,7 @@ impl Alipay {
     #[must_use]
     pub fn with_app(self, appid: impl Into<Arc<str>>, keys: AlipayKeys) -> Self {
         Self {
-            apps: self.apps.with(appid, keys),
+            site: self.site.with_app(appid.into(), keys),
             ..self
         }
     }
@@ -111,7 +113,7 @@ impl Alipay {
     pub fn with_base_url(self, url: &str) -> Result<Self, ConfigError> {
         let url = url.strip_suffix(request::PATH).unwrap_or(url);
         Ok(Self {
-            api: self.api.with_hosts(&[url])?,
+            site: self.site.with_base_url(url)?,
             ..self
         })
     }
@@ -120,7 +122,19 @@ impl Alipay {
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {
         Self {
-            api: self.api.with_timeout(timeout),
+            site: self.site.with_timeout(timeout),
+            ..self
+        }
+    }
+
+    /// Sets what an error means that Alipay does not document, or that means something else to you.
+    ///
+    /// The code is the `sub_code`, such as `isv.code-invalid`, or the `code` of an error without one. An
+    /// error that is not signed stays what it is.
+    #[must_use]
+    pub fn with_error_kind(self, code: impl Into<Arc<str>>, kind: ExchangeErrorKind) -> Self {
+        Self {
+            site: self.site.with_error_kind(code.into(), kind),
             ..self
         }
     }
@@ -133,14 +147,14 @@ impl Alipay {
         let keys = &app.secret;
         let at = request.received_at();
         let call = request::oauth_token(&app.appid, keys, request.code(), at);
-        let reply = self.api.send(&call).await?;
+        let reply = self.site.api.send(&call).await?;
         reply.read(|body| answer::parse(body, keys.alipay(), self.user_id))
     }
 }
 
 impl IdentityProvider for Alipay {
     fn resolve<'a>(&'a self, appid: Option<&'a str>) -> Option<&'a str> {
-        self.apps.resolve(appid)
+        self.site.resolve(appid)
     }
 
     fn code_policy(&self, _: &str) -> CodePolicy {
@@ -148,20 +162,9 @@ impl IdentityProvider for Alipay {
     }
 
     async fn exchange(&self, request: LoginRequest<'_>) -> Result<Exchanged, ExchangeError> {
-        let app = self.apps.get(request.appid());
-        let app = app.ok_or_else(|| Failure::UnknownApp.hiding(&[]))?;
+        let app = self.site.app(&request)?;
         let user = self.oauth_token(app, request).await;
-        let user = user.map_err(|failure| failure.hiding(&[request.code()]))?;
-        Ok(user.of_app(Arc::clone(&app.appid)))
-    }
-}
-
-impl fmt::Debug for Alipay {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Alipay")
-            .field("apps", &self.apps)
-            .field("api", &self.api)
-            .field("user_id", &self.user_id)
-            .finish()
+        // What signs never leaves, so that no error can hold it.
+        self.site.conclude(app, &request, user, "")
     }
 }

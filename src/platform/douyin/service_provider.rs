@@ -121,7 +121,7 @@ impl IdentityProvider for DouyinServiceProvider {
     async fn exchange(&self, request: LoginRequest<'_>) -> Result<Exchanged, ExchangeError> {
         let app = self.site.app(&request)?;
         let user = self.code2session(app, request.code()).await;
-        self.site.conclude(app, &request, user)
+        self.site.conclude(app, &request, user, &app.secret)
     }
 }
 

@@ -246,14 +246,15 @@ impl<D: Dialect> FakePlatform<D> {
         self.lock().1.advance(time);
     }
 
-    /// Answers the next exchange with this fault; several are taken in order.
+    /// Answers the next exchange, or call of another API, with this fault; several are taken in order.
     ///
     /// The code of that exchange is spent, as it may be at the platform.
     pub fn answer_next(&self, fault: Fault) {
         self.lock().1.answer_next(fault);
     }
 
-    /// Answers every exchange with this fault, until it is called again; `None` ends it.
+    /// Answers every exchange, and call of another API, with this fault, until it is called again;
+    /// `None` ends it.
     pub fn fail_all(&self, fault: Option<Fault>) {
         self.lock().1.fail_all(fault);
     }
