@@ -111,7 +111,7 @@ const fn classify(code: i64) -> ExchangeErrorKind {
         10213 => CodeRejected,
         10228 => UserBlocked,
         99991400 => RateLimited(Duration::from_secs(60)),
-        // Among them 10202: a new token was refused, too.
+        // Among them 10202: there is no other token.
         _ => Misconfigured,
     }
 }

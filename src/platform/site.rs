@@ -82,11 +82,14 @@ impl<S> Site<S> {
     {
         let tokens = self.tokens.of(&app.appid);
         let token = tokens.get(grant.clone()).await?;
-        match ask(Arc::clone(&token)).await {
-            Err(failure) if is_token_refused(&failure) => {
-                ask(tokens.get_instead_of(&token, grant).await?).await
-            }
-            outcome => outcome,
+        let refusal = match ask(Arc::clone(&token)).await {
+            Err(failure) if is_token_refused(&failure) => failure,
+            outcome => return outcome,
+        };
+        match tokens.get_instead_of(&token, grant).await {
+            Ok(token) => ask(token).await,
+            Err(Failure::SameToken) => Err(refusal),
+            Err(failure) => Err(failure),
         }
     }
 

@@ -77,5 +77,5 @@ async fn a_token_that_is_refused_is_replaced_once() {
         failure(exchange(&dingtalk, CODE).await, CODE).0,
         Misconfigured
     );
-    assert_eq!(fake.received().len(), 5 + 3);
+    assert_eq!(fake.received().len(), 5 + 2);
 }

@@ -101,7 +101,7 @@ async fn a_token_that_is_refused_is_replaced_once() {
     let (kind, text) = failure(exchange(&lark, CODE).await, CODE);
     assert_eq!(kind, Misconfigured);
     assert!(text.starts_with("code 10202: "), "{text}");
-    assert_eq!(fake.received().len(), 5 + 3);
+    assert_eq!(fake.received().len(), 5 + 2);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ pub(crate) enum Failure {
     TimedOut(Duration),
     Transport(String),
     NoClient(String),
-    /// Asked for another token, the platform gave the one that it had refused.
+    /// The platform has no other token than the one that it refused.
     SameToken,
     UnknownApp,
 }
@@ -112,10 +112,10 @@ impl Failure {
     pub(crate) const fn kind(&self) -> ExchangeErrorKind {
         match self {
             Self::Refused { kind, .. } => *kind,
-            Self::Unreadable { .. } | Self::TimedOut(_) | Self::Transport(_) => {
+            Self::Unreadable { .. } | Self::TimedOut(_) | Self::Transport(_) | Self::SameToken => {
                 ExchangeErrorKind::Unavailable
             }
-            Self::NoClient(_) | Self::SameToken => ExchangeErrorKind::Misconfigured,
+            Self::NoClient(_) => ExchangeErrorKind::Misconfigured,
             Self::UnknownApp => ExchangeErrorKind::BadRequest,
         }
     }
@@ -148,7 +148,7 @@ impl fmt::Display for Failure {
             Self::TimedOut(limit) => write!(f, "timed out after {limit:?}"),
             Self::Transport(text) => f.write_str(text),
             Self::NoClient(text) => write!(f, "cannot make an HTTP client: {text}"),
-            Self::SameToken => f.write_str("the platform gave the token that it refuses, again"),
+            Self::SameToken => f.write_str("the token that was refused was given again"),
             Self::UnknownApp => f.write_str("no such app is configured"),
         }
     }
