@@ -269,11 +269,7 @@ async fn a_store_that_others_read_shares_nothing_unsealed() {
     let site = Site::start().await;
     let (clock, store) = store_on_a_clock();
     let sessions = node_with(&store.shared(), &clock, |builder| builder);
-    let error = site
-        .wechat
-        .clone()
-        .sharing_access_tokens(&sessions)
-        .unwrap_err();
+    let error = site.wechat.sharing_access_tokens(&sessions).unwrap_err();
     assert!(error.to_string().contains("a seal_key"), "{error}");
 }
 
