@@ -39,11 +39,13 @@ use tower_wx_session::login::{Login, Platforms};
 use tower_wx_session::response::Preset;
 use tower_wx_session::sessions::Revocation;
 use tower_wx_session::store::{AnyStore, RevokeReason};
+use tower_wx_session::wechat::WeChat;
 use tower_wx_session::{
     Identity, Rejection, Session, SessionId, SessionLayer, Sessions, TokenSource,
 };
 
 mod demo;
+mod open_data;
 mod settings;
 mod telemetry;
 mod websocket;
@@ -84,10 +86,10 @@ async fn run() -> Result<(), String> {
                 users.note(user);
                 ready(Ok(()))
             });
-            let app = demo.watch(app(sessions.clone(), login, refusal));
+            let app = demo.watch(app(sessions.clone(), login, platform.wechat, refusal));
             app.merge(demo.routes(sessions.clone(), wechat.clone(), idle_timeout))
         }
-        _ => app(sessions.clone(), login, refusal).route("/", get(ABOUT)),
+        _ => app(sessions.clone(), login, platform.wechat, refusal).route("/", get(ABOUT)),
     };
     let app = app.merge(metrics);
     let address = listener.local_addr().map_err(|error| error.to_string())?;
@@ -99,7 +101,12 @@ async fn run() -> Result<(), String> {
     sessions.shutdown().await.map_err(|error| error.to_string())
 }
 
-fn app(sessions: AppState, login: Login<AnyStore, Platforms>, refusal: Preset) -> Router {
+fn app(
+    sessions: AppState,
+    login: Login<AnyStore, Platforms>,
+    wechat: Option<WeChat>,
+    refusal: Preset,
+) -> Router {
     let layer = SessionLayer::new(sessions.clone())
         .with_sources([TokenSource::bearer(), TokenSource::skey()])
         .with_rejection_response(refusal);
@@ -112,6 +119,7 @@ fn app(sessions: AppState, login: Login<AnyStore, Platforms>, refusal: Preset) -
         .route("/logout", post(logout))
         .route("/logout_others", post(logout_others))
         .route("/logout_everywhere", post(logout_everywhere))
+        .merge(open_data::routes(sessions.clone(), wechat))
         // Not `.layer`: that would refuse unknown paths, too, instead of answering 404.
         .route_layer(layer)
         .with_state(sessions)

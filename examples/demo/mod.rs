@@ -12,6 +12,7 @@
 //! | `POST /demo/idle_out` | moves it until every session has been idle for too long |
 //! | `POST /demo/kick_out` | ends all sessions of all users, as an administrator |
 //! | `POST /demo/store` `{"state":"up"}` | the store works: `up`, `down`, or `full`: it takes no writes |
+//! | `GET /demo/phone_number/{openid}` | what WeChat gives the client of this user for `POST /decrypt` |
 //! | `POST /demo/wechat` `{"state":"ok"}` | WeChat answers: `ok`, `busy`, `limited`, `blocked`, `slow` |
 #![allow(unreachable_pub, reason = "a module of a program")]
 
@@ -33,6 +34,7 @@ use tower_wx_session::{Rejection, SessionId, Sessions};
 mod guard;
 mod journal;
 mod page;
+mod phone_number;
 pub mod places;
 mod users;
 
@@ -108,6 +110,7 @@ impl Demo {
         };
         Router::new()
             .route("/demo/state", get(tell))
+            .route("/demo/phone_number/{openid}", get(phone_number::encrypted))
             .route("/demo/advance", post(advance))
             .route("/demo/idle_out", post(idle_out))
             .route("/demo/kick_out", post(kick_out))
@@ -271,9 +274,9 @@ async fn set_store(State(stage): State<Stage>, Json(new): Json<New<StoreState>>)
 async fn set_wechat(State(stage): State<Stage>, Json(new): Json<New<WeChatState>>) -> StatusCode {
     stage.wechat.fail_all(match new.state {
         WeChatState::Ok => None,
-        WeChatState::Busy => Some(Fault::Errcode(-1)),
-        WeChatState::Limited => Some(Fault::Errcode(45011)),
-        WeChatState::Blocked => Some(Fault::Errcode(40226)),
+        WeChatState::Busy => Some(Fault::Busy),
+        WeChatState::Limited => Some(Fault::Limited),
+        WeChatState::Blocked => Some(Fault::Blocked),
         WeChatState::Slow => Some(Fault::Slow),
     });
     stage.set(|condition| condition.wechat = new.state);

@@ -84,6 +84,19 @@ impl<S: SessionStore> Node<S> {
         self.put_key(user, key, began, (keep, PREVIOUS_KEPT)).await
     }
 
+    /// Keeps the session_key that took the place of one that may have leaked: that one, which would
+    /// open what its thief has encrypted, is forgotten.
+    #[cfg(feature = "wechat")]
+    pub(crate) async fn put_reset_session_key(
+        self: &Arc<Self>,
+        user: &Identity,
+        key: &SessionKey,
+        began: Timestamp,
+    ) -> Result<(), SessionKeyError> {
+        let keep = self.config.lifetime;
+        self.put_key(user, key, began, (keep, Duration::ZERO)).await
+    }
+
     /// Keeps a key, and those before it, for so long.
     pub(super) async fn put_key(
         self: &Arc<Self>,

@@ -47,7 +47,8 @@ impl WeChat {
         new.ok_or_else(|| ApiError::failed(Failure::unreadable("no session_key"), &[]))
     }
 
-    /// Resets the session_key that is kept of a user's last login, and keeps the new one.
+    /// Resets the session_key that is kept of a user's last login, keeps the new one, and forgets the
+    /// old one: whoever has it could still encrypt data that it opens.
     ///
     /// A login that begins meanwhile stays the newest.
     ///
@@ -67,7 +68,7 @@ impl WeChat {
         let old = kept.newest().ok_or(ResetError::NoKey)?;
         let new = self.reset_session_key(user, old).await;
         let new = new.map_err(ResetError::WeChat)?;
-        match node.put_session_key(user, &new, began).await {
+        match node.put_reset_session_key(user, &new, began).await {
             Ok(()) => Ok(new),
             Err(error) => Err(ResetError::NotKept(new, error)),
         }

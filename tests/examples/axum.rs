@@ -176,6 +176,7 @@ fn a_bad_setting_ends_the_start_with_one_clear_line() {
         ("IDLE_SECONDS", "-1"),
         ("LIFETIME_SECONDS", "1.5"),
         ("REFUSAL", "xml"),
+        ("PLATFORM", "weibo"),
         ("WX_APPID", "without a secret"),
         ("WX_SECRET", "canary without an appid"),
         ("WX_API_BASE", "http://127.0.0.1:1"),

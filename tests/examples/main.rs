@@ -25,6 +25,8 @@ mod fleet;
 #[cfg(feature = "hyper")]
 mod hyper;
 mod miniprogram;
+#[cfg(all(feature = "alipay", feature = "crypto", feature = "vk"))]
+mod platforms;
 #[path = "../support/mod.rs"]
 mod support;
 mod tonic;
