@@ -155,11 +155,12 @@ impl CachedToken {
             let began = self.clock.uptime();
             let granted = ask.ask(refused.clone()).await?;
             let until = began.after(granted.lifetime);
-            match self.state.lock().keep(granted.token.into(), until) {
+            let token = Arc::from(granted.token);
+            let kept = self.state.lock().keep(token, until, refused.as_ref());
+            match kept {
                 Ok(token) => return Ok(token),
                 // Refused while it was asked for: asked for again, as one that was refused.
-                Err(token) if refused.as_ref() != Some(&token) => refused = Some(token),
-                Err(_) => return Err(Failure::unreadable("the token that was refused, again")),
+                Err(token) => refused = Some(token),
             }
         }
     }
@@ -172,10 +173,16 @@ impl State {
         }
     }
 
-    /// Keeps what was granted, unless it was refused; then nothing is under way any longer. In one
-    /// step: who is refused the new token right after it starts another flight.
-    fn keep(&mut self, token: Arc<str>, until: Uptime) -> Result<Arc<str>, Arc<str>> {
-        if self.refused.as_ref() == Some(&token) {
+    /// Keeps what was granted, unless it was refused and the platform was not told so; then nothing is
+    /// under way any longer. In one step: who is refused the new token right after it starts another
+    /// flight. A token that the platform insists on is kept: what it says of it then is the answer.
+    fn keep(
+        &mut self,
+        token: Arc<str>,
+        until: Uptime,
+        told: Option<&Arc<str>>,
+    ) -> Result<Arc<str>, Arc<str>> {
+        if self.refused.as_ref() == Some(&token) && told != Some(&token) {
             return Err(token);
         }
         self.kept = Some(Kept {
@@ -376,6 +383,26 @@ mod tests {
         }
         assert_eq!(bench.get_instead_of(&old).await, "t2");
         assert_eq!(bench.fetched(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_token_that_the_platform_insists_on_is_used() {
+        let cached = Arc::new(CachedToken::default());
+        let asked = Arc::new(Lock::from(Vec::new()));
+        let (log, ask) = (
+            Arc::clone(&asked),
+            |log: Arc<Lock<Vec<_>>>, refused| async move {
+                log.lock().push(refused);
+                Ok(Granted {
+                    token: "t".to_owned(),
+                    lifetime: TWO_HOURS,
+                })
+            },
+        );
+        let ask = move |refused| ask(Arc::clone(&log), refused);
+        cached.get(ask.clone()).await.unwrap();
+        assert_eq!(&*cached.get_instead_of("t", ask).await.unwrap(), "t");
+        assert_eq!(*asked.lock(), [None, Some(Arc::from("t"))]);
     }
 
     #[test]
