@@ -36,7 +36,7 @@
 //! - [`Sessions`] is the handle that an application keeps: it issues, checks, rotates, revokes and
 //!   lists sessions, and makes the layer and the login service.
 //! - [`layer`] checks requests, and lists the exact rules by which one passes.
-//! - [`login`] turns codes into sessions; `wechat` is the provider for WeChat.
+//! - [`login`] turns codes into sessions; `wechat` is the provider for WeChat, [`platform`] has the others.
 //! - [`response`] is what refusals look like on the wire: every status, reason and action.
 //! - [`store`] is where sessions are kept.
 //! - [`guide`] leads from `wx.login` to the first protected request, helps to move over from other logins,
@@ -54,7 +54,9 @@
 //! |---|---|---|
 //! | `axum` | For axum 0.8: extractors for [`Session`] and `Option<Session>`, `IntoResponse` for [`Rejection`]. Without it, and with axum 0.7, a handler takes `Extension<Session>` | no |
 //! | `hyper` | What is left of hyper's own [bodies](layer#bodies-of-refused-requests) is read on when they are refused | no |
-//! | `wechat` | `wechat::WeChat`: `code2Session` over HTTPS | no |
+//! | `wechat` | `wechat::WeChat`: logins, access token, session_key, phone number, over HTTPS | no |
+//! | `qq`, `douyin`, `baidu`, `kuaishou`, `alipay`, `lark`, `dingtalk`, `telegram`, `vk` | a provider of [`platform`] each; the guide has a page on them | no |
+//! | `crypto` | `open_data`: opens what the platform has encrypted, and checks its signatures | no |
 //! | `redis` | `store::RedisStore`: Redis or Valkey, alone, behind Sentinel or as a Cluster | no |
 //! | `tracing` | [Events and spans](guide::observability#events), without secrets | no |
 //! | `metrics` | [Metrics](guide::observability#metrics), for any recorder of the `metrics` crate | no |

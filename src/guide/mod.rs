@@ -12,6 +12,10 @@
     doc = "| [`recipes`] | How do I ban a user, limit devices, end sessions, close a WebSocket, decrypt a phone number? |"
 )]
 #![cfg_attr(
+    all(feature = "douyin", feature = "telegram", feature = "wechat"),
+    doc = "| [`platforms`] | Which platforms are there, what of each, and what does each error code mean? |"
+)]
+#![cfg_attr(
     all(feature = "axum", feature = "crypto", feature = "test-util"),
     doc = "| [`open_data`] | How do I decrypt a phone number, and why does it fail now and then? |"
 )]
@@ -48,6 +52,10 @@ pub mod moving_over_zh {}
 #[cfg(all(feature = "axum", feature = "wechat"))]
 #[doc = include_str!("recipes.md")]
 pub mod recipes {}
+
+#[cfg(all(feature = "douyin", feature = "telegram", feature = "wechat"))]
+#[doc = include_str!("platforms.md")]
+pub mod platforms {}
 
 #[cfg(all(feature = "axum", feature = "crypto", feature = "test-util"))]
 #[doc = include_str!("open_data.md")]

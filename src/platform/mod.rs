@@ -16,7 +16,7 @@
 //! cannot be read or has no user counts as none, every request ends within the time-out, and no secret
 //! gets out. The proxy of the environment is used, and the system's certificates, as there.
 //!
-//! The guide's page on platforms lists every error code with its
+//! The guide's page `platforms` says what is there of each platform, and lists every error code with its
 //! [kind](crate::login::ExchangeErrorKind). A code that is not listed is `Misconfigured`, unless
 //! `with_error_kind` says otherwise.
 #![cfg_attr(
