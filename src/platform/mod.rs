@@ -49,9 +49,9 @@ assert_eq!(again.kind(), ExchangeErrorKind::CodeRejected);
 
 #[cfg(feature = "alipay")]
 pub(crate) mod alipay;
-#[cfg(feature = "http-client")]
+#[cfg(feature = "_http-client")]
 pub(crate) mod api;
-#[cfg(any(feature = "http-client", feature = "telegram", feature = "vk"))]
+#[cfg(any(feature = "_http-client", feature = "telegram", feature = "vk"))]
 mod app;
 #[cfg(feature = "baidu")]
 mod baidu;
