@@ -4,13 +4,16 @@ use serde_json::{Value, json};
 
 use crate::support::process::Program;
 
-const BUSY: (u16, &str) = (503, "provider_unavailable");
-const BAD: (u16, &str) = (400, "code_rejected");
-const BLOCKED: (u16, &str) = (403, "user_blocked");
-const LIMITED: (u16, &str) = (429, "rate_limited");
+/// A status and a reason.
+type Refusal = (u16, &'static str);
+
+const BUSY: Refusal = (503, "provider_unavailable");
+const BAD: Refusal = (400, "code_rejected");
+const BLOCKED: Refusal = (403, "user_blocked");
+const LIMITED: Refusal = (429, "rate_limited");
 
 /// What `busy:1`, `limited:1`, `blocked:1` and `broken:1` come to, where the platform has such an answer.
-const PLATFORMS: [(&str, [Option<(u16, &str)>; 4]); 10] = [
+const PLATFORMS: [(&str, [Option<Refusal>; 4]); 10] = [
     (
         "wechat",
         [Some(BUSY), Some(LIMITED), Some(BLOCKED), Some(BUSY)],
