@@ -1,7 +1,8 @@
 //! Public types can be shared between threads and held across await points.
 
 use tower_wx_session::login::{
-    CheckError, ExchangeError, Exchanged, Login, LoginFuture, Refusal, Validity,
+    CheckError, CloudHosting, CodePolicy, ExchangeError, Exchanged, Login, LoginFuture, Platforms,
+    Refusal, Validity,
 };
 use tower_wx_session::response::Preset;
 use tower_wx_session::sessions::{
@@ -35,6 +36,7 @@ fn public_types_are_send_and_sync() {
     assert_send_sync::<(Session, SessionId, SessionKey, SessionToken, Identity)>();
     assert_send_sync::<(Rejection, Preset, TokenSource, Refusal)>();
     assert_send_sync::<(Issued, NewSession, SessionKeys, SessionKeyError)>();
+    assert_send_sync::<(Platforms, CodePolicy, CloudHosting)>();
     assert_send_sync::<(KeyCheckPolicy, Validity, CheckError)>();
     assert_send_sync::<(Exchanged, ExchangeError, StoreError)>();
     assert_send_sync::<(Insert, Loaded, Record, Revoke, Rotate, Feed, FeedSender)>();
@@ -46,6 +48,18 @@ fn the_types_of_open_data_are_send_and_sync() {
     use tower_wx_session::open_data::{OpenData, OpenDataError, PhoneNumber, UserInfo, WeRun};
 
     assert_send_sync::<(OpenData, OpenDataError, PhoneNumber, UserInfo, WeRun)>();
+}
+
+#[cfg(feature = "wechat")]
+#[test]
+fn the_types_of_wechat_are_send_and_sync() {
+    use tower_wx_session::wechat::{
+        AccessToken, ApiError, EncryptionKey, MultiEnd, MultiEndUser, PhoneNumber, ResetError,
+        WeChat,
+    };
+
+    assert_send_sync::<(WeChat, MultiEnd, AccessToken, EncryptionKey)>();
+    assert_send_sync::<(MultiEndUser, PhoneNumber, ApiError, ResetError)>();
 }
 
 #[cfg(feature = "redis")]
