@@ -9,6 +9,8 @@
 //! | `alipay` | `Alipay` | no | where the platform gives one |
 //! | `lark` | `Lark` | yes | no |
 //! | `dingtalk` | `DingTalk` | no | yes |
+//! | `telegram` | `Telegram` | no | no |
+//! | `vk` | `Vk` | no | no |
 //!
 //! Each is an [`IdentityProvider`](crate::login::IdentityProvider) for any number of apps, and needs neither a
 //! runtime nor the network to be built. Each promises what `wechat::WeChat` does: a code is sent at most once (one
