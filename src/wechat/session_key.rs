@@ -13,7 +13,7 @@ use crate::store::SessionStore;
 ///
 /// WeChat says 0 for a good one and 87009, or 87007, for one that is over or was never the user's.
 /// Whatever else it says, 40001 included, is not about the key: it cannot tell, and the cause is an
-/// [`ApiError`](super::ApiError).
+/// [`ApiError`](super::ApiError). It knows the apps that it is configured for.
 impl SessionKeyCheck for WeChat {
     async fn check_session_key(&self, user: &Identity, key: &SessionKey) -> Validity {
         match self.signed("/wxa/checksession", user, key).await {
@@ -21,6 +21,10 @@ impl SessionKeyCheck for WeChat {
             Err(error) if error.kind() == ApiErrorKind::SessionKeyOver => Validity::Over,
             Err(error) => Validity::cannot_tell(error),
         }
+    }
+
+    fn knows(&self, appid: &str) -> bool {
+        self.server.app(appid).is_ok()
     }
 }
 

@@ -90,6 +90,20 @@ async fn whatever_is_not_about_the_key_says_nothing_of_the_user() {
 }
 
 #[tokio::test]
+async fn users_of_its_own_apps_only_are_wechat_s() {
+    let site = Site::start().await;
+    let appid = site.fake.appid();
+    for (appid, is_known) in [
+        (appid, true),
+        (&format!("wx:{appid}"), true),
+        ("qq:1109000000", false),
+        ("wxother", false),
+    ] {
+        assert_eq!(site.wechat.knows(appid), is_known, "{appid}");
+    }
+}
+
+#[tokio::test]
 async fn a_reset_key_replaces_the_old_one_and_is_kept() {
     let site = Site::start().await;
     let (clock, store) = store_on_a_clock();
