@@ -17,7 +17,9 @@ use crate::store::SessionStore;
 impl SessionKeyCheck for WeChat {
     async fn check_session_key(&self, user: &Identity, key: &SessionKey) -> Validity {
         match self.signed("/wxa/checksession", user, key).await {
-            Ok(_) => Validity::Valid,
+            Ok(fields) if matches!(fields.optional_code("errcode"), Ok(Some(_))) => Validity::Valid,
+            // Not WeChat's answer, such as a gateway's: nobody has looked at the key.
+            Ok(_) => Validity::cannot_tell("an answer without an errcode"),
             Err(error) if error.kind() == ApiErrorKind::SessionKeyOver => Validity::Over,
             Err(error) => Validity::cannot_tell(error),
         }
