@@ -32,8 +32,8 @@ const CALLER_FROM: [&str; 3] = ["x-wx-from-appid", "x-wx-from-openid", "x-wx-fro
 /// behind your own proxy.
 ///
 /// A request is refused without `X-WX-SOURCE`, and where a header that names the user is missing,
-/// empty, repeated, or of other characters than letters, digits, `-` and `_`. Its value is not
-/// looked at.
+/// empty, repeated, or of other characters than letters, digits, `-` and `_`. What `X-WX-SOURCE` says
+/// is not looked at.
 ///
 /// # Whose headers count
 ///

@@ -52,7 +52,8 @@ impl CodePolicy {
     /// What is not genuine writes nothing. A store that is down uses nothing up: 503
     /// `store_unavailable`. If its answer is lost on the way, whether it was noted is not known: a
     /// repeat within 5 s on the same node goes on from there, and one elsewhere or later gets
-    /// `code_rejected` if it was.
+    /// `code_rejected` if it was. Where the store itself loses a write, as Redis can when a replica
+    /// takes over, another node takes the same data once more.
     pub const fn replayable(valid_for: Duration) -> Self {
         Self {
             limit: LAUNCH_DATA_LIMIT,

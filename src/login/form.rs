@@ -39,7 +39,7 @@ pub(super) async fn read<B: Body>(
     let form = match head.method {
         Method::POST => Form::from_body(body).await?,
         Method::GET if serves_wafer => Form {
-            code: header(&head.headers, CODE)?.unwrap_or_default(),
+            code: header(&head.headers, CODE)?.ok_or(RejectionKind::BadRequest)?,
             appid: None,
             platform: None,
         },

@@ -65,6 +65,8 @@ struct Platform {
 
 impl Platforms {
     /// The platform of clients that name none. By itself, it is a provider without its type.
+    ///
+    /// Its appids must have no colon: what stands before one is taken for a platform's name.
     pub fn new(first: impl IdentityProvider) -> Self {
         Self {
             first: Box::new(first),

@@ -15,8 +15,8 @@ use crate::session_key::SessionKey;
 /// platform without a session_key gives none. Several of them behind one login: see
 /// [`Platforms`](super::Platforms).
 ///
-/// [`Login`](super::Login) sees to the rest: it never hands over the same code twice, bounds the
-/// exchanges in flight, and turns an [`ExchangeError`] into the refusal that clients understand.
+/// [`Login`](super::Login) sees to the rest: it never hands over the same one-time code twice, bounds
+/// the exchanges in flight, and turns an [`ExchangeError`] into the refusal that clients understand.
 /// A provider keeps its own time-out and keeps its secrets out of its errors; an exchange that
 /// hangs is dropped at the [deadline](super::Login::with_deadline) of the login.
 ///
@@ -77,7 +77,9 @@ pub trait IdentityProvider: Send + Sync + 'static {
         CodePolicy::one_time()
     }
 
-    /// Exchanges a code at the provider. Called at most once per code.
+    /// Exchanges a code at the provider. Called at most once per code, but for
+    /// [replayable](CodePolicy::replayable) ones: those it checks each time, and the login lets one
+    /// of them through.
     fn exchange(
         &self,
         request: LoginRequest<'_>,
@@ -130,7 +132,7 @@ impl<'a> LoginRequest<'a> {
         self.code
     }
 
-    /// When the login began, on the fleet's clock: launch data is as old as it is at this time.
+    /// When the exchange began, on the fleet's clock: launch data is as old as it is at this time.
     #[must_use]
     pub const fn received_at(&self) -> SystemTime {
         self.received_at

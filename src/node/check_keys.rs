@@ -35,6 +35,9 @@ impl<S: SessionStore> Node<S> {
         let Some(check) = &self.config.key_check else {
             return;
         };
+        if !check.knows(session.appid()) {
+            return;
+        }
         self.key_checks.add(session, self.clock.read());
         // Each time: another runtime may have ended, and its worker with it.
         self.tasks.key_checker.start(|| {
@@ -113,6 +116,8 @@ async fn work<S: SessionStore>(worker: Arc<Worker<S>>) {
     let most = worker.checks.most_in_flight();
     let mut calls = JoinSet::new();
     loop {
+        // What has ended is kept until it is joined, however many calls there may be.
+        while calls.try_join_next().is_some() {}
         while calls.len() >= most {
             calls.join_next().await;
         }

@@ -58,6 +58,15 @@ pub trait SessionKeyCheck: Send + Sync + 'static {
         user: &Identity,
         key: &SessionKey,
     ) -> impl Future<Output = Validity> + Send;
+
+    /// Whether users of this app can be asked about: of others nobody asks. Default: of every app.
+    ///
+    /// The app is named as in a session: with the platform before it where
+    /// [`Platforms`](crate::login::Platforms) has put it there.
+    fn knows(&self, appid: &str) -> bool {
+        let _ = appid;
+        true
+    }
 }
 
 /// What a platform says of a session_key.
@@ -101,11 +110,16 @@ type Answer<'a> = Pin<Box<dyn Future<Output = Validity> + Send + 'a>>;
 /// [`SessionKeyCheck`] with a boxed future.
 trait DynCheck: Send + Sync {
     fn check<'a>(&'a self, user: &'a Identity, key: &'a SessionKey) -> Answer<'a>;
+    fn knows(&self, appid: &str) -> bool;
 }
 
 impl<C: SessionKeyCheck> DynCheck for C {
     fn check<'a>(&'a self, user: &'a Identity, key: &'a SessionKey) -> Answer<'a> {
         Box::pin(self.check_session_key(user, key))
+    }
+
+    fn knows(&self, appid: &str) -> bool {
+        SessionKeyCheck::knows(self, appid)
     }
 }
 
@@ -120,6 +134,10 @@ impl AnyCheck {
 
     pub(crate) async fn check(&self, user: &Identity, key: &SessionKey) -> Validity {
         self.0.check(user, key).await
+    }
+
+    pub(crate) fn knows(&self, appid: &str) -> bool {
+        self.0.knows(appid)
     }
 }
 

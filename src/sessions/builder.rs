@@ -152,8 +152,9 @@ impl<S> SessionsBuilder<S> {
     /// at most once per user, node and interval, within the bounds of the
     /// [`key_check_policy`](Self::key_check_policy). A session issued after the question began, or
     /// in the 5 s before, stays; so do all if the user has logged in meanwhile. A platform that
-    /// [cannot tell](crate::login::Validity::CannotTell), a user without a kept key, and a store
-    /// that is unavailable change nothing.
+    /// [cannot tell](crate::login::Validity::CannotTell), a user of an app that it does not
+    /// [know](SessionKeyCheck::knows), a user without a kept key, and a store that is unavailable
+    /// change nothing.
     ///
     /// In a store that processes share it takes a [`seal_key`](Self::seal_key). What it writes
     /// there is new: a node of an earlier release answers `session_unknown` for such a session, so
@@ -229,7 +230,7 @@ impl<S: SessionStore> SessionsBuilder<S> {
     /// Without any grace that is what was asked for.
     ///
     /// If session_keys are to be [followed](Self::following_session_keys) in a store that keeps none
-    /// without a [`seal_key`](Self::seal_key).
+    /// without a [`seal_key`](Self::seal_key), or more than 1000 calls a second are to follow them.
     pub fn build(self) -> Result<Sessions<S>, ConfigError> {
         let config = &self.config;
         above_zero("idle_timeout", config.idle_timeout)?;

@@ -133,7 +133,7 @@ impl Server {
     }
 
     /// An app by its appid, or by that of a session of it.
-    fn app(&self, appid: &str) -> Result<&App, ApiError> {
+    pub(super) fn app(&self, appid: &str) -> Result<&App, ApiError> {
         let unknown = || ApiError::failed(Failure::UnknownApp, &[]);
         self.apps.get(split_appid(appid).1).ok_or_else(unknown)
     }

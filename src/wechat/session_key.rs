@@ -13,14 +13,20 @@ use crate::store::SessionStore;
 ///
 /// WeChat says 0 for a good one and 87009, or 87007, for one that is over or was never the user's.
 /// Whatever else it says, 40001 included, is not about the key: it cannot tell, and the cause is an
-/// [`ApiError`](super::ApiError).
+/// [`ApiError`](super::ApiError). It knows the apps that it is configured for.
 impl SessionKeyCheck for WeChat {
     async fn check_session_key(&self, user: &Identity, key: &SessionKey) -> Validity {
         match self.signed("/wxa/checksession", user, key).await {
-            Ok(_) => Validity::Valid,
+            Ok(fields) if matches!(fields.optional_code("errcode"), Ok(Some(_))) => Validity::Valid,
+            // Not WeChat's answer, such as a gateway's: nobody has looked at the key.
+            Ok(_) => Validity::cannot_tell("an answer without an errcode"),
             Err(error) if error.kind() == ApiErrorKind::SessionKeyOver => Validity::Over,
             Err(error) => Validity::cannot_tell(error),
         }
+    }
+
+    fn knows(&self, appid: &str) -> bool {
+        self.server.app(appid).is_ok()
     }
 }
 

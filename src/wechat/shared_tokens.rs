@@ -10,12 +10,12 @@ use crate::store::SessionStore;
 
 /// The access tokens that nodes share through a store; none without one.
 #[derive(Clone, Default)]
-pub(super) struct SharedTokens(Option<Arc<dyn Shelf>>);
+pub(super) struct SharedTokens(Option<Arc<dyn TokenStore>>);
 
 type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A node, whatever its store.
-trait Shelf: Send + Sync {
+trait TokenStore: Send + Sync {
     fn get<'a>(&'a self, appid: &'a str) -> Pending<'a, Option<Granted>>;
     fn put<'a>(&'a self, appid: &'a str, granted: &'a Granted) -> Pending<'a, ()>;
 }
@@ -36,14 +36,14 @@ impl SharedTokens {
     }
 
     pub(super) async fn put(&self, appid: &str, granted: &Granted) {
-        if let Some(shelf) = &self.0 {
-            shelf.put(appid, granted).await;
+        if let Some(store) = &self.0 {
+            store.put(appid, granted).await;
         }
     }
 }
 
 /// It keeps no node: the node may keep a `WeChat` that has this.
-impl<S: SessionStore> Shelf for Weak<Node<S>> {
+impl<S: SessionStore> TokenStore for Weak<Node<S>> {
     fn get<'a>(&'a self, appid: &'a str) -> Pending<'a, Option<Granted>> {
         Box::pin(async move {
             let (token, lifetime) = self.upgrade()?.access_token(appid).await.ok()??;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::shared_tokens::SharedTokens;
 use super::token_source::{Endpoint, TokenSource};
-use crate::platform::api::{Api, App, CachedToken, Failure};
+use crate::platform::api::{Api, App, Ask, CachedToken, Failure};
 use crate::sync::Lock;
 use crate::time::Clock;
 
@@ -77,14 +77,15 @@ impl Tokens {
 
 impl TokenOfApp {
     pub(super) async fn get(&self) -> Result<Arc<str>, Failure> {
-        let source = Arc::clone(&self.source);
-        let ask = move |refused| Arc::clone(&source).grant(refused);
-        self.cached.get(ask).await
+        self.cached.get(self.ask()).await
     }
 
     pub(super) async fn get_instead_of(&self, refused: &str) -> Result<Arc<str>, Failure> {
+        self.cached.get_instead_of(refused, self.ask()).await
+    }
+
+    fn ask(&self) -> impl Ask + use<> {
         let source = Arc::clone(&self.source);
-        let ask = move |refused| Arc::clone(&source).grant(refused);
-        self.cached.get_instead_of(refused, ask).await
+        move |refused| Arc::clone(&source).grant(refused)
     }
 }

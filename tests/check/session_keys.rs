@@ -315,6 +315,32 @@ async fn a_user_without_a_key_is_not_asked_about() {
     assert_eq!(refusal(&sessions, &token).await, None);
 }
 
+/// A platform beside that of the users.
+struct Other(Platform);
+
+impl SessionKeyCheck for Other {
+    async fn check_session_key(&self, user: &Identity, key: &SessionKey) -> Validity {
+        self.0.check_session_key(user, key).await
+    }
+
+    fn knows(&self, appid: &str) -> bool {
+        appid.starts_with("qq:")
+    }
+}
+
+#[tokio::test]
+async fn users_of_an_app_that_the_platform_does_not_know_are_not_asked_about() {
+    let fleet = Fleet::new(Mood::Over);
+    let other = Other(fleet.platform.clone());
+    let node = fleet.node_with(|builder| builder.following_session_keys(other));
+    let token = fleet.log_in(&node, "k1").await;
+    fleet.pass(2 * HOUR).await;
+    use_session(&node, &token).await;
+    fleet.pass(2 * HOUR).await;
+    use_session(&node, &token).await;
+    assert_eq!(fleet.platform.asked(), 0);
+}
+
 #[tokio::test]
 async fn a_store_that_fails_meanwhile_changes_nothing() {
     // The first look at the keys, the second one, the write.

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use tower_wx_session::Identity;
 use tower_wx_session::login::{CloudHosting, Login, Refusal};
+use tower_wx_session::response::Preset;
 use tower_wx_session::wechat::WeChat;
 
 use super::answer::assert_refused;
@@ -66,6 +67,16 @@ async fn a_code_counts_before_the_headers() {
     let session = world.sessions.check(&answer.token()).await.unwrap();
     assert_ne!(session.openid(), "oGZUI0egBJY1zhBYw2KhdUfwVJJE");
     assert_eq!(world.fake.exchanges_of("alice:1"), 1);
+}
+
+#[tokio::test]
+async fn a_get_is_for_codes() {
+    let world = World::new().await;
+    let login = trusting(&world).with_rejection_response(Preset::Wafer);
+    let app = world.start_with(world.layer(), login).await;
+    let mut get = call(&app, world.fake.appid(), "").build().unwrap();
+    *get.method_mut() = reqwest::Method::GET;
+    assert_eq!(app.client.execute(get).await.unwrap().status(), 400);
 }
 
 #[tokio::test]

@@ -113,3 +113,10 @@ async fn a_replaced_token_is_asked_for_again() {
     multi_end.verify(APPID, "alice:3").await.unwrap();
     assert_eq!(fake.requests_to("/cgi-bin/token"), 3);
 }
+
+#[tokio::test]
+async fn an_app_is_known_by_the_appid_of_its_sessions() {
+    let (_fake, multi_end) = start().await;
+    let user = multi_end.verify("donut:donut1", "alice:1").await.unwrap();
+    assert_eq!(user.login_type, "weixinMiniProgram");
+}

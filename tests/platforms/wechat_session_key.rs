@@ -2,10 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
-use tower_wx_session::SessionKey;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tower_wx_session::login::{SessionKeyCheck, Validity};
 use tower_wx_session::test_util::Fault;
-use tower_wx_session::wechat::{ApiErrorKind, ResetError};
+use tower_wx_session::wechat::{ApiErrorKind, ResetError, WeChat};
+use tower_wx_session::{Identity, SessionKey};
 
 use super::support::nodes::{node_with, store_on_a_clock};
 use super::support::switchable;
@@ -87,6 +89,49 @@ async fn whatever_is_not_about_the_key_says_nothing_of_the_user() {
     site.fake.fail_all(None);
     let validity = site.wechat.check_session_key(&user, &key).await;
     assert!(matches!(validity, Validity::Valid));
+}
+
+/// A gateway that lets through requests for tokens, and answers others in JSON of its own.
+async fn gateway() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut heard = vec![0; 4096];
+            let length = stream.read(&mut heard).await.unwrap_or_default();
+            let is_for_a_token = heard[..length].starts_with(b"POST /cgi-bin/stable_token");
+            let body = match is_for_a_token {
+                true => r#"{"access_token":"token","expires_in":7200}"#,
+                false => r#"{"message":"no server is available"}"#,
+            };
+            let head = format!("Connection: close\r\nContent-Length: {}", body.len());
+            let answer = format!("HTTP/1.1 503 Service Unavailable\r\n{head}\r\n\r\n{body}");
+            stream.write_all(answer.as_bytes()).await.ok();
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn an_answer_without_an_errcode_says_nothing_of_the_user() {
+    let wechat = WeChat::new("wx1", "secret").with_base_url(&gateway().await);
+    let (user, key) = (Identity::new("wx1", "openid"), SessionKey::new("key"));
+    let validity = wechat.unwrap().check_session_key(&user, &key).await;
+    assert!(matches!(validity, Validity::CannotTell(_)), "{validity:?}");
+}
+
+#[tokio::test]
+async fn users_of_its_own_apps_only_are_wechat_s() {
+    let site = Site::start().await;
+    let appid = site.fake.appid();
+    for (appid, is_known) in [
+        (appid, true),
+        (&format!("wx:{appid}"), true),
+        ("qq:1109000000", false),
+        ("wxother", false),
+    ] {
+        assert_eq!(site.wechat.knows(appid), is_known, "{appid}");
+    }
 }
 
 #[tokio::test]

@@ -89,18 +89,20 @@ impl CachedToken {
 
     /// The token; the platform is asked only if it takes a new one.
     pub(crate) async fn get(self: &Arc<Self>, ask: impl Ask) -> Result<Arc<str>, Failure> {
-        loop {
+        for _ in 0..2 {
             let mut flight = match self.look(&ask) {
                 Look::Good(token) => return Ok(token),
                 Look::Wait(flight) => flight,
             };
-            // An error means that the task ended with its runtime: the next look starts another.
+            // An error means that the task ended with its runtime, and the next look starts another in
+            // ours; or that it panicked, and would again.
             if let Ok(landed) = flight.wait_for(Option::is_some).await
                 && let Some(result) = &*landed
             {
                 return result.clone();
             }
         }
+        Err(Failure::Transport("the task that asks has ended".into()))
     }
 
     /// The token to use after the platform refused this one. Of many who were refused the same, one
@@ -169,6 +171,9 @@ impl State {
     fn refuse(&mut self, token: &str) {
         if let Some(kept) = self.kept.take_if(|kept| *kept.token == *token) {
             self.refused = Some(kept.token);
+        } else if self.kept.is_none() {
+            // As after an outage: nothing here says that there is another one.
+            self.refused.get_or_insert_with(|| token.into());
         }
     }
 
@@ -361,6 +366,40 @@ mod tests {
 
         *bench.platform.broken.lock() = false;
         assert_eq!(bench.get().await, "t2");
+    }
+
+    #[tokio::test]
+    async fn a_token_that_was_refused_before_an_outage_is_refused_after_it() {
+        let (cached, is_down) = (
+            Arc::new(CachedToken::default()),
+            Arc::<Lock<bool>>::default(),
+        );
+        let down = Arc::clone(&is_down);
+        // A platform that hands out the same token until it hears that it refuses it.
+        let ask = move |refused: Option<Arc<str>>| {
+            let is_down = *down.lock();
+            async move {
+                let token = if refused.is_some() { "t2" } else { "t1" }.to_owned();
+                let lifetime = TWO_HOURS;
+                match is_down {
+                    true => Err(Failure::TimedOut(PAUSE)),
+                    false => Ok(Granted { token, lifetime }),
+                }
+            }
+        };
+        assert_eq!(&*cached.get(ask.clone()).await.unwrap(), "t1");
+        *is_down.lock() = true;
+        assert!(cached.get_instead_of("t1", ask.clone()).await.is_err());
+        *is_down.lock() = false;
+        assert_eq!(&*cached.get_instead_of("t1", ask).await.unwrap(), "t2");
+    }
+
+    #[tokio::test]
+    async fn a_fetch_that_panics_is_a_failure() {
+        let cached = Arc::new(CachedToken::default());
+        let ask = |_| async { panic!("such as in a runtime without a timer") };
+        let got = tokio::time::timeout(PAUSE, cached.get(ask)).await;
+        assert!(got.expect("an answer").is_err());
     }
 
     #[tokio::test]

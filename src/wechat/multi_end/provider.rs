@@ -21,7 +21,9 @@ use crate::wechat::tokens::Tokens;
 /// The codes are those of `wx.weixinAppLogin`, `wx.weixinMiniProgramLogin`, `wx.phoneSmsLogin`,
 /// `wx.appleLogin` and the one-click button; that of `wx.login` is none. The user's `openid` is the
 /// `user_id` of the multi-end app, and there is no session_key. It is sent as the document says: a
-/// GET with a body of JSON. Everything else is as with [`WeChat`](crate::wechat::WeChat).
+/// GET with a body of JSON, and takes an access_token: so an exchange is one of the
+/// [server APIs](crate::wechat#server-apis), of nearly always one request and up to five. Everything
+/// else is as with [`WeChat`](crate::wechat::WeChat).
 #[derive(Clone)]
 pub struct MultiEnd {
     server: Server,
@@ -106,14 +108,10 @@ impl MultiEnd {
     ///
     /// [`CodeRejected`](crate::wechat::ApiErrorKind::CodeRejected) for 10001000 and 10001001.
     pub async fn verify(&self, appid: &str, code: &str) -> Result<MultiEndUser, ApiError> {
-        let secret = self
-            .server
-            .apps
-            .get(appid)
-            .map(|app| Arc::clone(&app.secret));
+        let app = self.server.app(appid)?;
         let body = json!({
-            "appid": appid,
-            "appsecret": secret.as_deref(),
+            "appid": &*app.appid,
+            "appsecret": &*app.secret,
             "code": code,
             "grant_type": "authorization_code",
         });
