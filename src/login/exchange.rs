@@ -9,8 +9,10 @@ use super::code::CodeDigest;
 use super::code_policy::CodePolicy;
 use super::exchange_error::{ExchangeError, ExchangeErrorKind};
 use super::flow::LoginFlow;
+use super::lanes::Lane;
 use super::provider::{Exchanged, IdentityProvider, LoginRequest};
 use super::turns::{retry_after, too_busy};
+use crate::identity::split_appid;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::sessions::{Claim, ForeignApp};
 use crate::store::SessionStore;
@@ -29,9 +31,10 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
         if self.attempts.spent.contains(code, self.now()) {
             return Err(RejectionKind::CodeRejected.into());
         }
-        let _turn = match self.turns.now() {
+        let lane = self.lanes.of(request.appid());
+        let _turn = match lane.turns.now() {
             Some(turn) => turn,
-            None => self.wait_for_turn(code, max_wait).await?,
+            None => self.wait_for_turn(&lane, code, max_wait).await?,
         };
         // Last, and again after a wait, in which the store may have gone down.
         self.store_answers().await?;
@@ -45,7 +48,8 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
         let began = self.sessions.node().clock.now();
         // Boxed, so that logins that wait for their turn have no room for it yet.
         let exchanged = Box::pin(self.provider.exchange(request.at(began.into()))).await;
-        self.log.note(&exchanged, self.now());
+        lane.log
+            .note(lane.platform.as_deref(), &exchanged, self.now());
         let exchanged = exchanged?;
         let claim = claim_to(&exchanged, appid, code, policy)?;
         Ok(Redeemed {
@@ -77,14 +81,18 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
     }
 
     /// Waits for a turn, unless the store is down already.
-    async fn wait_for_turn(
+    async fn wait_for_turn<'a>(
         &self,
+        lane: &'a Lane,
         code: CodeDigest,
         max_wait: Duration,
-    ) -> Result<SemaphorePermit<'_>, Rejection> {
+    ) -> Result<SemaphorePermit<'a>, Rejection> {
         self.store_answers().await?;
-        let turn = self.turns.wait(max_wait).await;
-        turn.ok_or_else(|| self.refuse_and_log(too_busy()).retry_in(retry_after(code)))
+        let turn = lane.turns.wait(max_wait).await;
+        turn.ok_or_else(|| {
+            self.refuse_and_log(lane, too_busy())
+                .retry_in(retry_after(code))
+        })
     }
 
     /// Whether the store is available. The node then knows the fleet's clock, which puts logins in
@@ -96,18 +104,18 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
 
     /// Refuses a login to an app whose sessions are not good here: the client's mistake if it named
     /// the app, ours if the provider has no other.
-    pub(super) fn refuse_foreign_app(&self, is_named: bool) -> Rejection {
+    pub(super) fn refuse_foreign_app(&self, appid: &str, is_named: bool) -> Rejection {
         if is_named {
             return RejectionKind::BadRequest.into();
         }
         let error = ExchangeError::new(ExchangeErrorKind::Misconfigured);
-        self.refuse_and_log(error.caused_by(ForeignApp))
+        self.refuse_and_log(&self.lanes.of(appid), error.caused_by(ForeignApp))
     }
 
     /// Refuses, and logs why.
-    fn refuse_and_log(&self, error: ExchangeError) -> Rejection {
+    fn refuse_and_log(&self, lane: &Lane, error: ExchangeError) -> Rejection {
         let failed: Result<(), _> = Err(error.clone());
-        self.log.note(&failed, self.now());
+        lane.log.note(lane.platform.as_deref(), &failed, self.now());
         error.into()
     }
 }
@@ -122,9 +130,11 @@ fn claim_to(
     if !policy.is_replayable {
         return Ok(None);
     }
+    // The app as the platform knows it: under whichever name a server has the platform, it is once.
+    let app = split_appid(appid).1;
     let content = exchanged
         .once_per
-        .map(|content| CodeDigest::new(appid, content));
+        .map(|content| CodeDigest::new(app, content));
     let digest = content.unwrap_or(code);
     Ok(Some(Claim::new(digest.as_bytes(), policy.lifetime)?))
 }

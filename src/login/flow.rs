@@ -10,11 +10,11 @@ use super::cloud_hosting::CloudHosting;
 use super::code::CodeDigest;
 use super::code_policy::CodePolicy;
 use super::credentials::Credentials;
+use super::lanes::Lanes;
 use super::on_login::Hook;
 use super::provider::{IdentityProvider, LoginRequest};
-use super::report::{ProviderLog, report_refusal};
+use super::report::report_refusal;
 use super::served::{Served, record};
-use super::turns::Turns;
 use crate::drain::Drain;
 use crate::observe::trace;
 use crate::rejection::{Action, Rejection, RejectionKind};
@@ -38,8 +38,7 @@ pub(super) struct LoginFlow<S, P> {
     pub(super) drain: Drain,
     pub(super) cloud_hosting: Option<CloudHosting>,
     pub(super) attempts: Arc<Attempts>,
-    pub(super) turns: Arc<Turns>,
-    pub(super) log: Arc<ProviderLog>,
+    pub(super) lanes: Arc<Lanes>,
 }
 
 impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
@@ -54,8 +53,7 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
             drain: Drain::default(),
             cloud_hosting: None,
             attempts: Arc::new(Attempts::new()),
-            turns: Arc::default(),
-            log: Arc::default(),
+            lanes: Arc::default(),
         }
     }
 
@@ -77,7 +75,7 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
         let resolved = self.provider.resolve(named.as_deref());
         let appid = resolved.ok_or(RejectionKind::BadRequest)?.to_owned();
         if !self.sessions.node().serves(&appid) {
-            return Err(self.refuse_foreign_app(named.is_some()));
+            return Err(self.refuse_foreign_app(&appid, named.is_some()));
         }
         let policy = self.provider.code_policy(&appid);
         if !credentials.is_usable(policy.limit) {
@@ -230,8 +228,7 @@ impl<S, P> Clone for LoginFlow<S, P> {
             drain: self.drain,
             cloud_hosting: self.cloud_hosting,
             attempts: Arc::clone(&self.attempts),
-            turns: Arc::clone(&self.turns),
-            log: Arc::clone(&self.log),
+            lanes: Arc::clone(&self.lanes),
         }
     }
 }

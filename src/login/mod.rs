@@ -91,6 +91,7 @@ mod exchange_error;
 mod flow;
 mod form;
 mod future;
+mod lanes;
 mod on_login;
 mod platforms;
 mod provider;

@@ -5,27 +5,32 @@ use crate::observe::trace;
 use crate::sync::Lock;
 use crate::time::Uptime;
 
-/// Logs what goes wrong at the provider, and an outage of it once.
+/// Logs what goes wrong at a platform, and an outage of it once.
 #[derive(Default)]
 pub(super) struct ProviderLog(Lock<Outage>);
 
 impl ProviderLog {
-    pub(super) fn note<T>(&self, answer: &Result<T, ExchangeError>, now: Uptime) {
+    pub(super) fn note<T>(
+        &self,
+        platform: Option<&str>,
+        answer: &Result<T, ExchangeError>,
+        now: Uptime,
+    ) {
         use ExchangeErrorKind::{CodeRejected, Unavailable, UserBlocked};
         // Kept while the event is written: of exchanges that end at the same time one begins the
         // outage and one ends it, and the log has both in that order.
         let mut log = self.0.lock();
         match answer {
             Err(error) if error.kind() == Unavailable => {
-                trace::provider_unavailable(error, log.fails(now));
+                trace::provider_unavailable(error, platform, log.fails(now));
             }
             // About one user only.
             Err(error) if !matches!(error.kind(), CodeRejected | UserBlocked) => {
-                trace::provider_failed(error);
+                trace::provider_failed(error, platform);
             }
             _ => {
                 if let Some(over) = log.succeeds(now) {
-                    trace::provider_is_back(over);
+                    trace::provider_is_back(platform, over);
                 }
             }
         }

@@ -15,9 +15,9 @@ use super::credentials::Credentials;
 use super::endpoint::respond;
 use super::flow::LoginFlow;
 use super::future::LoginFuture;
+use super::lanes::Lanes;
 use super::on_login::{OnLogin, hook};
 use super::provider::IdentityProvider;
-use super::turns::Turns;
 use crate::drain::Drain;
 use crate::rejection::Rejection;
 use crate::response::{ResponseForRejection, responder};
@@ -156,7 +156,8 @@ impl<S: SessionStore, P: IdentityProvider> Login<S, P> {
         self.with(|flow| flow.deadline = deadline)
     }
 
-    /// How many codes are exchanged at the provider at the same time, at least one. Default: 64.
+    /// How many codes are exchanged at a platform at the same time, at least one. Default: 64, for
+    /// each of several [`Platforms`](super::Platforms).
     ///
     /// A login beyond that waits for its turn, for at most half of the
     /// [deadline](Self::with_deadline), so that the other half is left for the exchange. If its turn
@@ -164,7 +165,7 @@ impl<S: SessionStore, P: IdentityProvider> Login<S, P> {
     /// `Retry-After` of 3 to 6 s, and the code is not spent. So at 200 ms for an exchange some 1600
     /// logins may come at once.
     pub fn with_exchanges_in_flight(self, most: usize) -> Self {
-        self.with(|flow| flow.turns = Arc::new(Turns::new(most)))
+        self.with(|flow| flow.lanes = Arc::new(Lanes::new(most)))
     }
 
     /// How long, and how many bytes, what is left of a request's body is read on behind an answer

@@ -6,8 +6,8 @@ use tokio::time::timeout;
 use super::code::CodeDigest;
 use super::exchange_error::{ExchangeError, ExchangeErrorKind};
 
-/// Exchanges at the provider at the same time.
-const RUNNING: usize = 64;
+/// Exchanges at a platform at the same time.
+pub(super) const RUNNING: usize = 64;
 /// Logins that wait for one to end: some 5 KB each, and more than a provider serves
 /// within the deadline at 100 ms for an exchange.
 const WAITING: usize = 4096;
@@ -41,12 +41,6 @@ impl Turns {
         // Held until the wait is over, whichever way: it is what bounds the queue of `running`.
         let _waiting = self.waiting.try_acquire().ok()?;
         timeout(limit, self.running.acquire()).await.ok()?.ok()
-    }
-}
-
-impl Default for Turns {
-    fn default() -> Self {
-        Self::new(RUNNING)
     }
 }
 

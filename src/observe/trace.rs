@@ -90,16 +90,20 @@ pub(crate) fn store_may_evict(policy: &str) {
     );
 }
 
-pub(crate) fn provider_failed(error: &(dyn Error + 'static)) {
-    event!(error, error = %Chain(error), "login provider failed");
+pub(crate) fn provider_failed(error: &(dyn Error + 'static), platform: Option<&str>) {
+    event!(error, error = %Chain(error), platform = platform, "login provider failed");
 }
 
-pub(crate) fn provider_unavailable(error: &(dyn Error + 'static), is_first: bool) {
-    first!(is_first, error = %Chain(error), "login provider failed");
+pub(crate) fn provider_unavailable(
+    error: &(dyn Error + 'static),
+    platform: Option<&str>,
+    is_first: bool,
+) {
+    first!(is_first, error = %Chain(error), platform = platform, "login provider failed");
 }
 
-pub(crate) fn provider_is_back(outage: Over) {
-    event!(info, failures = %outage.failures, seconds = %outage.lasted.as_secs_f64(), "login provider is back");
+pub(crate) fn provider_is_back(platform: Option<&str>, outage: Over) {
+    event!(info, platform = platform, failures = %outage.failures, seconds = %outage.lasted.as_secs_f64(), "login provider is back");
 }
 
 pub(crate) fn session_key_check_failed(error: &(dyn Error + 'static), is_first: bool) {
