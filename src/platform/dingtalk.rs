@@ -91,7 +91,7 @@ const fn classify(code: i64) -> ExchangeErrorKind {
     match code {
         40078 | 41007 => CodeRejected,
         -1 => Unavailable,
-        90002 | 90005 | 90006 => RateLimited(Duration::from_secs(60)),
+        90002 | 90005 | 90006 | 90018 | 90019 => RateLimited(Duration::from_secs(60)),
         // Among them 40089, 60011, 60020 and 88.
         _ => Misconfigured,
     }
@@ -119,9 +119,9 @@ mod tests {
                 "sub_code 60011: m",
             ),
             (
-                r#"{"errcode":88,"sub_code":"90002","sub_msg":"m","errmsg":"e"}"#,
+                r#"{"errcode":88,"sub_code":"90018","sub_msg":"m","errmsg":"e"}"#,
                 RateLimited(Duration::from_secs(60)),
-                "sub_code 90002: m",
+                "sub_code 90018: m",
             ),
             (
                 r#"{"errcode":88,"sub_code":"isv.permission","errmsg":"e"}"#,
