@@ -17,7 +17,18 @@ mod baidu;
 mod dingtalk;
 #[cfg(feature = "douyin")]
 mod douyin;
+#[cfg(all(
+    feature = "alipay",
+    feature = "baidu",
+    feature = "dingtalk",
+    feature = "douyin",
+    feature = "kuaishou",
+    feature = "lark",
+    feature = "qq"
+))]
 mod errors;
+#[cfg(feature = "alipay")]
+mod fakes;
 #[cfg(feature = "kuaishou")]
 mod kuaishou;
 #[cfg(feature = "lark")]
