@@ -9,8 +9,10 @@ const BAD: (u16, &str) = (400, "code_rejected");
 const BLOCKED: (u16, &str) = (403, "user_blocked");
 const LIMITED: (u16, &str) = (429, "rate_limited");
 
+type Refusal = Option<(u16, &'static str)>;
+
 /// What `busy:1`, `limited:1`, `blocked:1` and `broken:1` come to, where the platform has such an answer.
-const PLATFORMS: [(&str, [Option<(u16, &str)>; 4]); 10] = [
+const PLATFORMS: [(&str, [Refusal; 4]); 10] = [
     (
         "wechat",
         [Some(BUSY), Some(LIMITED), Some(BLOCKED), Some(BUSY)],
