@@ -41,6 +41,14 @@ mod open_data;
 mod open_data_vectors;
 #[cfg(feature = "qq")]
 mod qq;
+#[cfg(any(
+    feature = "baidu",
+    feature = "dingtalk",
+    feature = "douyin",
+    feature = "kuaishou",
+    feature = "lark",
+    feature = "qq"
+))]
 mod sister;
 #[path = "../support/mod.rs"]
 mod support;

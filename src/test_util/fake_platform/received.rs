@@ -41,12 +41,9 @@ impl<'a> Received<'a> {
         }
     }
 
-    /// A JSON body; null if it is none, or does not say so.
+    /// A JSON body, whatever it says that it is; null if it is none.
     pub(super) fn json_value(&self) -> Value {
-        match self.is_of_type("application/json") {
-            true => serde_json::from_slice(self.0.body()).unwrap_or_default(),
-            false => Value::Null,
-        }
+        serde_json::from_slice(self.0.body()).unwrap_or_default()
     }
 
     fn is_of_type(&self, mime: &str) -> bool {
@@ -54,10 +51,13 @@ impl<'a> Received<'a> {
         own.is_some_and(|own| own.trim().eq_ignore_ascii_case(mime))
     }
 
-    /// The texts of a JSON body.
+    /// The texts of a JSON body; none if it does not say that it is one.
     pub(super) fn json(&self) -> Parameters {
         let body = self.json_value();
-        let members = body.as_object().into_iter().flatten();
+        let object = body
+            .as_object()
+            .filter(|_| self.is_of_type("application/json"));
+        let members = object.into_iter().flatten();
         let texts = members.filter_map(|(name, value)| Some((name, value.as_str()?)));
         Parameters(
             texts
