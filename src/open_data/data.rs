@@ -24,6 +24,7 @@ const MAX_AHEAD: Duration = Duration::from_secs(5 * 60);
 pub struct OpenData {
     keys: SessionKeys,
     appid: Arc<str>,
+    openid: Option<Arc<str>>,
     now: SystemTime,
     bounds: Bounds,
 }
@@ -36,11 +37,22 @@ impl OpenData {
         Self {
             keys: keys.into(),
             appid: appid.into(),
+            openid: None,
             now: SystemTime::now(),
             bounds: Bounds {
                 age: MAX_AGE,
                 ahead: MAX_AHEAD,
             },
+        }
+    }
+
+    /// Names the user: data with the `openId` of another one is refused as
+    /// [`Undecryptable`](OpenDataErrorKind::Undecryptable). Nothing is compared unless it is set.
+    #[must_use]
+    pub fn of_user(self, openid: impl Into<Arc<str>>) -> Self {
+        Self {
+            openid: Some(openid.into()),
+            ..self
         }
     }
 
@@ -139,11 +151,19 @@ impl OpenData {
         // text of theirs taken for encrypted (a padding oracle).
         let marked: Option<Marked> = serde_json::from_slice(decrypted.text()).ok();
         marked
+            .filter(|marked| self.is_of_user(marked))
             .map(|marked| marked.watermark)
             .filter(|watermark| *watermark.appid == *self.appid)
             .filter(|_| decrypted.is_padded.into())
             .map(|watermark| (decrypted.text().to_vec(), watermark))
             .ok_or(OpenDataErrorKind::Undecryptable)
+    }
+
+    fn is_of_user(&self, marked: &Marked) -> bool {
+        match (&self.openid, &marked.open_id) {
+            (Some(user), Some(openid)) => **user == **openid,
+            _ => true,
+        }
     }
 
     fn verify<const N: usize>(
@@ -210,6 +230,23 @@ mod tests {
     }
 
     #[test]
+    fn data_of_another_user_is_none_of_this_one_s() {
+        let data = |openid| {
+            let key = SessionKey::new(KEY);
+            let data = OpenData::new(key, APPID).with_max_age(std::time::Duration::MAX);
+            let data = data.of_user(openid);
+            data.decrypt::<UserInfo>(ENCRYPTED_DATA, IV)
+                .map(|user| user.open_id)
+        };
+        let openid = "oGZUI0egBJY1zhBYw2KhdUfwVJJE";
+        assert_eq!(data(openid).unwrap().as_deref(), Some(openid));
+        assert_eq!(
+            data("oOther").unwrap_err().kind(),
+            OpenDataErrorKind::Undecryptable
+        );
+    }
+
+    #[test]
     fn the_example_of_wechat_s_demo_opens() {
         let user: UserInfo = open_data(&[KEY]).decrypt(ENCRYPTED_DATA, IV).unwrap();
         assert_eq!(
@@ -241,16 +278,42 @@ mod tests {
     }
 
     /// Encrypts whole blocks with a key and an initial vector of zeros.
-    fn opened_blocks(bytes: &[u8]) -> Result<Value, OpenDataErrorKind> {
-        let mut bytes = bytes.to_vec();
+    fn encrypted(text: &[u8]) -> Vec<u8> {
+        let mut bytes = text.to_vec();
         let mut encryptor = Encryptor::<Aes128>::new(&[0; 16].into(), &[0; 16].into());
         for block in bytes.as_chunks_mut::<16>().0 {
             encryptor.encrypt_block(block.into());
         }
-        let zeros = BASE64_STANDARD.encode([0; 16]);
-        let data = open_data(&[&zeros]);
-        data.decrypt(&BASE64_STANDARD.encode(bytes), &zeros)
-            .map_err(|error| error.kind())
+        bytes
+    }
+
+    /// Opens what is encrypted with a key of zeros.
+    fn opened_as<T: DeserializeOwned>(blocks: &[u8], iv: [u8; 16]) -> Result<T, OpenDataErrorKind> {
+        let data = open_data(&[&BASE64_STANDARD.encode([0; 16])]);
+        let [blocks, iv] = [blocks, &iv].map(|bytes| BASE64_STANDARD.encode(bytes));
+        data.decrypt(&blocks, &iv).map_err(|error| error.kind())
+    }
+
+    fn opened_blocks(text: &[u8]) -> Result<Value, OpenDataErrorKind> {
+        opened_as(&encrypted(text), [0; 16])
+    }
+
+    /// A client can leave out blocks at the front, and choose the first one of the rest.
+    #[test]
+    fn a_name_that_is_made_to_look_like_a_phone_number_is_none() {
+        let head = br#"{"phoneNumber":""#;
+        let mut text = format!(
+            r#"{{"openId":"oGZUI0egBJY1zhBYw2KhdUf","nickName":"13800000000","gender":1,"watermark":{{"appid":"{APPID}","timestamp":{MADE_AT}}}}}"#
+        );
+        let padding = 16 - text.len() % 16;
+        text.extend(std::iter::repeat_n(padding as u8 as char, padding));
+        let (text, blocks) = (text.as_bytes(), encrypted(text.as_bytes()));
+        assert_eq!(&text[48..59], b"13800000000");
+        let iv = std::array::from_fn(|at| blocks[16 + at] ^ text[32 + at] ^ head[at]);
+        let any = opened_as::<Value>(&blocks[32..], iv).unwrap();
+        assert_eq!(any["phoneNumber"], "13800000000");
+        let phone = opened_as::<PhoneNumber>(&blocks[32..], iv);
+        assert_eq!(phone, Err(OpenDataErrorKind::WrongType));
     }
 
     #[test]

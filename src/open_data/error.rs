@@ -107,7 +107,7 @@ impl OpenDataErrorKind {
                 "not signed with a session_key of this user: log in (wx.login) first, then fetch the data anew",
             ),
             Self::UnsupportedSessionKey => (
-                SERVER,
+                CLIENT,
                 "unsupported_session_key",
                 "the platform's session_key is not a 128-bit key, so its data is encrypted in another way",
             ),
@@ -247,11 +247,7 @@ mod tests {
             .collect();
         assert_eq!(
             others,
-            [
-                ("unsupported_session_key", 500),
-                ("session_keys_not_kept", 500),
-                ("store_unavailable", 503),
-            ]
+            [("session_keys_not_kept", 500), ("store_unavailable", 503),]
         );
     }
 }

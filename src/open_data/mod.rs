@@ -65,6 +65,18 @@
 //! padding is looked at in constant time, after the JSON was read. A client that could tell them apart could
 //! have any phone number of its choice taken for encrypted.
 //!
+//! # What is not proved
+//!
+//! AES-CBC signs nothing. A client can leave out blocks at the front of its data and choose the first 16 bytes of the
+//! rest, and so have a name of its choice follow `{"phoneNumber":"`. So:
+//!
+//! - A type of yours has every member of its kind of data as a must, as [`PhoneNumber`] has. `serde_json::Value` takes
+//!   anything that ends in a watermark.
+//! - Who the user is says the [`Session`](crate::Session), not the unionid in [`UserInfo`]. An `openId` is compared with the
+//!   session's.
+//! - A phone number on which much depends is fetched by code, from the platform itself: at WeChat by
+//!   `WeChat::phone_number`.
+//!
 //! # Platforms
 //!
 //! WeChat, QQ and Douyin encrypt and sign in this way. Kuaishou's documents describe the same cipher and show no

@@ -9,7 +9,7 @@ impl<S: SessionStore> Sessions<S> {
     /// Reads the user's session_keys from the store, to decrypt what the client sends and to check its
     /// signatures; feature `crypto`.
     ///
-    /// Watermarks are to be of the session's app, and are compared with the fleet's clock at this moment.
+    /// Watermarks are to be of the session's app, and an `openId` in the data that of its user. Watermarks are compared with the fleet's clock at this moment.
     /// See [`open_data`](crate::open_data) for an example.
     ///
     /// # Errors
@@ -21,6 +21,8 @@ impl<S: SessionStore> Sessions<S> {
         self.node().learn_clock().await?;
         let keys = self.session_key(session.identity()).await?;
         let now = self.node().clock.now();
-        Ok(OpenData::new(keys, session.identity().app()).at(now.into()))
+        Ok(OpenData::new(keys, session.identity().app())
+            .of_user(session.openid())
+            .at(now.into()))
     }
 }

@@ -9,10 +9,11 @@ use crate::watermark::Watermark;
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct UserInfo {
-    /// The user's openid; `wx.getUserProfile` gives none.
+    /// The user's openid; `wx.getUserProfile` gives none. It [proves nothing](super#what-is-not-proved): take the
+    /// session's.
     #[serde(default, deserialize_with = "not_empty")]
     pub open_id: Option<String>,
-    /// The user's name across the apps of one Open Platform account.
+    /// The user's name across the apps of one Open Platform account. It proves nothing, as above.
     #[serde(default, deserialize_with = "not_empty")]
     pub union_id: Option<String>,
     /// The name that is shown.

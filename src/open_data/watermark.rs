@@ -7,8 +7,11 @@ use crate::watermark::Watermark;
 
 /// What is looked at before the data is read as any type.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Marked {
     pub(super) watermark: Watermark,
+    /// Of the user, where the data is about one.
+    pub(super) open_id: Option<String>,
 }
 
 /// How far a watermark may be from the time of now.

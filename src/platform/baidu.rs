@@ -41,7 +41,8 @@ fn parse(fields: &Fields) -> Result<User, Failure> {
 /// Where there are a number and a word, a word that is known decides.
 fn succeeded(fields: &Fields) -> Result<(), Failure> {
     let text = fields.text("error_description");
-    let refused = |kind, code: String| Err(Failure::refused(kind, code, text));
+    let refused =
+        |kind, code: String| Err(Failure::refused(kind, code, text).masked(&fields.secrets()));
     match (fields.code("errno")?, fields.text("error")) {
         (0, None) => Ok(()),
         (errno, Some(word)) if errno == 0 || is_known(word) => {
@@ -101,6 +102,14 @@ mod tests {
         ] {
             assert_eq!(refused(body), (kind, text.to_owned()));
         }
+    }
+
+    #[test]
+    fn a_session_key_that_the_description_repeats_is_masked() {
+        let (_, text) = refused(
+            r#"{"errno":7,"error_description":"tiihtNczf5v6AKRyjwEUhQ==","session_key":"tiihtNczf5v6AKRyjwEUhQ=="}"#,
+        );
+        assert_eq!(text, format!("errno 7: {}", "*".repeat(24)));
     }
 
     #[test]

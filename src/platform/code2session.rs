@@ -24,10 +24,7 @@ pub(crate) fn parse(fields: &Fields) -> Result<User, Failure> {
 pub(crate) fn succeeded(fields: &Fields) -> Result<(), Failure> {
     match fields.code("errcode")? {
         0 => Ok(()),
-        errcode => {
-            let key = fields.text("session_key").unwrap_or_default();
-            Err(refusal(errcode, fields.text("errmsg")).masked(&[key]))
-        }
+        errcode => Err(refusal(errcode, fields.text("errmsg")).masked(&fields.secrets())),
     }
 }
 

@@ -80,7 +80,8 @@ fn parse(fields: &Fields) -> Result<User, Failure> {
 }
 
 fn succeeded(fields: &Fields) -> Result<(), Failure> {
-    if fields.code("errcode")? == 88 {
+    // A `sub_code` that is a word stands in the `errmsg`, too.
+    if fields.code("errcode")? == 88 && fields.code("sub_code").is_ok() {
         SUB_CODE.check(fields)?;
     }
     ERRCODE.check(fields)
@@ -90,7 +91,7 @@ const fn classify(code: i64) -> ExchangeErrorKind {
     match code {
         40078 | 41007 => CodeRejected,
         -1 => Unavailable,
-        90002 | 90005 | 90006 => RateLimited(Duration::from_secs(60)),
+        90002 | 90005 | 90006 | 90018 | 90019 => RateLimited(Duration::from_secs(60)),
         // Among them 40089, 60011, 60020 and 88.
         _ => Misconfigured,
     }
@@ -98,4 +99,42 @@ const fn classify(code: i64) -> ExchangeErrorKind {
 
 fn is_token_refused(failure: &Failure) -> bool {
     matches!(failure.code(), Some("40001" | "40014" | "42001"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(body: &str) -> (ExchangeErrorKind, String) {
+        let failure = parse(&Fields::parse(body.as_bytes()).unwrap()).unwrap_err();
+        (failure.kind(), failure.to_string())
+    }
+
+    #[test]
+    fn behind_88_stands_a_number_or_a_word() {
+        for (body, kind, text) in [
+            (
+                r#"{"errcode":88,"sub_code":"60011","sub_msg":"m","errmsg":"e"}"#,
+                Misconfigured,
+                "sub_code 60011: m",
+            ),
+            (
+                r#"{"errcode":88,"sub_code":"90018","sub_msg":"m","errmsg":"e"}"#,
+                RateLimited(Duration::from_secs(60)),
+                "sub_code 90018: m",
+            ),
+            (
+                r#"{"errcode":88,"sub_code":"isv.permission","errmsg":"e"}"#,
+                Misconfigured,
+                "errcode 88: e",
+            ),
+            (
+                r#"{"errcode":88,"errmsg":"e"}"#,
+                Misconfigured,
+                "errcode 88: e",
+            ),
+        ] {
+            assert_eq!(refused(body), (kind, text.to_owned()), "{body}");
+        }
+    }
 }

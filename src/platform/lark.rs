@@ -33,8 +33,8 @@ provider! {
     /// [code2session](https://open.feishu.cn/document/uYjL24iN/ukjM04SOyQjL5IDN) and
     /// [app_access_token](https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/app_access_token_internal).
     ///
-    /// A token that the platform no longer takes (10202) is replaced once, and the code, which was not looked at,
-    /// sent once more. So an exchange may take up to four requests, each within the
+    /// A token that the platform no longer takes (10202, or 99991663 and 99991664 from its gateway) is replaced once,
+    /// and the code, which was not looked at, sent once more. So an exchange may take up to four requests, each within the
     /// [time-out](Self::with_timeout). Store apps, whose token takes a ticket, are not served.
     Lark at "https://open.feishu.cn", by exchange
 }

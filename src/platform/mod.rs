@@ -9,16 +9,17 @@
 //! | `alipay` | `Alipay` | no | where the platform gives one |
 //! | `lark` | `Lark` | yes | no |
 //! | `dingtalk` | `DingTalk` | no | yes |
-//! | `telegram` | `Telegram` | no | no |
-//! | `vk` | `Vk` | no | no |
+//! | `telegram` | `Telegram`, by launch data in place of a code | no | no |
+//! | `vk` | `Vk`, by launch data in place of a code | no | no |
 //!
 //! Each is an [`IdentityProvider`](crate::login::IdentityProvider) for any number of apps, and needs neither a
-//! runtime nor the network to be built. Each promises what `wechat::WeChat` does: a code is sent at most once (one
+//! runtime nor the network to be built. Those that ask their platform, which are all but `Telegram` and `Vk`, promise
+//! what `wechat::WeChat` does: a code is sent at most once (one
 //! exception stands at Lark and DingTalk), the error code is the verdict whatever the HTTP status, an answer that
 //! cannot be read or has no user counts as none, every request ends within the time-out, and no secret
 //! gets out. The proxy of the environment is used, and the system's certificates, as there.
 //!
-//! The guide's page `platforms` says what is there of each platform, and lists every error code with its
+//! The guide's page `platforms` says what is there of each, and lists their error codes with their
 //! [kind](crate::login::ExchangeErrorKind). A code that is not listed is `Misconfigured`, unless
 //! `with_error_kind` says otherwise.
 #![cfg_attr(

@@ -24,7 +24,7 @@ impl Verdict {
 
     fn refusal(&self, code: i64, fields: &Fields) -> Failure {
         let name = format!("{} {code}", self.code);
-        let key = fields.text("session_key").unwrap_or_default();
-        Failure::refused((self.kind_of)(code), name, fields.text(self.message)).masked(&[key])
+        let failure = Failure::refused((self.kind_of)(code), name, fields.text(self.message));
+        failure.masked(&fields.secrets())
     }
 }

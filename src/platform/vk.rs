@@ -40,7 +40,8 @@ use crate::login::{CodePolicy, ExchangeError, Exchanged, IdentityProvider, Login
 /// | launch parameters | [`ExchangeErrorKind`](crate::login::ExchangeErrorKind) |
 /// |---|---|
 /// | signed by nobody, for another app, or changed since | `CodeRejected` |
-/// | too old, or from the future | `CodeRejected` |
+/// | too old | `CodeRejected` |
+/// | genuine, and from the future: our clock is behind | `Misconfigured` |
 /// | no `vk_ts`, or one that is no number | `CodeRejected` |
 /// | one of them twice; anything else that is no launch query | `CodeRejected` |
 /// | no `vk_user_id`, or 0: nobody is logged in at VK | `CodeRejected` |

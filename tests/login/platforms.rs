@@ -1,12 +1,13 @@
 //! Several platforms behind one login: whose users never meet.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use http::Request;
 use tower::ServiceExt;
 use tower_wx_session::login::{
-    CodePolicy, Credentials, ExchangeError, Exchanged, IdentityProvider, Login, LoginRequest,
-    Platforms,
+    CodePolicy, Credentials, ExchangeError, ExchangeErrorKind, Exchanged, IdentityProvider, Login,
+    LoginRequest, Platforms,
 };
 use tower_wx_session::store::MemoryStore;
 use tower_wx_session::test_util::ManualClock;
@@ -15,6 +16,8 @@ use tower_wx_session::{Identity, RejectionKind, SessionKey, Sessions};
 use super::answer::assert_refused;
 use crate::support::golden::{LOGIN, golden};
 use crate::support::http::Answer;
+#[cfg(feature = "tracing")]
+use crate::support::log::Log;
 use crate::support::nodes::{node, node_with};
 use crate::support::world::SECOND;
 
@@ -271,5 +274,74 @@ fn a_platform_has_a_plain_name_of_its_own() {
     assert_eq!(
         error,
         r#"platform: expected a name that was not given before, got "qq""#
+    );
+}
+
+/// A platform that never answers, and says so of each exchange that it began.
+struct Silent;
+
+impl IdentityProvider for Silent {
+    fn resolve<'a>(&'a self, _: Option<&'a str>) -> Option<&'a str> {
+        Some("wx1")
+    }
+
+    async fn exchange(&self, _: LoginRequest<'_>) -> Result<Exchanged, ExchangeError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_platform_that_does_not_answer_holds_up_no_other_s_logins() {
+    let platforms = Platforms::new(Silent).with("qq", Provider::of(&["1"]));
+    let login = Login::new(Sessions::new(MemoryStore::new()), platforms.unwrap());
+    for number in 0..200 {
+        let login = login.clone();
+        tokio::spawn(async move { login.log_in(format!("code {number}")).await });
+    }
+    tokio::task::yield_now().await;
+    let began = tokio::time::Instant::now();
+    let of_qq = Credentials::new("a code").with_platform("qq");
+    login.log_in(of_qq).await.unwrap();
+    assert!(began.elapsed() < SECOND, "{:?}", began.elapsed());
+}
+
+/// A platform that is down while `is_down`.
+struct Flaky(Arc<AtomicBool>);
+
+impl IdentityProvider for Flaky {
+    fn resolve<'a>(&'a self, _: Option<&'a str>) -> Option<&'a str> {
+        Some("1")
+    }
+
+    async fn exchange(&self, login: LoginRequest<'_>) -> Result<Exchanged, ExchangeError> {
+        match self.0.load(Ordering::SeqCst) {
+            true => Err(ExchangeError::new(ExchangeErrorKind::Unavailable)),
+            false => Ok(Exchanged::new(Identity::new(login.appid(), login.code()))),
+        }
+    }
+}
+
+#[cfg(feature = "tracing")]
+#[tokio::test]
+async fn an_outage_of_one_platform_is_logged_once_by_its_name_while_others_work() {
+    let (log, _guard) = Log::from(tracing::Level::INFO);
+    let is_down = Arc::new(AtomicBool::new(true));
+    let platforms = Platforms::new(Provider::of(&["wx1"])).with("qq", Flaky(is_down));
+    let login = Login::new(Sessions::new(MemoryStore::new()), platforms.unwrap());
+    for number in 0..3 {
+        let code = format!("code {number}");
+        login.log_in(&*code).await.unwrap();
+        let of_qq = Credentials::new(code).with_platform("qq");
+        login.log_in(of_qq).await.unwrap_err();
+    }
+    let text = log.text();
+    let lines: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains("login provider"))
+        .collect();
+    assert_eq!(lines.len(), 1, "{text}");
+    assert!(
+        lines[0].contains("failed") && lines[0].contains(r#"platform="qq""#),
+        "{text}"
     );
 }

@@ -283,6 +283,7 @@ async fn it_is_built_without_a_gateway_and_shows_no_key() {
     }
     for url in [
         "https://gateway.internal/gateway.do",
+        "https://gateway.internal/gateway.do/",
         "https://gateway.internal",
     ] {
         let shown = format!("{:?}", alipay.clone().with_base_url(url).unwrap());

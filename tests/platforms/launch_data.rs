@@ -256,3 +256,17 @@ async fn what_the_fakes_sign_is_taken_by_published_packages() {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[tokio::test]
+async fn launch_data_of_any_age_logs_in_once_too() {
+    let fake = FakeTelegram::new();
+    let telegram = Telegram::new(fake.bot_token())
+        .unwrap()
+        .with_max_age(Duration::MAX);
+    let fleet = Fleet::new(&telegram);
+    let data = fake.init_data_at("alice", std::time::UNIX_EPOCH + SECOND);
+    assert_eq!(fleet.log_in(&data).await.status, 200);
+    fleet.clock.advance(10_000 * HOUR);
+    assert_rejected(&fleet.log_in(&data).await);
+    assert_rejected(&fleet.log_in_at_the_other(&data).await);
+}

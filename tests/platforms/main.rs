@@ -17,7 +17,18 @@ mod baidu;
 mod dingtalk;
 #[cfg(feature = "douyin")]
 mod douyin;
+#[cfg(all(
+    feature = "alipay",
+    feature = "baidu",
+    feature = "dingtalk",
+    feature = "douyin",
+    feature = "kuaishou",
+    feature = "lark",
+    feature = "qq"
+))]
 mod errors;
+#[cfg(feature = "alipay")]
+mod fakes;
 #[cfg(feature = "kuaishou")]
 mod kuaishou;
 #[cfg(feature = "lark")]
@@ -30,6 +41,14 @@ mod open_data;
 mod open_data_vectors;
 #[cfg(feature = "qq")]
 mod qq;
+#[cfg(any(
+    feature = "baidu",
+    feature = "dingtalk",
+    feature = "douyin",
+    feature = "kuaishou",
+    feature = "lark",
+    feature = "qq"
+))]
 mod sister;
 #[path = "../support/mod.rs"]
 mod support;

@@ -142,6 +142,9 @@ impl fmt::Debug for AlipayKeys {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+
     use super::*;
     use crate::platform::alipay::fixtures::{ALIPAY, APP, vectors};
 
@@ -176,6 +179,37 @@ mod tests {
         let vectors = vectors();
         for form in ["alipay_public_key_pem", "alipay_public_key_one_line"] {
             AlipayKeys::new(&APP.pkcs8, vectors[form].as_str().unwrap()).unwrap();
+        }
+    }
+
+    fn read(text: &str) {
+        let _ = PrivateKey::parse(text);
+        let _ = PublicKey::parse(text).map(|key| key.verifies("text", "AAAA"));
+        let certificates = Certificate::parse_all(text).unwrap_or_default();
+        let _ = root_sn(&certificates);
+    }
+
+    #[test]
+    fn whatever_is_cut_or_damaged_is_a_key_or_none() {
+        let vectors = vectors();
+        let certificates = vectors["certificates"].as_array().unwrap().iter();
+        let mut texts: Vec<_> = certificates
+            .map(|certificate| certificate["pem"].as_str().unwrap().to_owned())
+            .collect();
+        texts.extend(forms(&APP.pkcs1));
+        texts.extend(forms(&ALIPAY.spki));
+        for text in texts {
+            for end in (0..text.len()).rev().step_by(5) {
+                read(&text[..end]);
+            }
+        }
+        for line in [&APP.pkcs8, &APP.pkcs1, &ALIPAY.spki, &ALIPAY.public_pkcs1] {
+            let der = BASE64_STANDARD.decode(line).unwrap();
+            for at in 0..der.len().min(64) {
+                let mut other = der.clone();
+                other[at] ^= 0x81;
+                read(&BASE64_STANDARD.encode(other));
+            }
         }
     }
 

@@ -111,6 +111,7 @@ impl Alipay {
     ///
     /// If it is no `http` or `https` URL, or has a query, a fragment or credentials.
     pub fn with_base_url(self, url: &str) -> Result<Self, ConfigError> {
+        let url = url.trim_end_matches('/');
         let url = url.strip_suffix(request::PATH).unwrap_or(url);
         Ok(Self {
             site: self.site.with_base_url(url)?,

@@ -68,6 +68,18 @@ impl Fields {
         let object = self.0.get(name).and_then(Value::as_object);
         Self(object.cloned().unwrap_or_default())
     }
+
+    /// The session_keys and tokens in it, or in an object inside: a message may repeat one.
+    pub(crate) fn secrets(&self) -> Vec<&str> {
+        let inside = self.0.values().filter_map(Value::as_object).flatten();
+        let members = self.0.iter().chain(inside);
+        let secrets = members.filter(|(name, _)| is_secret(name));
+        secrets.filter_map(|(_, value)| value.as_str()).collect()
+    }
+}
+
+fn is_secret(name: &str) -> bool {
+    name.ends_with("session_key") || name.ends_with("_token")
 }
 
 #[cfg(test)]
@@ -102,6 +114,17 @@ mod tests {
             let fields = fields(&format!(r#"{{"errcode":{code}}}"#));
             assert!(fields.code("errcode").is_err(), "{code}");
         }
+    }
+
+    #[test]
+    fn keys_and_tokens_are_secret_at_the_top_and_inside() {
+        let fields = fields(
+            r#"{"session_key":"a","access_token":"b","openid":"c","errmsg":"d",
+                "data":{"session_key":"e","refresh_token":"f","open_id":"g","tokens":7}}"#,
+        );
+        let mut secrets = fields.secrets();
+        secrets.sort_unstable();
+        assert_eq!(secrets, ["a", "b", "e", "f"]);
     }
 
     #[test]

@@ -44,3 +44,21 @@ fn parse(fields: &Fields) -> Result<User, Failure> {
         .with_unionid(data.text("unionid"))
         .with_session_key(data.text("session_key")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_key_that_err_tips_repeats_is_masked() {
+        let fields = Fields::parse(
+            br#"{"err_no":1,"err_tips":"key tiihtNczf5v6AKRyjwEUhQ==",
+                "data":{"session_key":"tiihtNczf5v6AKRyjwEUhQ==","openid":"o1"}}"#,
+        );
+        let failure = parse(&fields.unwrap()).unwrap_err();
+        assert_eq!(
+            failure.to_string(),
+            format!("err_no 1: key {}", "*".repeat(24))
+        );
+    }
+}

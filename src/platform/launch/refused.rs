@@ -44,12 +44,14 @@ impl fmt::Display for Refused {
 
 impl Error for Refused {}
 
-/// Whatever a client sends is a code that is no good. Nothing of it is a bad request, because those
+/// Whatever a client can make up is a code that is no good. Nothing of it is a bad request, because those
 /// are logged as faults one by one, and anybody can send rubbish.
 impl From<Refused> for ExchangeError {
     fn from(refused: Refused) -> Self {
         let kind = match refused {
             Refused::UnknownApp => ExchangeErrorKind::BadRequest,
+            // It is genuine, so our clock is wrong, and no user can log in.
+            Refused::FromTheFuture => ExchangeErrorKind::Misconfigured,
             _ => ExchangeErrorKind::CodeRejected,
         };
         Self::new(kind).caused_by(refused)

@@ -43,7 +43,8 @@ use crate::platform::launch::{Age, Fields, Refused};
 /// | launch data | [`ExchangeErrorKind`](crate::login::ExchangeErrorKind) |
 /// |---|---|
 /// | signed by nobody, for another bot, or changed since | `CodeRejected` |
-/// | too old, or from the future | `CodeRejected` |
+/// | too old | `CodeRejected` |
+/// | genuine, and from the future: our clock is behind | `Misconfigured` |
 /// | no `auth_date`, or one that is no number | `CodeRejected` |
 /// | a field twice, or with a line break; a `?` in front; anything else that is no launch data | `CodeRejected` |
 /// | no `user`, or one without an id | `CodeRejected` |

@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 
 use super::answer::Answer;
 use super::dialect::Dialect;
-use super::outcome::Refused;
+use super::outcome::{Refused, digest_hex};
 use super::received::Received;
 use super::world::{Exchange, World};
 
@@ -40,7 +40,7 @@ fn code2session(request: &Received<'_>, world: &mut World) -> Answer {
     let is_refused = outcome.user.is_err();
     let answer = Answer::to_exchange(outcome, MIME, |user, _| match user {
         Ok(user) => {
-            let (openid, key) = (user.openid, user.session_key);
+            let (openid, key) = (user.openid, key_of_192_bits(&user.session_key));
             format!("{{\"openid\":\"{openid}\",\"session_key\":\"{key}\"}}")
         }
         Err(refused) => error(refused),
@@ -49,6 +49,11 @@ fn code2session(request: &Received<'_>, world: &mut World) -> Answer {
         true => answer.with_status(StatusCode::BAD_REQUEST),
         false => answer,
     }
+}
+
+/// 32 characters, which are the base64 of 24 bytes: Baidu encrypts with AES-192.
+fn key_of_192_bits(key: &str) -> String {
+    digest_hex(&["session_key", key])[..32].to_owned()
 }
 
 /// It has no word for being busy, for users who may not log in, nor for quotas.

@@ -92,7 +92,7 @@ pub type FakeDouyinServiceProvider = FakePlatform<douyin_service_provider::Douyi
 /// A server on this machine that answers the way Baidu does.
 ///
 /// A code is good for 10 minutes. A bad or used one is `invalid_grant`; for `busy:1`, `blocked:1`, `limited:1` and
-/// `quota:1` Baidu has no answer. `errcode-N:1` is the errno N.
+/// `quota:1` Baidu has no answer. `errcode-N:1` is the errno N. Its session_keys have 192 bits.
 pub type FakeBaidu = FakePlatform<baidu::Baidu>;
 
 /// A server on this machine that answers mini programs the way Kuaishou does.

@@ -33,20 +33,31 @@ impl<'a> Received<'a> {
         Parameters::parse(self.0.uri().query().unwrap_or_default().as_bytes())
     }
 
-    /// The body as a form.
+    /// The body as a form; without parameters if it does not say that it is one.
     pub(super) fn form(&self) -> Parameters {
-        Parameters::parse(self.0.body())
+        match self.is_of_type("application/x-www-form-urlencoded") {
+            true => Parameters::parse(self.0.body()),
+            false => Parameters::parse(b""),
+        }
     }
 
-    /// A JSON body; null if it is none.
+    /// A JSON body, whatever it says that it is; null if it is none.
     pub(super) fn json_value(&self) -> Value {
         serde_json::from_slice(self.0.body()).unwrap_or_default()
     }
 
-    /// The texts of a JSON body.
+    fn is_of_type(&self, mime: &str) -> bool {
+        let own = self.header("content-type").split(';').next();
+        own.is_some_and(|own| own.trim().eq_ignore_ascii_case(mime))
+    }
+
+    /// The texts of a JSON body; none if it does not say that it is one.
     pub(super) fn json(&self) -> Parameters {
         let body = self.json_value();
-        let members = body.as_object().into_iter().flatten();
+        let object = body
+            .as_object()
+            .filter(|_| self.is_of_type("application/json"));
+        let members = object.into_iter().flatten();
         let texts = members.filter_map(|(name, value)| Some((name, value.as_str()?)));
         Parameters(
             texts

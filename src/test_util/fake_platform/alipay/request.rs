@@ -12,6 +12,13 @@ const REQUIRED: &[(&str, &str)] = &[
     ("version", "isv.missing-version"),
 ];
 
+/// What the parameters have to be that are the same in every request, and the error where they are not.
+const ALLOWED: &[(&str, &str, &str)] = &[
+    ("method", "alipay.system.oauth.token", "isv.invalid-method"),
+    ("charset", "utf-8", "isv.invalid-charset"),
+    ("sign_type", "RSA2", "isv.invalid-signature-type"),
+];
+
 /// A call of `alipay.system.oauth.token`: all parameters but the signature, sorted.
 pub(super) struct OauthToken {
     parameters: BTreeMap<String, String>,
@@ -43,11 +50,13 @@ impl OauthToken {
         if let Some((_, error)) = missing {
             return Some(Refused::Word(error));
         }
-        match (self.get("method"), self.get("grant_type")) {
-            ("alipay.system.oauth.token", "authorization_code") => None,
-            ("alipay.system.oauth.token", _) => Some(Refused::BadRequest),
-            _ => Some(Refused::Word("isv.invalid-method")),
+        let wrong = ALLOWED
+            .iter()
+            .find(|(name, value, _)| self.get(name) != *value);
+        if let Some((_, _, error)) = wrong {
+            return Some(Refused::Word(error));
         }
+        (self.get("grant_type") != "authorization_code").then_some(Refused::BadRequest)
     }
 
     /// The app's secret, if the request is signed with it: who can sign has it.
