@@ -22,7 +22,7 @@ macro_rules! event {
 
 #[cfg(not(feature = "tracing"))]
 macro_rules! event {
-    ($level:ident, $($name:ident = %$value:expr,)* $message:literal $(,)?) => {
+    ($level:ident, $($name:ident = $(%)? $value:expr,)* $message:literal $(,)?) => {
         { $(let _ = $value;)* }
     };
 }
