@@ -13,7 +13,7 @@
 //! | `IDLE_SECONDS` | how long a session may go unused | `7200` |
 //! | `LIFETIME_SECONDS` | how long a session lasts in any case | `2592000` |
 //! | `GRACE_SECONDS` | how long known sessions pass after their last confirmation while the store is down | `60` |
-//! | `REFUSAL` | what refusals look like: `json`, `ok_json`, `ok_code`, `by_platform`, `wafer` | `json` |
+//! | `REFUSAL` | what the refusals of the layer and of the login look like: `json`, `ok_json`, `ok_code`, `by_platform`, `wafer` | `json` |
 //! | `RUST_LOG` | what is logged | `info` |
 //!
 //! Without `STORE`, `PLATFORM` and `WX_APPID` there is a demo besides, and a page at `/`: see `demo`.

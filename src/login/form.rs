@@ -133,10 +133,16 @@ async fn read_body<B: Body>(body: &mut Unread<B>) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The value of a header, which has to be text; an empty one counts as absent.
+/// The value of a header, which has to be text, and the same where it comes twice; an empty one
+/// counts as absent.
 fn header(headers: &HeaderMap, name: &str) -> Result<Option<String>, RejectionKind> {
-    let value = headers.get(name).map(|value| value.to_str());
-    let text = value.transpose().map_err(|_| RejectionKind::BadRequest)?;
+    let mut values = headers.get_all(name).iter();
+    let value = values.next();
+    if values.any(|other| Some(other) != value) {
+        return Err(RejectionKind::BadRequest);
+    }
+    let text = value.map(|value| value.to_str()).transpose();
+    let text = text.map_err(|_| RejectionKind::BadRequest)?;
     Ok(text.filter(|text| !text.is_empty()).map(ToOwned::to_owned))
 }
 

@@ -62,7 +62,8 @@ use crate::session_key::SessionKey;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot turn login codes into identities",
-    note = "implement `IdentityProvider`, or use `tower_wx_session::wechat::WeChat`"
+    note = "implement `IdentityProvider`, or use `wechat::WeChat` or one of `platform`",
+    note = "a constructor that returns a `Result`, such as `Telegram::new`, wants a `?`"
 )]
 pub trait IdentityProvider: Send + Sync + 'static {
     /// The app that a login is for, given the appid that the client named, if it named one.

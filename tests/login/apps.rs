@@ -78,6 +78,8 @@ async fn the_only_app_need_not_be_named_but_no_other_can_be() {
     let bad = golden(LOGIN, "bad request");
     assert_refused(&Answer::to(named("wxother")).await, bad);
     assert_refused(&Answer::to(named("wx\u{e9}")).await, bad);
+    let two = named(world.fake.appid()).header("x-wx-appid", "wxother");
+    assert_refused(&Answer::to(two).await, bad);
     Answer::to(named(world.fake.appid())).await.token();
 }
 
