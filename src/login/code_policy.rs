@@ -62,7 +62,8 @@ impl CodePolicy {
         }
     }
 
-    /// How long a code is good for at the platform, and is remembered here as spent.
+    /// How long a code is good for at the platform, and is remembered here as spent. What is
+    /// remembered for no time may reach the platform twice.
     pub const fn with_lifetime(self, lifetime: Duration) -> Self {
         Self { lifetime, ..self }
     }
