@@ -34,8 +34,7 @@ async fn exchange(site: &Site, app: &App, code: &str) -> Result<User, Failure> {
 
 fn parse(fields: &Fields) -> Result<User, Failure> {
     succeeded(fields)?;
-    Ok(User::new(fields.require("openid", "no openid")?)
-        .with_session_key(fields.text("session_key")))
+    Ok(User::new(fields.require("openid")?).with_session_key(fields.text("session_key")))
 }
 
 /// Where there are a number and a word, a word that is known decides.

@@ -15,9 +15,7 @@ pub(crate) fn call(app: &App, code: &str) -> Call {
 /// Reads what a good code stands for; pure, and total over any fields.
 pub(crate) fn parse(fields: &Fields) -> Result<User, Failure> {
     succeeded(fields)?;
-    Ok(User::new(fields.require("openid", "no openid")?)
-        .with_unionid(fields.text("unionid"))
-        .with_session_key(fields.text("session_key")))
+    User::read(fields, "openid", "unionid")
 }
 
 /// Fails where the answer has an `errcode`, with or without the fields of a success.

@@ -51,15 +51,7 @@ async fn access_token(api: Api, app: App) -> Result<Granted, Failure> {
     let call = Call::get("/gettoken").query(&[("appkey", &app.appid), ("appsecret", &app.secret)]);
     api.send(&call).await?.read_fields(|fields| {
         succeeded(fields)?;
-        granted(fields)
-    })
-}
-
-fn granted(fields: &Fields) -> Result<Granted, Failure> {
-    let token = fields.require("access_token", "no access_token")?;
-    Ok(Granted {
-        token: token.to_owned(),
-        lifetime: fields.seconds("expires_in")?,
+        Granted::read(fields, "access_token", "expires_in")
     })
 }
 
@@ -76,7 +68,7 @@ async fn login(site: &Site, token: Arc<str>, code: &str) -> Result<User, Failure
 fn parse(fields: &Fields) -> Result<User, Failure> {
     succeeded(fields)?;
     let result = fields.object("result");
-    Ok(User::new(result.require("userid", "no userid")?).with_unionid(result.text("unionid")))
+    Ok(User::new(result.require("userid")?).with_unionid(result.text("unionid")))
 }
 
 fn succeeded(fields: &Fields) -> Result<(), Failure> {

@@ -69,15 +69,7 @@ async fn app_access_token(api: Api, app: App) -> Result<Granted, Failure> {
     );
     api.send(&call).await?.read_fields(|fields| {
         CODE.check(fields)?;
-        granted(fields)
-    })
-}
-
-fn granted(fields: &Fields) -> Result<Granted, Failure> {
-    let token = fields.require("app_access_token", "no app_access_token")?;
-    Ok(Granted {
-        token: token.to_owned(),
-        lifetime: fields.seconds("expire")?,
+        Granted::read(fields, "app_access_token", "expire")
     })
 }
 
@@ -100,10 +92,7 @@ fn post(path: &'static str, body: &Value) -> Call {
 fn parse(fields: &Fields) -> Result<User, Failure> {
     CODE.check(fields)?;
     let data = fields.object("data");
-    Ok(
-        User::new(data.require("open_id", "no open_id")?)
-            .with_session_key(data.text("session_key")),
-    )
+    Ok(User::new(data.require("open_id")?).with_session_key(data.text("session_key")))
 }
 
 const fn classify(code: i64) -> ExchangeErrorKind {

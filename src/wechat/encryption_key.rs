@@ -66,7 +66,7 @@ impl WeChat {
         key: &SessionKey,
     ) -> Result<Vec<EncryptionKey>, ApiError> {
         let fields = self.signed("/wxa/business/getuserencryptkey", user, key);
-        let keys = fields.await?.read("key_info_list", "no key_info_list");
+        let keys = fields.await?.read("key_info_list");
         keys.map_err(|failure| ApiError::failed(failure, &[]))
     }
 }

@@ -48,7 +48,7 @@ impl WeChat {
                 .json(body)
         };
         let fields = self.server.call(appid, &[code], call).await?;
-        let phone = fields.read("phone_info", "no phone_info");
+        let phone = fields.read("phone_info");
         phone.map_err(|failure| ApiError::failed(failure, &[]))
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use super::api_error::{ApiError, ApiErrorKind};
 use super::provider::WeChat;
 use crate::identity::Identity;
-use crate::platform::api::{Call, Failure, Fields};
+use crate::platform::api::{Call, Fields};
 use crate::session_key::{SessionKey, SessionKeyCheck, Validity};
 use crate::sessions::{SessionKeyError, Sessions};
 use crate::store::SessionStore;
@@ -49,8 +49,8 @@ impl WeChat {
         key: &SessionKey,
     ) -> Result<SessionKey, ApiError> {
         let fields = self.signed("/wxa/resetusersessionkey", user, key).await?;
-        let new = fields.text("session_key").map(SessionKey::new);
-        new.ok_or_else(|| ApiError::failed(Failure::unreadable("no session_key"), &[]))
+        let new = fields.require("session_key").map(SessionKey::new);
+        new.map_err(|failure| ApiError::failed(failure, &[]))
     }
 
     /// Resets the session_key that is kept of a user's last login, keeps the new one, and forgets the

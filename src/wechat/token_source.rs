@@ -136,12 +136,7 @@ impl TokenSource {
 
 fn parse(fields: &Fields) -> Result<Granted, Failure> {
     succeeded(fields)?;
-    Ok(Granted {
-        token: fields
-            .require("access_token", "no access_token")?
-            .to_owned(),
-        lifetime: fields.seconds("expires_in")?,
-    })
+    Granted::read(fields, "access_token", "expires_in")
 }
 
 /// How long it is until WeChat allows another one.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::failure::Failure;
+use super::fields::Fields;
 use crate::observe::trace;
 use crate::sync::Lock;
 use crate::time::{Clock, Uptime};
@@ -32,6 +33,16 @@ pub(crate) struct CachedToken {
 pub(crate) struct Granted {
     pub(crate) token: String,
     pub(crate) lifetime: Duration,
+}
+
+impl Granted {
+    /// Reads a token, and its seconds, from these members.
+    pub(crate) fn read(fields: &Fields, token: &str, lifetime: &str) -> Result<Self, Failure> {
+        Ok(Self {
+            token: fields.require(token)?.to_owned(),
+            lifetime: fields.seconds(lifetime)?,
+        })
+    }
 }
 
 /// Asks the platform for a token: any closure that gives such a future.

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ pub(crate) enum Failure {
         message: String,
     },
     Unreadable {
-        problem: &'static str,
+        problem: Cow<'static, str>,
         status: Option<StatusCode>,
     },
     TimedOut(Duration),
@@ -44,9 +45,11 @@ impl Failure {
     }
 
     /// The status decides nothing, but a gateway's page differs by it from WeChat's own.
-    pub(crate) const fn unreadable(problem: &'static str) -> Self {
-        let status = None;
-        Self::Unreadable { problem, status }
+    pub(crate) fn unreadable(problem: impl Into<Cow<'static, str>>) -> Self {
+        Self::Unreadable {
+            problem: problem.into(),
+            status: None,
+        }
     }
 
     pub(crate) fn with_status(self, status: StatusCode) -> Self {

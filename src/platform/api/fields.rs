@@ -24,8 +24,8 @@ impl Fields {
     }
 
     /// A text that has to be there.
-    pub(crate) fn require(&self, name: &str, problem: &'static str) -> Result<&str, Failure> {
-        self.text(name).ok_or(Failure::unreadable(problem))
+    pub(crate) fn require(&self, name: &str) -> Result<&str, Failure> {
+        self.text(name).ok_or_else(|| missing(name))
     }
 
     /// An error code: 0 where absent. Platforms also send it as a text.
@@ -54,13 +54,9 @@ impl Fields {
     }
 
     /// A member of a shape of its own.
-    pub(crate) fn read<T: DeserializeOwned>(
-        &self,
-        name: &str,
-        problem: &'static str,
-    ) -> Result<T, Failure> {
+    pub(crate) fn read<T: DeserializeOwned>(&self, name: &str) -> Result<T, Failure> {
         let member = self.0.get(name).cloned().unwrap_or_default();
-        serde_json::from_value(member).map_err(|_| Failure::unreadable(problem))
+        serde_json::from_value(member).map_err(|_| missing(name))
     }
 
     /// An object inside; empty where there is none.
@@ -76,6 +72,10 @@ impl Fields {
         let secrets = members.filter(|(name, _)| is_secret(name));
         secrets.filter_map(|(_, value)| value.as_str()).collect()
     }
+}
+
+fn missing(name: &str) -> Failure {
+    Failure::unreadable(format!("no {name}"))
 }
 
 fn is_secret(name: &str) -> bool {

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use super::failure::Failure;
+use super::fields::Fields;
 use crate::identity::Identity;
 use crate::login::Exchanged;
 use crate::session_key::SessionKey;
@@ -19,6 +21,14 @@ impl User {
             unionid: None,
             session_key: None,
         }
+    }
+
+    /// Reads a user whose names stand in these members, beside a `session_key`. The openid has to be
+    /// there.
+    pub(crate) fn read(fields: &Fields, openid: &str, unionid: &str) -> Result<Self, Failure> {
+        Ok(Self::new(fields.require(openid)?)
+            .with_unionid(fields.text(unionid))
+            .with_session_key(fields.text("session_key")))
     }
 
     pub(crate) fn with_unionid(self, unionid: Option<&str>) -> Self {

@@ -39,10 +39,7 @@ async fn exchange(site: &Site, app: &App, code: &str) -> Result<User, Failure> {
 
 fn parse(fields: &Fields) -> Result<User, Failure> {
     ERR_NO.check(fields)?;
-    let data = fields.object("data");
-    Ok(User::new(data.require("openid", "no openid")?)
-        .with_unionid(data.text("unionid"))
-        .with_session_key(data.text("session_key")))
+    User::read(&fields.object("data"), "openid", "unionid")
 }
 
 #[cfg(test)]

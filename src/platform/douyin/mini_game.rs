@@ -45,7 +45,5 @@ async fn exchange(site: &Site, app: &App, code: &str) -> Result<User, Failure> {
 fn parse(fields: &Fields) -> Result<User, Failure> {
     ERRCODE.check(fields)?;
     ERROR.check(fields)?;
-    Ok(User::new(fields.require("openid", "no openid")?)
-        .with_unionid(fields.text("unionid"))
-        .with_session_key(fields.text("session_key")))
+    User::read(fields, "openid", "unionid")
 }

@@ -127,10 +127,7 @@ impl IdentityProvider for DouyinServiceProvider {
 
 fn parse(fields: &Fields) -> Result<User, Failure> {
     ERR_NO.check(fields)?;
-    let data = fields.object("data");
-    Ok(User::new(data.require("open_id", "no open_id")?)
-        .with_unionid(data.text("union_id"))
-        .with_session_key(data.text("session_key")))
+    User::read(&fields.object("data"), "open_id", "union_id")
 }
 
 /// The codes of the page, and those that Douyin's newer APIs have in common.

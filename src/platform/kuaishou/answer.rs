@@ -11,9 +11,7 @@ const RESULT: Verdict = Verdict {
 
 pub(super) fn parse(fields: &Fields) -> Result<User, Failure> {
     RESULT.check(fields)?;
-    Ok(User::new(fields.require("open_id", "no open_id")?)
-        .with_unionid(fields.text("union_id"))
-        .with_session_key(fields.text("session_key")))
+    User::read(fields, "open_id", "union_id")
 }
 
 /// What a result other than 1 means for a login.

@@ -6,9 +6,8 @@ use serde_json::json;
 
 use super::user::MultiEndUser;
 use crate::config_error::ConfigError;
-use crate::identity::Identity;
 use crate::login::{ExchangeError, Exchanged, IdentityProvider, LoginRequest};
-use crate::platform::api::{Apps, Call};
+use crate::platform::api::{Apps, Call, User};
 use crate::sessions::Sessions;
 use crate::store::SessionStore;
 use crate::wechat::api_error::ApiError;
@@ -132,11 +131,8 @@ impl IdentityProvider for MultiEnd {
 
     async fn exchange(&self, request: LoginRequest<'_>) -> Result<Exchanged, ExchangeError> {
         let user = self.verify(request.appid(), request.code()).await?;
-        let identity = Identity::new(request.appid(), &*user.user_id);
-        Ok(Exchanged::new(match user.unionid() {
-            Some(unionid) => identity.with_unionid(unionid),
-            None => identity,
-        }))
+        let user = User::new(&*user.user_id).with_unionid(user.unionid());
+        Ok(user.of_app(request.appid().into()))
     }
 }
 

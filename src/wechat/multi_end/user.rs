@@ -62,7 +62,7 @@ impl MultiEndUser {
         let (login, user) = (fields.object("login_info"), fields.object("user_info"));
         let text = |of: &str, name: &str| user.object(of).text(name).map(str::to_owned);
         Ok(Self {
-            user_id: user.require("user_id", "no user_id")?.to_owned(),
+            user_id: user.require("user_id")?.to_owned(),
             login_type: login.text("type").unwrap_or_default().to_owned(),
             mini_program: AppUser::parse(&user.object("miniprogram_info")),
             open_app: AppUser::parse(&user.object("openapp_info")),
