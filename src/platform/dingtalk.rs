@@ -1,11 +1,11 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::api::{Api, App, Call, Failure, Fields, Granted, User};
+use super::api::{App, Call, Failure, Fields, Granted, User};
 use super::provider::provider;
 use super::site::Site;
+use super::token_login::TokenLogin;
 use super::verdict::Verdict;
 use crate::login::ExchangeErrorKind::{self, *};
 
@@ -40,29 +40,31 @@ provider! {
     DingTalk at "https://oapi.dingtalk.com", by exchange
 }
 
+const LOGIN: TokenLogin = TokenLogin {
+    grant: access_token,
+    granted,
+    login,
+    user: parse,
+    is_token_refused,
+};
+
 async fn exchange(site: &Site, app: &App, code: &str) -> Result<User, Failure> {
-    let (api, app_of_token) = (site.api.clone(), app.clone());
-    let grant = move |_| access_token(api.clone(), app_of_token.clone());
-    let ask = |token| login(site, token, code);
-    site.with_token(app, grant, ask, is_token_refused).await
+    LOGIN.exchange(site, app, code).await
 }
 
-async fn access_token(api: Api, app: App) -> Result<Granted, Failure> {
-    let call = Call::get("/gettoken").query(&[("appkey", &app.appid), ("appsecret", &app.secret)]);
-    api.send(&call).await?.read_fields(|fields| {
-        succeeded(fields)?;
-        Granted::read(fields, "access_token", "expires_in")
-    })
+fn access_token(app: &App) -> Call {
+    Call::get("/gettoken").query(&[("appkey", &app.appid), ("appsecret", &app.secret)])
 }
 
-async fn login(site: &Site, token: Arc<str>, code: &str) -> Result<User, Failure> {
-    let call = Call::post("/topapi/v2/user/getuserinfo")
-        .query(&[("access_token", &token)])
-        .json(&json!({ "code": code }));
-    let reply = site.api.send(&call).await?;
-    reply
-        .read_fields(parse)
-        .map_err(|failure| failure.masked(&[&token]))
+fn granted(fields: &Fields) -> Result<Granted, Failure> {
+    succeeded(fields)?;
+    Granted::read(fields, "access_token", "expires_in")
+}
+
+fn login(token: &str, code: &str) -> Call {
+    Call::post("/topapi/v2/user/getuserinfo")
+        .query(&[("access_token", token)])
+        .json(&json!({ "code": code }))
 }
 
 fn parse(fields: &Fields) -> Result<User, Failure> {

@@ -1,12 +1,12 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use serde_json::{Value, json};
 
-use super::api::{Api, App, Call, Failure, Fields, Granted, User};
+use super::api::{App, Call, Failure, Fields, Granted, User};
 use super::provider::provider;
 use super::site::Site;
+use super::token_login::TokenLogin;
 use super::verdict::Verdict;
 use crate::login::ExchangeErrorKind::{self, *};
 
@@ -55,34 +55,36 @@ impl Lark {
     }
 }
 
+const LOGIN: TokenLogin = TokenLogin {
+    grant: app_access_token,
+    granted,
+    login,
+    user: parse,
+    is_token_refused,
+};
+
 async fn exchange(site: &Site, app: &App, code: &str) -> Result<User, Failure> {
-    let (api, app_of_token) = (site.api.clone(), app.clone());
-    let grant = move |_| app_access_token(api.clone(), app_of_token.clone());
-    let ask = |token| login(site, token, code);
-    site.with_token(app, grant, ask, is_token_refused).await
+    LOGIN.exchange(site, app, code).await
 }
 
-async fn app_access_token(api: Api, app: App) -> Result<Granted, Failure> {
-    let call = post(
+fn app_access_token(app: &App) -> Call {
+    post(
         "/open-apis/auth/v3/app_access_token/internal",
         &json!({ "app_id": *app.appid, "app_secret": *app.secret }),
-    );
-    api.send(&call).await?.read_fields(|fields| {
-        CODE.check(fields)?;
-        Granted::read(fields, "app_access_token", "expire")
-    })
+    )
 }
 
-async fn login(site: &Site, token: Arc<str>, code: &str) -> Result<User, Failure> {
-    let call = post(
+fn granted(fields: &Fields) -> Result<Granted, Failure> {
+    CODE.check(fields)?;
+    Granted::read(fields, "app_access_token", "expire")
+}
+
+fn login(token: &str, code: &str) -> Call {
+    post(
         "/open-apis/mina/v2/tokenLoginValidate",
         &json!({ "code": code }),
     )
-    .secret_header(AUTHORIZATION, &format!("Bearer {token}"));
-    let reply = site.api.send(&call).await?;
-    reply
-        .read_fields(parse)
-        .map_err(|failure| failure.masked(&[&token]))
+    .secret_header(AUTHORIZATION, &format!("Bearer {token}"))
 }
 
 fn post(path: &'static str, body: &Value) -> Call {

@@ -95,6 +95,8 @@ mod qq;
 mod site;
 #[cfg(feature = "telegram")]
 mod telegram;
+#[cfg(any(feature = "dingtalk", feature = "lark"))]
+mod token_login;
 #[cfg(any(
     feature = "dingtalk",
     feature = "douyin",

@@ -1,13 +1,7 @@
-#![cfg_attr(
-    not(any(feature = "dingtalk", feature = "lark")),
-    allow(dead_code, reason = "the others need no token first")
-)]
-
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::api::{Api, App, Apps, Ask, Failure, Tokens, User};
+use super::api::{Api, App, Apps, Failure, Tokens, User};
 use crate::config_error::ConfigError;
 use crate::login::{ExchangeError, ExchangeErrorKind, Exchanged, LoginRequest};
 
@@ -16,7 +10,11 @@ use crate::login::{ExchangeError, ExchangeErrorKind, Exchanged, LoginRequest};
 pub(crate) struct Site<S = Arc<str>> {
     apps: Apps<S>,
     pub(super) api: Api,
-    tokens: Tokens,
+    #[cfg_attr(
+        not(any(feature = "dingtalk", feature = "lark")),
+        allow(dead_code, reason = "the others need no token first")
+    )]
+    pub(super) tokens: Tokens,
     kinds: Vec<(Arc<str>, ExchangeErrorKind)>,
 }
 
@@ -67,30 +65,6 @@ impl<S> Site<S> {
     pub(super) fn app(&self, request: &LoginRequest<'_>) -> Result<&App<S>, ExchangeError> {
         let app = self.apps.get(request.appid());
         app.ok_or_else(|| Failure::UnknownApp.hiding(&[]))
-    }
-
-    /// Asks with the app's token; one that the platform does not take is replaced, once.
-    pub(super) async fn with_token<Answer>(
-        &self,
-        app: &App,
-        grant: impl Ask,
-        ask: impl Fn(Arc<str>) -> Answer,
-        is_token_refused: fn(&Failure) -> bool,
-    ) -> Result<User, Failure>
-    where
-        Answer: Future<Output = Result<User, Failure>>,
-    {
-        let tokens = self.tokens.of(&app.appid);
-        let token = tokens.get(grant.clone()).await?;
-        let refusal = match ask(Arc::clone(&token)).await {
-            Err(failure) if is_token_refused(&failure) => failure,
-            outcome => return outcome,
-        };
-        match tokens.get_instead_of(&token, grant).await {
-            Ok(token) => ask(token).await,
-            Err(Failure::SameToken) => Err(refusal),
-            Err(failure) => Err(failure),
-        }
     }
 
     /// The end of an exchange: whatever went wrong, without the secret and the code.
