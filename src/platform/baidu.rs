@@ -40,14 +40,15 @@ fn parse(fields: &Fields) -> Result<User, Failure> {
 /// Where there are a number and a word, a word that is known decides.
 fn succeeded(fields: &Fields) -> Result<(), Failure> {
     let text = fields.text("error_description");
-    let refused =
-        |kind, code: String| Err(Failure::refused(kind, code, text).masked(&fields.secrets()));
+    let refused = |kind, name, code: String| {
+        Err(Failure::coded(kind, name, code, text).masked(&fields.secrets()))
+    };
     match (fields.code("errno")?, fields.text("error")) {
         (0, None) => Ok(()),
         (errno, Some(word)) if errno == 0 || is_known(word) => {
-            refused(classify(word), format!("error {word}"))
+            refused(classify(word), "error", word.to_owned())
         }
-        (errno, _) => refused(Misconfigured, format!("errno {errno}")),
+        (errno, _) => refused(Misconfigured, "errno", errno.to_string()),
     }
 }
 

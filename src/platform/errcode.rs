@@ -5,16 +5,10 @@ use crate::login::ExchangeErrorKind::{self, *};
 
 /// The failure that a nonzero errcode stands for, with WeChat's message.
 pub(crate) fn refusal(errcode: i64, errmsg: Option<&str>) -> Failure {
-    let code = format!("errcode {errcode}");
-    let message = errmsg.unwrap_or("no message");
-    match named(errcode) {
-        Some(name) => Failure::refused(
-            classify(errcode),
-            code,
-            Some(&format!("{message} ({name})")),
-        ),
-        None => Failure::refused(classify(errcode), code, Some(message)),
-    }
+    let hint = named(errcode);
+    let hinted = hint.map(|hint| format!("{} ({hint})", errmsg.unwrap_or("no message")));
+    let (kind, code) = (classify(errcode), errcode.to_string());
+    Failure::coded(kind, "errcode", code, hinted.as_deref().or(errmsg))
 }
 
 /// What is to be done about an app, where the message does not say it clearly.

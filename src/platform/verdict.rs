@@ -23,8 +23,8 @@ impl Verdict {
     }
 
     fn refusal(&self, code: i64, fields: &Fields) -> Failure {
-        let name = format!("{} {code}", self.code);
-        let failure = Failure::refused((self.kind_of)(code), name, fields.text(self.message));
+        let (kind, message) = ((self.kind_of)(code), fields.text(self.message));
+        let failure = Failure::coded(kind, self.code, code.to_string(), message);
         failure.masked(&fields.secrets())
     }
 }

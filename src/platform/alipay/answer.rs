@@ -99,8 +99,9 @@ impl Node {
     }
 
     fn refusal(&self) -> Failure {
-        let kind = self.kind();
-        self.failure(kind, self.error())
+        let (name, code) = self.error();
+        let failure = Failure::coded(self.kind(), &name, code, self.message());
+        self.without_tokens(failure)
     }
 
     /// Anybody could have written it, so it ends no code. What it says of our configuration is not
@@ -110,7 +111,9 @@ impl Node {
             Misconfigured => Misconfigured,
             _ => Unavailable,
         };
-        self.failure(kind, format!("{}, unsigned", self.error()))
+        let (name, code) = self.error();
+        let word = format!("{name} {code}, unsigned");
+        self.without_tokens(Failure::refused(kind, word, self.message()))
     }
 
     fn kind(&self) -> ExchangeErrorKind {
@@ -118,19 +121,22 @@ impl Node {
         classify(code.unwrap_or_default(), sub_code.unwrap_or_default())
     }
 
-    fn error(&self) -> String {
+    /// The error code, and what stands before it in the log.
+    fn error(&self) -> (String, &str) {
         let code = filled(&self.code).unwrap_or("without a code");
         match filled(&self.sub_code) {
-            Some(sub_code) => format!("error {code} {sub_code}"),
-            None => format!("error {code}"),
+            Some(sub_code) => (format!("error {code}"), sub_code),
+            None => ("error".to_owned(), code),
         }
     }
 
-    fn failure(&self, kind: ExchangeErrorKind, error: String) -> Failure {
-        let message = filled(&self.sub_msg).or(filled(&self.msg));
+    fn message(&self) -> Option<&str> {
+        filled(&self.sub_msg).or(filled(&self.msg))
+    }
+
+    fn without_tokens(&self, failure: Failure) -> Failure {
         let tokens = [&self.access_token, &self.refresh_token];
-        let tokens = tokens.map(|token| token.as_deref().unwrap_or_default());
-        Failure::refused(kind, error, message).masked(&tokens)
+        failure.masked(&tokens.map(|token| token.as_deref().unwrap_or_default()))
     }
 }
 

@@ -15,7 +15,9 @@ pub(crate) enum Failure {
     /// The platform's own word, such as `errcode 40029`, with its text.
     Refused {
         kind: ExchangeErrorKind,
-        code: String,
+        /// What an application knows it by that says what it means: `40029`.
+        code: Option<String>,
+        word: String,
         message: String,
     },
     Unreadable {
@@ -31,15 +33,37 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// A refusal by an error code of the platform.
+    /// A refusal by an error code of the platform, whose name stands before it in the log.
+    pub(crate) fn coded(
+        kind: ExchangeErrorKind,
+        name: &str,
+        code: impl Into<String>,
+        message: Option<&str>,
+    ) -> Self {
+        let code = code.into();
+        let word = format!("{name} {code}");
+        Self::of(kind, Some(code), word, message)
+    }
+
+    /// A refusal of which the platform's error codes say nothing.
     pub(crate) fn refused(
         kind: ExchangeErrorKind,
-        code: impl Into<String>,
+        word: impl Into<String>,
+        message: Option<&str>,
+    ) -> Self {
+        Self::of(kind, None, word.into(), message)
+    }
+
+    fn of(
+        kind: ExchangeErrorKind,
+        code: Option<String>,
+        word: String,
         message: Option<&str>,
     ) -> Self {
         Self::Refused {
             kind,
-            code: code.into(),
+            code,
+            word,
             message: message.unwrap_or("no message").to_owned(),
         }
     }
@@ -78,30 +102,19 @@ impl Failure {
         Self::NoClient(innermost(error))
     }
 
-    /// Of the kind that the application gave this code, if it gave it one.
-    pub(crate) fn reclassified(self, kinds: &[(Arc<str>, ExchangeErrorKind)]) -> Self {
-        match self {
-            Self::Refused {
-                kind,
-                code,
-                message,
-            } => {
-                let word = last_word(&code);
-                let row = kinds.iter().find(|(known, _)| **known == *word);
-                Self::Refused {
-                    kind: row.map_or(kind, |(_, kind)| *kind),
-                    code,
-                    message,
-                }
-            }
-            other => other,
+    /// Of the kind that the application has given to its code, if it has.
+    pub(crate) fn reclassified(mut self, kinds: &[(Arc<str>, ExchangeErrorKind)]) -> Self {
+        let row = kinds.iter().find(|(code, _)| self.code() == Some(code));
+        if let (Self::Refused { kind, .. }, Some((_, given))) = (&mut self, row) {
+            *kind = *given;
         }
+        self
     }
 
-    /// The platform's code, such as `40029`, if it refused.
+    /// The platform's code, such as `40029`, if it refused by one.
     pub(crate) fn code(&self) -> Option<&str> {
         match self {
-            Self::Refused { code, .. } => Some(last_word(code)),
+            Self::Refused { code, .. } => code.as_deref(),
             _ => None,
         }
     }
@@ -128,10 +141,12 @@ impl Failure {
             Self::Refused {
                 kind,
                 code,
+                word,
                 message,
             } => Self::Refused {
                 kind,
-                code: mask(&code, secrets),
+                code,
+                word: mask(&word, secrets),
                 message: mask(&message, secrets),
             },
             Self::Transport(text) => Self::Transport(mask(&text, secrets)),
@@ -143,7 +158,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { code, message, .. } => write!(f, "{code}: {message}"),
+            Self::Refused { word, message, .. } => write!(f, "{word}: {message}"),
             Self::Unreadable { problem, status } => {
                 let status = status.map_or(0, |status| status.as_u16());
                 write!(f, "unreadable answer with status {status}: {problem}")
@@ -155,11 +170,6 @@ impl fmt::Display for Failure {
             Self::UnknownApp => f.write_str("no such app is configured"),
         }
     }
-}
-
-/// The code without the name of its member.
-fn last_word(code: &str) -> &str {
-    code.rsplit(' ').next().unwrap_or(code)
 }
 
 /// The outer errors say little more than that sending failed, and the outermost holds the URL.
