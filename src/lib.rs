@@ -73,6 +73,15 @@ mod drain;
 pub mod extract;
 pub mod guide;
 mod head;
+#[cfg(any(
+    feature = "alipay",
+    feature = "crypto",
+    feature = "douyin",
+    feature = "telegram",
+    feature = "test-util",
+    feature = "wechat"
+))]
+mod hex;
 mod identity;
 pub mod layer;
 pub mod login;

@@ -5,8 +5,9 @@ use serde::de::DeserializeOwned;
 
 use super::error::{OpenDataError, OpenDataErrorKind};
 use super::sealed::Sealed;
-use super::signature::{from_hex, has_signed_raw_data};
+use super::signature::has_signed_raw_data;
 use super::watermark::{Bounds, Marked};
+use crate::hex;
 use crate::session_key::SessionKey;
 use crate::sessions::SessionKeys;
 use crate::watermark::Watermark;
@@ -172,7 +173,7 @@ impl OpenData {
         has_signed: impl Fn(&SessionKey, [u8; N]) -> bool,
     ) -> Result<(), OpenDataError> {
         self.keys.newest().ok_or(OpenDataErrorKind::NoSessionKey)?;
-        from_hex(signature)
+        hex::decode(signature)
             .filter(|&signature| self.keys.iter().any(|key| has_signed(key, signature)))
             .map(|_| ())
             .ok_or(OpenDataErrorKind::BadSignature.into())

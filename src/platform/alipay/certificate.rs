@@ -1,10 +1,9 @@
-use std::fmt::Write;
-
 use md5::{Digest, Md5};
 
 use super::der::{Der, Element, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, SET};
 use super::pem;
 use super::public_key::PublicKey;
+use crate::hex;
 
 /// The explicit tag of the version, which certificates of version 1 leave out.
 const VERSION: u8 = 0xa0;
@@ -51,11 +50,7 @@ impl Certificate {
 
     /// The serial number as Alipay counts them: the MD5 of the issuer and the number, in hex.
     pub(super) fn sn(&self) -> String {
-        let mut hex = String::new();
-        for byte in Md5::digest(format!("{}{}", self.issuer, self.serial)) {
-            write!(hex, "{byte:02x}").expect("a String takes any text");
-        }
-        hex
+        hex::encode(&Md5::digest(format!("{}{}", self.issuer, self.serial)))
     }
 }
 

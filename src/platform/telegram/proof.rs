@@ -3,6 +3,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signature, VerifyingKey};
 
 use super::bot_token::BotToken;
+use crate::hex;
 use crate::platform::launch::{Fields, Mac, Refused, keyed, verify};
 
 /// Telegram's published keys, of which each signs in its environment.
@@ -75,22 +76,10 @@ fn signature(text: &str) -> Result<Signature, Refused> {
     signature.ok_or(Refused::Signature)
 }
 
-/// 32 bytes in lower-case hexadecimal.
+/// 32 bytes in hexadecimal, which Telegram writes in lower case.
 fn hex(text: &str) -> Option<[u8; 32]> {
-    let digits: &[u8; 64] = text.as_bytes().try_into().ok()?;
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(bytes)
-}
-
-const fn digit(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    }
+    let is_lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    hex::decode(text).filter(|_| is_lower)
 }
 
 #[cfg(test)]

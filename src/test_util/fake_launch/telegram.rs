@@ -9,6 +9,7 @@ use serde_json::json;
 use sha2::Sha256;
 
 use super::code::{self, seconds, user_id};
+use crate::hex;
 use crate::login::{CodePolicy, ExchangeError, Exchanged, IdentityProvider, LoginRequest};
 use crate::platform::Telegram;
 
@@ -129,8 +130,7 @@ fn third_party_signature(lines: &str) -> String {
 }
 
 fn hash(lines: &str) -> String {
-    let hash = hmac(&hmac(b"WebAppData", BOT_TOKEN), lines);
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&hmac(&hmac(b"WebAppData", BOT_TOKEN), lines))
 }
 
 fn hmac(key: &[u8], text: &str) -> [u8; 32] {

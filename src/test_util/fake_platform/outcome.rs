@@ -3,6 +3,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
 use super::fault::Fault;
+use crate::hex;
 
 /// What became of an exchange.
 #[derive(Debug)]
@@ -105,8 +106,7 @@ pub(super) fn user_id(parts: &[&str]) -> String {
 
 /// The same 64 hexadecimal digits for the same parts.
 pub(super) fn digest_hex(parts: &[&str]) -> String {
-    let bytes = digest(parts);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&digest(parts))
 }
 
 /// The same bytes for the same parts.

@@ -1,7 +1,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use crate::test_util::fake_platform::outcome::digest;
+use crate::test_util::fake_platform::outcome::digest_hex;
 
 const LIFETIME: Duration = Duration::from_secs(7200);
 const LAST: Duration = Duration::from_secs(300);
@@ -117,8 +117,7 @@ impl AccessTokens {
 
     fn issue(&mut self, appid: &str, now: Duration) -> Token {
         self.issued += 1;
-        let d = digest(&["access_token", appid, &self.issued.to_string()]);
-        let hex: String = d.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = digest_hex(&["access_token", appid, &self.issued.to_string()]);
         Token {
             text: format!("{}_{hex}", self.issued),
             until: now + LIFETIME,

@@ -1,11 +1,11 @@
 use std::collections::HashMap;
-use std::fmt::Write;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::hex;
 use crate::test_util::fake_platform::outcome::digest;
 use crate::test_util::fake_platform::received::Parameters;
 
@@ -65,9 +65,5 @@ fn signature(key: &str, body: &[u8]) -> String {
     let mac = mac
         .expect("HMAC takes keys of any length")
         .chain_update(body);
-    let mut hex = String::new();
-    for byte in mac.finalize().into_bytes() {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    hex::encode(&mac.finalize().into_bytes())
 }

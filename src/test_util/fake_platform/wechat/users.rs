@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::WeChat;
 use super::api::{Asked, Verdict};
+use crate::hex;
 use crate::test_util::fake_platform::codes::Codes;
 use crate::test_util::fake_platform::dialect::Dialect;
 use crate::test_util::fake_platform::outcome::{User, digest, user_id};
@@ -25,15 +26,11 @@ impl WeChat {
         let openid = self.signed(asked, asked.request.method())?;
         let keys = [(10, 3597), (9, 0), (8, 0)].map(|(version, expire_in)| {
             let digest = digest(&["encrypt_key", &openid, &version.to_string()]);
-            let iv: String = digest[16..24]
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
             json!({
                 "encrypt_key": User::key_of(&digest),
                 "version": version,
                 "expire_in": expire_in,
-                "iv": iv,
+                "iv": hex::encode(&digest[16..24]),
                 "create_time": 1_616_572_301 - 3600 * (10 - version),
             })
         });
