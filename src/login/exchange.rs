@@ -31,7 +31,8 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
         if self.attempts.spent.contains(code, self.now()) {
             return Err(RejectionKind::CodeRejected.into());
         }
-        let lane = self.lanes.of(request.appid());
+        let appid = request.appid();
+        let lane = self.lanes.of(appid);
         let _turn = match lane.turns.now() {
             Some(turn) => turn,
             None => self.wait_for_turn(&lane, code, max_wait).await?,
@@ -44,12 +45,10 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
         if !policy.is_replayable && !spend() {
             return Err(RejectionKind::CodeRejected.into());
         }
-        let appid = request.appid();
         let began = self.sessions.node().clock.now();
         // Boxed, so that logins that wait for their turn have no room for it yet.
         let exchanged = Box::pin(self.provider.exchange(request.at(began.into()))).await;
-        lane.log
-            .note(lane.platform.as_deref(), &exchanged, self.now());
+        lane.log.note(&exchanged, self.now());
         let exchanged = exchanged?;
         let claim = claim_to(&exchanged, appid, code, policy)?;
         Ok(Redeemed {
@@ -115,7 +114,7 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
     /// Refuses, and logs why.
     fn refuse_and_log(&self, lane: &Lane, error: ExchangeError) -> Rejection {
         let failed: Result<(), _> = Err(error.clone());
-        lane.log.note(lane.platform.as_deref(), &failed, self.now());
+        lane.log.note(&failed, self.now());
         error.into()
     }
 }

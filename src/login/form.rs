@@ -40,8 +40,7 @@ pub(super) async fn read<B: Body>(
         Method::POST => Form::from_body(body).await?,
         Method::GET if serves_wafer => Form {
             code: header(&head.headers, CODE)?.ok_or(RejectionKind::BadRequest)?,
-            appid: None,
-            platform: None,
+            ..Form::default()
         },
         _ => return Err(RejectionKind::MethodNotAllowed),
     };

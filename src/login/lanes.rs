@@ -12,8 +12,6 @@ const LANES: usize = 64;
 
 /// What the logins at one platform have to themselves: one that is slow or down holds up no other's.
 pub(super) struct Lane {
-    /// Its name, where several are behind one login and this is not the first.
-    pub(super) platform: Option<String>,
     pub(super) turns: Turns,
     pub(super) log: ProviderLog,
 }
@@ -46,9 +44,8 @@ impl Lanes {
 
     fn lane(&self, platform: Option<String>) -> Arc<Lane> {
         Arc::new(Lane {
-            platform,
             turns: Turns::new(self.exchanges_in_flight),
-            log: ProviderLog::default(),
+            log: ProviderLog::of(platform),
         })
     }
 }

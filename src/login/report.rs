@@ -6,30 +6,36 @@ use crate::sync::Lock;
 use crate::time::Uptime;
 
 /// Logs what goes wrong at a platform, and an outage of it once.
-#[derive(Default)]
-pub(super) struct ProviderLog(Lock<Outage>);
+pub(super) struct ProviderLog {
+    /// Its name, where several are behind one login and this is not the first.
+    platform: Option<String>,
+    outage: Lock<Outage>,
+}
 
 impl ProviderLog {
-    pub(super) fn note<T>(
-        &self,
-        platform: Option<&str>,
-        answer: &Result<T, ExchangeError>,
-        now: Uptime,
-    ) {
+    pub(super) fn of(platform: Option<String>) -> Self {
+        Self {
+            platform,
+            outage: Lock::default(),
+        }
+    }
+
+    pub(super) fn note<T>(&self, answer: &Result<T, ExchangeError>, now: Uptime) {
         use ExchangeErrorKind::{CodeRejected, Unavailable, UserBlocked};
         // Kept while the event is written: of exchanges that end at the same time one begins the
         // outage and one ends it, and the log has both in that order.
-        let mut log = self.0.lock();
+        let mut outage = self.outage.lock();
+        let platform = self.platform.as_deref();
         match answer {
             Err(error) if error.kind() == Unavailable => {
-                trace::provider_unavailable(error, platform, log.fails(now));
+                trace::provider_unavailable(error, platform, outage.fails(now));
             }
             // About one user only.
             Err(error) if !matches!(error.kind(), CodeRejected | UserBlocked) => {
                 trace::provider_failed(error, platform);
             }
             _ => {
-                if let Some(over) = log.succeeds(now) {
+                if let Some(over) = outage.succeeds(now) {
                     trace::provider_is_back(platform, over);
                 }
             }
