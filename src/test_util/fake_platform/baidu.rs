@@ -11,17 +11,13 @@ use super::world::{Exchange, World};
 const MIME: &str = "application/json";
 
 /// Baidu's words.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Baidu;
 
 impl Dialect for Baidu {
     const APPID: &'static str = "fa4eAppKeyfa4eAppKeyfa4eAppKey01";
     const SECRET: &'static str = "5ec2e7fa4e5ec2e7fa4e5ec2e7fa4ebd";
     const CODE_LIFETIME: Duration = Duration::from_secs(600);
-
-    fn start() -> Self {
-        Self
-    }
 
     fn answer(&mut self, request: &Received<'_>, world: &mut World) -> Option<Answer> {
         request

@@ -10,16 +10,12 @@ use super::world::{Exchange, World};
 const MIME: &str = "application/json;charset=utf-8";
 
 /// DingTalk's words.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct DingTalk(Tokens);
 
 impl Dialect for DingTalk {
     const APPID: &'static str = "dingfa4efa4e00000001";
     const SECRET: &'static str = "5ec2e7fa4e5ec2e7-fa4e5ec2e7fa4e5ec2e7fa4e_d1";
-
-    fn start() -> Self {
-        Self(Tokens::default())
-    }
 
     fn answer(&mut self, request: &Received<'_>, world: &mut World) -> Option<Answer> {
         if request.is(&Method::GET, "/gettoken") {
@@ -61,8 +57,10 @@ impl DingTalk {
         });
         Answer::to_exchange(outcome, MIME, |user, number| match user {
             Ok(user) => success(&user, number),
-            Err(Refused::StringErrcode) => error(40078).replace("40078", "\"40078\""),
-            Err(refused) => error(errcode(refused)),
+            Err(refused) => {
+                let code = errcode(refused);
+                error_written(code, &refused.written(code))
+            }
         })
     }
 }
@@ -94,6 +92,10 @@ const fn errcode(refused: Refused) -> i64 {
 }
 
 fn error(code: i64) -> String {
+    error_written(code, &code.to_string())
+}
+
+fn error_written(code: i64, written: &str) -> String {
     let text = match code {
         -1 => "系统繁忙",
         40078 => "不存在的临时授权码",
@@ -101,5 +103,5 @@ fn error(code: i64) -> String {
         90002 | 90005 => "请求被暂时禁用了",
         _ => "error",
     };
-    format!("{{\"errcode\":{code},\"errmsg\":\"{text}\"}}")
+    format!("{{\"errcode\":{written},\"errmsg\":\"{text}\"}}")
 }

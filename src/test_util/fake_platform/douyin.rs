@@ -2,27 +2,23 @@ use http::Method;
 
 use super::answer::Answer;
 use super::dialect::Dialect;
-use super::outcome::{Refused, User, digest_hex};
+use super::outcome::{Refused, digest_hex};
 use super::received::Received;
 use super::world::{Exchange, World};
 
 const MIME: &str = "application/json; charset=utf-8";
 
 /// Douyin's words to mini apps.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Douyin;
 
 /// Douyin's words to mini games: those of the mini app's first version.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct DouyinMiniGame;
 
 impl Dialect for Douyin {
     const APPID: &'static str = "ttfa4efa4e00000001";
     const SECRET: &'static str = "d0c5ec2e7fa4e5ec2e7fa4e5ec2e7fa4e01";
-
-    fn start() -> Self {
-        Self
-    }
 
     fn answer(&mut self, request: &Received<'_>, world: &mut World) -> Option<Answer> {
         request
@@ -34,10 +30,6 @@ impl Dialect for Douyin {
 impl Dialect for DouyinMiniGame {
     const APPID: &'static str = "ttfa4efa4e00000002";
     const SECRET: &'static str = "d0c5ec2e7fa4e5ec2e7fa4e5ec2e7fa4e02";
-
-    fn start() -> Self {
-        Self
-    }
 
     fn answer(&mut self, request: &Received<'_>, world: &mut World) -> Option<Answer> {
         request
@@ -57,13 +49,13 @@ fn mini_app(request: &Received<'_>, world: &mut World) -> Answer {
         let log_id = log_id(number);
         match user {
             Ok(user) => {
-                let data = members(&user, "openid", "unionid");
+                let data = user.members("openid", "unionid");
                 format!(
                     "{{\"err_no\":0,\"err_tips\":\"success\",\"log_id\":\"{log_id}\",\"data\":{{{data}}}}}"
                 )
             }
             Err(refused) => {
-                let (code, text) = (quoted(refused), text(err_no(refused)));
+                let (code, text) = (refused.written(err_no(refused)), text(err_no(refused)));
                 format!("{{\"err_no\":{code},\"err_tips\":\"{text}\",\"log_id\":\"{log_id}\"}}")
             }
         }
@@ -79,11 +71,11 @@ fn mini_game(request: &Received<'_>, world: &mut World) -> Answer {
     });
     Answer::to_exchange(outcome, MIME, |user, _| match user {
         Ok(user) => {
-            let members = members(&user, "openid", "unionid");
+            let members = user.members("openid", "unionid");
             format!("{{\"error\":0,{members}}}")
         }
         Err(refused) => {
-            let (code, text) = (quoted(refused), text(err_no(refused)));
+            let (code, text) = (refused.written(err_no(refused)), text(err_no(refused)));
             let error = if err_no(refused) == 40018 { 3 } else { 1 };
             format!(
                 "{{\"errcode\":{code},\"errmsg\":\"{text}\",\"error\":{error},\"message\":\"{text}\"}}"
@@ -92,25 +84,8 @@ fn mini_game(request: &Received<'_>, world: &mut World) -> Answer {
     })
 }
 
-/// The members of a success, without those that there is nothing for.
-pub(super) fn members(user: &User, openid: &str, unionid: &str) -> String {
-    let unionid = match &user.unionid {
-        Some(id) => format!(",\"{unionid}\":\"{id}\""),
-        None => String::new(),
-    };
-    let (key, id) = (&user.session_key, &user.openid);
-    format!("\"session_key\":\"{key}\",\"{openid}\":\"{id}\"{unionid}")
-}
-
 pub(super) fn log_id(number: u64) -> String {
     digest_hex(&["log_id", &number.to_string()])[..33].to_uppercase()
-}
-
-fn quoted(refused: Refused) -> String {
-    match refused {
-        Refused::StringErrcode => format!("\"{}\"", err_no(refused)),
-        _ => err_no(refused).to_string(),
-    }
 }
 
 /// It has no code for users who may not log in, nor for quotas.

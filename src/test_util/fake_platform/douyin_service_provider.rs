@@ -2,22 +2,18 @@ use http::Method;
 
 use super::answer::Answer;
 use super::dialect::Dialect;
-use super::douyin::{log_id, members, text};
+use super::douyin::{log_id, text};
 use super::outcome::Refused;
 use super::received::Received;
 use super::world::{Exchange, World};
 
 /// Douyin's words to service providers. The secret of an app stands for its access token.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct DouyinServiceProvider;
 
 impl Dialect for DouyinServiceProvider {
     const APPID: &'static str = "ttfa4efa4e00000003";
     const SECRET: &'static str = "act.5ec2e7fa4e5ec2e7fa4e5ec2e7fa4e03";
-
-    fn start() -> Self {
-        Self
-    }
 
     fn answer(&mut self, request: &Received<'_>, world: &mut World) -> Option<Answer> {
         request
@@ -40,7 +36,7 @@ fn code2session(request: &Received<'_>, world: &mut World) -> Answer {
             let log_id = log_id(number);
             match user {
                 Ok(user) => {
-                    let data = members(&user, "open_id", "union_id");
+                    let data = user.members("open_id", "union_id");
                     format!(
                         "{{\"log_id\":\"{log_id}\",\"data\":{{{data}}},\"err_no\":0,\"err_msg\":\"\"}}"
                     )

@@ -2,29 +2,25 @@ use http::Method;
 
 use super::answer::Answer;
 use super::dialect::Dialect;
-use super::outcome::{Outcome, Refused, User};
+use super::outcome::{Outcome, Refused};
 use super::received::{Parameters, Received};
 use super::world::{Exchange, World};
 
 /// Kuaishou's words to mini programs.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Kuaishou;
 
 /// Kuaishou's words to mini games in China.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct KuaishouMiniGame;
 
 /// Kwai's words to mini games abroad.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct KwaiGame;
 
 impl Dialect for Kuaishou {
     const APPID: &'static str = "ks7fa4efa4e00000001";
     const SECRET: &'static str = "5ec2e7fa4e5ec2e7fa4ek1";
-
-    fn start() -> Self {
-        Self
-    }
 
     fn answer(&mut self, request: &Received<'_>, world: &mut World) -> Option<Answer> {
         let is_exchange = request.is(&Method::POST, "/oauth2/mp/code2session");
@@ -35,10 +31,6 @@ impl Dialect for Kuaishou {
 impl Dialect for KuaishouMiniGame {
     const APPID: &'static str = "ks7fa4efa4e00000002";
     const SECRET: &'static str = "5ec2e7fa4e5ec2e7fa4ek2";
-
-    fn start() -> Self {
-        Self
-    }
 
     fn answer(&mut self, request: &Received<'_>, world: &mut World) -> Option<Answer> {
         let (is_exchange, query) = (
@@ -55,10 +47,6 @@ impl Dialect for KuaishouMiniGame {
 impl Dialect for KwaiGame {
     const APPID: &'static str = "ks7fa4efa4e00000003";
     const SECRET: &'static str = "5ec2e7fa4e5ec2e7fa4ek3";
-
-    fn start() -> Self {
-        Self
-    }
 
     fn answer(&mut self, request: &Received<'_>, world: &mut World) -> Option<Answer> {
         let is_exchange = request.is(&Method::POST, "/openapi/login/code2session");
@@ -79,29 +67,16 @@ fn answer(outcome: Outcome, result: fn(Refused) -> i64) -> Answer {
         outcome,
         "application/json;charset=UTF-8",
         |user, _| match user {
-            Ok(user) => success(&user),
+            Ok(user) => {
+                let members = user.members("open_id", "union_id");
+                format!("{{\"result\":1,{members}}}")
+            }
             Err(refused) => {
-                let quote = if matches!(refused, Refused::StringErrcode) {
-                    "\""
-                } else {
-                    ""
-                };
-                let result = result(refused);
-                format!(
-                    "{{\"result\":{quote}{result}{quote},\"error\":\"error\",\"error_msg\":\"refused\"}}"
-                )
+                let result = refused.written(result(refused));
+                format!("{{\"result\":{result},\"error\":\"error\",\"error_msg\":\"refused\"}}")
             }
         },
     )
-}
-
-fn success(user: &User) -> String {
-    let unionid = match &user.unionid {
-        Some(id) => format!(",\"union_id\":\"{id}\""),
-        None => String::new(),
-    };
-    let (key, openid) = (&user.session_key, &user.openid);
-    format!("{{\"result\":1,\"session_key\":\"{key}\",\"open_id\":\"{openid}\"{unionid}}}")
 }
 
 /// It has no code for users who may not log in, nor for quotas.

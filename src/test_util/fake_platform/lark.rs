@@ -10,16 +10,12 @@ use super::world::{Exchange, World};
 const MIME: &str = "application/json; charset=utf-8";
 
 /// Lark's words.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Lark(Tokens);
 
 impl Dialect for Lark {
     const APPID: &'static str = "cli_fa4efa4e00000001";
     const SECRET: &'static str = "5ec2e7fa4e5ec2e7fa4e5ec2e7fa4e1a";
-
-    fn start() -> Self {
-        Self(Tokens::default())
-    }
 
     fn answer(&mut self, request: &Received<'_>, world: &mut World) -> Option<Answer> {
         if request.is(

@@ -194,7 +194,7 @@ impl<D: Dialect> FakePlatform<D> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
         let world = World::new(D::APPID, D::SECRET, D::CODE_LIFETIME);
-        let platform = Arc::new(Lock::from((D::start(), world)));
+        let platform = Arc::new(Lock::from((D::default(), world)));
         let server = tokio::spawn(server::run(listener, Arc::clone(&platform)));
         Ok(Self {
             base_url,

@@ -73,11 +73,32 @@ impl User {
         BASE64_STANDARD.encode(&digest[..16])
     }
 
+    /// The members of a JSON object that tell of the user, without those that there are not.
+    pub(super) fn members(&self, openid: &str, unionid: &str) -> String {
+        let unionid = match &self.unionid {
+            Some(id) => format!(",\"{unionid}\":\"{id}\""),
+            None => String::new(),
+        };
+        let (key, id) = (&self.session_key, &self.openid);
+        format!("\"session_key\":\"{key}\",\"{openid}\":\"{id}\"{unionid}")
+    }
+
     pub(super) fn nobody() -> Self {
         Self {
             openid: String::new(),
             unionid: None,
             session_key: String::new(),
+        }
+    }
+}
+
+impl Refused {
+    /// The platform's code for it as it stands in the answer: a number, or a text where that is the
+    /// fault.
+    pub(super) fn written(self, code: i64) -> String {
+        match self {
+            Self::StringErrcode => format!("\"{code}\""),
+            _ => code.to_string(),
         }
     }
 }

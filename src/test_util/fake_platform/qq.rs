@@ -10,16 +10,12 @@ use super::world::World;
 const MIME: &str = "application/json; charset=utf-8";
 
 /// QQ's words: WeChat's, but each answer has all members.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Qq;
 
 impl Dialect for Qq {
     const APPID: &'static str = "1108fa4e01";
     const SECRET: &'static str = "5ec2e7fa4e5ec201";
-
-    fn start() -> Self {
-        Self
-    }
 
     fn answer(&mut self, request: &Received<'_>, world: &mut World) -> Option<Answer> {
         let is_exchange = request.is(&Method::GET, "/sns/jscode2session");
@@ -35,12 +31,7 @@ fn body(user: Result<User, Refused>) -> String {
         Ok(user) => ("0".to_owned(), "", user),
         Err(refused) => {
             let (code, nobody) = (errcode(refused), User::nobody());
-            let quote = if matches!(refused, Refused::StringErrcode) {
-                "\""
-            } else {
-                ""
-            };
-            (format!("{quote}{code}{quote}"), errmsg(code), nobody)
+            (refused.written(code), errmsg(code), nobody)
         }
     };
     let unionid = user.unionid.unwrap_or_default();

@@ -45,16 +45,18 @@ impl Alipay {
     }
 }
 
-impl Dialect for Alipay {
-    const APPID: &'static str = "2021fa4e00000001";
-    const SECRET: &'static str = include_str!("app.key");
-
-    fn start() -> Self {
+impl Default for Alipay {
+    fn default() -> Self {
         let key = PrivateKey::parse(include_str!("alipay.key"));
         Self {
             key: key.expect("the fake's key is one"),
         }
     }
+}
+
+impl Dialect for Alipay {
+    const APPID: &'static str = "2021fa4e00000001";
+    const SECRET: &'static str = include_str!("app.key");
 
     fn answer(&mut self, request: &Received<'_>, world: &mut World) -> Option<Answer> {
         let is_call = request.is(&Method::POST, "/gateway.do");

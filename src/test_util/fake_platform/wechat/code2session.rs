@@ -32,16 +32,7 @@ pub(in super::super) fn exchange(request: &Received<'_>, world: &mut World) -> O
 
 fn answer(outcome: Outcome) -> Answer {
     Answer::to_exchange(outcome, MIME, |user, number| match user {
-        Ok(user) => success(&user),
+        Ok(user) => format!("{{{}}}", user.members("openid", "unionid")),
         Err(refused) => error(refused, number),
     })
-}
-
-fn success(user: &User) -> String {
-    let unionid = match &user.unionid {
-        Some(unionid) => format!(",\"unionid\":\"{unionid}\""),
-        None => String::new(),
-    };
-    let (key, openid) = (&user.session_key, &user.openid);
-    format!("{{\"session_key\":\"{key}\",\"openid\":\"{openid}\"{unionid}}}")
 }

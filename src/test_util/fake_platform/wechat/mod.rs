@@ -36,11 +36,8 @@ pub struct WeChat {
     calls: u64,
 }
 
-impl Dialect for WeChat {
-    const APPID: &'static str = "wxfa4efa4e00000001";
-    const SECRET: &'static str = "5ec2e7fa4e5ec2e7fa4e5ec2e7fa4e01";
-
-    fn start() -> Self {
+impl Default for WeChat {
+    fn default() -> Self {
         Self {
             tokens: AccessTokens::default(),
             token_fault: None,
@@ -50,6 +47,11 @@ impl Dialect for WeChat {
             calls: 0,
         }
     }
+}
+
+impl Dialect for WeChat {
+    const APPID: &'static str = "wxfa4efa4e00000001";
+    const SECRET: &'static str = "5ec2e7fa4e5ec2e7fa4e5ec2e7fa4e01";
 
     fn answer(&mut self, request: &Received<'_>, world: &mut World) -> Option<Answer> {
         self.calls += 1;

@@ -6,12 +6,8 @@ pub(super) const MIME: &str = "text/plain";
 /// A refusal, with the id by which WeChat finds the request.
 pub(in super::super) fn error(refused: Refused, request: u64) -> String {
     let (errcode, rid) = (errcode(refused), rid(request));
-    let quoted = match refused {
-        Refused::StringErrcode => format!("\"{errcode}\""),
-        _ => errcode.to_string(),
-    };
-    let text = errmsg(errcode);
-    format!("{{\"errcode\":{quoted},\"errmsg\":\"{text}, rid: {rid}\"}}")
+    let (written, text) = (refused.written(errcode), errmsg(errcode));
+    format!("{{\"errcode\":{written},\"errmsg\":\"{text}, rid: {rid}\"}}")
 }
 
 pub(in super::super) const fn errcode(refused: Refused) -> i64 {
