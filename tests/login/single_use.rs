@@ -1,6 +1,5 @@
 //! Launch data is good once, on all nodes.
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -13,7 +12,7 @@ use tower_wx_session::test_util::ManualClock;
 use tower_wx_session::{Identity, RejectionKind};
 
 use crate::support::nodes::{node, node_with, settle, store_on_a_clock};
-use crate::support::signed::{SIGNED_FOR, Signed};
+use crate::support::signed::{SIGNED_FOR, Signed, log_in, tokens_of_many_at_once};
 use crate::support::world::SECOND;
 use crate::support::{HookedStore, Op, down};
 
@@ -21,14 +20,6 @@ type SignedLogin = Login<HookedStore, Signed>;
 
 fn login_on(store: &HookedStore, clock: &ManualClock) -> SignedLogin {
     Login::new(node(store, clock), Signed::default())
-}
-
-/// The token, or why there is none.
-async fn log_in(login: &SignedLogin, code: &str) -> Result<String, RejectionKind> {
-    let issued = login.log_in(code).await;
-    issued
-        .map(|issued| issued.token().expose().to_owned())
-        .map_err(|rejection| rejection.kind())
 }
 
 /// A store in which an operation fails while the switch is on.
@@ -76,22 +67,7 @@ async fn of_many_at_the_same_time_on_two_nodes_one_gets_a_token() {
     let (clock, store) = store_on_a_clock();
     let logins = [login_on(&store, &clock), login_on(&store, &clock)];
     for round in 0..20 {
-        let attempts = (0..40).map(|turn| {
-            // Half of them are spelled in a way of their own.
-            let code = match turn % 4 {
-                0 | 1 => format!("signed alice {round}"),
-                _ => format!("signed alice {round} {turn}"),
-            };
-            let login = logins[turn % 2].clone();
-            tokio::spawn(async move { log_in(&login, &code).await })
-        });
-        let mut tokens = HashSet::new();
-        for attempt in attempts.collect::<Vec<_>>() {
-            match attempt.await.unwrap() {
-                Ok(token) => drop(tokens.insert(token)),
-                Err(kind) => assert_eq!(kind, RejectionKind::CodeRejected),
-            }
-        }
+        let tokens = tokens_of_many_at_once(&logins, &format!("alice {round}")).await;
         assert_eq!(tokens.len(), 1, "round {round}");
     }
 }

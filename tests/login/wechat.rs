@@ -1,8 +1,6 @@
 //! `WeChat` against a fake WeChat, over real HTTP.
 
 use std::error::Error;
-use std::fmt::Write;
-use std::iter;
 use std::time::Duration;
 
 use tower_wx_session::login::ExchangeErrorKind::{self, *};
@@ -11,6 +9,7 @@ use tower_wx_session::test_util::FakeWeChat;
 use tower_wx_session::wechat::WeChat;
 use tracing::Level;
 
+use crate::support::errors::texts;
 use crate::support::log::Log;
 
 pub const APPID: &str = "wxcanary";
@@ -58,14 +57,6 @@ fn assert_clean(text: &str, code: &str) {
     for secret in secrets.map(str::to_lowercase) {
         assert!(!text.contains(&secret), "{secret} in {text}");
     }
-}
-
-fn texts(error: &ExchangeError) -> String {
-    let mut texts = format!("{error:?} {error:#?}");
-    for error in iter::successors(Some(error as &dyn Error), |&error| error.source()) {
-        write!(texts, " {error} {error:?} {error:#?}").unwrap();
-    }
-    texts
 }
 
 #[tokio::test]

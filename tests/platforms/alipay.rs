@@ -1,8 +1,6 @@
 //! Alipay's logins: who is let in, and what a refusal says.
 
 use std::error::Error;
-use std::fmt::Write;
-use std::iter;
 use std::time::Duration;
 
 use tower_wx_session::login::ExchangeErrorKind::{self, *};
@@ -11,6 +9,7 @@ use tower_wx_session::platform::{Alipay, AlipayKeys, AlipayUserId};
 use tower_wx_session::test_util::{FakeAlipay, Fault};
 use tracing::Level;
 
+use crate::support::errors::texts;
 use crate::support::log::Log;
 use crate::support::openssl::{openssl, private_key, public_key, stranger};
 
@@ -38,11 +37,7 @@ pub async fn exchange(
 #[track_caller]
 fn failure(result: Result<Exchanged, ExchangeError>, code: &str) -> (ExchangeErrorKind, String) {
     let error = result.unwrap_err();
-    let mut texts = format!("{error:?} {error:#?}");
-    for error in iter::successors(Some(&error as &dyn Error), |&error| error.source()) {
-        write!(texts, " {error} {error:?} {error:#?}").unwrap();
-    }
-    assert_clean(&texts, code);
+    assert_clean(&texts(&error), code);
     (error.kind(), error.source().unwrap().to_string())
 }
 

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::fmt::{Debug, Write};
-use std::iter;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +16,7 @@ use tower_wx_session::store::MemoryStore;
 use tower_wx_session::test_util::Fault;
 use tracing::Level;
 
+use crate::support::errors::texts;
 use crate::support::log::Log;
 
 pub const APPID: &str = "appcanary";
@@ -154,11 +154,7 @@ pub fn failure(
     code: &str,
 ) -> (ExchangeErrorKind, String) {
     let error = result.unwrap_err();
-    let mut texts = String::new();
-    for error in iter::successors(Some(&error as &dyn Error), |&error| error.source()) {
-        write!(texts, "{error} {error:?} {error:#?} ").unwrap();
-    }
-    assert_clean(&texts, code);
+    assert_clean(&texts(&error), code);
     (error.kind(), error.source().unwrap().to_string())
 }
 

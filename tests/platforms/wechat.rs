@@ -1,8 +1,5 @@
 //! A fake WeChat, and ours on a clock that the test moves.
 
-use std::error::Error;
-use std::fmt::Write;
-use std::iter;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -70,13 +67,4 @@ pub fn wire(request: &Request<Bytes>) -> String {
     format!("{} {} {mime} {body}", request.method(), request.uri())
         .trim()
         .to_owned()
-}
-
-/// An error in every form in which somebody may print it.
-pub fn texts(error: &(dyn Error + 'static)) -> String {
-    let mut texts = String::new();
-    for error in iter::successors(Some(error), |&error| error.source()) {
-        writeln!(texts, "{error} {error:?} {error:#?}").unwrap();
-    }
-    texts
 }

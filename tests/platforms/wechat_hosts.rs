@@ -10,7 +10,7 @@ use tower_wx_session::login::{ExchangeErrorKind, IdentityProvider, LoginRequest}
 use tower_wx_session::test_util::{FakeWeChat, Fault};
 use tower_wx_session::wechat::WeChat;
 
-use super::wechat::texts;
+use crate::support::errors::texts;
 
 const CODE: &str = "alice:cAnArYcOdE";
 

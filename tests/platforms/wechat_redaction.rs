@@ -6,7 +6,8 @@ use tower_wx_session::wechat::MultiEnd;
 use tracing::Level;
 
 use super::support::log::Log;
-use super::wechat::{Site, texts};
+use super::wechat::Site;
+use crate::support::errors::texts;
 
 const CODE: &str = "alice:cAnArYcOdE0123456789";
 

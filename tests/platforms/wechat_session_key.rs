@@ -11,7 +11,8 @@ use tower_wx_session::{Identity, SessionKey};
 
 use super::support::nodes::{node_with, store_on_a_clock};
 use super::support::switchable;
-use super::wechat::{CHECK, Site, texts, wire};
+use super::wechat::{CHECK, Site, wire};
+use crate::support::errors::texts;
 
 /// What OpenSSL says to `printf '' | openssl dgst -sha256 -hmac KEY`, and Python's `hmac`.
 const SIGNATURES: [(&str, &str); 1] = [(

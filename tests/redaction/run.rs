@@ -9,8 +9,9 @@ use tower_wx_session::test_util::FakeWeChat;
 use tower_wx_session::wechat::WeChat;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::secrets::{DATA, SECRET, Secrets, code, debug, texts};
+use super::secrets::{DATA, SECRET, Secrets, code, debug};
 use crate::support::Op;
+use crate::support::errors::texts;
 use crate::support::http::Answer;
 use crate::support::log::Log;
 use crate::support::world::{App, HOUR, SECOND, World};

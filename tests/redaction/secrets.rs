@@ -1,8 +1,6 @@
 //! What must not show, in whatever form somebody may print it.
 
-use std::error::Error;
-use std::fmt::{Debug, Write};
-use std::iter;
+use std::fmt::Debug;
 
 pub const SECRET: &str = "cAnArYsEcReT0123456789abcdef0123";
 pub const DATA: &str = "cAnArYdAtA-of-the-application";
@@ -33,15 +31,6 @@ impl Secrets {
             "in {place}: {text}"
         );
     }
-}
-
-/// An error in every form in which somebody may print it.
-pub fn texts(error: &(dyn Error + 'static)) -> String {
-    let mut texts = String::new();
-    for error in iter::successors(Some(error), |&error| error.source()) {
-        writeln!(texts, "{error} {error:#} {error:?} {error:#?}").unwrap();
-    }
-    texts
 }
 
 pub fn debug(value: &impl Debug) -> String {

@@ -18,7 +18,8 @@ use tower_wx_session::{
 };
 
 use super::run::{LOG, on_login};
-use super::secrets::{DATA, SECRET, Secrets, debug, texts};
+use super::secrets::{DATA, SECRET, Secrets, debug};
+use crate::support::errors::texts;
 use crate::support::http::{Answer, Server, client};
 use crate::support::nodes::node_in_real_time;
 use crate::support::world::{HOUR, World};

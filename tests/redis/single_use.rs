@@ -1,6 +1,5 @@
 //! Launch data is good once on all nodes of a fleet.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use tower_wx_session::login::Login;
@@ -11,7 +10,7 @@ use super::link::next;
 use super::records::SECOND;
 use crate::support::nodes::ROOM;
 use crate::support::redis::{Client, RedisServer, eventually};
-use crate::support::signed::{SIGNED_FOR, Signed};
+use crate::support::signed::{SIGNED_FOR, Signed, log_in, tokens_of_many_at_once};
 
 type SignedLogin = Login<RedisStore, Signed>;
 
@@ -24,33 +23,12 @@ fn login_on(server: &RedisServer) -> SignedLogin {
     Login::new(node(server.store()), Signed::default())
 }
 
-async fn log_in(login: &SignedLogin, code: &str) -> Result<String, RejectionKind> {
-    let issued = login.log_in(code).await;
-    issued
-        .map(|issued| issued.token().expose().to_owned())
-        .map_err(|rejection| rejection.kind())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_at_the_same_time_on_two_nodes_one_gets_a_token() {
     let server = RedisServer::start().await;
     let logins = [login_on(&server), login_on(&server)];
     for round in 0..5 {
-        let attempts = (0..40).map(|turn| {
-            let code = match turn % 4 {
-                0 | 1 => format!("signed alice {round}"),
-                _ => format!("signed alice {round} {turn}"),
-            };
-            let login = logins[turn % 2].clone();
-            tokio::spawn(async move { log_in(&login, &code).await })
-        });
-        let mut tokens = HashSet::new();
-        for attempt in attempts.collect::<Vec<_>>() {
-            match attempt.await.unwrap() {
-                Ok(token) => drop(tokens.insert(token)),
-                Err(kind) => assert_eq!(kind, RejectionKind::CodeRejected),
-            }
-        }
+        let tokens = tokens_of_many_at_once(&logins, &format!("alice {round}")).await;
         assert_eq!(tokens.len(), 1, "round {round}");
         let restarted = log_in(&login_on(&server), &format!("signed alice {round}")).await;
         assert_eq!(restarted, Err(RejectionKind::CodeRejected));

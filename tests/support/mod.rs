@@ -13,6 +13,7 @@ pub mod chromium;
 pub mod connect_golden;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod desk;
+pub mod errors;
 pub mod forged;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod golden;
