@@ -23,8 +23,44 @@ pub struct RedisServer {
     child: Mutex<Option<Child>>,
 }
 
-/// The program to start: `REDIS_SERVER`, or the first of its names in the path.
-fn program() -> String {
+/// A release of Redis or Valkey that tests run on. `./test` installs those that are no program of the
+/// system's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// The oldest that is supported, without TLS.
+    Redis6_2_5,
+    /// The one of this machine, with TLS: `REDIS_SERVER`, or the first of its names in the path.
+    System,
+    /// Without TLS.
+    Redis8_2_3,
+    /// The newest, without TLS.
+    Valkey9_1_2,
+}
+
+impl Release {
+    pub const ALL: [Self; 4] = [
+        Self::Redis6_2_5,
+        Self::System,
+        Self::Redis8_2_3,
+        Self::Valkey9_1_2,
+    ];
+
+    /// The program to start.
+    fn program(self) -> String {
+        let name = match self {
+            Self::System => return program_of_the_system(),
+            Self::Redis6_2_5 => "redis-6.2.5",
+            Self::Redis8_2_3 => "redis-8.2.3",
+            Self::Valkey9_1_2 => "valkey-9.1.2",
+        };
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let program = root.join("target/redis-servers").join(name);
+        assert!(program.exists(), "no {name}: `./test` installs it");
+        path(&program).to_owned()
+    }
+}
+
+fn program_of_the_system() -> String {
     if let Ok(program) = std::env::var("REDIS_SERVER") {
         return program;
     }
@@ -69,18 +105,23 @@ impl RedisServer {
 
     /// A server with arguments as on the command line.
     pub async fn start_with(arguments: &[&str]) -> Self {
-        Self::start_in(directory(), free_port(), arguments).await
+        Self::start_release(Release::System, arguments).await
     }
 
-    /// The same on a port that the arguments speak of.
+    /// The same of another release.
+    pub async fn start_release(release: Release, arguments: &[&str]) -> Self {
+        Self::start_in(release, directory(), free_port(), arguments).await
+    }
+
+    /// A server on a port that the arguments speak of.
     pub async fn start_on(port: u16, arguments: &[&str]) -> Self {
-        Self::start_in(directory(), port, arguments).await
+        Self::start_in(Release::System, directory(), port, arguments).await
     }
 
-    async fn start_in(directory: PathBuf, port: u16, arguments: &[&str]) -> Self {
+    async fn start_in(release: Release, directory: PathBuf, port: u16, arguments: &[&str]) -> Self {
         let server = Self {
             port,
-            program: program(),
+            program: release.program(),
             directory,
             arguments: arguments.iter().map(ToString::to_string).collect(),
             child: Mutex::new(None),
@@ -246,10 +287,14 @@ pub struct RedisCluster {
 
 impl RedisCluster {
     pub async fn start() -> Self {
+        Self::start_release(Release::System).await
+    }
+
+    pub async fn start_release(release: Release) -> Self {
         let mut servers = Vec::new();
         for _ in 0..3 {
             let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
-            servers.push(RedisServer::start_with(&arguments).await);
+            servers.push(RedisServer::start_release(release, &arguments).await);
         }
         let cluster = Self { servers };
         cluster.join().await;
@@ -297,9 +342,14 @@ pub struct RedisSentinel {
 
 impl RedisSentinel {
     pub async fn start() -> Self {
-        let master = RedisServer::start().await;
+        Self::start_release(Release::System).await
+    }
+
+    pub async fn start_release(release: Release) -> Self {
+        let master = RedisServer::start_release(release, &[]).await;
         let port = master.port.to_string();
-        let replica = RedisServer::start_with(&["--replicaof", "127.0.0.1", &port]).await;
+        let replica =
+            RedisServer::start_release(release, &["--replicaof", "127.0.0.1", &port]).await;
         let link = replica.client().await;
         eventually("the replica to be in step", async || {
             let info: String = link.ask(&["INFO", "replication"]).await;
@@ -310,7 +360,7 @@ impl RedisSentinel {
         let file = directory.join("sentinel.conf");
         fs::write(&file, sentinel_settings(master.port)).unwrap();
         let arguments = [path(&file), "--sentinel"];
-        let sentinel = RedisServer::start_in(directory, free_port(), &arguments).await;
+        let sentinel = RedisServer::start_in(release, directory, free_port(), &arguments).await;
         let watched = sentinel.client().await;
         eventually("the Sentinel to know the replica", async || {
             let info: String = watched.ask(&["INFO", "sentinel"]).await;
