@@ -12,7 +12,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::fault::{Remedy, remedy};
+use super::advice::Place;
+use super::fault::{Remedy, failed, remedy};
 use super::settings::Settings;
 use super::silence::Silence;
 use crate::backend::redis::wire::address::Address;
@@ -58,7 +59,8 @@ impl Connection {
             Ok((connection, Greeting::read(&answers)))
         };
         // Cut off in the middle, it leaves nothing behind: what was opened is dropped with it.
-        let (connection, greeting) = in_time(open).await.map_err(StoreError::unavailable)?;
+        let failed = |error| failed(error, Place::Connecting(address), settings);
+        let (connection, greeting) = in_time(open).await.map_err(failed)?;
         Ok((connection, greeting?))
     }
 
@@ -69,7 +71,8 @@ impl Connection {
     ) -> Result<Self, StoreError> {
         let introduction = settings.introduction_to_sentinel();
         let open = Self::connect(settings, address, introduction, NO_PUSHES);
-        in_time(open).await.map_err(StoreError::unavailable)
+        let failed = |error| failed(error, Place::ConnectingToSentinel(address), settings);
+        in_time(open).await.map_err(failed)
     }
 
     async fn connect(

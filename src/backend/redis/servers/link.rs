@@ -7,11 +7,13 @@ use redis::{PushInfo, PushKind};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
+use super::advice::Place;
 use super::connection::Connection;
+use super::fault::failed;
 use super::finder::Finder;
-use super::location::Topology;
 use super::master::Master;
 use super::parallel::all;
+use super::settings::Settings;
 use crate::backend::redis::wire::address::Address;
 use crate::backend::redis::wire::greeting::Greeting;
 use crate::backend::redis::wire::info::topology_epoch;
@@ -69,13 +71,18 @@ async fn open_one(
     let database = finder.settings.location.database;
     // Earlier releases publish here, and whoever is not sure that all links reach this master.
     let subscribed = connection.subscribe(&keys.channel(database)).await;
-    subscribed.map_err(StoreError::unavailable)?;
+    let failed = |error| failed(error, Place::Anywhere, &finder.settings);
+    subscribed.map_err(failed)?;
     if !id.is_empty() {
         let own = keys.channel_of(database, &id);
         let subscribed = connection.subscribe(&own).await;
-        subscribed.map_err(StoreError::unavailable)?;
+        subscribed.map_err(failed)?;
     }
     let connection = Arc::new(connection);
+    // A heartbeat that is refused says why here; later it only ends the link.
+    pulse(Arc::clone(&connection), &finder.settings)
+        .await
+        .map(drop)?;
     Ok(End { connection, id })
 }
 
@@ -153,10 +160,13 @@ impl Link {
     /// Has every master say whether it is still one, its time, and what it knows of the Cluster. The
     /// latest time is that of the store.
     async fn heartbeat(&mut self) -> Result<Timestamp, StoreError> {
-        let topology = &self.finder.settings.location.topology;
-        let is_cluster = matches!(topology, Topology::Cluster(_));
+        let is_cluster = self.finder.settings.location.is_cluster();
         let ends = self.ends.iter();
-        let pulses = all(ends.map(|end| pulse(Arc::clone(&end.connection), is_cluster))).await?;
+        let pulses = all(ends.map(|end| {
+            let (connection, finder) = (Arc::clone(&end.connection), Arc::clone(&self.finder));
+            async move { pulse(connection, &finder.settings).await }
+        }))
+        .await?;
         let mut latest = Timestamp::default();
         for (end, (greeting, _)) in self.ends.iter().zip(&pulses) {
             if !greeting.is_master {
@@ -195,15 +205,16 @@ impl Link {
 /// one.
 async fn pulse(
     connection: Arc<Connection>,
-    is_cluster: bool,
+    settings: &Settings,
 ) -> Result<(Greeting, Result<String, StoreError>), StoreError> {
     let mut commands = redis::pipe();
     commands.cmd("HELLO").cmd("TIME");
-    if is_cluster {
+    if settings.location.is_cluster() {
         commands.cmd("CLUSTER").arg("INFO");
     }
     let answers = connection.query_all(&commands).await;
-    let answers = answers.map_err(StoreError::unavailable)?;
+    let at = Place::Server(connection.address());
+    let answers = answers.map_err(|error| failed(error, at, settings))?;
     let epoch = answers.get(2).ok_or_else(unintelligible);
     let epoch = epoch.and_then(topology_epoch);
     Ok((Greeting::read(&answers)?, epoch))

@@ -1,6 +1,8 @@
 //! The servers: connections to them, which of them has what, and the way of a command to the right one.
 
+mod advice;
 mod connection;
+mod examination;
 mod fault;
 pub(crate) mod finder;
 pub(crate) mod link;

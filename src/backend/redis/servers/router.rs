@@ -4,8 +4,9 @@ use std::time::Duration;
 use redis::{Cmd, RedisError, Value};
 use tokio::time::sleep;
 
+use super::advice::Place;
 use super::connection::Connection;
-use super::fault::{Remedy, query_failed, remedy};
+use super::fault::{Remedy, failed, query_failed, remedy};
 use super::finder::Finder;
 use super::settings::Settings;
 use crate::backend::redis::scripts::Call;
@@ -48,7 +49,7 @@ impl Router {
     pub(crate) async fn run_unless_moving(&self, call: &Call) -> Result<Option<Value>, StoreError> {
         match self.send(call.key(), &call.by_hash(), Some(call)).await? {
             Err(error) if is_moving(&error) => Ok(None),
-            answer => answer.map(Some).map_err(StoreError::unavailable),
+            answer => answer.map(Some).map_err(|error| self.failed(error)),
         }
     }
 
@@ -56,7 +57,7 @@ impl Router {
     pub(crate) async fn try_writing(&self, key: &str, write: &Cmd) -> Result<(), StoreError> {
         match self.send(key, write, None).await? {
             Err(error) if error.code().is_some() => Err(StoreError::unwritten().caused_by(error)),
-            answer => answer.map(drop).map_err(StoreError::unavailable),
+            answer => answer.map(drop).map_err(|error| self.failed(error)),
         }
     }
 
@@ -70,7 +71,7 @@ impl Router {
             match self.send(key, command, None).await? {
                 Err(error) if is_moving(&error) => sleep(MOVES_FOR).await,
                 Err(error) if may_resend && error.is_connection_dropped() => may_resend = false,
-                answer => return answer.map_err(query_failed),
+                answer => return answer.map_err(|error| query_failed(error, &self.0.settings)),
             }
         }
     }
@@ -108,6 +109,10 @@ impl Router {
                 (Ok(answer), _) => return Ok(Ok(answer)),
                 (Err(error), script) => match (remedy(&error), script) {
                     (Remedy::SendScript, Some(script)) => connection.query(&script.by_code()).await,
+                    // Only a Cluster is followed around.
+                    (Remedy::Moved(_), _) if !self.0.settings.location.is_cluster() => {
+                        return Err(self.failed(error));
+                    }
                     (Remedy::Moved(address), _) => {
                         let address =
                             address.map(|address| address.seen_from(connection.address()));
@@ -165,9 +170,13 @@ impl Router {
             Err(error) if error.is_connection_dropped() => self.ask_time().await?,
             answer => answer,
         };
-        let now = time_of(&answer.map_err(StoreError::unavailable)?)?;
+        let now = time_of(&answer.map_err(|error| self.failed(error))?)?;
         self.0.clock.follow(now);
         Ok(now)
+    }
+
+    fn failed(&self, error: RedisError) -> StoreError {
+        failed(error, Place::Anywhere, &self.0.settings)
     }
 
     async fn ask_time(&self) -> Result<Result<Value, RedisError>, StoreError> {

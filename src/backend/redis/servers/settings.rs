@@ -2,13 +2,15 @@ use redis::{ProtocolVersion, RedisConnectionInfo};
 
 use super::location::{Credentials, Location};
 use super::tls::Tls;
+use crate::backend::redis::wire::keys::Keys;
 
-/// How servers are reached.
+/// How servers are reached, and what is ours there.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) location: Location,
     pub(crate) sentinel: Credentials,
     pub(crate) tls: Option<Tls>,
+    pub(crate) keys: Keys,
 }
 
 impl Settings {
@@ -26,7 +28,8 @@ impl Settings {
 }
 
 fn with_credentials(credentials: &Credentials) -> RedisConnectionInfo {
-    let mut info = RedisConnectionInfo::default();
+    // The name of the client library is not worth a right of its own to whoever may do little.
+    let mut info = RedisConnectionInfo::default().set_skip_set_lib_name();
     if let Some(user) = &credentials.user {
         info = info.set_username(user);
     }

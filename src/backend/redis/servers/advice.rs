@@ -1,0 +1,253 @@
+//! What to do about an error of a server or a connection: one sentence for whoever runs a node.
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+use super::settings::Settings;
+use crate::backend::redis::wire::address::Address;
+
+/// Where an error came up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place<'a> {
+    /// On the way to a server, up to its greeting.
+    Connecting(&'a Address),
+    /// On the way to a Sentinel.
+    ConnectingToSentinel(&'a Address),
+    /// At a server that was connected to.
+    Server(&'a Address),
+    /// At whichever server a command was brought to.
+    Anywhere,
+}
+
+impl<'a> Place<'a> {
+    /// Which server it was, if that is known.
+    pub(super) const fn address(self) -> Option<&'a Address> {
+        match self {
+            Self::Connecting(address)
+            | Self::ConnectingToSentinel(address)
+            | Self::Server(address) => Some(address),
+            Self::Anywhere => None,
+        }
+    }
+}
+
+const ONE_OF_A_CLUSTER: &str = "the server is one of a Cluster: write redis+cluster:// instead of redis:// (rediss+cluster:// for rediss://)";
+pub(super) const A_REPLICA: &str =
+    "the server is a replica: name its master in the URL, or the Sentinels with redis+sentinel://";
+
+/// What is found in the text of an error, and what to do then; the first that is found counts. Each
+/// release words its errors in its own way.
+const TEXTS: [(&str, &str); 33] = [
+    // Which servers they are.
+    (
+        "cluster support disabled",
+        "the server is no part of a Cluster: write redis:// instead of redis+cluster:// (rediss:// for rediss+cluster://)",
+    ),
+    (
+        "unknown command 'SENTINEL'",
+        "the server is no Sentinel: name the Sentinels in the URL, or write redis:// instead of redis+sentinel://",
+    ),
+    (
+        "unknown command 'TIME'",
+        "the server has no TIME: if it is a Sentinel, write redis+sentinel:// and its service",
+    ),
+    (
+        "unknown command 'EVAL",
+        "the server runs no scripts: EVAL and EVALSHA must be neither renamed nor disabled",
+    ),
+    (
+        "Could not find scripting engine",
+        "the server runs no scripts: have Valkey load its module for Lua",
+    ),
+    (
+        "doesn't support HELLO",
+        "the server is too old: Redis 6.2 is the oldest that will do",
+    ),
+    // Databases.
+    (
+        "DB index is out of range",
+        "the server has no database {database}: take a lower number in the URL, or raise `databases` of the server (`cluster-databases` in a Cluster)",
+    ),
+    (
+        "SELECT is not allowed in cluster mode",
+        "the Cluster has database 0 alone: leave /{database} out of the URL",
+    ),
+    (
+        "No permissions to access database",
+        "the user may not use database {database}: the ACL needs db={database} or alldbs",
+    ),
+    // Keys and channels.
+    ("access a key", KEYS),
+    ("access one of the keys", KEYS),
+    ("access at least one of the keys", KEYS),
+    ("access a channel", CHANNELS),
+    ("access one of the channels", CHANNELS),
+    ("publish to the channel", CHANNELS),
+    // Redis up to 7 does not say which one.
+    (
+        "executing the script can't run this command",
+        "the user may not run a command that is in the scripts: the ACL needs all that the documentation of RedisStore lists",
+    ),
+    (
+        "command called from",
+        "the server lacks a command that is in the scripts: none may be renamed or disabled",
+    ),
+    // Who may connect.
+    (
+        "protected mode",
+        "the server is in protected mode and serves its own machine alone: give it a password, or set `protected-mode no`",
+    ),
+    (
+        "max number of clients",
+        "the server has as many clients as it takes: raise `maxclients`, or see who keeps connections open",
+    ),
+    // TLS.
+    (
+        "received corrupt message",
+        "the server speaks no TLS: write redis instead of rediss in the URL",
+    ),
+    (
+        "UnknownIssuer",
+        "this machine does not trust the authority of the server's certificate: give that to tls_authorities",
+    ),
+    (
+        "certificate not valid for name",
+        "the server's certificate is for another name: write that one in the URL (Sentinels and Clusters have to announce it)",
+    ),
+    (
+        "certificate expired",
+        "the server's certificate has expired: renew it, if the clock of this machine is right",
+    ),
+    (
+        "certificate not valid yet",
+        "the server's certificate is not valid yet: see whether the clock of this machine is right",
+    ),
+    (
+        "alert: CertificateRequired",
+        "the server wants a client certificate: give it tls_client_certificate",
+    ),
+    (
+        "alert: HandshakeFailure",
+        "the server refuses the TLS handshake: it may want a client certificate, see tls_client_certificate",
+    ),
+    ("alert: UnknownCA", CLIENT_CERTIFICATE),
+    ("alert: BadCertificate", CLIENT_CERTIFICATE),
+    ("alert: CertificateUnknown", CLIENT_CERTIFICATE),
+    ("alert: CertificateExpired", CLIENT_CERTIFICATE),
+    // The network.
+    (
+        "failed to lookup address",
+        "no address is known for this name: see how it is written in the URL, and the DNS of this machine",
+    ),
+    (
+        "Name or service not known",
+        "no address is known for this name: see how it is written in the URL, and the DNS of this machine",
+    ),
+    (
+        "Connection refused",
+        "nothing listens there: see whether the server is up, and the port in the URL",
+    ),
+];
+
+const KEYS: &str = "the user may not touch the keys of this store: the ACL needs ~{prefix}:*";
+const CHANNELS: &str =
+    "the user may not use the channels of this store: the ACL needs resetchannels &{prefix}:*";
+const CLIENT_CERTIFICATE: &str = "the server does not accept our tls_client_certificate: it is not by one of the server's authorities, or has expired";
+
+/// What to do, if anything is known to help.
+pub(super) fn advice(error: &RedisError, place: Place<'_>, settings: &Settings) -> Option<String> {
+    // Some releases quote names with backticks.
+    let text = error.to_string().replace('`', "'");
+    let found = topology(error, &text, settings)
+        .or_else(|| credentials(error, &text, place))
+        .map(str::to_owned)
+        .or_else(|| denied_command(&text))
+        .or_else(|| known_text(&text))
+        .or_else(|| missing_command(&text))
+        .or_else(|| connection(error, place, settings).map(str::to_owned))?;
+    let database = settings.location.database.to_string();
+    let advice = found.replace("{database}", &database);
+    Some(advice.replace("{prefix}", settings.keys.prefix()))
+}
+
+/// Whether the server repeats in the error what it was sent, which may be secret.
+pub(super) fn repeats_arguments(error: &RedisError) -> bool {
+    error.to_string().contains("with args beginning with")
+}
+
+/// A URL of one server, and a server of a Cluster.
+fn topology(error: &RedisError, text: &str, settings: &Settings) -> Option<&'static str> {
+    let is_one_of_a_cluster = error.kind() == ErrorKind::Server(ServerErrorKind::Moved)
+        || text.contains("SELECT is not allowed in cluster mode");
+    (is_one_of_a_cluster && !settings.location.is_cluster()).then_some(ONE_OF_A_CLUSTER)
+}
+
+fn credentials(error: &RedisError, text: &str, place: Place<'_>) -> Option<&'static str> {
+    let is_at_sentinel = matches!(place, Place::ConnectingToSentinel(_));
+    let is_refused = text.contains("WRONGPASS") || error.kind() == ErrorKind::AuthenticationFailed;
+    match (is_refused, text.contains("NOAUTH"), is_at_sentinel) {
+        (true, _, false) => {
+            Some("the server knows no such user with this password: see both in the URL")
+        }
+        (true, _, true) => Some(
+            "the Sentinel knows no such user with this password: see sentinel_user and sentinel_password",
+        ),
+        (_, true, false) => Some(
+            "the server wants a password: write redis://:PASSWORD@ or redis://USER:PASSWORD@ before the host",
+        ),
+        (_, true, true) => Some("the Sentinel wants a password: give it sentinel_password"),
+        _ => None,
+    }
+}
+
+/// The command that a user may not run, by itself or in a script.
+fn denied_command(text: &str) -> Option<String> {
+    let name = between(text, "permissions to run the '", "'")?;
+    // Redis 6 names no subcommand.
+    let rules = match name {
+        "cluster" => "+cluster|slots +cluster|info".to_owned(),
+        "sentinel" => "+sentinel|get-master-addr-by-name".to_owned(),
+        name => format!("+{name}"),
+    };
+    let command = name.replace('|', " ").to_uppercase();
+    Some(format!(
+        "the user may not run {command}: the ACL needs {rules}"
+    ))
+}
+
+fn known_text(text: &str) -> Option<String> {
+    let found = TEXTS.iter().find(|(known, _)| text.contains(known));
+    found.map(|(_, advice)| (*advice).to_owned())
+}
+
+fn missing_command(text: &str) -> Option<String> {
+    let name = between(text, "unknown command '", "'")?;
+    Some(format!(
+        "the server has no {name}: it must be neither renamed nor disabled"
+    ))
+}
+
+/// A connection that ends, or leads nowhere, before there was a greeting.
+fn connection(error: &RedisError, place: Place<'_>, settings: &Settings) -> Option<&'static str> {
+    if matches!(place, Place::Server(_) | Place::Anywhere) {
+        return None;
+    }
+    let is_encrypted = settings.location.is_encrypted;
+    // A server waits for the end of what is no command to it, and ends a connection that begins with
+    // what is no TLS.
+    if is_encrypted && error.is_timeout() {
+        return Some(
+            "the server accepts connections and does not answer: if it speaks no TLS, write redis instead of rediss in the URL",
+        );
+    }
+    if !is_encrypted && error.is_connection_dropped() {
+        return Some(
+            "the server ends connections at once: if it speaks TLS, write rediss instead of redis in the URL; if not, it may have too many clients (`maxclients`) or be in protected mode",
+        );
+    }
+    None
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(before)?;
+    rest.split_once(after).map(|(found, _)| found)
+}
