@@ -7,13 +7,17 @@
 )]
 #![allow(unreachable_pub, reason = "modules of a test")]
 
+mod advice;
 mod announcements;
 mod cluster;
 mod cost;
+mod databases;
 mod index;
 mod link;
 mod records;
 mod resharding;
+#[cfg(feature = "tracing")]
+mod rights;
 mod runtimes;
 mod server;
 mod session_keys;
@@ -23,6 +27,7 @@ mod suite;
 #[path = "../support/mod.rs"]
 mod support;
 mod tag_keys;
+mod tls;
 mod topology;
 #[cfg(all(feature = "axum", feature = "wechat"))]
 mod unwritable;

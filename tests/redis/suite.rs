@@ -9,7 +9,7 @@ use tower_wx_session::test_util::conformance::{self, Fixture};
 use crate::support::redis::{Client, RedisCluster, RedisServer, store};
 
 /// A store whose time is that of its servers; every handle has connections of its own.
-struct OnServers(String);
+pub struct OnServers(pub String);
 
 impl Fixture for OnServers {
     type Store = RedisStore;

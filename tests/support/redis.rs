@@ -291,9 +291,15 @@ impl RedisCluster {
     }
 
     pub async fn start_release(release: Release) -> Self {
+        Self::start_with(release, &[]).await
+    }
+
+    /// The same with more arguments for each server.
+    pub async fn start_with(release: Release, more: &[&str]) -> Self {
+        let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
+        let arguments = [&arguments, more].concat();
         let mut servers = Vec::new();
         for _ in 0..3 {
-            let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
             servers.push(RedisServer::start_release(release, &arguments).await);
         }
         let cluster = Self { servers };

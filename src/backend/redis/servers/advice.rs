@@ -133,13 +133,10 @@ const TEXTS: [(&str, &str); 33] = [
     ("alert: BadCertificate", CLIENT_CERTIFICATE),
     ("alert: CertificateUnknown", CLIENT_CERTIFICATE),
     ("alert: CertificateExpired", CLIENT_CERTIFICATE),
+    ("alert: DecryptError", CLIENT_CERTIFICATE),
     // The network.
     (
         "failed to lookup address",
-        "no address is known for this name: see how it is written in the URL, and the DNS of this machine",
-    ),
-    (
-        "Name or service not known",
         "no address is known for this name: see how it is written in the URL, and the DNS of this machine",
     ),
     (
@@ -250,4 +247,234 @@ fn connection(error: &RedisError, place: Place<'_>, settings: &Settings) -> Opti
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(before)?;
     rest.split_once(after).map(|(found, _)| found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::RedisStore;
+
+    /// What servers of four releases and the TLS library say, and how the advice begins.
+    const CASES: [(&str, &str); 43] = [
+        (
+            "ERR This instance has cluster support disabled",
+            "the server is no part of a Cluster",
+        ),
+        (
+            "ERR unknown command `SENTINEL`, with args beginning with: `get",
+            "the server is no Sentinel",
+        ),
+        (
+            "ERR unknown command 'SENTINEL', with args beginning with: 'get",
+            "the server is no Sentinel",
+        ),
+        (
+            "(Index 1, error: ResponseError: unknown command `TIME`, with args",
+            "the server has no TIME: if it is a Sentinel",
+        ),
+        (
+            "ERR unknown command 'EVALSHA', with args beginning with: '000",
+            "the server runs no scripts",
+        ),
+        (
+            "ERR unknown command 'EVAL', with args beginning with: 'return",
+            "the server runs no scripts",
+        ),
+        (
+            "ERR Could not find scripting engine 'lua'",
+            "the server runs no scripts: have Valkey load",
+        ),
+        (
+            "Redis Server doesn't support HELLO command therefore resp3 cannot be used",
+            "the server is too old",
+        ),
+        (
+            "ERR unknown command 'ZRANDMEMBER', with args",
+            "the server has no ZRANDMEMBER: it must be neither",
+        ),
+        (
+            "ERR DB index is out of range",
+            "the server has no database 3: take a lower number",
+        ),
+        (
+            "ERR SELECT is not allowed in cluster mode",
+            "the Cluster has database 0 alone: leave /3 out",
+        ),
+        (
+            "NOPERM No permissions to access database",
+            "the user may not use database 3: the ACL needs db=3",
+        ),
+        (
+            "NOPERM this user has no permissions to access one of the keys used as arguments",
+            "the user may not touch the keys of this store: the ACL needs ~shop:*",
+        ),
+        (
+            "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments",
+            "the user may not touch the keys",
+        ),
+        (
+            "ERR ACL failure in script: No permissions to access a key script: on @user_script:1.",
+            "the user may not touch the keys",
+        ),
+        (
+            "NOPERM this user has no permissions to access one of the channels used as arguments",
+            "the user may not use the channels of this store: the ACL needs resetchannels &shop:*",
+        ),
+        (
+            "ERR The user executing the script can't publish to the channel mentioned in the command",
+            "the user may not use the channels",
+        ),
+        (
+            "NOPERM No permissions to access a channel",
+            "the user may not use the channels",
+        ),
+        (
+            "ERR The user executing the script can't run this command or subcommand",
+            "the user may not run a command that is in the scripts",
+        ),
+        (
+            "ERR Unknown Redis command called from script script: 7b, on @user_script:1.",
+            "the server lacks a command",
+        ),
+        (
+            "NOPERM this user has no permissions to run the 'cluster' command or its subcommand",
+            "the user may not run CLUSTER: the ACL needs +cluster|slots +cluster|info",
+        ),
+        (
+            "NOPERM this user has no permissions to run the 'sentinel' command or its subcommand",
+            "the user may not run SENTINEL: the ACL needs +sentinel|get-master-addr-by-name",
+        ),
+        (
+            "NOPERM User node has no permissions to run the 'cluster|info' command",
+            "the user may not run CLUSTER INFO: the ACL needs +cluster|info",
+        ),
+        (
+            "ERR ACL failure in script: User node has no permissions to run the 'publish' command script: on",
+            "the user may not run PUBLISH: the ACL needs +publish",
+        ),
+        (
+            "Redis server refused to switch database - Server(ResponseError): User node has no permissions to run the 'select' command",
+            "the user may not run SELECT: the ACL needs +select",
+        ),
+        (
+            "WRONGPASS invalid username-password pair or user is disabled.",
+            "the server knows no such user",
+        ),
+        (
+            "NOAUTH HELLO must be called with the client already authenticated",
+            "the server wants a password",
+        ),
+        (
+            "DENIED Redis is running in protected mode because protected mode is enabled",
+            "the server is in protected mode",
+        ),
+        (
+            "ERR max number of clients reached",
+            "the server has as many clients as it takes",
+        ),
+        (
+            "received corrupt message of type InvalidContentType",
+            "the server speaks no TLS",
+        ),
+        (
+            "invalid peer certificate: UnknownIssuer",
+            "this machine does not trust the authority",
+        ),
+        (
+            "invalid peer certificate: certificate not valid for name \"127.0.0.1\"; certificate is only",
+            "the server's certificate is for another name",
+        ),
+        (
+            "invalid peer certificate: certificate expired: verification time",
+            "the server's certificate has expired",
+        ),
+        (
+            "invalid peer certificate: certificate not valid yet: verification time",
+            "the server's certificate is not valid yet",
+        ),
+        (
+            "received fatal alert: CertificateRequired",
+            "the server wants a client certificate",
+        ),
+        (
+            "received fatal alert: HandshakeFailure",
+            "the server refuses the TLS handshake",
+        ),
+        (
+            "received fatal alert: UnknownCA",
+            "the server does not accept our tls_client_certificate",
+        ),
+        (
+            "received fatal alert: DecryptError",
+            "the server does not accept our tls_client_certificate",
+        ),
+        (
+            "failed to lookup address information: Temporary failure in name resolution",
+            "no address is known for this name",
+        ),
+        ("Connection refused (os error 111)", "nothing listens there"),
+        (
+            "received fatal alert: CertificateExpired",
+            "the server does not accept our tls_client_certificate",
+        ),
+        (
+            "received fatal alert: CertificateUnknown",
+            "the server does not accept our tls_client_certificate",
+        ),
+        (
+            "received fatal alert: BadCertificate",
+            "the server does not accept our tls_client_certificate",
+        ),
+    ];
+
+    fn said(text: &str, url: &str) -> Option<String> {
+        let store = RedisStore::builder(url).prefix("shop").build().unwrap();
+        let error = RedisError::from((ErrorKind::Extension, "", text.to_owned()));
+        let address = Address {
+            host: "localhost".to_owned(),
+            port: 6379,
+        };
+        let settings = &store.router.finder().settings;
+        advice(&error, Place::Connecting(&address), settings)
+    }
+
+    #[test]
+    fn each_error_has_its_advice() {
+        for (text, expected) in CASES {
+            let said = said(text, "redis+cluster://localhost/3").unwrap_or_default();
+            assert!(said.starts_with(expected), "{text}: {said}");
+        }
+    }
+
+    #[test]
+    fn each_row_is_the_answer_to_something() {
+        let texts = CASES.map(|(text, _)| text.replace('`', "'"));
+        for (known, _) in TEXTS {
+            let first = |text: &String| TEXTS.iter().find(|(known, _)| text.contains(known));
+            let is_first = |text| first(text).is_some_and(|(first, _)| *first == known);
+            assert!(texts.iter().any(is_first), "{known}");
+        }
+    }
+
+    #[test]
+    fn what_passes_by_itself_needs_no_advice() {
+        for text in [
+            "NOSCRIPT No matching script. Please use EVAL.",
+            "LOADING Redis is loading the dataset in memory",
+            "READONLY You can't write against a read only replica.",
+            "OOM command not allowed when used memory > 'maxmemory'.",
+            "CLUSTERDOWN The cluster is down",
+            "BUSY Redis is busy running a script.",
+        ] {
+            assert_eq!(said(text, "redis://localhost"), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_repeats_is_not_kept() {
+        let error = |text: &str| RedisError::from((ErrorKind::Extension, "", text.to_owned()));
+        let repeated = "ERR unknown command 'EVALSHA', with args beginning with: 'secret'";
+        assert!(repeats_arguments(&error(repeated)));
+        assert!(!repeats_arguments(&error("ERR DB index is out of range")));
+    }
 }

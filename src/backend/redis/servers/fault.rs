@@ -39,10 +39,17 @@ pub(crate) fn misconfigured(address: &Address, advice: impl Into<String>) -> Sto
     })
 }
 
-/// Whether an error says what to do.
+/// Whether an error says what to do, other than to start a server.
 pub(crate) fn gives_advice(error: &StoreError) -> bool {
     let fault = error.source().and_then(|cause| cause.downcast_ref());
-    fault.is_some_and(|fault: &Fault| fault.advice.is_some())
+    fault.is_some_and(|fault: &Fault| fault.advice.is_some() && !fault.is_refusal())
+}
+
+impl Fault {
+    fn is_refusal(&self) -> bool {
+        let error = self.error.as_ref();
+        error.is_some_and(RedisError::is_connection_refusal)
+    }
 }
 
 impl fmt::Display for Fault {
