@@ -1,6 +1,7 @@
 //! What errors say when a URL, a setting or a right is not as it has to be.
 
 use futures_util::future::join_all;
+use tokio::time::timeout;
 use tower_wx_session::Identity;
 #[cfg(feature = "tracing")]
 use tower_wx_session::RejectionKind;
@@ -8,7 +9,7 @@ use tower_wx_session::store::{RedisStore, SessionStore, StoreError, TagKey};
 #[cfg(feature = "tracing")]
 use tracing::Level;
 
-use super::records::{id, keep, user};
+use super::records::{DEADLINE, id, keep, user};
 use crate::support::errors::texts;
 #[cfg(feature = "tracing")]
 use crate::support::log::Log;
@@ -123,6 +124,36 @@ async fn one_server_of_a_cluster_fails_all_users_alike() {
         },
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_slot_that_another_server_has_says_so_at_once() {
+    let arguments = ["--cluster-enabled", "yes"];
+    let [here, there] = [
+        RedisServer::start_with(&arguments).await,
+        RedisServer::start_with(&arguments).await,
+    ];
+    let client = here.client().await;
+    let key = format!("wxs:{{{:04x}}}:", u16::from_be_bytes(user().bucket()));
+    let slot: u16 = client.ask(&["CLUSTER", "KEYSLOT", &key]).await;
+    let [before, slot, after] = [slot - 1, slot, slot + 1].map(|slot| slot.to_string());
+    let ranges = ["CLUSTER", "ADDSLOTSRANGE", "0", &before, &after, "16383"];
+    let () = client.ask(&ranges).await;
+    let other = there.client().await;
+    let () = other.ask(&["CLUSTER", "ADDSLOTS", &slot]).await;
+    let port = there.port.to_string();
+    let () = client.ask(&["CLUSTER", "MEET", "127.0.0.1", &port]).await;
+    eventually("the Cluster", async || {
+        let info: String = client.ask(&["CLUSTER", "INFO"]).await;
+        info.contains("cluster_state:ok")
+    })
+    .await;
+    let store = here.store();
+    keep(&store, &Identity::new("appid", "of another slot"), 1).await;
+    let loaded = timeout(DEADLINE, store.load(id(&user(), 1))).await;
+    assert!(error(loaded.expect("within a deadline")).contains(ONE_OF_A_CLUSTER));
+    let listed = timeout(DEADLINE, store.list(user())).await;
+    assert!(error(listed.expect("within a deadline")).contains(ONE_OF_A_CLUSTER));
 }
 
 #[tokio::test]

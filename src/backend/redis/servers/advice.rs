@@ -36,7 +36,7 @@ pub(super) const A_REPLICA: &str =
 
 /// What is found in the text of an error, and what to do then; the first that is found counts. Each
 /// release words its errors in its own way.
-const TEXTS: [(&str, &str); 33] = [
+const TEXTS: [(&str, &str); 34] = [
     // Which servers they are.
     (
         "cluster support disabled",
@@ -92,6 +92,10 @@ const TEXTS: [(&str, &str); 33] = [
         "the server lacks a command that is in the scripts: none may be renamed or disabled",
     ),
     // Who may connect.
+    (
+        "without any password configured",
+        "the server has no password: leave it out of the URL",
+    ),
     (
         "protected mode",
         "the server is in protected mode and serves its own machine alone: give it a password, or set `protected-mode no`",
@@ -255,7 +259,7 @@ mod tests {
     use crate::store::RedisStore;
 
     /// What servers of four releases and the TLS library say, and how the advice begins.
-    const CASES: [(&str, &str); 43] = [
+    const CASES: [(&str, &str); 44] = [
         (
             "ERR This instance has cluster support disabled",
             "the server is no part of a Cluster",
@@ -424,6 +428,10 @@ mod tests {
         (
             "received fatal alert: BadCertificate",
             "the server does not accept our tls_client_certificate",
+        ),
+        (
+            "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
+            "the server has no password",
         ),
     ];
 

@@ -19,11 +19,20 @@ struct Fault {
 
 /// Why the store is unavailable, with what to do about it if that is known.
 pub(crate) fn failed(error: RedisError, place: Place<'_>, settings: &Settings) -> StoreError {
+    StoreError::unavailable(cause(error, place, settings))
+}
+
+/// A server has refused a write, as any of its kind.
+pub(crate) fn unwritten(error: RedisError, settings: &Settings) -> StoreError {
+    StoreError::unwritten().caused_by(cause(error, Place::Anywhere, settings))
+}
+
+fn cause(error: RedisError, place: Place<'_>, settings: &Settings) -> Box<dyn Error + Send + Sync> {
     let advice = advice(&error, place, settings);
     if advice.is_none() && place.address().is_none() {
-        return StoreError::unavailable(error);
+        return error.into();
     }
-    StoreError::unavailable(Fault {
+    Box::new(Fault {
         address: place.address().cloned(),
         advice,
         error: (!repeats_arguments(&error)).then_some(error),

@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use super::advice::Place;
 use super::connection::Connection;
-use super::fault::{Remedy, failed, query_failed, remedy};
+use super::fault::{Remedy, failed, query_failed, remedy, unwritten};
 use super::finder::Finder;
 use super::settings::Settings;
 use crate::backend::redis::scripts::Call;
@@ -56,7 +56,7 @@ impl Router {
     /// Tries a write. That a server answers and refuses it is another error than that none answers.
     pub(crate) async fn try_writing(&self, key: &str, write: &Cmd) -> Result<(), StoreError> {
         match self.send(key, write, None).await? {
-            Err(error) if error.code().is_some() => Err(StoreError::unwritten().caused_by(error)),
+            Err(error) if error.code().is_some() => Err(unwritten(error, &self.0.settings)),
             answer => answer.map(drop).map_err(|error| self.failed(error)),
         }
     }
