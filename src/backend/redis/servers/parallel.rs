@@ -50,3 +50,29 @@ pub(super) async fn first_success<T: Send + 'static>(
     }
     outcome
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::redis::servers::fault::misconfigured;
+    use crate::backend::redis::wire::address::Address;
+
+    #[tokio::test]
+    async fn a_failure_that_says_what_to_do_stands_for_all() {
+        let host = "localhost".to_owned();
+        let telling = misconfigured(&Address { host, port: 1 }, "what to do");
+        let silent = StoreError::unavailable("gone");
+        for failures in [[&telling, &silent], [&silent, &telling]] {
+            let failures = failures.into_iter().cloned().zip(0..);
+            let attempts = failures.map(|(error, before)| async move {
+                // Each ends after the one before it.
+                for _ in 0..before * 100 {
+                    tokio::task::yield_now().await;
+                }
+                Err::<(), _>(error)
+            });
+            let error = first_success(attempts).await.unwrap_err();
+            assert!(gives_advice(&error), "{error:?}");
+        }
+    }
+}
