@@ -2,7 +2,11 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, cmd};
 
+use super::wire::keys::Named;
+
 pub(crate) mod calls;
+#[cfg(test)]
+mod tests;
 
 /// A script, and the name by which a server that has it knows it.
 pub(crate) struct Script {
@@ -16,6 +20,9 @@ macro_rules! scripts {
             code: concat!(include_str!("common.lua"), "\n", include_str!($file)),
             hash: LazyLock::new(|| redis::Script::new($name.code).get_hash().to_owned()),
         };)*
+
+        #[cfg(test)]
+        static SCRIPTS: &[(&str, &Script)] = &[$(($file, &$name),)*];
     };
 }
 
@@ -36,9 +43,12 @@ scripts! {
 pub(crate) struct Call {
     script: &'static Script,
     keys: Vec<String>,
-    /// How many of the keys are there whatever else the script needs.
-    fixed: usize,
     arguments: Vec<Vec<u8>>,
+    /// More keys, behind the others, and the names that the script knows them by, behind the
+    /// arguments.
+    named: Vec<Named>,
+    /// How many of these are there whatever else the script needs.
+    fixed: usize,
 }
 
 impl Script {
@@ -47,8 +57,9 @@ impl Script {
         Call {
             script: self,
             keys: keys.into(),
-            fixed: N,
             arguments: Vec::new(),
+            named: Vec::new(),
+            fixed: 0,
         }
     }
 }
@@ -64,20 +75,21 @@ impl Call {
     }
 
     /// One more key that the script always gets.
-    pub(crate) fn also_on(mut self, key: Option<String>) -> Self {
-        self.keys.extend(key);
-        self.fixed = self.keys.len();
+    pub(crate) fn also_on(mut self, named: Option<Named>) -> Self {
+        self.named.extend(named);
+        self.fixed = self.named.len();
         self
     }
 
     /// Gives the script the keys that it needs, instead of those that it needed before.
-    pub(crate) fn give_needed(&mut self, keys: impl Iterator<Item = String>) {
-        self.keys.truncate(self.fixed);
-        self.keys.extend(keys);
+    pub(crate) fn give_needed(&mut self, needed: impl Iterator<Item = Named>) {
+        self.named.truncate(self.fixed);
+        self.named.extend(needed);
     }
 
     pub(crate) fn key(&self) -> &str {
-        self.keys.first().map_or("", String::as_str)
+        let mut keys = self.all_keys();
+        keys.next().unwrap_or_default()
     }
 
     /// For a server that has the script.
@@ -92,13 +104,21 @@ impl Call {
 
     fn command(&self, name: &str, script: &str) -> Cmd {
         let mut command = cmd(name);
-        command.arg(script).arg(self.keys.len());
-        for key in &self.keys {
+        command.arg(script).arg(self.keys.len() + self.named.len());
+        for key in self.all_keys() {
             command.arg(key);
         }
         for argument in &self.arguments {
             command.arg(argument.as_slice());
         }
+        for named in &self.named {
+            command.arg(&named.name);
+        }
         command
+    }
+
+    fn all_keys(&self) -> impl Iterator<Item = &str> {
+        let named = self.named.iter().map(|named| &named.key);
+        self.keys.iter().chain(named).map(String::as_str)
     }
 }
