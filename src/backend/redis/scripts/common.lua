@@ -143,15 +143,3 @@ end
 local function forget(at, ids)
   for _, id in ipairs(ids) do redis.call('ZREM', KEYS[at], id) end
 end
-
--- Links hear a master's own channel at that master only, and the common one at all of them. A call
--- that was sent on to another server than the one it was meant for uses the common one: links may
--- not reach that server yet.
-local function announce(ids)
-  if #ids == 0 then return end
-  local channel, master = string.match(ARGV[1], '^(%S+) ?(%S*)$')
-  if master ~= '' and redis.pcall('CLUSTER', 'MYID') == master then
-    channel = channel .. ':' .. master
-  end
-  redis.call('PUBLISH', channel, '\1' .. table.concat(ids))
-end

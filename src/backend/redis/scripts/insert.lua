@@ -46,5 +46,4 @@ if retired then
   retire(retired, grace, id)
   table.insert(replaced, old)
 end
-announce(replaced)
-return answer
+return announce(replaced, answer)

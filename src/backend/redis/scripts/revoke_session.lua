@@ -17,5 +17,5 @@ while id and not seen[id] do
 end
 local ids = overwrite_all(given, line, tonumber(ARGV[2]))
 -- Nodes may hold what is gone from here.
-announce((#ids > 0 or was_revoked) and ids or { first })
-return { 'ended', ids }
+local is_known = #ids > 0 or (was_revoked and IS_ENDED_ANNOUNCED)
+return announce(is_known and ids or { first }, { 'ended', ids })

@@ -36,5 +36,4 @@ local changed = {}
 for _, other in ipairs(ids) do table.insert(changed, other) end
 -- Nodes may hold what is gone from here.
 for _, other in ipairs(lost) do table.insert(changed, other) end
-announce(changed)
-return { 'ended', ids }
+return announce(changed, { 'ended', ids })

@@ -46,5 +46,4 @@ else
   retire(r, tonumber(ARGV[3]), id)
 end
 add_to_index(index, id, new.issued, kept_until(new))
-announce({ old, earlier or nil })
-return { 'done', text }
+return announce({ old, earlier or nil }, { 'done', text })

@@ -8,7 +8,7 @@
 //! A command is a string. All but TIME, PUBLISH and CLUSTER take one key, and `KEYS` stands nowhere
 //! else.
 
-use super::SCRIPTS;
+use super::{SCRIPTS, TRIAL};
 
 const KEYLESS: [&str; 3] = ["'TIME'", "'PUBLISH'", "'CLUSTER'"];
 
@@ -68,7 +68,22 @@ fn fault(code: &str) -> Option<String> {
 #[test]
 fn where_a_key_belongs_stands_keys_and_a_plain_index() {
     for (name, script) in SCRIPTS {
-        assert_eq!(fault(script.code), None, "{name}");
+        for text in [Some(&script.text), script.giving_back.as_ref()] {
+            let fault = text.and_then(|text| fault(text.code));
+            assert_eq!(fault, None, "{name}");
+        }
+    }
+    assert_eq!(fault(TRIAL), None);
+}
+
+#[test]
+fn what_gives_back_what_it_has_changed_does_not_even_mention_channels_and_clusters() {
+    for (name, script) in SCRIPTS {
+        let text = script.giving_back.as_ref().unwrap_or(&script.text);
+        let code = text.code.to_uppercase();
+        for word in ["PUBLISH", "SUBSCRIBE", "CLUSTER", "UNPACK"] {
+            assert!(!code.contains(word), "{name}: {word}");
+        }
     }
 }
 
