@@ -9,6 +9,7 @@
 
 mod announcements;
 mod cluster;
+mod commands;
 mod cost;
 mod index;
 mod link;
