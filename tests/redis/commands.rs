@@ -62,18 +62,14 @@ async fn where_no_script_may_publish_each_change_sends_one_command_more() {
 
 /// What each operation costs a store that has done each of them before.
 async fn costs(server: &RedisServer, store: &RedisStore) -> Vec<(&'static str, String, usize)> {
-    let mut costs = Costs {
-        monitor: Monitor::open(server).await,
-        client: server.client().await,
-        found: Vec::new(),
-    };
+    let mut costs = Costs::at(server).await;
     run_each(store, &Identity::new("appid", "first"), &mut costs).await;
     costs.found.clear();
     run_each(store, &Identity::new("appid", "second"), &mut costs).await;
     costs.found
 }
 
-async fn run_each(store: &RedisStore, user: &Identity, costs: &mut Costs) {
+pub async fn run_each(store: &RedisStore, user: &Identity, costs: &mut Costs) {
     let session = |number| id(user, number);
     let login = async |number, change: fn(&mut Insert, &Identity)| {
         let now = store.now().await.unwrap();
@@ -159,13 +155,21 @@ async fn run_each(store: &RedisStore, user: &Identity, costs: &mut Costs) {
         .await;
 }
 
-struct Costs {
+pub struct Costs {
     monitor: Monitor,
     client: Client,
     found: Vec<(&'static str, String, usize)>,
 }
 
 impl Costs {
+    pub async fn at(server: &RedisServer) -> Self {
+        Self {
+            monitor: Monitor::open(server).await,
+            client: server.client().await,
+            found: Vec::new(),
+        }
+    }
+
     async fn of(&mut self, name: &'static str, operation: impl Future<Output = ()>) {
         self.monitor.until(&self.client, "before").await;
         operation.await;

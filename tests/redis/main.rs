@@ -13,6 +13,8 @@ mod commands;
 mod cost;
 mod index;
 mod link;
+#[cfg(all(feature = "axum", feature = "wechat"))]
+mod lua;
 mod publishing;
 mod records;
 mod resharding;

@@ -1,1 +1,2 @@
-return redis.call('PUBLISH', ARGV[1], '')
+redis.call('PUBLISH', ARGV[1], '')
+return 'done'
