@@ -9,9 +9,13 @@
 
 mod announcements;
 mod cluster;
+mod commands;
 mod cost;
 mod index;
 mod link;
+#[cfg(all(feature = "axum", feature = "wechat"))]
+mod lua;
+mod publishing;
 mod records;
 mod resharding;
 mod runtimes;

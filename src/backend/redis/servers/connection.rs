@@ -15,9 +15,11 @@ use tokio::time::timeout;
 use super::fault::{Remedy, remedy};
 use super::settings::Settings;
 use super::silence::Silence;
+use crate::backend::redis::scripts::Publisher;
 use crate::backend::redis::wire::address::Address;
 use crate::backend::redis::wire::greeting::Greeting;
 use crate::store::StoreError;
+use crate::sync::Lock;
 
 /// The longest that it takes to connect, authentication included.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
@@ -40,6 +42,8 @@ pub(crate) struct Connection {
     /// Relaxed: it goes from false to true once, and nothing else is published through it. Who still
     /// reads false sends one more command here, and finds out from the answer.
     is_given_up: AtomicBool,
+    /// Who publishes what scripts change here, once it was tried.
+    publisher: Lock<Option<Publisher>>,
 }
 
 impl Connection {
@@ -112,11 +116,16 @@ impl Connection {
             driver: tokio::spawn(driver),
             silence: Silence::new(),
             is_given_up: AtomicBool::new(false),
+            publisher: Lock::default(),
         })
     }
 
     pub(crate) const fn address(&self) -> &Address {
         &self.address
+    }
+
+    pub(super) const fn publisher(&self) -> &Lock<Option<Publisher>> {
+        &self.publisher
     }
 
     /// Whether it makes sense to send anything.

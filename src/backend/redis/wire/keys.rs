@@ -14,6 +14,12 @@ pub(crate) const COPIES: usize = 4;
 /// Slots of a Cluster.
 pub(crate) const SLOTS: u16 = 16_384;
 
+/// A key, and the name that scripts know it by.
+pub(crate) struct Named {
+    pub(crate) key: String,
+    pub(crate) name: String,
+}
+
 /// The names of keys. All keys of one user have the user's bucket as their hash tag, so that one
 /// slot of a Cluster has them all.
 ///
@@ -53,10 +59,12 @@ impl Keys {
         self.base(user.bucket()) + "u:" + &user_name(user)
     }
 
-    /// The key that a script has named: the index of a user, or a session.
-    pub(crate) fn named(&self, bucket: [u8; 2], name: &[u8]) -> String {
+    /// What a script has named: the index of a user, or a session.
+    pub(crate) fn named(&self, bucket: [u8; 2], name: &[u8]) -> Named {
         let kind = if name.len() == USER_LEN { "u:" } else { "s:" };
-        self.base(bucket) + kind + &String::from_utf8_lossy(name)
+        let name = String::from_utf8_lossy(name).into_owned();
+        let key = self.base(bucket) + kind + &name;
+        Named { key, name }
     }
 
     pub(crate) fn session_keys(&self, user: &Identity) -> String {

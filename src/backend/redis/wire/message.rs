@@ -5,6 +5,13 @@ use crate::token::SessionId;
 
 const VERSION: u8 = 1;
 
+/// The message that names these sessions, as the scripts make it.
+pub(crate) fn encode(names: &[Vec<u8>]) -> Vec<u8> {
+    let mut message = vec![VERSION];
+    message.extend(names.iter().flatten());
+    message
+}
+
 /// The sessions that a message names; `None` if it cannot be understood.
 pub(crate) fn decode(message: &[u8]) -> Option<Vec<SessionId>> {
     let (version, ids) = message.split_first()?;
@@ -24,6 +31,8 @@ mod tests {
         assert_eq!(decode(one.as_bytes()), Some(vec![id]));
         let two = format!("{one}{id}");
         assert_eq!(decode(two.as_bytes()), Some(vec![id, id]));
+        let name = id.to_string().into_bytes();
+        assert_eq!(encode(&[name.clone(), name]), two.as_bytes());
     }
 
     #[test]
