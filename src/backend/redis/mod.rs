@@ -198,7 +198,7 @@ impl SessionStore for RedisStore {
 
     async fn reach(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
         // Nothing is there, but only a server that serves the slot says so.
-        let key = self.keys.base(bucket) + "probe";
+        let key = self.keys.probe(bucket);
         let mut exists = redis::cmd("EXISTS");
         exists.arg(&key);
         self.router.query(&key, &exists).await.map(drop)
