@@ -7,6 +7,7 @@ use tower_wx_session::store::RedisStore;
 use tower_wx_session::test_util::conformance::{self, Fixture};
 
 use crate::support::redis::{Client, RedisCluster, RedisServer, store};
+use crate::support::resp2::{Proxy, RESP2_ONLY};
 
 /// A store whose time is that of its servers; every handle has connections of its own.
 struct OnServers(String);
@@ -49,6 +50,19 @@ async fn a_cluster_passes_the_suite() {
     for server in &cluster.servers {
         only_the_tag_keys_stay(&server.client().await).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_speaks_resp2_only_passes_the_suite() {
+    let server = RedisServer::start_with(&RESP2_ONLY).await;
+    conformance::run(&OnServers(server.url())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_behind_one_address_passes_the_suite() {
+    let cluster = RedisCluster::start().await;
+    let proxy = Proxy::for_all(&cluster).await;
+    conformance::run(&OnServers(proxy.cluster_url())).await;
 }
 
 async fn only_the_tag_keys_stay(client: &Client) {

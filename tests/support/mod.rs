@@ -34,6 +34,8 @@ pub mod process;
 pub mod prometheus;
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(feature = "redis")]
+pub mod resp2;
 pub mod signed;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod world;
