@@ -3,9 +3,12 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tower_wx_session::store::RedisStore;
 
@@ -59,7 +62,8 @@ impl Proxy {
     }
 
     async fn to_ports(ports: Vec<u16>) -> Self {
-        Self::start(move |client, own| Session::new(ports.clone(), own).serve(client)).await
+        let servers = Arc::new(Servers::new(ports));
+        Self::start(move |client, own| serve(client, own, Arc::clone(&servers))).await
     }
 
     async fn start<F>(serve: impl Fn(TcpStream, u16) -> F + Send + 'static) -> Self
@@ -114,74 +118,115 @@ async fn grant_resp2(mut client: TcpStream, port: u16) -> std::io::Result<()> {
     Ok(())
 }
 
-/// One client of a proxy that speaks RESP2 only: a command at a time, each to the server that has
-/// its key.
-struct Session {
-    /// The first gets what has no key, the second whoever subscribes.
-    ports: Vec<u16>,
-    own: u16,
-    servers: HashMap<u16, BufReader<TcpStream>>,
+/// One client of a proxy that speaks RESP2 only. Its commands are carried out side by side, and
+/// answered in their order.
+async fn serve(client: TcpStream, own: u16, servers: Arc<Servers>) -> std::io::Result<()> {
+    let (from, to) = client.into_split();
+    let mut from = BufReader::new(from);
+    let (answers, ordered) = mpsc::unbounded_channel();
+    let answering = tokio::spawn(answer(to, ordered));
+    loop {
+        let command = frame(&mut from).await?;
+        if word(&command) == "SUBSCRIBE" {
+            // It is the last one, and the only one by then.
+            drop(answers);
+            let to = answering.await.unwrap()?;
+            let mut client = from.into_inner().reunite(to).unwrap();
+            let mut server = connect(servers.ports[1]).await?;
+            server.write_all(&command).await?;
+            tokio::io::copy_bidirectional(&mut client, &mut server).await?;
+            return Ok(());
+        }
+        let servers = Arc::clone(&servers);
+        let answer = tokio::spawn(async move { servers.answer(command, own).await });
+        let _ = answers.send(answer);
+    }
 }
 
-impl Session {
-    fn new(ports: Vec<u16>, own: u16) -> Self {
+type Answer = JoinHandle<std::io::Result<Vec<u8>>>;
+
+async fn answer(
+    mut to: OwnedWriteHalf,
+    mut ordered: mpsc::UnboundedReceiver<Answer>,
+) -> std::io::Result<OwnedWriteHalf> {
+    while let Some(answer) = ordered.recv().await {
+        to.write_all(&answer.await.unwrap()?).await?;
+    }
+    Ok(to)
+}
+
+/// What is behind a proxy.
+struct Servers {
+    /// The first gets what has no key, the second whoever subscribes.
+    ports: Vec<u16>,
+    /// Connections that nobody uses just now.
+    idle: Mutex<HashMap<u16, Vec<BufReader<TcpStream>>>>,
+    /// Where keys are, by their hash tag.
+    owners: Mutex<HashMap<Vec<u8>, u16>>,
+}
+
+impl Servers {
+    fn new(ports: Vec<u16>) -> Self {
         Self {
             ports,
-            own,
-            servers: HashMap::new(),
+            idle: Mutex::default(),
+            owners: Mutex::default(),
         }
     }
 
-    async fn serve(mut self, client: TcpStream) -> std::io::Result<()> {
-        let mut client = BufReader::new(client);
-        loop {
-            let command = frame(&mut client).await?;
-            match command.word().as_str() {
-                refused @ ("HELLO" | "CLIENT" | "ACL" | "RESET") => {
-                    let text = format!("-ERR unknown command '{refused}'\r\n");
-                    client.write_all(text.as_bytes()).await?;
-                }
-                "SUBSCRIBE" => {
-                    let mut server = connect(self.ports[1]).await?;
-                    server.write_all(&command.bytes).await?;
-                    tokio::io::copy_bidirectional(&mut client, &mut server).await?;
-                    return Ok(());
-                }
-                _ => {
-                    let answer = self.ask(&command.bytes).await?;
-                    client.write_all(&answer).await?;
-                }
+    async fn answer(&self, command: Vec<u8>, own: u16) -> std::io::Result<Vec<u8>> {
+        match word(&command).as_str() {
+            refused @ ("HELLO" | "CLIENT" | "ACL" | "RESET") => {
+                Ok(format!("-ERR unknown command '{refused}'\r\n").into())
             }
+            "CLUSTER" => Ok(self.renamed(self.ask(&command).await?, own)),
+            _ => self.ask(&command).await,
         }
     }
 
-    /// The answer of whoever has the key, with this proxy in the place of all servers.
-    async fn ask(&mut self, command: &[u8]) -> std::io::Result<Vec<u8>> {
-        let mut answer = self.ask_one(self.ports[0], command).await?;
-        if let Some(port) = moved_to(&answer) {
-            answer = self.ask_one(port, command).await?;
-        }
-        let address = |port| format!("$9\r\n127.0.0.1\r\n:{port}\r\n");
-        let mut text = answer;
-        for port in &self.ports {
-            text = replaced(
-                &text,
-                address(*port).as_bytes(),
-                address(self.own).as_bytes(),
-            );
-        }
-        Ok(text)
+    /// The answer of whoever has the key.
+    async fn ask(&self, command: &[u8]) -> std::io::Result<Vec<u8>> {
+        let tag = hash_tag(command);
+        let known = self.owners.lock().unwrap().get(tag).copied();
+        let first = known.unwrap_or(self.ports[0]);
+        let answer = self.ask_one(first, command).await?;
+        let Some(port) = moved_to(&answer) else {
+            return Ok(answer);
+        };
+        self.owners.lock().unwrap().insert(tag.to_vec(), port);
+        self.ask_one(port, command).await
     }
 
-    async fn ask_one(&mut self, port: u16, command: &[u8]) -> std::io::Result<Vec<u8>> {
-        let server = match self.servers.remove(&port) {
+    async fn ask_one(&self, port: u16, command: &[u8]) -> std::io::Result<Vec<u8>> {
+        let idle = self.idle.lock().unwrap().entry(port).or_default().pop();
+        let mut server = match idle {
             Some(server) => server,
             None => BufReader::new(connect(port).await?),
         };
-        let server = self.servers.entry(port).or_insert(server);
         server.write_all(command).await?;
-        Ok(frame(server).await?.bytes)
+        let answer = frame(&mut server).await?;
+        self.idle
+            .lock()
+            .unwrap()
+            .entry(port)
+            .or_default()
+            .push(server);
+        Ok(answer)
     }
+
+    /// Names the proxy in the place of all servers.
+    fn renamed(&self, slots: Vec<u8>, own: u16) -> Vec<u8> {
+        let address = |port: u16| format!("$9\r\n127.0.0.1\r\n:{port}\r\n");
+        self.ports.iter().fold(slots, |slots, port| {
+            replaced(&slots, address(*port).as_bytes(), address(own).as_bytes())
+        })
+    }
+}
+
+fn hash_tag(command: &[u8]) -> &[u8] {
+    let mut parts = command.splitn(2, |byte| *byte == b'{');
+    let rest = parts.nth(1).unwrap_or_default();
+    rest.split(|byte| *byte == b'}').next().unwrap_or_default()
 }
 
 fn moved_to(answer: &[u8]) -> Option<u16> {
@@ -201,21 +246,15 @@ fn replaced(text: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
     replaced
 }
 
+/// The first word of a command.
+fn word(command: &[u8]) -> String {
+    let word = command.split(|byte| *byte == b'\n').nth(2);
+    let word = String::from_utf8_lossy(word.unwrap_or_default());
+    word.trim_end().to_uppercase()
+}
+
 /// A command, or an answer, as it came.
-struct Frame {
-    bytes: Vec<u8>,
-}
-
-impl Frame {
-    /// The first word of a command.
-    fn word(&self) -> String {
-        let mut lines = self.bytes.split(|byte| *byte == b'\n').skip(2);
-        let word = lines.next().unwrap_or_default();
-        String::from_utf8_lossy(word).trim_end().to_uppercase()
-    }
-}
-
-async fn frame(from: &mut BufReader<TcpStream>) -> std::io::Result<Frame> {
+async fn frame(from: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut values = 1;
     while values > 0 {
@@ -229,13 +268,12 @@ async fn frame(from: &mut BufReader<TcpStream>) -> std::io::Result<Frame> {
         match line.as_bytes()[0] {
             b'*' => values += length.max(0),
             b'$' if length >= 0 => {
-                let end = bytes.len() + length as usize + 2;
                 let text = bytes.len();
-                bytes.resize(end, 0);
+                bytes.resize(text + length as usize + 2, 0);
                 from.read_exact(&mut bytes[text..]).await?;
             }
             _ => {}
         }
     }
-    Ok(Frame { bytes })
+    Ok(bytes)
 }
