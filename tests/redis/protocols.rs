@@ -1,5 +1,7 @@
 //! Servers that speak RESP3, or RESP2 only, and those behind a proxy.
 
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower_wx_session::Identity;
 use tower_wx_session::store::{Loaded, RedisStore, SessionStore, StoreErrorKind};
@@ -75,6 +77,20 @@ async fn what_is_wrong_with_a_login_at_the_server_is_said_and_no_secret_with_it(
     }
 }
 
+#[tokio::test]
+async fn a_server_that_repeats_what_it_does_not_understand_repeats_no_password() {
+    let more = [&RESP2_ONLY[..], &["--rename-command", "AUTH", ""]].concat();
+    let server = RedisServer::start_with(&more).await;
+    let repeated = server.client().await;
+    let repeated = repeated.try_ask::<String>(&["AUTH", "s3cret"]).await;
+    assert!(repeated.unwrap_err().to_string().contains("s3cret"));
+    let url = format!("redis://:s3cret@127.0.0.1:{}", server.port);
+    let error = store(&url).load(id(&user(), 1)).await.unwrap_err();
+    let text = format!("{error} {error:?}");
+    assert!(text.contains("does not take user and password"), "{text}");
+    assert!(!text.contains("s3cret"), "{text}");
+}
+
 /// A number from a server's INFO.
 async fn number(client: &Client, section: &str, name: &str) -> u64 {
     let info: String = client.ask(&["INFO", section]).await;
@@ -146,6 +162,42 @@ async fn two_servers_behind_one_address_make_no_link() {
     assert!(opening.expect("an answer").is_err());
     let proxy = Proxy::to_two(&one, &one).await;
     beats(&mut proxy.store().subscribe().await.unwrap()).await;
+}
+
+/// The lines of MONITOR about the connection that probes come from, up to the third of them.
+async fn monitored(server: &RedisServer, store: &RedisStore) -> Vec<String> {
+    let mut monitor = TcpStream::connect(("127.0.0.1", server.port))
+        .await
+        .unwrap();
+    monitor.write_all(b"MONITOR\r\n").await.unwrap();
+    let mut lines = BufReader::new(monitor).lines();
+    assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("+OK"));
+    let _feed = store.subscribe().await.unwrap();
+    let (mut seen, mut probes) = (Vec::new(), Vec::new());
+    while probes.len() < 3 {
+        let line = lines.next_line().await.unwrap().unwrap();
+        if line.contains("\"EVAL\"") {
+            let connection = line.split(['[', ']']).nth(1).unwrap();
+            probes.push(format!("[{connection}]"));
+        }
+        seen.push(line);
+    }
+    seen.retain(|line| line.contains(&probes[0]));
+    seen
+}
+
+#[tokio::test]
+async fn a_heartbeat_reads_its_time_before_it_publishes_its_probe() {
+    let server = RedisServer::start_with(&RESP2_ONLY).await;
+    let lines = timeout(5 * SECOND, monitored(&server, &server.store())).await;
+    let lines = lines.expect("three heartbeats");
+    let of = |line: &String| {
+        ["\"TIME\"", "\"EVAL\""]
+            .into_iter()
+            .find(|word| line.contains(word))
+    };
+    let order: Vec<_> = lines.iter().filter_map(of).collect();
+    assert_eq!(order, ["\"TIME\"", "\"EVAL\""].repeat(3), "{lines:?}");
 }
 
 /// A user of each master.

@@ -1,3 +1,4 @@
+use std::future::ready;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +27,8 @@ const HEARTBEAT_WITHIN: Duration = Duration::from_secs(1);
 /// On one connection an answer comes after everything that was published before it, and what is
 /// published is passed on by the same task that hands out answers, before the next answer. So a
 /// heartbeat vouches for everything up to then. Over RESP2 messages and answers come on two
-/// connections, and a probe is published behind the changes instead. The link
-/// ends with the first doubt.
+/// connections, and a probe is published behind the changes instead. The link ends with the first
+/// doubt.
 pub(crate) async fn open(finder: &Arc<Finder>, keys: &Keys) -> Result<Feed, StoreError> {
     let routes = finder.all().await?;
     let (sender, feed) = Feed::channel(CAPACITY);
@@ -63,17 +64,21 @@ impl Link {
     /// with the connections those that their drivers hold.
     async fn follow(mut self, sender: FeedSender, doubt: Arc<Notify>) {
         loop {
-            // The doubt first: one that came before the answers has left its permit by then, and no
-            // heartbeat must vouch for a change that was not passed on. Whichever branch is not
-            // taken is dropped, and with the heartbeat the tasks that wait for its answers.
+            // Whichever branch is not taken is dropped, and with the heartbeat its ends.
             let heartbeat = tokio::select! {
-                biased;
                 () = doubt.notified() => return,
                 heartbeat = timeout(HEARTBEAT_WITHIN, self.heartbeat()) => heartbeat,
             };
             let Ok(Ok(now)) = heartbeat else {
                 return;
             };
+            // Looked for after the heartbeat, and first: a doubt that came before the last answer has
+            // left its permit by now, and no heartbeat must vouch for a change that was not passed on.
+            tokio::select! {
+                biased;
+                () = doubt.notified() => return,
+                () = ready(()) => {}
+            }
             self.finder.clock.follow(now);
             // In the same queue as the changes: those that it vouches for are in front of it. A queue
             // that is full means that the node is behind, and ends the link as a lost event would.

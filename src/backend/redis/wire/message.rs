@@ -50,16 +50,14 @@ mod tests {
     fn a_subscriber_hears_messages_and_that_it_has_subscribed() {
         let text = |text: &str| Value::BulkString(text.as_bytes().to_vec());
         let said = |kind: &str, rest| Value::Array(vec![text(kind), text("here"), rest]);
-        let (channel, message) = (&b"here"[..], text("x"));
-        assert_eq!(
-            heard(&said("message", message.clone())),
-            Some(Heard::Message {
-                channel,
-                text: b"x"
-            })
-        );
-        let subscribed = heard(&said("subscribe", Value::Int(1)));
-        assert_eq!(subscribed, Some(Heard::Subscribed));
+        let message = text("x");
+        let heard_message = Some(Heard::Message {
+            channel: b"here",
+            text: b"x",
+        });
+        assert_eq!(heard(&said("message", message.clone())), heard_message);
+        let subscribed = said("subscribe", Value::Int(1));
+        assert_eq!(heard(&subscribed), Some(Heard::Subscribed));
         let wrong = [
             said("unsubscribe", Value::Int(0)),
             said("message", Value::Int(1)),
