@@ -15,6 +15,7 @@ mod index;
 mod link;
 #[cfg(all(feature = "axum", feature = "wechat"))]
 mod lua;
+mod protocols;
 mod publishing;
 mod records;
 mod resharding;

@@ -1,9 +1,12 @@
 //! The servers: connections to them, which of them has what, and the way of a command to the right one.
 
 mod connection;
+mod end;
 mod fault;
 pub(crate) mod finder;
+mod handshake;
 pub(crate) mod link;
+mod listener;
 pub(crate) mod location;
 mod master;
 mod parallel;
@@ -13,5 +16,7 @@ mod routes;
 mod search;
 pub(crate) mod settings;
 mod silence;
+mod socket;
+mod subscriber;
 pub(crate) mod tls;
 mod unannounced;

@@ -5,6 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use crate::identity::Identity;
+use crate::random;
+use crate::store::StoreError;
 use crate::token::SessionId;
 
 /// Characters of [`user_name`].
@@ -29,6 +31,7 @@ pub(crate) struct Named {
 /// | `{prefix}:{bucket}:u:{user}` | the sessions of a user, by time of issue; whoever reads it takes out what is over |
 /// | `{prefix}:{bucket}:k:{user}` | a user's session_keys |
 /// | `{prefix}:{bucket}:trial` | never there: a write that is only tried names it |
+/// | `{prefix}:{bucket}:probe` | never there: it leads to whoever has the bucket |
 /// | `{prefix}:tag-key` | the keys of the tokens' tags; it never expires |
 /// | `{prefix}:{n}:tag-key` | copies of that, each in another quarter of a Cluster's slots |
 #[derive(Clone, Debug)]
@@ -75,6 +78,14 @@ impl Keys {
         self.base(bucket) + "trial"
     }
 
+    pub(crate) fn probe(&self, bucket: [u8; 2]) -> String {
+        self.base(bucket) + "probe"
+    }
+
+    pub(crate) fn probes(&self, buckets: &[[u8; 2]]) -> Vec<String> {
+        buckets.iter().map(|bucket| self.probe(*bucket)).collect()
+    }
+
     pub(crate) fn tag_keys(&self) -> String {
         format!("{}:tag-key", self.prefix)
     }
@@ -91,6 +102,17 @@ impl Keys {
     /// Where a master of a Cluster publishes what only those hear who are connected to it.
     pub(crate) fn channel_of(&self, database: u32, master: &str) -> String {
         format!("{}:{master}", self.channel(database))
+    }
+
+    /// A channel that only one link knows of.
+    pub(crate) fn own_channel(&self) -> Result<String, StoreError> {
+        let mut name = [0; 16];
+        random::fill(&mut name).map_err(StoreError::unavailable)?;
+        Ok(format!(
+            "{}:probe:{}",
+            self.prefix,
+            URL_SAFE_NO_PAD.encode(name)
+        ))
     }
 }
 
