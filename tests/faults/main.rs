@@ -30,6 +30,7 @@ mod network;
 mod outage;
 mod proxy;
 mod races;
+mod resp2;
 mod revocation;
 mod scenario;
 

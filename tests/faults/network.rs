@@ -12,6 +12,7 @@ use super::proxy::Proxy;
 use super::scenario::{
     DEADLINE, Scenario, UNLINKED, all_are, durable_redis, linked, scaled, with_status, within,
 };
+use crate::support::redis::RedisServer;
 
 const KNOWN: usize = 60;
 const SCHEDULING: Duration = Duration::from_millis(50);
@@ -70,8 +71,12 @@ async fn latency_costs_hits_nothing_and_misses_the_deadline() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes its time: ./test runs it"]
 async fn resets_are_no_end_of_a_session() {
-    let scenario = Scenario::begin("F4 resets").await;
-    let redis = durable_redis().await;
+    resets("F4 resets", durable_redis()).await;
+}
+
+pub async fn resets(name: &'static str, redis: impl Future<Output = RedisServer>) {
+    let scenario = Scenario::begin(name).await;
+    let redis = redis.await;
     let proxy = Proxy::start(redis.port).await;
     let mut fleet = Fleet::start(&[&proxy.url(), &redis.url()]).await;
     let unknown = scaled(800, 2000);
@@ -102,8 +107,12 @@ async fn resets_are_no_end_of_a_session() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes its time: ./test runs it"]
 async fn a_link_that_dies_alone() {
-    let scenario = Scenario::begin("F5 link").await;
-    let redis = durable_redis().await;
+    link_dies_alone("F5 link", durable_redis()).await;
+}
+
+pub async fn link_dies_alone(name: &'static str, redis: impl Future<Output = RedisServer>) {
+    let scenario = Scenario::begin(name).await;
+    let redis = redis.await;
     let proxy = Proxy::start(redis.port).await;
     let mut fleet = Fleet::start(&[&redis.url(), &proxy.url()]).await;
     let sessions = fleet.log_in(0, scaled(60, 300)).await;
@@ -147,8 +156,12 @@ async fn three_nodes(proxy: &Proxy, direct: &str, grace: u64) -> Fleet {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes its time: ./test runs it"]
 async fn one_node_cut_off_hears_of_everything_when_it_is_back() {
-    let scenario = Scenario::begin("F6 healing").await;
-    let redis = durable_redis().await;
+    one_node_cut_off("F6 healing", durable_redis()).await;
+}
+
+pub async fn one_node_cut_off(name: &'static str, redis: impl Future<Output = RedisServer>) {
+    let scenario = Scenario::begin(name).await;
+    let redis = redis.await;
     let proxy = Proxy::start(redis.port).await;
     let fleet = Arc::new(three_nodes(&proxy, &redis.url(), 60).await);
     let mut bounds = Bounds::others_within(linked());
@@ -188,8 +201,12 @@ async fn one_node_cut_off_hears_of_everything_when_it_is_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes its time: ./test runs it"]
 async fn a_node_that_stays_cut_off_stops_when_its_grace_ends() {
-    let scenario = Scenario::begin("F6 grace").await;
-    let redis = durable_redis().await;
+    node_stays_cut_off("F6 grace", durable_redis()).await;
+}
+
+pub async fn node_stays_cut_off(name: &'static str, redis: impl Future<Output = RedisServer>) {
+    let scenario = Scenario::begin(name).await;
+    let redis = redis.await;
     let proxy = Proxy::start(redis.port).await;
     let grace = scaled(4, 60);
     let fleet = Arc::new(three_nodes(&proxy, &redis.url(), grace).await);

@@ -29,8 +29,12 @@ async fn fleet(redis: &RedisServer, unknown: usize, environment: &[(&str, &str)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes its time: ./test runs it"]
 async fn kill_9_under_load() {
-    let scenario = Scenario::begin("F1 kill -9").await;
-    let redis = durable_redis().await;
+    kill_9("F1 kill -9", durable_redis()).await;
+}
+
+pub async fn kill_9(name: &'static str, redis: impl Future<Output = RedisServer>) {
+    let scenario = Scenario::begin(name).await;
+    let redis = redis.await;
     let unknown = scaled(600, 4000);
     let fleet = fleet(&redis, unknown, &[]).await;
     let known = Load::on(&fleet, &[0, 1], 0..KNOWN, 4, scenario.dice);
@@ -96,8 +100,12 @@ async fn the_grace_ends_a_session_at_a_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes its time: ./test runs it"]
 async fn restart_after_kill_9() {
-    let scenario = Scenario::begin("F2 restart").await;
-    let redis = durable_redis().await;
+    restart("F2 restart", durable_redis()).await;
+}
+
+pub async fn restart(name: &'static str, redis: impl Future<Output = RedisServer>) {
+    let scenario = Scenario::begin(name).await;
+    let redis = redis.await;
     let unknown = scaled(1500, 4000);
     let fleet = fleet(&redis, unknown, &[]).await;
     let known = Load::on(&fleet, &[0, 1], 0..KNOWN, 2, scenario.dice);
@@ -130,8 +138,12 @@ async fn restart_after_kill_9() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes its time: ./test runs it"]
 async fn a_server_that_hangs() {
-    let scenario = Scenario::begin("F3 SIGSTOP").await;
-    let redis = durable_redis().await;
+    hang("F3 SIGSTOP", durable_redis()).await;
+}
+
+pub async fn hang(name: &'static str, redis: impl Future<Output = RedisServer>) {
+    let scenario = Scenario::begin(name).await;
+    let redis = redis.await;
     let unknown = scaled(1200, 6000);
     let fleet = fleet(&redis, unknown, &[]).await;
     let known = Load::on(&fleet, &[0, 1], 0..KNOWN, 2, scenario.dice);

@@ -16,8 +16,12 @@ use crate::support::redis::{Client, RedisSentinel, RedisServer, eventually};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes its time: ./test runs it"]
 async fn every_node_hears_of_a_revocation() {
-    let scenario = Scenario::begin("F7 revocations").await;
-    let redis = durable_redis().await;
+    everybody_hears("F7 revocations", durable_redis()).await;
+}
+
+pub async fn everybody_hears(name: &'static str, redis: impl Future<Output = RedisServer>) {
+    let scenario = Scenario::begin(name).await;
+    let redis = redis.await;
     let url = redis.url();
     let mut fleet = Fleet::start(&[&url, &url, &url]).await;
     let sessions = fleet.log_in(0, scaled(200, 1000)).await;
@@ -126,8 +130,12 @@ const FOUND_WITHIN: Duration = Duration::from_secs(3);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes its time: ./test runs it"]
 async fn revocations_while_the_store_is_down() {
-    let scenario = Scenario::begin("F17 pending").await;
-    let redis = durable_redis().await;
+    revoke_while_down("F17 pending", durable_redis()).await;
+}
+
+pub async fn revoke_while_down(name: &'static str, redis: impl Future<Output = RedisServer>) {
+    let scenario = Scenario::begin(name).await;
+    let redis = redis.await;
     let url = redis.url();
     let mut fleet = Fleet::start(&[&url, &url, &url]).await;
     let sessions = fleet.log_in(0, 60).await;

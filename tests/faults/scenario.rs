@@ -7,6 +7,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::fleet::Fleet;
 use super::history::{Asked, Bounds, quantile, times};
 use crate::support::redis::RedisServer;
+use crate::support::resp2::RESP2_ONLY;
 
 /// What a node waits for the store by default.
 pub const DEADLINE: Duration = Duration::from_millis(250);
@@ -102,8 +103,15 @@ pub fn all_are(status: u16, asked: &[Asked]) {
 
 /// A server that keeps what it has acknowledged.
 pub async fn durable_redis() -> RedisServer {
-    RedisServer::start_with(&["--appendonly", "yes", "--appendfsync", "always"]).await
+    RedisServer::start_with(&DURABLE).await
 }
+
+/// The same, and it speaks RESP2 only.
+pub async fn durable_resp2() -> RedisServer {
+    RedisServer::start_with(&[&DURABLE[..], &RESP2_ONLY].concat()).await
+}
+
+const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 fn now() -> u64 {
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed();

@@ -9,7 +9,7 @@ use crate::support::redis::{RedisCluster, Release, client, store};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn databases_of_a_cluster_are_apart() {
     let databases = ["--cluster-databases", "16"];
-    let cluster = RedisCluster::start_with(Release::Valkey9_1_2, &databases).await;
+    let cluster = RedisCluster::start_release_with(Release::Valkey9_1_2, &databases).await;
     let [zero, two] = ["", "/2"].map(|database| store(&(cluster.url() + database)));
     let mut link = two.subscribe().await.unwrap();
     beats(&mut link).await;
@@ -33,7 +33,7 @@ async fn databases_of_a_cluster_are_apart() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slot_that_moves_is_followed_in_another_database() {
     let databases = ["--cluster-databases", "16"];
-    let cluster = RedisCluster::start_with(Release::Valkey9_1_2, &databases).await;
+    let cluster = RedisCluster::start_release_with(Release::Valkey9_1_2, &databases).await;
     let store = store(&(cluster.url() + "/2"));
     let (kept, record) = keep(&store, &user(), 1).await;
     let mut clients = Vec::new();

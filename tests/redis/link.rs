@@ -5,12 +5,88 @@ use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 use tower_wx_session::SessionId;
 use tower_wx_session::store::{
-    Feed, FeedEvent, RevokeReason, SessionStore, StoreErrorKind, Timestamp,
+    Feed, FeedEvent, RedisStore, RevokeReason, SessionStore, StoreErrorKind, Timestamp,
 };
 
 use super::records::{DEADLINE, SECOND, id, keep, kind, user};
 use crate::support::nodes::{alice, node_in_real_time};
-use crate::support::redis::{RedisServer, eventually};
+use crate::support::redis::{RedisServer, eventually, store};
+use crate::support::resp2::{Proxy, RENAMED_CLIENT, RESP2_ONLY};
+
+/// Tells each of these stories of servers that speak RESP3, that refuse it, and that take `HELLO 3`
+/// and grant RESP2.
+macro_rules! over_each_protocol {
+    ($($story:ident)*) => {
+        mod resp3 {
+            $(#[tokio::test]
+            async fn $story() {
+                super::$story(super::Site::resp3().await).await;
+            })*
+        }
+        mod resp2 {
+            $(#[tokio::test]
+            async fn $story() {
+                super::$story(super::Site::resp2().await).await;
+            })*
+        }
+        mod granted_resp2 {
+            $(#[tokio::test]
+            async fn $story() {
+                super::$story(super::Site::granting_resp2().await).await;
+            })*
+        }
+    };
+}
+
+over_each_protocol! {
+    a_link_beats_with_the_server_s_time
+    a_message_that_is_not_understood_ends_the_link
+    a_node_that_falls_behind_loses_its_link
+    a_link_ends_when_the_server_stops_answering
+    a_link_ends_when_its_connection_does
+    a_link_ends_when_its_server_is_no_master_any_more
+    nodes_tell_each_other_through_the_store
+}
+
+/// A server, and the way to it.
+struct Site {
+    server: RedisServer,
+    url: String,
+    _proxy: Option<Proxy>,
+}
+
+impl Site {
+    async fn resp3() -> Self {
+        Self::direct(RedisServer::start().await)
+    }
+
+    async fn resp2() -> Self {
+        Self::direct(RedisServer::start_with(&RESP2_ONLY).await)
+    }
+
+    fn direct(server: RedisServer) -> Self {
+        let url = server.url();
+        Self {
+            server,
+            url,
+            _proxy: None,
+        }
+    }
+
+    async fn granting_resp2() -> Self {
+        let server = RedisServer::start().await;
+        let proxy = Proxy::granting_resp2(&server).await;
+        Self {
+            server,
+            url: format!("redis://{}", proxy.address),
+            _proxy: Some(proxy),
+        }
+    }
+
+    fn store(&self) -> RedisStore {
+        store(&self.url)
+    }
+}
 
 pub async fn next(feed: &mut Feed) -> Option<FeedEvent> {
     timeout(5 * SECOND, feed.next()).await.expect("an event")
@@ -41,10 +117,8 @@ pub async fn beats(feed: &mut Feed) -> Timestamp {
     }
 }
 
-#[tokio::test]
-async fn a_link_beats_with_the_server_s_time() {
-    let server = RedisServer::start().await;
-    let store = server.store();
+async fn a_link_beats_with_the_server_s_time(site: Site) {
+    let store = site.store();
     let mut feed = store.subscribe().await.unwrap();
     let start = Instant::now();
     let first = beats(&mut feed).await;
@@ -55,10 +129,9 @@ async fn a_link_beats_with_the_server_s_time() {
     assert!(store.now().await.unwrap().since(second) < SECOND);
 }
 
-#[tokio::test]
-async fn a_message_that_is_not_understood_ends_the_link() {
-    let server = RedisServer::start().await;
-    let mut feed = server.store().subscribe().await.unwrap();
+async fn a_message_that_is_not_understood_ends_the_link(site: Site) {
+    let server = &site.server;
+    let mut feed = site.store().subscribe().await.unwrap();
     beats(&mut feed).await;
     let client = server.client().await;
     let () = client
@@ -67,10 +140,9 @@ async fn a_message_that_is_not_understood_ends_the_link() {
     assert!(ended(&mut feed).await < DEADLINE);
 }
 
-#[tokio::test]
-async fn a_node_that_falls_behind_loses_its_link() {
-    let server = RedisServer::start().await;
-    let mut feed = server.store().subscribe().await.unwrap();
+async fn a_node_that_falls_behind_loses_its_link(site: Site) {
+    let server = &site.server;
+    let mut feed = site.store().subscribe().await.unwrap();
     let client = server.client().await;
     let message = format!("\u{1}{}", id(&user(), 1));
     let publish = "for i = 1, 1100 do redis.call('PUBLISH', KEYS[1], ARGV[1]) end";
@@ -81,10 +153,9 @@ async fn a_node_that_falls_behind_loses_its_link() {
     assert!(ended(&mut feed).await < DEADLINE);
 }
 
-#[tokio::test]
-async fn a_link_ends_when_the_server_stops_answering() {
-    let server = RedisServer::start().await;
-    let mut feed = server.store().subscribe().await.unwrap();
+async fn a_link_ends_when_the_server_stops_answering(site: Site) {
+    let server = &site.server;
+    let mut feed = site.store().subscribe().await.unwrap();
     beats(&mut feed).await;
     server.pause();
     let took = ended(&mut feed).await;
@@ -92,23 +163,22 @@ async fn a_link_ends_when_the_server_stops_answering() {
     server.resume();
 }
 
-#[tokio::test]
-async fn a_link_ends_when_its_connection_does() {
-    let server = RedisServer::start().await;
-    let mut feed = server.store().subscribe().await.unwrap();
+async fn a_link_ends_when_its_connection_does(site: Site) {
+    let server = &site.server;
+    let mut feed = site.store().subscribe().await.unwrap();
     beats(&mut feed).await;
-    let () = server
-        .client()
-        .await
-        .ask(&["CLIENT", "KILL", "TYPE", "pubsub"])
-        .await;
+    let client = server.client().await;
+    for name in ["CLIENT", RENAMED_CLIENT] {
+        let _ = client
+            .try_ask::<u32>(&[name, "KILL", "TYPE", "pubsub"])
+            .await;
+    }
     assert!(ended(&mut feed).await < DEADLINE);
 }
 
-#[tokio::test]
-async fn a_link_ends_when_its_server_is_no_master_any_more() {
-    let server = RedisServer::start().await;
-    let store = server.store();
+async fn a_link_ends_when_its_server_is_no_master_any_more(site: Site) {
+    let server = &site.server;
+    let store = site.store();
     let mut feed = store.subscribe().await.unwrap();
     let (id, _) = keep(&store, &user(), 1).await;
     let client = server.client().await;
@@ -119,10 +189,9 @@ async fn a_link_ends_when_its_server_is_no_master_any_more() {
     eventually("the master", async || store.load(id).await.is_ok()).await;
 }
 
-#[tokio::test]
-async fn nodes_tell_each_other_through_the_store() {
-    let server = RedisServer::start().await;
-    let [one, other] = [server.store(), server.store()].map(node_in_real_time);
+async fn nodes_tell_each_other_through_the_store(site: Site) {
+    let server = &site.server;
+    let [one, other] = [site.store(), site.store()].map(node_in_real_time);
     let issued = one.issue(alice()).await.unwrap();
     let token = issued.token().expose();
     assert!(other.check(token).await.is_ok());

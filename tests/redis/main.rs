@@ -10,10 +10,15 @@
 mod advice;
 mod announcements;
 mod cluster;
+mod commands;
 mod cost;
 mod databases;
 mod index;
 mod link;
+#[cfg(all(feature = "axum", feature = "wechat"))]
+mod lua;
+mod protocols;
+mod publishing;
 mod records;
 mod resharding;
 #[cfg(feature = "tracing")]

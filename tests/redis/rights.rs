@@ -69,7 +69,7 @@ async fn a_user_with_these_rights_passes_the_suite_on_one_server() {
         let server = RedisServer::start_release(release, &[]).await;
         let rules = rules(&[EVERY_STORE, DATABASE]);
         grant(&server.client().await, &rules).await;
-        conformance::run(&OnServers(as_node(&server.url()) + "/1")).await;
+        conformance::run(&OnServers::at(as_node(&server.url()) + "/1")).await;
     };
     join_all(Release::ALL.map(run)).await;
 }
@@ -83,7 +83,7 @@ async fn a_user_with_these_rights_passes_the_suite_in_a_cluster() {
         for server in &cluster.servers {
             grant(&server.client().await, &rules).await;
         }
-        conformance::run(&OnServers(as_node(&cluster.url()))).await;
+        conformance::run(&OnServers::at(as_node(&cluster.url()))).await;
     };
     join_all([Release::Redis6_2_5, Release::Valkey9_1_2].map(run)).await;
 }
@@ -95,7 +95,7 @@ async fn a_user_with_these_rights_passes_the_suite_behind_sentinels() {
         let servers = RedisSentinel::start_release(release).await;
         grant(&servers.master.client().await, &rules(&[EVERY_STORE])).await;
         restrict_default_user(&servers.sentinel.client().await).await;
-        conformance::run(&OnServers(as_node(&servers.url()))).await;
+        conformance::run(&OnServers::at(as_node(&servers.url()))).await;
     };
     join_all([Release::Redis6_2_5, Release::Valkey9_1_2].map(run)).await;
 }

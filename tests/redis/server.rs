@@ -13,6 +13,7 @@ use super::records::{DEADLINE, SECOND, id, keep, kind, logout, new_session, user
 #[cfg(feature = "tracing")]
 use crate::support::log::Log;
 use crate::support::redis::{RedisServer, directory, free_port, path, store};
+use crate::support::resp2::RESP2_ONLY;
 
 #[tokio::test]
 async fn a_script_that_the_server_has_lost_is_sent_again() {
@@ -134,6 +135,15 @@ async fn what_a_server_refuses_is_no_fact_about_a_session() {
 
 #[tokio::test]
 async fn rediss_encrypts_and_checks_the_server() {
+    encrypt_and_check(&[]).await;
+}
+
+#[tokio::test]
+async fn rediss_encrypts_and_checks_the_server_over_resp2() {
+    encrypt_and_check(&RESP2_ONLY).await;
+}
+
+async fn encrypt_and_check(more: &[&str]) {
     let directory = directory();
     let key = rcgen::KeyPair::generate().unwrap();
     let names = vec!["127.0.0.1".to_owned()];
@@ -147,17 +157,21 @@ async fn rediss_encrypts_and_checks_the_server() {
     let server = RedisServer::start_on(
         port,
         &[
-            "--tls-port",
-            &tls_port,
-            "--port",
-            "0",
-            "--tls-cert-file",
-            path(&cert_file),
-            "--tls-key-file",
-            path(&key_file),
-            "--tls-auth-clients",
-            "no",
-        ],
+            &[
+                "--tls-port",
+                &tls_port,
+                "--port",
+                "0",
+                "--tls-cert-file",
+                path(&cert_file),
+                "--tls-key-file",
+                path(&key_file),
+                "--tls-auth-clients",
+                "no",
+            ],
+            more,
+        ]
+        .concat(),
     )
     .await;
     let url = format!("rediss://127.0.0.1:{}", server.port);

@@ -7,19 +7,30 @@ use tower_wx_session::store::RedisStore;
 use tower_wx_session::test_util::conformance::{self, Fixture};
 
 use crate::support::redis::{Client, RedisCluster, RedisServer, store};
+use crate::support::resp2::{Proxy, RESP2_ONLY};
 
 /// A store whose time is that of its servers; every handle has connections of its own.
-pub struct OnServers(pub String);
+pub struct OnServers {
+    url: String,
+    tick: Duration,
+}
+
+impl OnServers {
+    pub fn at(url: String) -> Self {
+        let tick = Duration::from_millis(150);
+        Self { url, tick }
+    }
+}
 
 impl Fixture for OnServers {
     type Store = RedisStore;
 
     fn store(&self) -> RedisStore {
-        store(&self.0)
+        store(&self.url)
     }
 
     fn tick(&self) -> Duration {
-        Duration::from_millis(150)
+        self.tick
     }
 
     async fn advance(&self, span: Duration) {
@@ -38,17 +49,33 @@ impl Fixture for OnServers {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_server_passes_the_suite() {
     let server = RedisServer::start().await;
-    conformance::run(&OnServers(server.url())).await;
+    conformance::run(&OnServers::at(server.url())).await;
     only_the_tag_keys_stay(&server.client().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_passes_the_suite() {
     let cluster = RedisCluster::start().await;
-    conformance::run(&OnServers(cluster.url())).await;
+    conformance::run(&OnServers::at(cluster.url())).await;
     for server in &cluster.servers {
         only_the_tag_keys_stay(&server.client().await).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_speaks_resp2_only_passes_the_suite() {
+    let server = RedisServer::start_with(&RESP2_ONLY).await;
+    conformance::run(&OnServers::at(server.url())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_behind_one_address_passes_the_suite() {
+    let cluster = RedisCluster::start().await;
+    let proxy = Proxy::for_all(&cluster).await;
+    let mut servers = OnServers::at(proxy.cluster_url());
+    // The proxy shares the machine with them.
+    servers.tick *= 2;
+    conformance::run(&servers).await;
 }
 
 async fn only_the_tag_keys_stay(client: &Client) {

@@ -6,11 +6,22 @@ use tower_wx_session::store::{Loaded, Rotate, Rotated, SessionStore, Timestamp, 
 
 use super::link::{beats, ended, told};
 use super::records::{DEADLINE, HOUR, SECOND, id, keep, logout, user};
-use crate::support::redis::{RedisCluster, RedisSentinel, eventually};
+use crate::support::redis::{RedisCluster, RedisSentinel, Release, eventually};
+use crate::support::resp2::{RESP2_ONLY, resp2_with_client};
 
 #[tokio::test]
 async fn a_failover_is_followed() {
-    let servers = RedisSentinel::start().await;
+    follow_a_failover(RedisSentinel::start().await).await;
+}
+
+#[tokio::test]
+async fn a_failover_is_followed_over_resp2() {
+    let arguments = resp2_with_client();
+    let servers = RedisSentinel::start_release_with(Release::System, arguments).await;
+    follow_a_failover(servers).await;
+}
+
+async fn follow_a_failover(servers: RedisSentinel) {
     let store = servers.store();
     let mut feed = store.subscribe().await.unwrap();
     let (id, _) = keep(&store, &user(), 1).await;
@@ -33,7 +44,16 @@ async fn a_failover_is_followed() {
 
 #[tokio::test]
 async fn a_cluster_without_one_master_serves_the_others_users() {
-    let cluster = RedisCluster::start().await;
+    serve_without_one_master(RedisCluster::start().await).await;
+}
+
+#[tokio::test]
+async fn a_cluster_without_one_master_serves_the_others_users_over_resp2() {
+    let cluster = RedisCluster::start_release_with(Release::System, &RESP2_ONLY).await;
+    serve_without_one_master(cluster).await;
+}
+
+async fn serve_without_one_master(cluster: RedisCluster) {
     let store = cluster.store();
     for server in &cluster.servers {
         let client = server.client().await;

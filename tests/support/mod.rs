@@ -34,6 +34,9 @@ pub mod process;
 pub mod prometheus;
 #[cfg(feature = "redis")]
 pub mod redis;
+pub mod resp2;
+#[cfg(feature = "redis")]
+pub mod script_check;
 pub mod signed;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod world;

@@ -291,15 +291,15 @@ impl RedisCluster {
     }
 
     pub async fn start_release(release: Release) -> Self {
-        Self::start_with(release, &[]).await
+        Self::start_release_with(release, &[]).await
     }
 
-    /// The same with more arguments for each server.
-    pub async fn start_with(release: Release, more: &[&str]) -> Self {
-        let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
-        let arguments = [&arguments, more].concat();
+    /// With more arguments for each of its servers.
+    pub async fn start_release_with(release: Release, more: &[&str]) -> Self {
         let mut servers = Vec::new();
         for _ in 0..3 {
+            let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
+            let arguments = [&arguments, more].concat();
             servers.push(RedisServer::start_release(release, &arguments).await);
         }
         let cluster = Self { servers };
@@ -352,10 +352,15 @@ impl RedisSentinel {
     }
 
     pub async fn start_release(release: Release) -> Self {
-        let master = RedisServer::start_release(release, &[]).await;
+        Self::start_release_with(release, &[]).await
+    }
+
+    /// With more arguments for the servers that hold data.
+    pub async fn start_release_with(release: Release, more: &[&str]) -> Self {
+        let master = RedisServer::start_release(release, more).await;
         let port = master.port.to_string();
-        let replica =
-            RedisServer::start_release(release, &["--replicaof", "127.0.0.1", &port]).await;
+        let arguments = [&["--replicaof", "127.0.0.1", &port], more].concat();
+        let replica = RedisServer::start_release(release, &arguments).await;
         let link = replica.client().await;
         eventually("the replica to be in step", async || {
             let info: String = link.ask(&["INFO", "replication"]).await;

@@ -56,7 +56,8 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 /// 4. Nothing connects before the first operation. While the servers are down operations fail;
 ///    they work again by themselves. No operation is sent twice unless it was refused.
 /// 5. A link has a connection of its own to every master, and a heartbeat every 500 ms that fails
-///    where one is no master any more.
+///    where one is no master any more. Over RESP2 it has two, because one that hears messages takes
+///    no commands: each heartbeat publishes a probe behind the changes, and counts once that is heard.
 /// 6. Each master of a Cluster is a part of its own: while it is down, its users get 503 or pass as
 ///    [`OutagePolicy`](crate::sessions::OutagePolicy) says, and the others' do not notice; a node
 ///    that starts meanwhile serves them. But there is no link then, because it needs every master:
@@ -65,6 +66,12 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 /// For this a Cluster needs `cluster-require-full-coverage no`: by default all masters refuse all
 /// commands until a replica has taken the place of the dead one. Changes are announced by each master to all; see
 /// [`announce_per_master`](RedisStoreBuilder::announce_per_master).
+///
+/// It speaks RESP3 with servers that do, and RESP2 with the others, which need not know HELLO, CLIENT,
+/// ACL and RESET. A proxy may stand for a whole Cluster with its one address, and bring each command
+/// to the right master by itself. All masters are one part then: while one is down, its users'
+/// failures may have the others wait, too. A link proves at each heartbeat that it hears every one
+/// of them, and `announce_per_master` means nothing.
 ///
 /// The server must not evict (`maxmemory-policy noeviction`); there is a warning where it may. A
 /// record that is evicted logs its client out, and forgets that a session was revoked together
@@ -217,7 +224,7 @@ impl SessionStore for RedisStore {
 
     async fn reach(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
         // Nothing is there, but only a server that serves the slot says so.
-        let key = self.keys.base(bucket) + "probe";
+        let key = self.keys.probe(bucket);
         let mut exists = redis::cmd("EXISTS");
         exists.arg(&key);
         self.router.query(&key, &exists).await.map(drop)

@@ -1,16 +1,24 @@
 //! What each script is given: the first lines of its file say the same.
 
+use std::time::Duration;
+
 use super::{
     Call, INDEX, INSERT, LIST, PUT_SESSION_KEY, REVOKE_SESSION, REVOKE_USER, ROTATE, Script,
     TAG_KEYS, TIDY, TOUCH,
 };
-use crate::backend::redis::wire::keys::Keys;
+use crate::backend::redis::wire::bytes::LATEST;
+use crate::backend::redis::wire::keys::{Keys, Named};
 use crate::backend::redis::wire::{record, secret};
 use crate::identity::Identity;
 use crate::session::Touch;
 use crate::store::{Insert, PutSessionKey, Revoke, Rotate, Target};
 use crate::time::millis;
 use crate::token::{SessionId, TagKey};
+
+/// In ms, so that its sum with a time is still an integer to every Lua.
+fn span(span: Duration) -> u64 {
+    millis(span).min(LATEST)
+}
 
 /// Makes the runs of scripts in one bucket.
 pub(crate) struct Calls<'a> {
@@ -29,21 +37,18 @@ impl<'a> Calls<'a> {
         }
     }
 
-    /// A run with the arguments that all scripts take first.
+    /// A run with the argument that all scripts take first.
     fn call<const N: usize>(&self, script: &'static Script, keys: [String; N]) -> Call {
-        script
-            .on(keys)
-            .arg(self.keys.base(self.bucket))
-            .arg(self.channel.as_str())
+        script.on(keys).arg(self.channel.as_str())
     }
 
     fn call_on_index(&self, script: &'static Script, user: &Identity) -> Call {
         self.call(script, [self.keys.index(user)])
     }
 
-    /// The key of a session among those of this bucket: one of another bucket is another user's,
-    /// and is not found here.
-    fn session(&self, id: SessionId) -> String {
+    /// A session among those of this bucket: one of another bucket is another user's, and is not
+    /// found here.
+    fn session(&self, id: SessionId) -> Named {
         self.keys.named(self.bucket, id.to_string().as_bytes())
     }
 
@@ -57,22 +62,22 @@ impl<'a> Calls<'a> {
             .arg(id.to_string())
             .number(cap.map_or(-1, |cap| cap.unwrap_or(i64::MAX)))
             .arg(retire.map_or_else(String::new, |retire| retire.id.to_string()))
-            .number(retire.map_or(0, |retire| millis(retire.grace)))
+            .number(retire.map_or(0, |retire| span(retire.grace)))
     }
 
     pub(crate) fn touch(&self, touch: &Touch) -> Call {
         self.call(&TOUCH, [self.keys.session(touch.id)])
             .number(touch.used_at.as_millis())
-            .number(millis(touch.slack))
+            .number(span(touch.slack))
             .number(touch.since.as_millis())
     }
 
     pub(crate) fn rotate(&self, rotate: &Rotate) -> Call {
         let (old, new) = (rotate.old, rotate.new);
-        self.call(&ROTATE, [self.keys.session(old), self.keys.session(new)])
-            .arg(old.to_string())
+        self.call(&ROTATE, [self.keys.session(new)])
+            .also_on(Some(self.session(old)))
             .arg(new.to_string())
-            .number(millis(rotate.grace))
+            .number(span(rotate.grace))
             .number(u8::from(rotate.data.is_some()))
             .arg(record::encode_data(rotate.data.as_deref()))
     }
@@ -83,8 +88,8 @@ impl<'a> Calls<'a> {
         let issued_by = issued_by.unwrap_or_default();
         match &revoke.target {
             Target::Session(id) => self
-                .call(&REVOKE_SESSION, [self.keys.session(*id)])
-                .arg(id.to_string())
+                .call(&REVOKE_SESSION, [])
+                .also_on(Some(self.session(*id)))
                 .number(reason)
                 .arg(issued_by),
             Target::User(user) => self
@@ -115,7 +120,7 @@ impl<'a> Calls<'a> {
 
     /// Has the index of a user, which a touch has named, hold a session.
     pub(crate) fn index(&self, id: SessionId, (user, issued, till): (&[u8], i64, i64)) -> Call {
-        self.call(&INDEX, [self.keys.named(self.bucket, user)])
+        self.call(&INDEX, [self.keys.named(self.bucket, user).key])
             .arg(id.to_string())
             .number(issued)
             .number(till)
@@ -126,8 +131,8 @@ impl<'a> Calls<'a> {
         self.call(&PUT_SESSION_KEY, [self.keys.session_keys(&put.user)])
             .arg(put.fingerprint)
             .arg(put.key)
-            .number(millis(put.keep))
-            .number(millis(put.keep_previous))
+            .number(span(put.keep))
+            .number(span(put.keep_previous))
             .arg(began.unwrap_or_default())
     }
 

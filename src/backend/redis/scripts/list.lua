@@ -1,17 +1,18 @@
--- KEYS: index of a user, the sessions in it.
-local index, given = KEYS[1], given_from(2)
-local known = redis.call('ZRANGE', index, 0, -1)
+-- KEYS: index of a user, the sessions in it. ARGV: 2 the names of these.
+local given = given_from(2, 2)
+local known = redis.call('ZRANGE', KEYS[1], 0, -1)
 local again = again_for(given, known)
 if again then return again end
 
 local gone, found = {}, {}
 for _, id in ipairs(known) do
-  local r = look(given[id])
+  local at = given[id]
+  local r = look(at)
   if is_forgotten(r) then
     table.insert(gone, id)
   elseif is_current(r) then
-    table.insert(found, { id, redis.call('GET', given[id]) })
+    table.insert(found, { id, redis.call('GET', KEYS[at]) })
   end
 end
-forget(index, gone)
+forget(1, gone)
 return { 'found', found }

@@ -1,44 +1,100 @@
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use redis::{Cmd, cmd};
 
-pub(crate) mod calls;
+use super::wire::bytes::ID_LEN;
+use super::wire::keys::Named;
 
-/// A script, and the name by which a server that has it knows it.
-pub(crate) struct Script {
+pub(crate) mod calls;
+#[cfg(test)]
+mod tests;
+
+/// Who publishes what a script has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Publisher {
+    Script,
+    /// The store, after the script: some servers let no script publish.
+    Store,
+}
+
+/// A script as it is sent.
+struct Text {
     code: &'static str,
-    hash: LazyLock<String>,
+    hash: OnceLock<String>,
+}
+
+impl Text {
+    const fn new(code: &'static str) -> Self {
+        let hash = OnceLock::new();
+        Self { code, hash }
+    }
+
+    /// The name by which a server that has it knows it.
+    fn hash(&self) -> &str {
+        let hash = || redis::Script::new(self.code).get_hash().to_owned();
+        self.hash.get_or_init(hash)
+    }
+}
+
+pub(crate) struct Script {
+    text: Text,
+    /// One that gives back what it has changed, if this one publishes it.
+    giving_back: Option<Text>,
+}
+
+macro_rules! text {
+    ($($file:literal),*) => {
+        Text::new(concat!($(include_str!($file), "\n"),*))
+    };
 }
 
 macro_rules! scripts {
-    ($($name:ident = $file:literal;)*) => {
+    ({ $($name:ident = $file:literal;)* } announcing { $($announcing:ident = $announced:literal;)* }) => {
         $(static $name: Script = Script {
-            code: concat!(include_str!("common.lua"), "\n", include_str!($file)),
-            hash: LazyLock::new(|| redis::Script::new($name.code).get_hash().to_owned()),
+            text: text!("common.lua", $file),
+            giving_back: None,
         };)*
+        $(static $announcing: Script = Script {
+            text: text!("common.lua", "publish.lua", $announced),
+            giving_back: Some(text!("common.lua", "give_back.lua", $announced)),
+        };)*
+
+        #[cfg(test)]
+        static SCRIPTS: &[(&str, &Script)] =
+            &[$(($file, &$name),)* $(($announced, &$announcing),)*];
     };
 }
 
 scripts! {
-    INSERT = "insert.lua";
-    TIDY = "tidy.lua";
-    TOUCH = "touch.lua";
-    INDEX = "index.lua";
-    ROTATE = "rotate.lua";
-    REVOKE_SESSION = "revoke_session.lua";
-    REVOKE_USER = "revoke_user.lua";
-    LIST = "list.lua";
-    PUT_SESSION_KEY = "put_session_key.lua";
-    TAG_KEYS = "tag_keys.lua";
+    {
+        TIDY = "tidy.lua";
+        TOUCH = "touch.lua";
+        INDEX = "index.lua";
+        LIST = "list.lua";
+        PUT_SESSION_KEY = "put_session_key.lua";
+        TAG_KEYS = "tag_keys.lua";
+    }
+    announcing {
+        INSERT = "insert.lua";
+        ROTATE = "rotate.lua";
+        REVOKE_SESSION = "revoke_session.lua";
+        REVOKE_USER = "revoke_user.lua";
+    }
 }
+
+/// Publishes where nobody listens, to find out whether scripts may.
+static TRIAL: &str = include_str!("trial.lua");
 
 /// A run of a script.
 pub(crate) struct Call {
     script: &'static Script,
     keys: Vec<String>,
-    /// How many of the keys are there whatever else the script needs.
-    fixed: usize,
     arguments: Vec<Vec<u8>>,
+    /// More keys, behind the others, and the names that the script knows them by, behind the
+    /// arguments.
+    named: Vec<Named>,
+    /// How many of these are there whatever else the script needs.
+    fixed: usize,
 }
 
 impl Script {
@@ -47,8 +103,9 @@ impl Script {
         Call {
             script: self,
             keys: keys.into(),
-            fixed: N,
             arguments: Vec::new(),
+            named: Vec::new(),
+            fixed: 0,
         }
     }
 }
@@ -64,41 +121,87 @@ impl Call {
     }
 
     /// One more key that the script always gets.
-    pub(crate) fn also_on(mut self, key: Option<String>) -> Self {
-        self.keys.extend(key);
-        self.fixed = self.keys.len();
+    pub(crate) fn also_on(mut self, named: Option<Named>) -> Self {
+        self.named.extend(named);
+        self.fixed = self.named.len();
         self
     }
 
     /// Gives the script the keys that it needs, instead of those that it needed before.
-    pub(crate) fn give_needed(&mut self, keys: impl Iterator<Item = String>) {
-        self.keys.truncate(self.fixed);
-        self.keys.extend(keys);
+    pub(crate) fn give_needed(&mut self, needed: impl Iterator<Item = Named>) {
+        self.named.truncate(self.fixed);
+        self.named.extend(needed);
     }
 
     pub(crate) fn key(&self) -> &str {
-        self.keys.first().map_or("", String::as_str)
+        let mut keys = self.all_keys();
+        keys.next().unwrap_or_default()
+    }
+
+    /// Whether it may change what links are told of.
+    pub(crate) const fn announces(&self) -> bool {
+        self.script.giving_back.is_some()
+    }
+
+    /// The sessions that it may change, besides one that is new, by their names.
+    pub(crate) fn may_change(&self) -> impl Iterator<Item = Vec<u8>> {
+        let names = self.named.iter().map(|named| named.name.as_bytes());
+        names
+            .filter(|name| name.len() == ID_LEN)
+            .map(<[u8]>::to_vec)
+    }
+
+    /// The channel that all links hear.
+    pub(crate) fn channel(&self) -> &[u8] {
+        let channels = self.arguments.first().map_or(&[][..], Vec::as_slice);
+        channels
+            .split(|byte| *byte == b' ')
+            .next()
+            .unwrap_or_default()
+    }
+
+    /// Finds out whether scripts may publish, where this one runs.
+    pub(crate) fn trial(&self) -> Cmd {
+        let mut trial = cmd("EVAL");
+        let channel = [self.channel(), b":trial"].concat();
+        trial.arg(TRIAL).arg(1).arg(self.key()).arg(channel);
+        trial
     }
 
     /// For a server that has the script.
-    pub(crate) fn by_hash(&self) -> Cmd {
-        self.command("EVALSHA", &self.script.hash)
+    pub(crate) fn by_hash(&self, publisher: Publisher) -> Cmd {
+        self.command("EVALSHA", self.text(publisher).hash())
     }
 
     /// For a server that has not: it keeps the script.
-    pub(crate) fn by_code(&self) -> Cmd {
-        self.command("EVAL", self.script.code)
+    pub(crate) fn by_code(&self, publisher: Publisher) -> Cmd {
+        self.command("EVAL", self.text(publisher).code)
+    }
+
+    fn text(&self, publisher: Publisher) -> &'static Text {
+        match (publisher, &self.script.giving_back) {
+            (Publisher::Store, Some(giving_back)) => giving_back,
+            _ => &self.script.text,
+        }
     }
 
     fn command(&self, name: &str, script: &str) -> Cmd {
         let mut command = cmd(name);
-        command.arg(script).arg(self.keys.len());
-        for key in &self.keys {
+        command.arg(script).arg(self.keys.len() + self.named.len());
+        for key in self.all_keys() {
             command.arg(key);
         }
         for argument in &self.arguments {
             command.arg(argument.as_slice());
         }
+        for named in &self.named {
+            command.arg(&named.name);
+        }
         command
+    }
+
+    fn all_keys(&self) -> impl Iterator<Item = &str> {
+        let named = self.named.iter().map(|named| &named.key);
+        self.keys.iter().chain(named).map(String::as_str)
     }
 }

@@ -1,17 +1,17 @@
--- KEYS: session_keys of a user. ARGV: 3 fingerprint, 4 key, 5 and 6 how long to keep it and the
--- ones that are not the newest, 7 when its login began (now, if empty).
+-- KEYS: session_keys of a user. ARGV: 2 fingerprint, 3 key, 4 and 5 how long to keep it and the
+-- ones that are not the newest, 6 when its login began (now, if empty).
 -- Each field holds version, end, fingerprint, key; n the newest, p the previous, 3 to 5 those
 -- before. The release before this one knows n and p only, so when the logins began is in a field
 -- of its own: version, then fingerprint and time of each.
 local FIELDS = { 'n', 'p', '3', '4', '5' }
-local key, fingerprint = KEYS[1], ARGV[3]
-local began = math.min(tonumber(ARGV[7]) or now, now)
+local fingerprint = ARGV[2]
+local began = math.min(tonumber(ARGV[6]) or now, now)
 
 local function beginnings()
-  local text, found = redis.call('HGET', key, 't') or '', {}
+  local text, found = redis.call('HGET', KEYS[1], 't') or '', {}
   if string.byte(text) == 1 then
     for at = 2, #text - 21, 22 do
-      found[string.sub(text, at, at + 15)] = struct.unpack('>I6', text, at + 16)
+      found[string.sub(text, at, at + 15)] = number_at(text, at + 16)
     end
   end
   return found
@@ -20,9 +20,9 @@ end
 -- What is kept, newest first.
 local function read()
   local known, kept, seen = beginnings(), {}, {}
-  for _, text in ipairs(redis.call('HMGET', key, unpack(FIELDS))) do
+  for _, text in ipairs(redis.call('HMGET', KEYS[1], 'n', 'p', '3', '4', '5')) do
     local is_ours = text and string.byte(text) == 1 and #text >= 23
-    local ends = is_ours and struct.unpack('>I6', text, 2) or 0
+    local ends = is_ours and number_at(text, 2) or 0
     local print = is_ours and string.sub(text, 8, 23)
     if ends > now and not seen[print] then
       seen[print] = true
@@ -47,27 +47,27 @@ for i, same in ipairs(kept) do
 end
 local place = 1
 while kept[place] and kept[place].began > began do place = place + 1 end
-local keep, keep_replaced = tonumber(ARGV[5]), tonumber(ARGV[6])
+local keep, keep_replaced = tonumber(ARGV[4]), tonumber(ARGV[5])
 if place > 1 then
   keep = math.min(keep, keep_replaced)
 elseif newest then
   newest.till = math.min(newest.till, now + keep_replaced)
 end
 table.insert(kept, place, {
-  till = math.min(now + keep, LATEST), print = fingerprint, rest = fingerprint .. ARGV[4], began = began,
+  till = math.min(now + keep, LATEST), print = fingerprint, rest = fingerprint .. ARGV[3], began = began,
 })
 
 local times, till = '\1', 0
 for i, field in ipairs(FIELDS) do
   local one = kept[i]
   if one then
-    redis.call('HSET', key, field, '\1' .. struct.pack('>I6', one.till) .. one.rest)
-    times = times .. one.print .. struct.pack('>I6', one.began)
+    redis.call('HSET', KEYS[1], field, '\1' .. bytes_of(one.till) .. one.rest)
+    times = times .. one.print .. bytes_of(one.began)
     till = math.max(till, one.till)
   else
-    redis.call('HDEL', key, field)
+    redis.call('HDEL', KEYS[1], field)
   end
 end
-redis.call('HSET', key, 't', times)
-redis.call('PEXPIREAT', key, till)
+redis.call('HSET', KEYS[1], 't', times)
+redis.call('PEXPIREAT', KEYS[1], till)
 return 'done'

@@ -1,6 +1,7 @@
--- KEYS: session, those that took its place. ARGV: 3 id, 4 reason, 5 latest time of issue or ''.
+-- KEYS: session, those that took its place. ARGV: 2 reason, 3 latest time of issue or '', 4 the names
+-- of the sessions.
 -- The index keeps what ends here: whoever looks at it next takes it out.
-local given, first, issued_by = given_from(1), ARGV[3], tonumber(ARGV[5]) or LATEST
+local given, first, issued_by = given_from(1, 4), ARGV[4], tonumber(ARGV[3]) or LATEST
 local line, needed, seen, id = {}, {}, {}, first
 local was_revoked = false
 while id and not seen[id] do
@@ -14,7 +15,7 @@ while id and not seen[id] do
   table.insert(line, { id = id, record = r })
   id = r.successor
 end
-local ids = overwrite_all(given, line, tonumber(ARGV[4]))
+local ids = overwrite_all(given, line, tonumber(ARGV[2]))
 -- Nodes may hold what is gone from here.
-announce((#ids > 0 or was_revoked) and ids or { first })
-return { 'ended', ids }
+local is_known = #ids > 0 or (was_revoked and IS_ENDED_ANNOUNCED)
+return announce(is_known and ids or { first }, { 'ended', ids })

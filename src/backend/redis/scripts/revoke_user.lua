@@ -1,11 +1,11 @@
 -- KEYS: index of the user, the session to spare if any, the sessions in the index.
--- ARGV: 3 reason, 4 latest time of issue or '', 5 session to spare or ''.
-local index, given, issued_by = KEYS[1], given_from(2), tonumber(ARGV[4]) or LATEST
-local known = redis.call('ZRANGE', index, 0, -1, 'WITHSCORES')
+-- ARGV: 2 reason, 3 latest time of issue or '', 4 session to spare or '', 5 the names of the sessions.
+local given, issued_by = given_from(2, 5), tonumber(ARGV[3]) or LATEST
+local known = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
 local needed = {}
 for i = 1, #known, 2 do table.insert(needed, known[i]) end
 
-local spared, id = {}, ARGV[5]
+local spared, id = {}, ARGV[4]
 while id and id ~= '' and not spared[id] do
   spared[id] = true
   table.insert(needed, id)
@@ -29,12 +29,11 @@ for i = 1, #known, 2 do
   end
 end
 
-local ids = overwrite_all(given, line, tonumber(ARGV[3]))
-forget(index, gone)
-forget(index, ids)
+local ids = overwrite_all(given, line, tonumber(ARGV[2]))
+forget(1, gone)
+forget(1, ids)
 local changed = {}
 for _, other in ipairs(ids) do table.insert(changed, other) end
 -- Nodes may hold what is gone from here.
 for _, other in ipairs(lost) do table.insert(changed, other) end
-announce(changed)
-return { 'ended', ids }
+return announce(changed, { 'ended', ids })

@@ -1,7 +1,7 @@
--- KEYS: index of a user, some of the sessions in it.
+-- KEYS: index of a user, some of the sessions in it. ARGV: 2 the names of these.
 local gone = {}
-for id, key in pairs(given_from(2)) do
-  if is_forgotten(look(key)) then table.insert(gone, id) end
+for id, at in pairs(given_from(2, 2)) do
+  if is_forgotten(look(at)) then table.insert(gone, id) end
 end
-forget(KEYS[1], gone)
+forget(1, gone)
 return 'done'

@@ -1,13 +1,13 @@
--- KEYS: session. ARGV: 3 last use, 4 slack, 5 first use that was not told.
-local r = look(KEYS[1])
+-- KEYS: session. ARGV: 2 last use, 3 slack, 4 first use that was not told.
+local r = look(1)
 if is_forgotten(r) then return 'refused' end
 if r.fault then return r.fault end
 
 -- A node whose clock is ahead must not prolong a session beyond what is measured here.
 -- It would come again at once if it was told that this use is covered.
-local claimed, slack = tonumber(ARGV[3]), tonumber(ARGV[4])
+local claimed, slack = tonumber(ARGV[2]), tonumber(ARGV[3])
 local used = math.min(claimed, now)
-local since = math.min(tonumber(ARGV[5]), used)
+local since = math.min(tonumber(ARGV[4]), used)
 local accepted = now < kept_until(r) and since <= r.deadline and used < hard_end(r)
 if not accepted then return 'refused' end
 
@@ -25,6 +25,6 @@ if type(kept) == 'table' and kept.err then
   if reason then return { 'unwritten', reason } end
   return kept
 end
-redis.call('SETRANGE', KEYS[1], 21, struct.pack('>I6I6', r.deadline, r.used))
+redis.call('SETRANGE', KEYS[1], 21, bytes_of(r.deadline) .. bytes_of(r.used))
 -- The index is another key, and perhaps elsewhere while a slot moves: it is told next.
 return { 'accepted', r.deadline, r.user, r.issued, kept_until(r) }

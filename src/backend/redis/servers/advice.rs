@@ -7,7 +7,7 @@ use crate::backend::redis::wire::address::Address;
 
 /// Where an error came up.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Place<'a> {
+pub(crate) enum Stage<'a> {
     /// On the way to a server, up to its greeting.
     Connecting(&'a Address),
     /// On the way to a Sentinel.
@@ -18,7 +18,7 @@ pub(crate) enum Place<'a> {
     Anywhere,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Stage<'a> {
     /// Which server it was, if that is known.
     pub(super) const fn address(self) -> Option<&'a Address> {
         match self {
@@ -155,16 +155,16 @@ const CHANNELS: &str =
 const CLIENT_CERTIFICATE: &str = "the server does not accept our tls_client_certificate: it is not by one of the server's authorities, or has expired";
 
 /// What to do, if anything is known to help.
-pub(super) fn advice(error: &RedisError, place: Place<'_>, settings: &Settings) -> Option<String> {
+pub(super) fn advice(error: &RedisError, stage: Stage<'_>, settings: &Settings) -> Option<String> {
     // Some releases quote names with backticks.
     let text = error.to_string().replace('`', "'");
     let found = topology(error, &text, settings)
-        .or_else(|| credentials(error, &text, place))
+        .or_else(|| credentials(error, &text, stage))
         .map(str::to_owned)
         .or_else(|| denied_command(&text))
         .or_else(|| known_text(&text))
         .or_else(|| missing_command(&text))
-        .or_else(|| connection(error, place, settings).map(str::to_owned))?;
+        .or_else(|| connection(error, stage, settings).map(str::to_owned))?;
     let database = settings.location.database.to_string();
     let advice = found.replace("{database}", &database);
     Some(advice.replace("{prefix}", settings.keys.prefix()))
@@ -182,8 +182,8 @@ fn topology(error: &RedisError, text: &str, settings: &Settings) -> Option<&'sta
     (is_one_of_a_cluster && !settings.location.is_cluster()).then_some(ONE_OF_A_CLUSTER)
 }
 
-fn credentials(error: &RedisError, text: &str, place: Place<'_>) -> Option<&'static str> {
-    let is_at_sentinel = matches!(place, Place::ConnectingToSentinel(_));
+fn credentials(error: &RedisError, text: &str, stage: Stage<'_>) -> Option<&'static str> {
+    let is_at_sentinel = matches!(stage, Stage::ConnectingToSentinel(_));
     let is_refused = text.contains("WRONGPASS") || error.kind() == ErrorKind::AuthenticationFailed;
     match (is_refused, text.contains("NOAUTH"), is_at_sentinel) {
         (true, _, false) => {
@@ -228,8 +228,8 @@ fn missing_command(text: &str) -> Option<String> {
 }
 
 /// A connection that ends, or leads nowhere, before there was a greeting.
-fn connection(error: &RedisError, place: Place<'_>, settings: &Settings) -> Option<&'static str> {
-    if matches!(place, Place::Server(_) | Place::Anywhere) {
+fn connection(error: &RedisError, stage: Stage<'_>, settings: &Settings) -> Option<&'static str> {
+    if matches!(stage, Stage::Server(_) | Stage::Anywhere) {
         return None;
     }
     let is_encrypted = settings.location.is_encrypted;
@@ -443,7 +443,7 @@ mod tests {
             port: 6379,
         };
         let settings = &store.router.finder().settings;
-        advice(&error, Place::Connecting(&address), settings)
+        advice(&error, Stage::Connecting(&address), settings)
     }
 
     #[test]

@@ -4,23 +4,25 @@ use std::time::Duration;
 
 use redis::aio::{AsyncPushSender, MultiplexedConnection};
 use redis::{
-    AsyncConnectionConfig, Cmd, Pipeline, PushInfo, RedisConnectionInfo, RedisError, RedisResult,
-    Value,
+    AsyncConnectionConfig, Cmd, Pipeline, ProtocolVersion, PushInfo, RedisConnectionInfo,
+    RedisError, RedisResult, Value,
 };
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::advice::Place;
-use super::fault::{Remedy, failed, remedy};
+use super::advice::Stage;
+use super::fault::{Remedy, remedy, told};
+use super::handshake::{Terms, authenticate, greet};
 use super::settings::Settings;
 use super::silence::Silence;
+use super::socket::{self, Socket};
+use crate::backend::redis::scripts::Publisher;
 use crate::backend::redis::wire::address::Address;
 use crate::backend::redis::wire::greeting::Greeting;
 use crate::store::StoreError;
+use crate::sync::Lock;
 
-/// The longest that it takes to connect, authentication included.
+/// The longest that it takes to connect, authentication and subscription included.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// What may be written ahead of a server that does not read.
 const WRITTEN_AHEAD: usize = 1024 * 1024;
@@ -34,6 +36,7 @@ pub(super) const NO_PUSHES: Option<fn(PushInfo) -> Result<(), Infallible>> = Non
 /// away. Where answers do not come any more, the connection is given up.
 pub(crate) struct Connection {
     address: Address,
+    terms: Terms,
     multiplexed: MultiplexedConnection,
     /// Reads and writes the socket; ends when the connection does.
     driver: JoinHandle<()>,
@@ -41,27 +44,28 @@ pub(crate) struct Connection {
     /// Relaxed: it goes from false to true once, and nothing else is published through it. Who still
     /// reads false sends one more command here, and finds out from the answer.
     is_given_up: AtomicBool,
+    /// Who publishes what scripts change here, once it was tried.
+    publisher: Lock<Option<Publisher>>,
 }
 
 impl Connection {
-    /// Connects to a server that holds data, and reads its role and its time.
+    /// Connects to a server that holds data, and reads its role and its time. What it publishes is
+    /// `pushed` here if the server speaks RESP3, and not otherwise.
     pub(crate) async fn open(
         settings: &Settings,
         address: &Address,
         pushed: Option<impl AsyncPushSender>,
     ) -> Result<(Self, Greeting), StoreError> {
-        let open = async {
-            let connection = Self::connect(settings, address, settings.introduction(), pushed);
-            let connection = connection.await?;
-            let mut greeting = redis::pipe();
-            greeting.cmd("HELLO").cmd("TIME");
-            let answers = connection.query_all(&greeting).await?;
-            Ok((connection, Greeting::read(&answers)))
-        };
         // Cut off in the middle, it leaves nothing behind: what was opened is dropped with it.
-        let failed = |error| failed(error, Place::Connecting(address), settings);
-        let (connection, greeting) = in_time(open).await.map_err(failed)?;
-        Ok((connection, greeting?))
+        in_time(async {
+            let mut socket = connect(settings, address).await?;
+            let (terms, greeting) = greet(&mut socket, settings).await?;
+            let pushed = pushed.filter(|_| terms.has_pushes);
+            let connection = Self::over(socket, address, terms, pushed).await?;
+            Ok((connection, greeting))
+        })
+        .await
+        .map_err(|error| told(error, Stage::Connecting(address), settings))
     }
 
     /// Connects to a Sentinel.
@@ -69,57 +73,57 @@ impl Connection {
         settings: &Settings,
         address: &Address,
     ) -> Result<Self, StoreError> {
-        let introduction = settings.introduction_to_sentinel();
-        let open = Self::connect(settings, address, introduction, NO_PUSHES);
-        let failed = |error| failed(error, Place::ConnectingToSentinel(address), settings);
-        in_time(open).await.map_err(failed)
+        in_time(async {
+            let mut socket = connect(settings, address).await?;
+            let introduced = authenticate(&mut socket, &settings.sentinel).await;
+            introduced.map_err(StoreError::unavailable)?;
+            Self::over(socket, address, Terms::LEAST, NO_PUSHES).await
+        })
+        .await
+        .map_err(|error| told(error, Stage::ConnectingToSentinel(address), settings))
     }
 
-    async fn connect(
-        settings: &Settings,
+    async fn over(
+        socket: Socket,
         address: &Address,
-        introduction: RedisConnectionInfo,
+        terms: Terms,
         pushed: Option<impl AsyncPushSender>,
-    ) -> RedisResult<Self> {
+    ) -> Result<Self, StoreError> {
         // No deadline here: an operation has its caller's, and a second one in the client would cut a
         // call off that its caller still waits for.
         let mut config = AsyncConnectionConfig::new()
             .set_response_timeout(None)
             .set_write_backpressure_boundary(WRITTEN_AHEAD);
+        // All is said, and the client is to add nothing: as it is told here, it sends nothing. Only
+        // where it is to listen it insists on a HELLO of its own, which changes nothing any more.
+        let mut introduction = RedisConnectionInfo::default().set_skip_set_lib_name();
         if let Some(pushed) = pushed {
+            introduction = introduction.set_protocol(ProtocolVersion::RESP3);
             config = config.set_push_sender(pushed);
         }
-        let stream = TcpStream::connect((address.host.as_str(), address.port)).await?;
-        stream.set_nodelay(true)?;
-        let address = address.clone();
-        match &settings.tls {
-            None => Self::introduce(address, stream, introduction, config).await,
-            Some(tls) => {
-                let stream = tls.connect(&address.host, stream).await?;
-                Self::introduce(address, stream, introduction, config).await
-            }
-        }
-    }
-
-    async fn introduce(
-        address: Address,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        introduction: RedisConnectionInfo,
-        config: AsyncConnectionConfig,
-    ) -> RedisResult<Self> {
-        let opened = MultiplexedConnection::new_with_config(&introduction, stream, config);
-        let (multiplexed, driver) = opened.await?;
+        let opened = MultiplexedConnection::new_with_config(&introduction, socket, config);
+        let (multiplexed, driver) = opened.await.map_err(StoreError::unavailable)?;
         Ok(Self {
-            address,
+            address: address.clone(),
+            terms,
             multiplexed,
             driver: tokio::spawn(driver),
             silence: Silence::new(),
             is_given_up: AtomicBool::new(false),
+            publisher: Lock::default(),
         })
     }
 
     pub(crate) const fn address(&self) -> &Address {
         &self.address
+    }
+
+    pub(super) const fn publisher(&self) -> &Lock<Option<Publisher>> {
+        &self.publisher
+    }
+
+    pub(super) const fn terms(&self) -> Terms {
+        self.terms
     }
 
     /// Whether it makes sense to send anything.
@@ -153,8 +157,8 @@ impl Connection {
         self.watch(commands.query_async(&mut connection)).await
     }
 
-    pub(super) async fn subscribe(&self, channel: &str) -> RedisResult<()> {
-        self.multiplexed.clone().subscribe(channel).await
+    pub(super) async fn subscribe(&self, channels: &[String]) -> RedisResult<()> {
+        self.multiplexed.clone().subscribe(channels).await
     }
 
     /// Notes whether there is an answer, and whether it calls for another connection.
@@ -176,10 +180,19 @@ impl Connection {
     }
 }
 
-async fn in_time<T>(open: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+async fn connect(settings: &Settings, address: &Address) -> Result<Socket, StoreError> {
+    let socket = socket::open(settings, address).await;
+    socket.map_err(|error| StoreError::unavailable(RedisError::from(error)))
+}
+
+pub(super) async fn in_time<T>(
+    open: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
     match timeout(CONNECT_WITHIN, open).await {
         Ok(opened) => opened,
-        Err(late) => Err(RedisError::from(std::io::Error::from(late))),
+        Err(late) => Err(StoreError::unavailable(RedisError::from(
+            std::io::Error::from(late),
+        ))),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use redis::{RedisError, Value};
 use tokio::time::timeout;
 
-use super::advice::{Place, advice};
+use super::advice::{Stage, advice};
 use super::connection::Connection;
 use super::fault::failed;
 use super::settings::Settings;
@@ -24,7 +24,7 @@ pub(super) async fn examine(
     connection: &Connection,
     settings: &Settings,
 ) -> Result<(), StoreError> {
-    let at = Place::Server(connection.address());
+    let at = Stage::Server(connection.address());
     let answers = timeout(EXAMINED_WITHIN, connection.query_all(&trials(settings))).await;
     let answers = answers.map_err(StoreError::unavailable)?;
     for answer in answers.map_err(|error| failed(error, at, settings))? {

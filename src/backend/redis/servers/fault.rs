@@ -3,7 +3,7 @@ use std::fmt;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use super::advice::{Place, advice, repeats_arguments};
+use super::advice::{Stage, advice, repeats_arguments};
 use super::settings::Settings;
 use crate::backend::redis::wire::address::Address;
 use crate::store::{StoreError, StoreErrorKind};
@@ -18,22 +18,31 @@ struct Fault {
 }
 
 /// Why the store is unavailable, with what to do about it if that is known.
-pub(crate) fn failed(error: RedisError, place: Place<'_>, settings: &Settings) -> StoreError {
-    StoreError::unavailable(cause(error, place, settings))
+pub(crate) fn failed(error: RedisError, stage: Stage<'_>, settings: &Settings) -> StoreError {
+    StoreError::unavailable(cause(error, stage, settings))
+}
+
+/// The same where the error was taken for the store's before it was known what the matter is.
+pub(crate) fn told(error: StoreError, stage: Stage<'_>, settings: &Settings) -> StoreError {
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    match cause.cloned() {
+        Some(cause) => failed(cause, stage, settings),
+        None => error,
+    }
 }
 
 /// A server has refused a write, as any of its kind.
 pub(crate) fn unwritten(error: RedisError, settings: &Settings) -> StoreError {
-    StoreError::unwritten().caused_by(cause(error, Place::Anywhere, settings))
+    StoreError::unwritten().caused_by(cause(error, Stage::Anywhere, settings))
 }
 
-fn cause(error: RedisError, place: Place<'_>, settings: &Settings) -> Box<dyn Error + Send + Sync> {
-    let advice = advice(&error, place, settings);
-    if advice.is_none() && place.address().is_none() {
+fn cause(error: RedisError, stage: Stage<'_>, settings: &Settings) -> Box<dyn Error + Send + Sync> {
+    let advice = advice(&error, stage, settings);
+    if advice.is_none() && stage.address().is_none() {
         return error.into();
     }
     Box::new(Fault {
-        address: place.address().cloned(),
+        address: stage.address().cloned(),
         advice,
         error: (!repeats_arguments(&error)).then_some(error),
     })
@@ -83,7 +92,7 @@ impl Error for Fault {
 pub(crate) fn query_failed(error: RedisError, settings: &Settings) -> StoreError {
     match error.code() {
         Some("WRONGTYPE") => StoreError::new(StoreErrorKind::Corrupt).caused_by(error),
-        _ => failed(error, Place::Anywhere, settings),
+        _ => failed(error, Stage::Anywhere, settings),
     }
 }
 

@@ -12,7 +12,7 @@ use super::location::Topology;
 use super::settings::Settings;
 use crate::backend::redis::wire::address::Address;
 use crate::backend::redis::wire::greeting::Greeting;
-use crate::backend::redis::wire::slots::SlotRange;
+use crate::backend::redis::wire::slots::Site;
 use crate::store::StoreError;
 use crate::time::Clock;
 
@@ -20,8 +20,10 @@ use crate::time::Clock;
 #[derive(Clone)]
 pub(crate) struct Master {
     pub(crate) address: Address,
-    /// The name that a Cluster has for it; empty elsewhere.
+    /// The name that a Cluster has for it; empty elsewhere, and where one address stands for several.
     pub(crate) id: String,
+    /// One of each server at the address.
+    pub(crate) buckets: Vec<[u8; 2]>,
     /// Which part of the store it is; a server that takes another's place takes its number too.
     pub(crate) part: u64,
     /// Since when this node knows it.
@@ -44,6 +46,7 @@ impl Master {
         Self {
             address: connection.address().clone(),
             id: String::new(),
+            buckets: vec![[0; 2]],
             part: 0,
             since: Instant::now(),
             connection: watch::channel(Some(Ok(Arc::new(connection)))).1,
@@ -55,6 +58,7 @@ impl Master {
         Self {
             address: address.clone(),
             id: String::new(),
+            buckets: vec![[0; 2]],
             part: new_part(),
             since: Instant::now(),
             connection: connect(settings.clone(), clock.clone(), address.clone()),
@@ -66,13 +70,13 @@ impl Master {
     pub(crate) fn new(
         settings: &Settings,
         clock: &Clock,
-        range: &SlotRange,
+        site: Site,
         earlier: Option<&Self>,
         replaced: Option<&Self>,
     ) -> Self {
-        let address = range.address.clone();
+        let address = site.address;
         let part = earlier.or(replaced).map(|master| master.part);
-        let is_same = |master: &&Self| master.id == range.id;
+        let is_same = |master: &&Self| master.id == site.id;
         // Another server at the same address is as good as new: its own channel has another name,
         // which links have not subscribed to yet.
         let since = earlier.filter(is_same).map(|master| master.since);
@@ -85,7 +89,8 @@ impl Master {
         };
         Self {
             part: part.unwrap_or_else(new_part),
-            id: range.id.clone(),
+            id: site.id,
+            buckets: site.buckets,
             since: since.unwrap_or_else(Instant::now),
             address,
             connection,

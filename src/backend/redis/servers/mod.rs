@@ -2,16 +2,23 @@
 
 mod advice;
 mod connection;
+mod end;
 mod examination;
 mod fault;
 pub(crate) mod finder;
+mod handshake;
 pub(crate) mod link;
+mod listener;
 pub(crate) mod location;
 mod master;
 mod parallel;
+mod place;
 pub(crate) mod router;
 mod routes;
 mod search;
 pub(crate) mod settings;
 mod silence;
+mod socket;
+mod subscriber;
 pub(crate) mod tls;
+mod unannounced;

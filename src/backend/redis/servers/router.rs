@@ -4,11 +4,13 @@ use std::time::Duration;
 use redis::{Cmd, RedisError, Value};
 use tokio::time::sleep;
 
-use super::advice::Place;
+use super::advice::Stage;
 use super::connection::Connection;
 use super::fault::{Remedy, failed, query_failed, remedy, unwritten};
 use super::finder::Finder;
+use super::place::{Place, is_elsewhere};
 use super::settings::Settings;
+use super::unannounced::Unannounced;
 use crate::backend::redis::scripts::Call;
 use crate::backend::redis::wire::address::Address;
 use crate::backend::redis::wire::keys::slot;
@@ -16,22 +18,35 @@ use crate::backend::redis::wire::reply::time_of;
 use crate::store::StoreError;
 use crate::time::Timestamp;
 
-/// Times that a command is sent: anew after another server was named, or the script was missing.
+/// Times that a command is sent: anew after another server was named.
 const SENT_AT_MOST: usize = 4;
 /// Pause before a command on a slot that moves is sent again.
 pub(crate) const MOVES_FOR: Duration = Duration::from_millis(15);
 
 /// Brings each command to the server that can answer it.
 #[derive(Clone)]
-pub(crate) struct Router(Arc<Finder>);
+pub(crate) struct Router {
+    finder: Arc<Finder>,
+    unannounced: Arc<Unannounced>,
+}
+
+/// What is sent.
+#[derive(Clone, Copy)]
+enum Order<'a> {
+    Command(&'a Cmd),
+    Script(&'a Call),
+}
 
 impl Router {
     pub(crate) fn new(settings: Settings) -> Self {
-        Self(Arc::new(Finder::new(settings)))
+        Self {
+            finder: Arc::new(Finder::new(settings)),
+            unannounced: Arc::default(),
+        }
     }
 
     pub(crate) const fn finder(&self) -> &Arc<Finder> {
-        &self.0
+        &self.finder
     }
 
     /// Runs a script where its first key is. While the slot moves and its keys are in two places,
@@ -47,16 +62,16 @@ impl Router {
 
     /// The same, but it does not wait: `None` if the keys are in two places.
     pub(crate) async fn run_unless_moving(&self, call: &Call) -> Result<Option<Value>, StoreError> {
-        match self.send(call.key(), &call.by_hash(), Some(call)).await? {
-            Err(error) if is_moving(&error) => Ok(None),
+        match self.send(call.key(), Order::Script(call)).await? {
+            Err(error) if is_elsewhere(&error) => Ok(None),
             answer => answer.map(Some).map_err(|error| self.failed(error)),
         }
     }
 
     /// Tries a write. That a server answers and refuses it is another error than that none answers.
     pub(crate) async fn try_writing(&self, key: &str, write: &Cmd) -> Result<(), StoreError> {
-        match self.send(key, write, None).await? {
-            Err(error) if error.code().is_some() => Err(unwritten(error, &self.0.settings)),
+        match self.send(key, Order::Command(write)).await? {
+            Err(error) if error.code().is_some() => Err(unwritten(error, &self.finder.settings)),
             answer => answer.map(drop).map_err(|error| self.failed(error)),
         }
     }
@@ -68,10 +83,12 @@ impl Router {
     pub(crate) async fn query(&self, key: &str, command: &Cmd) -> Result<Value, StoreError> {
         let mut may_resend = true;
         loop {
-            match self.send(key, command, None).await? {
-                Err(error) if is_moving(&error) => sleep(MOVES_FOR).await,
+            match self.send(key, Order::Command(command)).await? {
+                Err(error) if is_elsewhere(&error) => sleep(MOVES_FOR).await,
                 Err(error) if may_resend && error.is_connection_dropped() => may_resend = false,
-                answer => return answer.map_err(|error| query_failed(error, &self.0.settings)),
+                answer => {
+                    return answer.map_err(|error| query_failed(error, &self.finder.settings));
+                }
             }
         }
     }
@@ -79,18 +96,33 @@ impl Router {
     async fn send(
         &self,
         key: &str,
-        command: &Cmd,
-        script: Option<&Call>,
+        order: Order<'_>,
     ) -> Result<Result<Value, RedisError>, StoreError> {
         let slot = slot(key);
         // What is rare is boxed, so that no future is large for its sake.
-        let connection = match self.0.known_connection(slot) {
+        let connection = match self.finder.known_connection(slot) {
             Some(known) => known,
-            None => Box::pin(self.0.find_connection(slot)).await?,
+            None => Box::pin(self.finder.find_connection(slot)).await?,
         };
-        match connection.query(command).await {
+        match self.send_to(&connection, order).await {
             Ok(answer) => Ok(Ok(answer)),
-            Err(error) => Box::pin(self.resend(slot, connection, command, script, error)).await,
+            Err(error) => Box::pin(self.resend(slot, connection, order, error)).await,
+        }
+    }
+
+    async fn send_to(
+        &self,
+        connection: &Connection,
+        order: Order<'_>,
+    ) -> Result<Value, RedisError> {
+        let place = Place {
+            connection,
+            is_importing: false,
+        };
+        match order {
+            Order::Command(command) => connection.query(command).await,
+            // More than a command: boxed, so that a load's future is not as large.
+            Order::Script(call) => Box::pin(place.run(call, &self.unannounced)).await,
         }
     }
 
@@ -99,31 +131,27 @@ impl Router {
         &self,
         slot: u16,
         mut connection: Arc<Connection>,
-        command: &Cmd,
-        script: Option<&Call>,
+        order: Order<'_>,
         error: RedisError,
     ) -> Result<Result<Value, RedisError>, StoreError> {
         let mut answer = Err(error);
         for _ in 1..SENT_AT_MOST {
-            answer = match (answer, script) {
-                (Ok(answer), _) => return Ok(Ok(answer)),
-                (Err(error), script) => match (remedy(&error), script) {
-                    (Remedy::SendScript, Some(script)) => connection.query(&script.by_code()).await,
+            answer = match answer {
+                Ok(answer) => return Ok(Ok(answer)),
+                Err(error) => match remedy(&error) {
                     // Only a Cluster is followed around.
-                    (Remedy::Moved(_), _) if !self.0.settings.location.is_cluster() => {
+                    Remedy::Moved(_) if !self.finder.settings.location.is_cluster() => {
                         return Err(self.failed(error));
                     }
-                    (Remedy::Moved(address), _) => {
+                    Remedy::Moved(address) => {
                         let address =
                             address.map(|address| address.seen_from(connection.address()));
                         connection = self.moved_to(address, slot).await?;
-                        connection.query(command).await
+                        self.send_to(&connection, order).await
                     }
-                    (Remedy::Ask(address), script) => {
+                    Remedy::Ask(address) => {
                         let address = address.seen_from(connection.address());
-                        let script = script.map(Call::by_code);
-                        let command = script.as_ref().unwrap_or(command);
-                        self.query_importer(&address, command, error).await
+                        self.send_to_importer(&address, order, error).await
                     }
                     _ => return Ok(Err(error)),
                 },
@@ -138,30 +166,34 @@ impl Router {
         address: Option<Address>,
         slot: u16,
     ) -> Result<Arc<Connection>, StoreError> {
-        let named = address.and_then(|address| self.0.routes()?.to(&address));
+        let named = address.and_then(|address| self.finder.routes()?.to(&address));
         match named.filter(|connection| connection.is_usable()) {
             Some(connection) => {
-                let _ = self.0.start_search();
+                let _ = self.finder.start_search();
                 Ok(connection)
             }
-            None => self.0.search_anew().await?.connection(slot).await,
+            None => self.finder.search_anew().await?.connection(slot).await,
         }
     }
 
     /// Sends a command to the server that takes over a slot, for a key that it has already.
-    async fn query_importer(
+    async fn send_to_importer(
         &self,
         address: &Address,
-        command: &Cmd,
+        order: Order<'_>,
         otherwise: RedisError,
     ) -> Result<Value, RedisError> {
-        let Some(connection) = self.0.importer(address).await else {
+        let Some(connection) = self.finder.importer(address).await else {
             return Err(otherwise);
         };
-        let mut asking = redis::pipe();
-        asking.cmd("ASKING").ignore().add_command(command.clone());
-        let answers = connection.query_all(&asking).await?;
-        answers.into_iter().next().ok_or(otherwise)
+        let place = Place {
+            connection: &connection,
+            is_importing: true,
+        };
+        match order {
+            Order::Command(command) => place.query(command).await,
+            Order::Script(call) => place.run(call, &self.unannounced).await,
+        }
     }
 
     /// The time of any server; a second try as in [`query`](Self::query).
@@ -171,27 +203,19 @@ impl Router {
             answer => answer,
         };
         let now = time_of(&answer.map_err(|error| self.failed(error))?)?;
-        self.0.clock.follow(now);
+        self.finder.clock.follow(now);
         Ok(now)
     }
 
     fn failed(&self, error: RedisError) -> StoreError {
-        failed(error, Place::Anywhere, &self.0.settings)
+        failed(error, Stage::Anywhere, &self.finder.settings)
     }
 
     async fn ask_time(&self) -> Result<Result<Value, RedisError>, StoreError> {
-        let connection = match self.0.routes().and_then(|routes| routes.any()) {
+        let connection = match self.finder.routes().and_then(|routes| routes.any()) {
             Some(connection) => connection,
-            None => self.0.search().await?.any_open().await?,
+            None => self.finder.search().await?.any_open().await?,
         };
         Ok(connection.query(&redis::cmd("TIME")).await)
     }
-}
-
-/// Whether a command was refused only because the keys of its slot are in two places.
-fn is_moving(error: &RedisError) -> bool {
-    matches!(
-        remedy(error),
-        Remedy::Wait | Remedy::Ask(_) | Remedy::Moved(_)
-    )
 }

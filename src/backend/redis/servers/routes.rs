@@ -7,7 +7,7 @@ use super::settings::Settings;
 use crate::backend::redis::wire::address::Address;
 use crate::backend::redis::wire::greeting::Greeting;
 use crate::backend::redis::wire::keys::SLOTS;
-use crate::backend::redis::wire::slots::SlotRange;
+use crate::backend::redis::wire::slots::{Site, SlotRange};
 use crate::store::StoreError;
 use crate::time::Clock;
 
@@ -42,7 +42,8 @@ impl Routes {
                 let replaced = known.and_then(|known| known.owner(range.first));
                 let replaced = replaced.filter(|master| !named(master));
                 let earlier = known.and_then(|known| known.master(&range.address));
-                masters.push(Master::new(settings, clock, range, earlier, replaced));
+                let site = Site::at(&range.address, slots);
+                masters.push(Master::new(settings, clock, site, earlier, replaced));
             }
         }
         Self { masters, ranges }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::advice::Place;
+use super::advice::Stage;
 use super::connection::{Connection, NO_PUSHES};
 use super::fault::{failed, misconfigured};
 use super::location::Topology;
@@ -65,7 +65,7 @@ async fn query_sentinel(
     let mut command = redis::cmd("SENTINEL");
     command.arg("get-master-addr-by-name").arg(service);
     let answer = sentinel.query(&command).await;
-    let at = Place::Server(sentinel.address());
+    let at = Stage::Server(sentinel.address());
     let answer = answer.map_err(|error| failed(error, at, settings))?;
     let answer: Option<(String, u16)> =
         redis::from_redis_value(answer).map_err(StoreError::unavailable)?;
@@ -106,7 +106,7 @@ async fn query_slots(
     let mut command = redis::cmd("CLUSTER");
     command.arg("SLOTS");
     let answer = connection.query(&command).await;
-    let answer = answer.map_err(|error| failed(error, Place::Server(address), settings))?;
+    let answer = answer.map_err(|error| failed(error, Stage::Server(address), settings))?;
     let mut slots = slots(&answer, address).map_err(StoreError::unavailable)?;
     slots.sort_unstable_by_key(|range| range.first);
     if slots.is_empty() {

@@ -45,6 +45,23 @@ pub(crate) fn needed(answer: &Value) -> Option<impl Iterator<Item = &[u8]>> {
     }
 }
 
+/// The answer itself, and the names of the sessions that the store is to announce.
+pub(crate) fn changed(answer: Value) -> (Value, Vec<Vec<u8>>) {
+    match answer {
+        Value::Array(mut items) if items.first().and_then(bytes) == Some(b"changed") => {
+            let names = items.pop().unwrap_or(Value::Nil);
+            let names = items_of(&names);
+            (items.pop().unwrap_or(Value::Nil), names)
+        }
+        answer => (answer, Vec::new()),
+    }
+}
+
+fn items_of(names: &Value) -> Vec<Vec<u8>> {
+    let names = items(names).unwrap_or_default().iter();
+    names.filter_map(bytes).map(<[u8]>::to_vec).collect()
+}
+
 pub(crate) fn inserted(answer: &Value) -> Result<(Inserted, Vec<&[u8]>), StoreError> {
     match verdict(answer)? {
         (b"taken", _) => Ok((Inserted::Taken, Vec::new())),

@@ -5,6 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use crate::identity::Identity;
+use crate::random;
+use crate::store::StoreError;
 use crate::token::SessionId;
 
 /// Characters of [`user_name`].
@@ -13,6 +15,12 @@ pub(crate) const USER_LEN: usize = 22;
 pub(crate) const COPIES: usize = 4;
 /// Slots of a Cluster.
 pub(crate) const SLOTS: u16 = 16_384;
+
+/// A key, and the name that scripts know it by.
+pub(crate) struct Named {
+    pub(crate) key: String,
+    pub(crate) name: String,
+}
 
 /// The names of keys. All keys of one user have the user's bucket as their hash tag, so that one
 /// slot of a Cluster has them all.
@@ -23,6 +31,7 @@ pub(crate) const SLOTS: u16 = 16_384;
 /// | `{prefix}:{bucket}:u:{user}` | the sessions of a user, by time of issue; whoever reads it takes out what is over |
 /// | `{prefix}:{bucket}:k:{user}` | a user's session_keys |
 /// | `{prefix}:{bucket}:trial` | never there: a write that is only tried names it |
+/// | `{prefix}:{bucket}:probe` | never there: it leads to whoever has the bucket |
 /// | `{prefix}:tag-key` | the keys of the tokens' tags; it never expires |
 /// | `{prefix}:{n}:tag-key` | copies of that, each in another quarter of a Cluster's slots |
 #[derive(Clone, Debug)]
@@ -58,10 +67,12 @@ impl Keys {
         self.base(user.bucket()) + "u:" + &user_name(user)
     }
 
-    /// The key that a script has named: the index of a user, or a session.
-    pub(crate) fn named(&self, bucket: [u8; 2], name: &[u8]) -> String {
+    /// What a script has named: the index of a user, or a session.
+    pub(crate) fn named(&self, bucket: [u8; 2], name: &[u8]) -> Named {
         let kind = if name.len() == USER_LEN { "u:" } else { "s:" };
-        self.base(bucket) + kind + &String::from_utf8_lossy(name)
+        let name = String::from_utf8_lossy(name).into_owned();
+        let key = self.base(bucket) + kind + &name;
+        Named { key, name }
     }
 
     pub(crate) fn session_keys(&self, user: &Identity) -> String {
@@ -70,6 +81,14 @@ impl Keys {
 
     pub(crate) fn trial(&self, bucket: [u8; 2]) -> String {
         self.base(bucket) + "trial"
+    }
+
+    pub(crate) fn probe(&self, bucket: [u8; 2]) -> String {
+        self.base(bucket) + "probe"
+    }
+
+    pub(crate) fn probes(&self, buckets: &[[u8; 2]]) -> Vec<String> {
+        buckets.iter().map(|bucket| self.probe(*bucket)).collect()
     }
 
     pub(crate) fn tag_keys(&self) -> String {
@@ -88,6 +107,17 @@ impl Keys {
     /// Where a master of a Cluster publishes what only those hear who are connected to it.
     pub(crate) fn channel_of(&self, database: u32, master: &str) -> String {
         format!("{}:{master}", self.channel(database))
+    }
+
+    /// A channel that only one link knows of.
+    pub(crate) fn own_channel(&self) -> Result<String, StoreError> {
+        let mut name = [0; 16];
+        random::fill(&mut name).map_err(StoreError::unavailable)?;
+        Ok(format!(
+            "{}:probe:{}",
+            self.prefix,
+            URL_SAFE_NO_PAD.encode(name)
+        ))
     }
 }
 

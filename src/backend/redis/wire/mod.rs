@@ -2,7 +2,7 @@
 
 pub(crate) mod address;
 pub(crate) mod answer;
-mod bytes;
+pub(crate) mod bytes;
 pub(crate) mod greeting;
 pub(crate) mod info;
 pub(crate) mod keys;

@@ -1,0 +1,2 @@
+redis.call('PUBLISH', ARGV[1], '')
+return 'done'

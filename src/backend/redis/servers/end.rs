@@ -1,0 +1,121 @@
+use std::sync::Arc;
+
+use super::connection::{Connection, in_time};
+use super::finder::Finder;
+use super::handshake::add_words;
+use super::listener::Listener;
+use super::master::Master;
+use super::subscriber::Subscriber;
+use crate::backend::redis::wire::greeting::Greeting;
+use crate::backend::redis::wire::info::topology_epoch;
+use crate::backend::redis::wire::keys::Keys;
+use crate::backend::redis::wire::reply::unintelligible;
+use crate::store::StoreError;
+
+/// A link's end at one master, or at the one address of several.
+pub(super) struct End {
+    pub(super) connection: Arc<Connection>,
+    /// Hears what the connection itself cannot.
+    subscriber: Option<Subscriber>,
+    /// The name that the Cluster had for the master when the link was opened.
+    id: String,
+    /// One key of each server at the address.
+    keys: Vec<String>,
+}
+
+/// What a master says at a heartbeat.
+pub(super) struct Pulse {
+    pub(super) end: End,
+    pub(super) greeting: Greeting,
+    /// Its number for the topology of its Cluster, if it takes part in one.
+    pub(super) epoch: Result<String, StoreError>,
+}
+
+impl End {
+    /// Connects and subscribes; what is published from then on is heard.
+    pub(super) async fn open(
+        finder: Arc<Finder>,
+        keys: Keys,
+        master: Master,
+        listener: Listener,
+    ) -> Result<Self, StoreError> {
+        let (settings, address) = (&finder.settings, &master.address);
+        let pushed = listener.clone().of_pushes();
+        let (connection, greeting) = Connection::open(settings, address, Some(pushed)).await?;
+        greeting.expect_master()?;
+        let channels = channels(&finder, &keys, &master.id);
+        let mut end = Self {
+            connection: Arc::new(connection),
+            subscriber: None,
+            id: master.id.clone(),
+            keys: keys.probes(&master.buckets),
+        };
+        if end.connection.terms().has_pushes {
+            let subscribed = end.connection.subscribe(&channels).await;
+            subscribed.map_err(StoreError::unavailable)?;
+        } else {
+            in_time(async {
+                let own = keys.own_channel()?;
+                let opening = Subscriber::open(settings, address, &channels, own, listener);
+                end.subscriber = Some(opening.await?);
+                end.catch_up().await
+            })
+            .await?;
+        }
+        // A heartbeat that is refused says why here; later it only ends the link.
+        let pulse = end.pulse(settings.location.is_cluster()).await?;
+        Ok(pulse.end)
+    }
+
+    /// Has the master say whether it is still one, its time, and what it knows of the Cluster.
+    pub(super) async fn pulse(mut self, is_cluster: bool) -> Result<Pulse, StoreError> {
+        let role_by = self.connection.terms().role_by;
+        let mut commands = redis::pipe();
+        add_words(&mut commands, role_by.words());
+        commands.cmd("TIME");
+        if is_cluster {
+            commands.cmd("CLUSTER").arg("INFO");
+        }
+        let answers = self.connection.query_all(&commands).await;
+        let answers = answers.map_err(StoreError::unavailable)?;
+        let greeting = Greeting::read(role_by, &answers)?;
+        let epoch = answers.get(2).ok_or_else(unintelligible);
+        let epoch = epoch.and_then(topology_epoch);
+        if greeting.is_master {
+            // After the time was read, never before: what is published between the two is heard
+            // before the heartbeat that says this time.
+            self.catch_up().await?;
+        }
+        Ok(Pulse {
+            end: self,
+            greeting,
+            epoch,
+        })
+    }
+
+    /// Returns when all that was published before has been passed on. Where messages come on the
+    /// connection itself, every answer says as much.
+    async fn catch_up(&mut self) -> Result<(), StoreError> {
+        match &mut self.subscriber {
+            Some(subscriber) => subscriber.catch_up(&self.connection, &self.keys).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn is_at(&self, master: &Master) -> bool {
+        *self.connection.address() == master.address && self.id == master.id
+    }
+
+    /// Slots may have moved between the servers at the address.
+    pub(super) fn follow(&mut self, keys: &Keys, master: &Master) {
+        self.keys = keys.probes(&master.buckets);
+    }
+}
+
+/// Earlier releases publish on the first, and so does whoever is not sure that all links reach this
+/// master.
+fn channels(finder: &Finder, keys: &Keys, id: &str) -> Vec<String> {
+    let database = finder.settings.location.database;
+    let own = (!id.is_empty()).then(|| keys.channel_of(database, id));
+    [keys.channel(database)].into_iter().chain(own).collect()
+}

@@ -1,0 +1,175 @@
+use std::collections::HashSet;
+
+use redis::{RedisError, Value, parse_redis_value_async};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::connection::Connection;
+use super::handshake::authenticate;
+use super::listener::Listener;
+use super::settings::Settings;
+use super::socket::{self, Socket};
+use crate::backend::redis::wire::address::Address;
+use crate::backend::redis::wire::message::{Heard, heard};
+use crate::backend::redis::wire::reply::unintelligible;
+use crate::store::StoreError;
+
+/// Publishes as the scripts do, at the server that has the key.
+const PUBLISH: &str = "return redis.call('PUBLISH', ARGV[1], ARGV[2])";
+
+/// A connection that does nothing but hear what is published, where the one for commands cannot:
+/// over RESP2.
+///
+/// What it hears says nothing of what it does not: the two connections may have come to different
+/// servers behind one address, of which one is cut off. So a heartbeat sends a probe the way that
+/// changes take, and waits until it is heard here.
+pub(super) struct Subscriber {
+    /// Reads the connection. The socket and the listener are in it, and end with it.
+    reading: JoinHandle<()>,
+    notices: mpsc::UnboundedReceiver<Result<Notice, StoreError>>,
+    /// Where probes are published, and nothing else is.
+    channel: String,
+    /// Probes that were sent.
+    sent: u64,
+}
+
+/// What comes beside the changes, in one order with them.
+enum Notice {
+    Subscribed,
+    Probe(Vec<u8>),
+}
+
+type Notices = mpsc::UnboundedSender<Result<Notice, StoreError>>;
+
+impl Subscriber {
+    /// Subscribes to the channels of changes and to one for probes.
+    pub(super) async fn open(
+        settings: &Settings,
+        address: &Address,
+        changes: &[String],
+        channel: String,
+        listener: Listener,
+    ) -> Result<Self, StoreError> {
+        let opened = socket::open(settings, address).await;
+        let mut socket = opened.map_err(StoreError::unavailable)?;
+        let introduced = authenticate(&mut socket, &settings.location.credentials).await;
+        introduced.map_err(StoreError::unavailable)?;
+        let mut subscribe = redis::cmd("SUBSCRIBE");
+        subscribe.arg(changes).arg(&channel);
+        send(&mut socket, &subscribe.get_packed_command()).await?;
+        let (told, notices) = mpsc::unbounded_channel();
+        let mut subscriber = Self {
+            reading: tokio::spawn(read(socket, channel.clone(), told, listener)),
+            notices,
+            channel,
+            sent: 0,
+        };
+        for _ in 0..=changes.len() {
+            subscriber.notice().await?;
+        }
+        Ok(subscriber)
+    }
+
+    /// Returns when all that was published before is with the listener, of each of the servers that
+    /// have these keys.
+    ///
+    /// A server passes on in the order in which it was published to. The one task that reads here
+    /// has passed on every change by the time it tells of a probe that came behind it.
+    pub(super) async fn catch_up(
+        &mut self,
+        publisher: &Connection,
+        keys: &[String],
+    ) -> Result<(), StoreError> {
+        // Numbers that were never used: one that comes late, or twice, stands for no other.
+        let first = self.sent + 1;
+        self.sent += keys.len() as u64;
+        let names: Vec<String> = (first..=self.sent).map(|n| n.to_string()).collect();
+        self.publish(publisher, keys, &names).await?;
+        let mut awaited: HashSet<Vec<u8>> = names.into_iter().map(String::into_bytes).collect();
+        while !awaited.is_empty() {
+            if let Notice::Probe(name) = self.notice().await? {
+                awaited.remove(&name);
+            }
+        }
+        Ok(())
+    }
+
+    async fn publish(
+        &self,
+        publisher: &Connection,
+        keys: &[String],
+        names: &[String],
+    ) -> Result<(), StoreError> {
+        let mut by_script = redis::pipe();
+        by_script.ignore_errors();
+        for (key, name) in keys.iter().zip(names) {
+            let script = by_script.cmd("EVAL").arg(PUBLISH).arg(1);
+            script.arg(key).arg(&self.channel).arg(name);
+        }
+        let answers = publisher.query_all(&by_script).await;
+        let answers = answers.map_err(StoreError::unavailable)?;
+        // Where scripts may not publish, commands publish the changes, too; and where the slot has
+        // moved away, it is still this server whose messages are to be heard.
+        let mut by_command = redis::pipe();
+        for (name, answer) in names.iter().zip(answers) {
+            if matches!(answer, Value::ServerError(_)) {
+                by_command.cmd("PUBLISH").arg(&self.channel).arg(name);
+            }
+        }
+        if !by_command.is_empty() {
+            let published = publisher.query_all(&by_command).await;
+            published.map_err(StoreError::unavailable)?;
+        }
+        Ok(())
+    }
+
+    async fn notice(&mut self) -> Result<Notice, StoreError> {
+        let notice = self.notices.recv().await;
+        // Without a last word its runtime has ended.
+        notice.unwrap_or_else(|| Err(StoreError::unavailable("the subscriber has ended")))
+    }
+}
+
+async fn send(socket: &mut Socket, bytes: &[u8]) -> Result<(), StoreError> {
+    let sent = async {
+        socket.write_all(bytes).await?;
+        socket.flush().await
+    };
+    sent.await.map_err(StoreError::unavailable)
+}
+
+/// Reads until the connection ends, or something comes that makes no sense.
+async fn read(mut socket: Socket, channel: String, notices: Notices, listener: Listener) {
+    let mut decoder = Default::default();
+    let why = loop {
+        let value = match parse_redis_value_async(&mut decoder, &mut socket).await {
+            Ok(Value::ServerError(refused)) => {
+                break StoreError::unavailable(RedisError::from(refused));
+            }
+            Ok(value) => value,
+            Err(error) => break StoreError::unavailable(error),
+        };
+        let notice = match heard(&value) {
+            Some(Heard::Subscribed) => Notice::Subscribed,
+            Some(Heard::Message { channel: of, text }) if of == channel.as_bytes() => {
+                Notice::Probe(text.to_vec())
+            }
+            Some(Heard::Message { text, .. }) => {
+                listener.hear(Some(text));
+                continue;
+            }
+            None => break unintelligible(),
+        };
+        // Whoever took notice is gone with the link, and this task is about to end as well.
+        let _ = notices.send(Ok(notice));
+    };
+    let _ = notices.send(Err(why));
+    listener.doubt();
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        self.reading.abort();
+    }
+}
