@@ -7,10 +7,12 @@
 )]
 #![allow(unreachable_pub, reason = "modules of a test")]
 
+mod advice;
 mod announcements;
 mod cluster;
 mod commands;
 mod cost;
+mod databases;
 mod index;
 mod link;
 #[cfg(all(feature = "axum", feature = "wechat"))]
@@ -19,6 +21,8 @@ mod protocols;
 mod publishing;
 mod records;
 mod resharding;
+#[cfg(feature = "tracing")]
+mod rights;
 mod runtimes;
 mod server;
 mod session_keys;
@@ -28,6 +32,7 @@ mod suite;
 #[path = "../support/mod.rs"]
 mod support;
 mod tag_keys;
+mod tls;
 mod topology;
 #[cfg(all(feature = "axum", feature = "wechat"))]
 mod unwritable;

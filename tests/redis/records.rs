@@ -5,11 +5,11 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tower_wx_session::store::{
     EndReason, FeedEvent, Insert, Inserted, Loaded, PutSessionKey, Record, RedisStore, Retire,
-    Revoke, RevokeReason, Rotate, SessionStore, StoreError, StoreErrorKind, TagKey, Target, Touch,
+    Revoke, RevokeReason, Rotate, SessionStore, StoreError, StoreErrorKind, Target, Touch,
 };
 use tower_wx_session::{Identity, SessionId, Sessions};
 
-use super::link::{next, told};
+use super::link::next;
 use crate::support::redis::{Client, RedisServer, client, store};
 
 pub const SECOND: Duration = Duration::from_secs(1);
@@ -123,34 +123,6 @@ async fn prefixes_and_databases_are_apart() {
     let of_shop = keys.iter().filter(|key| key.starts_with("shop:{"));
     // The index of whoever logged out is looked at with the next login.
     assert_eq!((of_shop.count(), keys.len()), (2, 4));
-}
-
-#[tokio::test]
-async fn an_acl_user_needs_what_the_documentation_says() {
-    let server = RedisServer::start().await;
-    let rules = "ACL SETUSER node on >p@ss/word ~wxs:* &wxs:* +@read +@write +@scripting \
-        +@connection +@pubsub +time";
-    let () = server
-        .client()
-        .await
-        .ask(&rules.split_whitespace().collect::<Vec<_>>())
-        .await;
-    let at = |credentials: &str| format!("redis://{credentials}@127.0.0.1:{}", server.port);
-    let node = store(&at("node:p%40ss%2Fword"));
-    let mut feed = node.subscribe().await.unwrap();
-    let (id, _) = keep(&node, &user(), 1).await;
-    assert_eq!(node.revoke(logout(id)).await.unwrap(), [id]);
-    told(&mut feed, id).await;
-    node.tag_keys(TagKey::new(1, [1; 16])).await.unwrap();
-
-    let error = store(&at("node:wrong-secret")).load(id).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-    let text = format!("{error} {error:?}");
-    assert!(
-        text.contains("WRONGPASS") || text.contains("invalid username"),
-        "{text}"
-    );
-    assert!(!text.contains("wrong-secret"), "{text}");
 }
 
 #[tokio::test]

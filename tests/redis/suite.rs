@@ -10,13 +10,13 @@ use crate::support::redis::{Client, RedisCluster, RedisServer, store};
 use crate::support::resp2::{Proxy, RESP2_ONLY};
 
 /// A store whose time is that of its servers; every handle has connections of its own.
-struct OnServers {
+pub struct OnServers {
     url: String,
     tick: Duration,
 }
 
 impl OnServers {
-    fn at(url: String) -> Self {
+    pub fn at(url: String) -> Self {
         let tick = Duration::from_millis(150);
         Self { url, tick }
     }

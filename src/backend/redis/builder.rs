@@ -3,7 +3,7 @@ use std::fmt;
 use super::RedisStore;
 use super::servers::location::{Credentials, Location};
 use super::servers::settings::Settings;
-use super::servers::tls::Tls;
+use super::servers::tls::{Client, Tls};
 use super::wire::keys::Keys;
 use crate::config_error::ConfigError;
 
@@ -23,6 +23,7 @@ pub struct RedisStoreBuilder {
     url: String,
     prefix: String,
     authorities: Vec<u8>,
+    client: Option<Client>,
     sentinel: Credentials,
     announces_per_master: bool,
 }
@@ -40,6 +41,7 @@ impl RedisStoreBuilder {
             url: url.to_owned(),
             prefix: "wxs".to_owned(),
             authorities: Vec::new(),
+            client: None,
             sentinel: Credentials::default(),
             announces_per_master: false,
         }
@@ -62,6 +64,21 @@ impl RedisStoreBuilder {
             authorities,
             ..self
         }
+    }
+
+    /// The certificate that this client shows to servers and Sentinels which ask for one (`tls-auth-clients
+    /// yes`), with those of its intermediate authorities behind it, and its private key, both as
+    /// PEM. For `rediss` only. Default: none.
+    pub fn tls_client_certificate(
+        mut self,
+        certificate: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.client = Some(Client {
+            certificate: certificate.into(),
+            key: key.into(),
+        });
+        self
     }
 
     /// The password of the Sentinels, which do not take that of the servers. Default: none.
@@ -95,7 +112,9 @@ impl RedisStoreBuilder {
     ///
     /// # Errors
     ///
-    /// If the URL, the prefix or a certificate is malformed. A server that is down is no error.
+    /// If the URL, the prefix, a certificate or a key is malformed, if the key is that of another
+    /// certificate, or if there is a certificate and the URL is not `rediss`. A server that is down is
+    /// no error.
     pub fn build(self) -> Result<RedisStore, ConfigError> {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || ":._-".contains(c);
         if self.prefix.is_empty()
@@ -106,16 +125,31 @@ impl RedisStoreBuilder {
             return Err(ConfigError::new("prefix", expected, &self.prefix));
         }
         let location = Location::parse(&self.url)?;
-        let tls = location.is_encrypted.then(|| Tls::new(&self.authorities));
+        let tls = match location.is_encrypted {
+            true => Some(Tls::new(&self.authorities, self.client)?),
+            false => self.expect_no_tls().map(|()| None)?,
+        };
+        let keys = Keys::new(self.prefix);
         Ok(RedisStore::on(
             Settings {
                 location,
                 sentinel: self.sentinel,
-                tls: tls.transpose()?,
+                tls,
+                keys: keys.clone(),
             },
-            Keys::new(self.prefix),
+            keys,
             self.announces_per_master,
         ))
+    }
+
+    /// Fails if there is anything that only matters to encrypted connections.
+    fn expect_no_tls(&self) -> Result<(), ConfigError> {
+        let expected = "a URL that begins with rediss";
+        match (&self.client, self.authorities.is_empty()) {
+            (Some(_), _) => Err(ConfigError::hidden("tls_client_certificate", expected)),
+            (None, false) => Err(ConfigError::hidden("tls_authorities", expected)),
+            (None, true) => Ok(()),
+        }
     }
 }
 

@@ -35,10 +35,11 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 /// |---|---|
 /// | `redis://[user:password@]host[:port][/database]` | one |
 /// | `redis+sentinel://host[:port],host[:port]/service[/database]` | whichever the Sentinels name |
-/// | `redis+cluster://host[:port],host[:port]` | a Cluster, found through any of its servers |
+/// | `redis+cluster://host[:port],host[:port][/database]` | a Cluster, found through any of its servers |
 ///
 /// User and password go before the hosts, percent-encoded, in each form; with `rediss` instead of
-/// `redis` all connections are encrypted.
+/// `redis` all connections are encrypted. A database other than 0 in a Cluster takes Valkey 9 with
+/// `cluster-databases`, or a service that has the like.
 ///
 /// **Two projects on one database need a [prefix](RedisStoreBuilder::prefix) each**, or each takes the
 /// other's tokens: what they share is one set of sessions, as it has to be for the nodes of one.
@@ -87,10 +88,28 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 /// logout of one session go on.
 ///
 /// Redis may lose the last writes in a failover, revocations among them. The clocks of a Cluster's
-/// servers have to agree. An ACL user needs
-/// `~{prefix}:* &{prefix}:* +@read +@write +@scripting +@connection +@pubsub +time`, in a Cluster
-/// also `+cluster|slots +cluster|info`, with `announce_per_master` also `+cluster|myid`, and `+info`
-/// for the warning.
+/// servers have to agree.
+///
+/// # What is wrong with a server
+///
+/// Errors, and with them the log of a node, say what to do where that is known: that the URL should begin
+/// otherwise, which command the user may not run, what the TLS options lack. Whatever keeps the store
+/// from working at all is found out while connecting, and fails every operation alike.
+///
+/// # Rights
+///
+/// A user of the servers needs these rights and no others, with the [prefix](RedisStoreBuilder::prefix) of
+/// the store instead of `wxs`; the scripts run most of the commands. Begin with
+/// `ACL SETUSER name reset on >password`, and add:
+///
+/// | for | rules |
+/// |---|---|
+/// | every store | `resetchannels &wxs:* ~wxs:* +append +eval +evalsha +exists +get +getrange +hdel +hget +hmget +hset +pexpireat +pttl +publish +set +setrange +strlen +subscribe +time +zadd +zcard +zrandmember +zrange +zrem +zrevrange` |
+/// | a database other than 0 | `+select` |
+/// | a Cluster | `+asking +cluster\|info +cluster\|slots` |
+/// | [`announce_per_master`](RedisStoreBuilder::announce_per_master) | `+cluster\|myid` |
+/// | the warning that the server may evict | `+info` |
+/// | the user at the Sentinels | `+sentinel\|get-master-addr-by-name` |
 ///
 /// ```
 /// use tower_wx_session::{Sessions, store::RedisStore};

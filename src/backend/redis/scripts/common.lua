@@ -72,7 +72,11 @@ end
 -- What is kept under a session's key, without names and data; nil if nothing is.
 local function look(at)
   local text = redis.pcall('GETRANGE', KEYS[at], 0, HEADER - 1)
-  if type(text) == 'table' then return { fault = CORRUPT } end
+  if type(text) == 'table' then
+    -- That the user may not read it, for one, says nothing of what is there.
+    if not string.find(text.err, 'WRONGTYPE', 1, true) then error(text.err) end
+    return { fault = CORRUPT }
+  end
   if text == '' and redis.call('EXISTS', KEYS[at]) == 0 then return nil end
   return parse(at, text)
 end

@@ -10,7 +10,8 @@ use redis::{
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::fault::{Remedy, remedy};
+use super::advice::Stage;
+use super::fault::{Remedy, remedy, told};
 use super::handshake::{Terms, authenticate, greet};
 use super::settings::Settings;
 use super::silence::Silence;
@@ -64,6 +65,7 @@ impl Connection {
             Ok((connection, greeting))
         })
         .await
+        .map_err(|error| told(error, Stage::Connecting(address), settings))
     }
 
     /// Connects to a Sentinel.
@@ -78,6 +80,7 @@ impl Connection {
             Self::over(socket, address, Terms::LEAST, NO_PUSHES).await
         })
         .await
+        .map_err(|error| told(error, Stage::ConnectingToSentinel(address), settings))
     }
 
     async fn over(

@@ -62,7 +62,9 @@ impl End {
             })
             .await?;
         }
-        Ok(end)
+        // A heartbeat that is refused says why here; later it only ends the link.
+        let pulse = end.pulse(settings.location.is_cluster()).await?;
+        Ok(pulse.end)
     }
 
     /// Has the master say whether it is still one, its time, and what it knows of the Cluster.

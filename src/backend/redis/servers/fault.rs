@@ -1,13 +1,98 @@
+use std::error::Error;
+use std::fmt;
+
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use super::advice::{Stage, advice, repeats_arguments};
+use super::settings::Settings;
 use crate::backend::redis::wire::address::Address;
 use crate::store::{StoreError, StoreErrorKind};
 
+/// An error of a server or a connection, where it came up, and what to do about it.
+#[derive(Debug)]
+struct Fault {
+    address: Option<Address>,
+    advice: Option<String>,
+    /// `None` if it may hold what is secret.
+    error: Option<RedisError>,
+}
+
+/// Why the store is unavailable, with what to do about it if that is known.
+pub(crate) fn failed(error: RedisError, stage: Stage<'_>, settings: &Settings) -> StoreError {
+    StoreError::unavailable(cause(error, stage, settings))
+}
+
+/// The same where the error was taken for the store's before it was known what the matter is.
+pub(crate) fn told(error: StoreError, stage: Stage<'_>, settings: &Settings) -> StoreError {
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    match cause.cloned() {
+        Some(cause) => failed(cause, stage, settings),
+        None => error,
+    }
+}
+
+/// A server has refused a write, as any of its kind.
+pub(crate) fn unwritten(error: RedisError, settings: &Settings) -> StoreError {
+    StoreError::unwritten().caused_by(cause(error, Stage::Anywhere, settings))
+}
+
+fn cause(error: RedisError, stage: Stage<'_>, settings: &Settings) -> Box<dyn Error + Send + Sync> {
+    let advice = advice(&error, stage, settings);
+    if advice.is_none() && stage.address().is_none() {
+        return error.into();
+    }
+    Box::new(Fault {
+        address: stage.address().cloned(),
+        advice,
+        error: (!repeats_arguments(&error)).then_some(error),
+    })
+}
+
+/// The store is unavailable, and this is what to do about the server at an address.
+pub(crate) fn misconfigured(address: &Address, advice: impl Into<String>) -> StoreError {
+    StoreError::unavailable(Fault {
+        address: Some(address.clone()),
+        advice: Some(advice.into()),
+        error: None,
+    })
+}
+
+/// Whether an error says what to do, other than to start a server.
+pub(crate) fn gives_advice(error: &StoreError) -> bool {
+    let fault = error.source().and_then(|cause| cause.downcast_ref());
+    fault.is_some_and(|fault: &Fault| fault.advice.is_some() && !fault.is_refusal())
+}
+
+impl Fault {
+    fn is_refusal(&self) -> bool {
+        let error = self.error.as_ref();
+        error.is_some_and(RedisError::is_connection_refusal)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.address, &self.advice) {
+            (Some(address), Some(advice)) => write!(f, "{address}: {advice}"),
+            (Some(address), None) => write!(f, "at {address}"),
+            (None, advice) => f.write_str(advice.as_deref().unwrap_or("the server refuses")),
+        }
+    }
+}
+
+impl Error for Fault {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let error = self.error.as_ref()?;
+        // What it is made of says the same again.
+        error.source().or(Some(error))
+    }
+}
+
 /// Why a plain command failed. Something else under a session's key is that session's damage.
-pub(crate) fn query_failed(error: RedisError) -> StoreError {
+pub(crate) fn query_failed(error: RedisError, settings: &Settings) -> StoreError {
     match error.code() {
         Some("WRONGTYPE") => StoreError::new(StoreErrorKind::Corrupt).caused_by(error),
-        _ => StoreError::unavailable(error),
+        _ => failed(error, Stage::Anywhere, settings),
     }
 }
 

@@ -48,6 +48,10 @@ pub(crate) struct Location {
 type Parsed<T> = Result<T, Cow<'static, str>>;
 
 impl Location {
+    pub(crate) const fn is_cluster(&self) -> bool {
+        matches!(self.topology, Topology::Cluster(_))
+    }
+
     pub(crate) fn parse(url: &str) -> Result<Self, ConfigError> {
         Self::parse_url(url).map_err(|expected| ConfigError::url("url", expected, url))
     }
@@ -75,8 +79,7 @@ impl Location {
         };
         let (topology, database) = match kind {
             "sentinel" => parse_sentinel(hosts, path)?,
-            "cluster" if path.is_empty() => (Topology::Cluster(parse_hosts(hosts, PORT)?), ""),
-            "cluster" => return Err("no database, of which a Cluster has only 0".into()),
+            "cluster" => (Topology::Cluster(parse_hosts(hosts, PORT)?), path),
             _ => (parse_standalone(hosts)?, path),
         };
         Ok(Self {
@@ -221,6 +224,8 @@ mod tests {
         let location = parse("redis+cluster://:pw@a,b:7001/");
         let seeds = vec![at("a", 6379), at("b", 7001)];
         assert_eq!(location.topology, Topology::Cluster(seeds));
+        assert_eq!(location.database, 0);
+        assert_eq!(parse("redis+cluster://a/2").database, 2);
     }
 
     #[test]
@@ -291,7 +296,7 @@ mod tests {
             "redis://:%FFsecret@host",
             "redis+sentinel://:secret@host",
             "redis+sentinel://:secret@host/service/db",
-            "redis+cluster://:secret@host/1",
+            "redis+cluster://:secret@host/db",
         ] {
             let error = Location::parse(url).expect_err(url);
             assert!(!format!("{error} {error:?}").contains("secret"), "{error}");

@@ -4,7 +4,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::advice::A_REPLICA;
 use super::connection::{Connection, NO_PUSHES};
+use super::examination::examine;
+use super::fault::misconfigured;
+use super::location::Topology;
 use super::settings::Settings;
 use crate::backend::redis::wire::address::Address;
 use crate::backend::redis::wire::greeting::Greeting;
@@ -157,10 +161,16 @@ fn new_part() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
+/// Connects to a server that is a master, and all that the store needs.
 pub(crate) async fn open_master(
     settings: &Settings,
     address: &Address,
 ) -> Result<(Connection, Greeting), StoreError> {
     let (connection, greeting) = Connection::open(settings, address, NO_PUSHES).await?;
-    Ok((connection, greeting.expect_master()?))
+    if !greeting.is_master && matches!(settings.location.topology, Topology::Standalone(_)) {
+        return Err(misconfigured(address, A_REPLICA));
+    }
+    let greeting = greeting.expect_master()?;
+    examine(&connection, settings).await?;
+    Ok((connection, greeting))
 }

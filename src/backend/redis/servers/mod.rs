@@ -1,7 +1,9 @@
 //! The servers: connections to them, which of them has what, and the way of a command to the right one.
 
+mod advice;
 mod connection;
 mod end;
+mod examination;
 mod fault;
 pub(crate) mod finder;
 mod handshake;

@@ -4,8 +4,9 @@ use std::time::Duration;
 use redis::{Cmd, RedisError, Value};
 use tokio::time::sleep;
 
+use super::advice::Stage;
 use super::connection::Connection;
-use super::fault::{Remedy, query_failed, remedy};
+use super::fault::{Remedy, failed, query_failed, remedy, unwritten};
 use super::finder::Finder;
 use super::place::{Place, is_elsewhere};
 use super::settings::Settings;
@@ -63,15 +64,15 @@ impl Router {
     pub(crate) async fn run_unless_moving(&self, call: &Call) -> Result<Option<Value>, StoreError> {
         match self.send(call.key(), Order::Script(call)).await? {
             Err(error) if is_elsewhere(&error) => Ok(None),
-            answer => answer.map(Some).map_err(StoreError::unavailable),
+            answer => answer.map(Some).map_err(|error| self.failed(error)),
         }
     }
 
     /// Tries a write. That a server answers and refuses it is another error than that none answers.
     pub(crate) async fn try_writing(&self, key: &str, write: &Cmd) -> Result<(), StoreError> {
         match self.send(key, Order::Command(write)).await? {
-            Err(error) if error.code().is_some() => Err(StoreError::unwritten().caused_by(error)),
-            answer => answer.map(drop).map_err(StoreError::unavailable),
+            Err(error) if error.code().is_some() => Err(unwritten(error, &self.finder.settings)),
+            answer => answer.map(drop).map_err(|error| self.failed(error)),
         }
     }
 
@@ -85,7 +86,9 @@ impl Router {
             match self.send(key, Order::Command(command)).await? {
                 Err(error) if is_elsewhere(&error) => sleep(MOVES_FOR).await,
                 Err(error) if may_resend && error.is_connection_dropped() => may_resend = false,
-                answer => return answer.map_err(query_failed),
+                answer => {
+                    return answer.map_err(|error| query_failed(error, &self.finder.settings));
+                }
             }
         }
     }
@@ -136,6 +139,10 @@ impl Router {
             answer = match answer {
                 Ok(answer) => return Ok(Ok(answer)),
                 Err(error) => match remedy(&error) {
+                    // Only a Cluster is followed around.
+                    Remedy::Moved(_) if !self.finder.settings.location.is_cluster() => {
+                        return Err(self.failed(error));
+                    }
                     Remedy::Moved(address) => {
                         let address =
                             address.map(|address| address.seen_from(connection.address()));
@@ -195,9 +202,13 @@ impl Router {
             Err(error) if error.is_connection_dropped() => self.ask_time().await?,
             answer => answer,
         };
-        let now = time_of(&answer.map_err(StoreError::unavailable)?)?;
+        let now = time_of(&answer.map_err(|error| self.failed(error))?)?;
         self.finder.clock.follow(now);
         Ok(now)
+    }
+
+    fn failed(&self, error: RedisError) -> StoreError {
+        failed(error, Stage::Anywhere, &self.finder.settings)
     }
 
     async fn ask_time(&self) -> Result<Result<Value, RedisError>, StoreError> {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use super::advice::Stage;
 use super::connection::{Connection, NO_PUSHES};
+use super::fault::{failed, misconfigured};
 use super::location::Topology;
 use super::master::open_master;
 use super::parallel::first_success;
@@ -48,24 +50,30 @@ async fn open_named(
         let service = service.to_owned();
         async move {
             let sentinel = Connection::open_sentinel(&settings, &sentinel).await?;
-            let address = query_sentinel(&sentinel, &service).await?;
+            let address = query_sentinel(&settings, &sentinel, &service).await?;
             open_master(&settings, &address).await
         }
     });
     first_success(attempts).await
 }
 
-async fn query_sentinel(sentinel: &Connection, service: &str) -> Result<Address, StoreError> {
+async fn query_sentinel(
+    settings: &Settings,
+    sentinel: &Connection,
+    service: &str,
+) -> Result<Address, StoreError> {
     let mut command = redis::cmd("SENTINEL");
     command.arg("get-master-addr-by-name").arg(service);
-    let answer = sentinel
-        .query(&command)
-        .await
-        .map_err(StoreError::unavailable)?;
+    let answer = sentinel.query(&command).await;
+    let at = Stage::Server(sentinel.address());
+    let answer = answer.map_err(|error| failed(error, at, settings))?;
     let answer: Option<(String, u16)> =
         redis::from_redis_value(answer).map_err(StoreError::unavailable)?;
-    let (host, port) =
-        answer.ok_or_else(|| StoreError::unavailable("a Sentinel knows no such service"))?;
+    let Some((host, port)) = answer else {
+        let advice =
+            format!("the Sentinel watches no service {service:?}: see the path of the URL");
+        return Err(misconfigured(sentinel.address(), advice));
+    };
     Ok(Address { host, port })
 }
 
@@ -97,10 +105,8 @@ async fn query_slots(
     };
     let mut command = redis::cmd("CLUSTER");
     command.arg("SLOTS");
-    let answer = connection
-        .query(&command)
-        .await
-        .map_err(StoreError::unavailable)?;
+    let answer = connection.query(&command).await;
+    let answer = answer.map_err(|error| failed(error, Stage::Server(address), settings))?;
     let mut slots = slots(&answer, address).map_err(StoreError::unavailable)?;
     slots.sort_unstable_by_key(|range| range.first);
     if slots.is_empty() {

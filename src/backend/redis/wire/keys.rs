@@ -44,6 +44,11 @@ impl Keys {
         Self { prefix }
     }
 
+    /// What the names of all keys and channels begin with.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// What the names of all keys in a bucket begin with.
     pub(crate) fn base(&self, bucket: [u8; 2]) -> String {
         let mut base = String::with_capacity(self.prefix.len() + 8 + 26);
