@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::advice::Stage;
-use super::fault::{Remedy, remedy, told};
+use super::fault::{Remedy, failed, remedy};
 use super::handshake::{Terms, authenticate, greet};
 use super::settings::Settings;
 use super::silence::Silence;
@@ -57,15 +57,17 @@ impl Connection {
         pushed: Option<impl AsyncPushSender>,
     ) -> Result<(Self, Greeting), StoreError> {
         // Cut off in the middle, it leaves nothing behind: what was opened is dropped with it.
-        in_time(async {
-            let mut socket = connect(settings, address).await?;
-            let (terms, greeting) = greet(&mut socket, settings).await?;
+        let open = async {
+            let mut socket = socket::open(settings, address).await?;
+            let (terms, answers) = greet(&mut socket, settings).await?;
             let pushed = pushed.filter(|_| terms.has_pushes);
             let connection = Self::over(socket, address, terms, pushed).await?;
-            Ok((connection, greeting))
-        })
-        .await
-        .map_err(|error| told(error, Stage::Connecting(address), settings))
+            Ok((connection, answers))
+        };
+        let failed = |error| failed(error, Stage::Connecting(address), settings);
+        let (connection, answers) = in_time(open).await.map_err(failed)?;
+        let greeting = Greeting::read(connection.terms.role_by, &answers)?;
+        Ok((connection, greeting))
     }
 
     /// Connects to a Sentinel.
@@ -73,14 +75,13 @@ impl Connection {
         settings: &Settings,
         address: &Address,
     ) -> Result<Self, StoreError> {
-        in_time(async {
-            let mut socket = connect(settings, address).await?;
-            let introduced = authenticate(&mut socket, &settings.sentinel).await;
-            introduced.map_err(StoreError::unavailable)?;
+        let open = async {
+            let mut socket = socket::open(settings, address).await?;
+            authenticate(&mut socket, &settings.sentinel).await?;
             Self::over(socket, address, Terms::LEAST, NO_PUSHES).await
-        })
-        .await
-        .map_err(|error| told(error, Stage::ConnectingToSentinel(address), settings))
+        };
+        let failed = |error| failed(error, Stage::ConnectingToSentinel(address), settings);
+        in_time(open).await.map_err(failed)
     }
 
     async fn over(
@@ -88,7 +89,7 @@ impl Connection {
         address: &Address,
         terms: Terms,
         pushed: Option<impl AsyncPushSender>,
-    ) -> Result<Self, StoreError> {
+    ) -> RedisResult<Self> {
         // No deadline here: an operation has its caller's, and a second one in the client would cut a
         // call off that its caller still waits for.
         let mut config = AsyncConnectionConfig::new()
@@ -102,7 +103,7 @@ impl Connection {
             config = config.set_push_sender(pushed);
         }
         let opened = MultiplexedConnection::new_with_config(&introduction, socket, config);
-        let (multiplexed, driver) = opened.await.map_err(StoreError::unavailable)?;
+        let (multiplexed, driver) = opened.await?;
         Ok(Self {
             address: address.clone(),
             terms,
@@ -180,19 +181,11 @@ impl Connection {
     }
 }
 
-async fn connect(settings: &Settings, address: &Address) -> Result<Socket, StoreError> {
-    let socket = socket::open(settings, address).await;
-    socket.map_err(|error| StoreError::unavailable(RedisError::from(error)))
-}
-
-pub(super) async fn in_time<T>(
-    open: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
+/// Fails if it takes longer than connecting may.
+async fn in_time<T>(open: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
     match timeout(CONNECT_WITHIN, open).await {
         Ok(opened) => opened,
-        Err(late) => Err(StoreError::unavailable(RedisError::from(
-            std::io::Error::from(late),
-        ))),
+        Err(late) => Err(RedisError::from(std::io::Error::from(late))),
     }
 }
 

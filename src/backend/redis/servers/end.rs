@@ -1,6 +1,11 @@
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::connection::{Connection, in_time};
+use tokio::time::timeout;
+
+use super::advice::Stage;
+use super::connection::Connection;
+use super::fault::failed;
 use super::finder::Finder;
 use super::handshake::add_words;
 use super::listener::Listener;
@@ -11,6 +16,9 @@ use crate::backend::redis::wire::info::topology_epoch;
 use crate::backend::redis::wire::keys::Keys;
 use crate::backend::redis::wire::reply::unintelligible;
 use crate::store::StoreError;
+
+/// The longest that a master takes to take a subscription, and to answer to a first heartbeat.
+const SUBSCRIBED_WITHIN: Duration = Duration::from_secs(1);
 
 /// A link's end at one master, or at the one address of several.
 pub(super) struct End {
@@ -50,34 +58,35 @@ impl End {
             id: master.id.clone(),
             keys: keys.probes(&master.buckets),
         };
-        if end.connection.terms().has_pushes {
-            let subscribed = end.connection.subscribe(&channels).await;
-            subscribed.map_err(StoreError::unavailable)?;
-        } else {
-            in_time(async {
+        let subscribing = async {
+            if end.connection.terms().has_pushes {
+                let subscribed = end.connection.subscribe(&channels).await;
+                subscribed.map_err(|error| failed(error, Stage::Server(address), settings))?;
+            } else {
                 let own = keys.own_channel()?;
                 let opening = Subscriber::open(settings, address, &channels, own, listener);
                 end.subscriber = Some(opening.await?);
-                end.catch_up().await
-            })
-            .await?;
-        }
-        // A heartbeat that is refused says why here; later it only ends the link.
-        let pulse = end.pulse(settings.location.is_cluster()).await?;
-        Ok(pulse.end)
+            }
+            // A heartbeat that is refused says why here; later it only ends the link.
+            end.pulse(Arc::clone(&finder)).await
+        };
+        let first = timeout(SUBSCRIBED_WITHIN, subscribing).await;
+        Ok(first.map_err(StoreError::unavailable)??.end)
     }
 
     /// Has the master say whether it is still one, its time, and what it knows of the Cluster.
-    pub(super) async fn pulse(mut self, is_cluster: bool) -> Result<Pulse, StoreError> {
+    pub(super) async fn pulse(mut self, finder: Arc<Finder>) -> Result<Pulse, StoreError> {
+        let settings = &finder.settings;
         let role_by = self.connection.terms().role_by;
         let mut commands = redis::pipe();
         add_words(&mut commands, role_by.words());
         commands.cmd("TIME");
-        if is_cluster {
+        if settings.location.is_cluster() {
             commands.cmd("CLUSTER").arg("INFO");
         }
         let answers = self.connection.query_all(&commands).await;
-        let answers = answers.map_err(StoreError::unavailable)?;
+        let at = Stage::Server(self.connection.address());
+        let answers = answers.map_err(|error| failed(error, at, settings))?;
         let greeting = Greeting::read(role_by, &answers)?;
         let epoch = answers.get(2).ok_or_else(unintelligible);
         let epoch = epoch.and_then(topology_epoch);

@@ -22,15 +22,6 @@ pub(crate) fn failed(error: RedisError, stage: Stage<'_>, settings: &Settings) -
     StoreError::unavailable(cause(error, stage, settings))
 }
 
-/// The same where the error was taken for the store's before it was known what the matter is.
-pub(crate) fn told(error: StoreError, stage: Stage<'_>, settings: &Settings) -> StoreError {
-    let cause = error.source().and_then(|cause| cause.downcast_ref());
-    match cause.cloned() {
-        Some(cause) => failed(cause, stage, settings),
-        None => error,
-    }
-}
-
 /// A server has refused a write, as any of its kind.
 pub(crate) fn unwritten(error: RedisError, settings: &Settings) -> StoreError {
     StoreError::unwritten().caused_by(cause(error, Stage::Anywhere, settings))

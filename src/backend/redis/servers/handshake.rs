@@ -11,8 +11,7 @@ use tokio::io::AsyncWriteExt;
 use super::location::Credentials;
 use super::settings::Settings;
 use super::socket::Socket;
-use crate::backend::redis::wire::greeting::{Greeting, RoleBy, grants_resp3};
-use crate::store::StoreError;
+use crate::backend::redis::wire::greeting::{RoleBy, grants_resp3};
 
 const DEFAULT_USER: &str = "default";
 const WRONG_PASSWORD: &str = "WRONGPASS";
@@ -33,20 +32,17 @@ impl Terms {
     };
 }
 
-/// Introduces us to a server that holds data, over RESP3 if it speaks that.
+/// Introduces us to a server that holds data, over RESP3 if it speaks that. It answers with its
+/// role and its time.
 pub(super) async fn greet(
     socket: &mut Socket,
     settings: &Settings,
-) -> Result<(Terms, Greeting), StoreError> {
+) -> RedisResult<(Terms, [Value; 2])> {
     let (credentials, database) = (&settings.location.credentials, settings.location.database);
-    let hello = say_hello(socket, credentials).await;
-    let hello = hello.map_err(StoreError::unavailable)?;
-    let greeted = match hello {
+    match say_hello(socket, credentials).await? {
         Some(hello) => after_hello(socket, hello, database).await,
         None => without_hello(socket, credentials, database).await,
-    };
-    let (terms, answers) = greeted.map_err(StoreError::unavailable)?;
-    Ok((terms, Greeting::read(terms.role_by, &answers)?))
+    }
 }
 
 /// Introduces us to a server of which nothing is to be known, over RESP2.

@@ -6,9 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::advice::Stage;
 use super::end::End;
-use super::fault::told;
 use super::finder::Finder;
 use super::listener::Listener;
 use super::parallel::all;
@@ -40,13 +38,12 @@ pub(crate) async fn open(finder: &Arc<Finder>, keys: &Keys) -> Result<Feed, Stor
         let listener = Listener::new(sender.clone(), Arc::clone(&doubt));
         End::open(Arc::clone(finder), keys.clone(), master.clone(), listener)
     });
-    let refused = |error| told(error, Stage::Anywhere, &finder.settings);
     // One that cannot be reached fails them all: a link that lacked one master would vouch for
     // changes that nobody hears of. If the caller is dropped here, what was opened is closed.
     let link = Link {
         finder: Arc::clone(finder),
         keys: keys.clone(),
-        ends: all(opening).await.map_err(refused)?,
+        ends: all(opening).await?,
         epoch: None,
     };
     tokio::spawn(link.follow(sender, doubt));
@@ -96,10 +93,11 @@ impl Link {
 
     /// Has every master say that it is still one, and its time. The latest is that of the store.
     async fn heartbeat(&mut self) -> Result<Timestamp, StoreError> {
-        let is_cluster = self.finder.settings.location.is_cluster();
+        let finder = &self.finder;
+        let is_cluster = finder.settings.location.is_cluster();
         // If one fails the others are dropped here, and the link ends.
         let ends = mem::take(&mut self.ends).into_iter();
-        let pulses = all(ends.map(|end| end.pulse(is_cluster))).await?;
+        let pulses = all(ends.map(|end| end.pulse(Arc::clone(finder)))).await?;
         let mut latest = Timestamp::default();
         let mut epochs = Vec::with_capacity(pulses.len());
         for pulse in pulses {

@@ -1,18 +1,19 @@
 use std::collections::HashSet;
 
-use redis::{RedisError, Value, parse_redis_value_async};
+use redis::{ErrorKind, RedisError, Value, parse_redis_value_async};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::advice::Stage;
 use super::connection::Connection;
+use super::fault::failed;
 use super::handshake::authenticate;
 use super::listener::Listener;
 use super::settings::Settings;
 use super::socket::{self, Socket};
 use crate::backend::redis::wire::address::Address;
 use crate::backend::redis::wire::message::{Heard, heard};
-use crate::backend::redis::wire::reply::unintelligible;
 use crate::store::StoreError;
 
 /// Publishes as the scripts do, at the server that has the key.
@@ -27,11 +28,12 @@ const PUBLISH: &str = "return redis.call('PUBLISH', ARGV[1], ARGV[2])";
 pub(super) struct Subscriber {
     /// Reads the connection. The socket and the listener are in it, and end with it.
     reading: JoinHandle<()>,
-    notices: mpsc::UnboundedReceiver<Result<Notice, StoreError>>,
+    notices: mpsc::UnboundedReceiver<Result<Notice, RedisError>>,
     /// Where probes are published, and nothing else is.
     channel: String,
     /// Probes that were sent.
     sent: u64,
+    settings: Settings,
 }
 
 /// What comes beside the changes, in one order with them.
@@ -40,7 +42,7 @@ enum Notice {
     Probe(Vec<u8>),
 }
 
-type Notices = mpsc::UnboundedSender<Result<Notice, StoreError>>;
+type Notices = mpsc::UnboundedSender<Result<Notice, RedisError>>;
 
 impl Subscriber {
     /// Subscribes to the channels of changes and to one for probes.
@@ -51,16 +53,21 @@ impl Subscriber {
         channel: String,
         listener: Listener,
     ) -> Result<Self, StoreError> {
-        let opened = socket::open(settings, address).await;
-        let mut socket = opened.map_err(StoreError::unavailable)?;
-        let introduced = authenticate(&mut socket, &settings.location.credentials).await;
-        introduced.map_err(StoreError::unavailable)?;
         let mut subscribe = redis::cmd("SUBSCRIBE");
         subscribe.arg(changes).arg(&channel);
-        send(&mut socket, &subscribe.get_packed_command()).await?;
+        let opening = async {
+            let mut socket = socket::open(settings, address).await?;
+            authenticate(&mut socket, &settings.location.credentials).await?;
+            socket.write_all(&subscribe.get_packed_command()).await?;
+            socket.flush().await?;
+            Ok(socket)
+        };
+        let failed = |error| failed(error, Stage::Connecting(address), settings);
+        let socket = opening.await.map_err(failed)?;
         let (told, notices) = mpsc::unbounded_channel();
         let mut subscriber = Self {
             reading: tokio::spawn(read(socket, channel.clone(), told, listener)),
+            settings: settings.clone(),
             notices,
             channel,
             sent: 0,
@@ -108,7 +115,7 @@ impl Subscriber {
             script.arg(key).arg(&self.channel).arg(name);
         }
         let answers = publisher.query_all(&by_script).await;
-        let answers = answers.map_err(StoreError::unavailable)?;
+        let answers = answers.map_err(|error| self.failed(error))?;
         // Where scripts may not publish, commands publish the changes, too; and where the slot has
         // moved away, it is still this server whose messages are to be heard.
         let mut by_command = redis::pipe();
@@ -119,24 +126,22 @@ impl Subscriber {
         }
         if !by_command.is_empty() {
             let published = publisher.query_all(&by_command).await;
-            published.map_err(StoreError::unavailable)?;
+            published.map_err(|error| self.failed(error))?;
         }
         Ok(())
     }
 
-    async fn notice(&mut self) -> Result<Notice, StoreError> {
-        let notice = self.notices.recv().await;
-        // Without a last word its runtime has ended.
-        notice.unwrap_or_else(|| Err(StoreError::unavailable("the subscriber has ended")))
+    fn failed(&self, error: RedisError) -> StoreError {
+        failed(error, Stage::Anywhere, &self.settings)
     }
-}
 
-async fn send(socket: &mut Socket, bytes: &[u8]) -> Result<(), StoreError> {
-    let sent = async {
-        socket.write_all(bytes).await?;
-        socket.flush().await
-    };
-    sent.await.map_err(StoreError::unavailable)
+    async fn notice(&mut self) -> Result<Notice, StoreError> {
+        match self.notices.recv().await {
+            Some(notice) => notice.map_err(|error| self.failed(error)),
+            // Without a last word its runtime has ended.
+            None => Err(StoreError::unavailable("the subscriber has ended")),
+        }
+    }
 }
 
 /// Reads until the connection ends, or something comes that makes no sense.
@@ -144,11 +149,9 @@ async fn read(mut socket: Socket, channel: String, notices: Notices, listener: L
     let mut decoder = Default::default();
     let why = loop {
         let value = match parse_redis_value_async(&mut decoder, &mut socket).await {
-            Ok(Value::ServerError(refused)) => {
-                break StoreError::unavailable(RedisError::from(refused));
-            }
+            Ok(Value::ServerError(refused)) => break RedisError::from(refused),
             Ok(value) => value,
-            Err(error) => break StoreError::unavailable(error),
+            Err(error) => break error,
         };
         let notice = match heard(&value) {
             Some(Heard::Subscribed) => Notice::Subscribed,
@@ -159,7 +162,13 @@ async fn read(mut socket: Socket, channel: String, notices: Notices, listener: L
                 listener.hear(Some(text));
                 continue;
             }
-            None => break unintelligible(),
+            None => {
+                break (
+                    ErrorKind::UnexpectedReturnType,
+                    "no message of a subscription",
+                )
+                    .into();
+            }
         };
         // Whoever took notice is gone with the link, and this task is about to end as well.
         let _ = notices.send(Ok(notice));
