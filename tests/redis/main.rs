@@ -12,6 +12,7 @@ mod cluster;
 mod cost;
 mod index;
 mod link;
+mod piecewise;
 mod records;
 mod resharding;
 mod runtimes;

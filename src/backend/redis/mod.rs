@@ -2,6 +2,7 @@ use std::fmt;
 
 use redis::Value;
 
+use crate::backend::stored::Stored;
 use crate::identity::Identity;
 use crate::session::{Record, Touch};
 use crate::store::{
@@ -12,6 +13,7 @@ use crate::time::Timestamp;
 use crate::token::{SessionId, TagKey};
 
 mod builder;
+mod piecewise;
 mod runs;
 mod scripts;
 mod servers;
@@ -109,13 +111,26 @@ impl RedisStore {
             announces_per_master,
         }
     }
+
+    /// What is kept of a session.
+    async fn stored(&self, id: SessionId) -> Result<Option<Stored>, StoreError> {
+        let key = self.keys.session(id);
+        let mut get = redis::cmd("GET");
+        get.arg(&key);
+        match self.router.query(&key, &get).await? {
+            Value::Nil => Ok(None),
+            kept => record::decode(bytes(&kept).ok_or_else(unintelligible)?).map(Some),
+        }
+    }
 }
 
 impl SessionStore for RedisStore {
     async fn insert(&self, insert: Insert) -> Result<Inserted, StoreError> {
         let bucket = insert.id.bucket();
-        let call = self.calls(bucket).insert(&insert);
-        let answer = self.run(bucket, call).await?;
+        let mut call = self.calls(bucket).insert(&insert);
+        let Some(answer) = self.run_unless_moving(bucket, &mut call).await? else {
+            return Box::pin(self.insert_piecewise(&insert)).await;
+        };
         let (inserted, perhaps_gone) = inserted(&answer)?;
         if !perhaps_gone.is_empty() {
             let user = &insert.record.identity;
@@ -125,16 +140,10 @@ impl SessionStore for RedisStore {
     }
 
     async fn load(&self, id: SessionId) -> Result<Loaded, StoreError> {
-        let key = self.keys.session(id);
-        let mut get = redis::cmd("GET");
-        get.arg(&key);
-        match self.router.query(&key, &get).await? {
-            Value::Nil => Ok(Loaded::NeverSeen),
-            kept => {
-                let stored = record::decode(bytes(&kept).ok_or_else(unintelligible)?)?;
-                Ok(stored.loaded(self.router.finder().clock.now()))
-            }
-        }
+        Ok(match self.stored(id).await? {
+            Some(stored) => stored.loaded(self.router.finder().clock.now()),
+            None => Loaded::NeverSeen,
+        })
     }
 
     async fn touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
@@ -149,8 +158,11 @@ impl SessionStore for RedisStore {
 
     async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
         let bucket = rotate.old.bucket();
-        let call = self.calls(bucket).rotate(&rotate);
-        rotated(&self.run(bucket, call).await?)
+        let mut call = self.calls(bucket).rotate(&rotate);
+        match self.run_unless_moving(bucket, &mut call).await? {
+            Some(answer) => rotated(&answer),
+            None => Box::pin(self.rotate_piecewise(&rotate)).await,
+        }
     }
 
     async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {

@@ -26,7 +26,7 @@ impl RedisStore {
         }
     }
 
-    async fn run_unless_moving(
+    pub(super) async fn run_unless_moving(
         &self,
         bucket: [u8; 2],
         call: &mut Call,
@@ -54,12 +54,8 @@ impl RedisStore {
     }
 
     async fn read_each(&self, user: &Identity) -> Result<Vec<(SessionId, Record)>, StoreError> {
-        let index = self.keys.index(user);
-        let mut range = redis::cmd("ZRANGE");
-        range.arg(&index).arg(0).arg(-1);
-        let answer = self.router.query(&index, &range).await?;
         let mut found = Vec::new();
-        for id in indexed(&answer)? {
+        for id in self.read_index(user).await? {
             match self.load(id).await {
                 Ok(Loaded::Live(record)) if !record.is_retired() => found.push((id, record)),
                 Err(error) if error.is_unavailable() => return Err(error),
@@ -68,6 +64,15 @@ impl RedisStore {
             }
         }
         Ok(found)
+    }
+
+    /// The names in a user's index, oldest first.
+    pub(super) async fn read_index(&self, user: &Identity) -> Result<Vec<SessionId>, StoreError> {
+        let index = self.keys.index(user);
+        let mut range = redis::cmd("ZRANGE");
+        range.arg(&index).arg(0).arg(-1);
+        let answer = self.router.query(&index, &range).await?;
+        Ok(indexed(&answer)?.collect())
     }
 
     /// Has an index forget those of these sessions that are gone. Nobody waits for a slot that

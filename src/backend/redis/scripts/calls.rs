@@ -1,14 +1,14 @@
 //! What each script is given: the first lines of its file say the same.
 
 use super::{
-    Call, INDEX, INSERT, LIST, PUT_SESSION_KEY, REVOKE_SESSION, REVOKE_USER, ROTATE, Script,
-    TAG_KEYS, TIDY, TOUCH,
+    Call, INDEX, INSERT, KEEP, LIST, PUT_SESSION_KEY, REPLACE, REVOKE_SESSION, REVOKE_USER, ROTATE,
+    SUCCEED, Script, TAG_KEYS, TIDY, TOUCH,
 };
-use crate::backend::redis::wire::keys::Keys;
+use crate::backend::redis::wire::keys::{Keys, user_name};
 use crate::backend::redis::wire::{record, secret};
 use crate::identity::Identity;
-use crate::session::Touch;
-use crate::store::{Insert, PutSessionKey, Revoke, Rotate, Target};
+use crate::session::{Record, Touch};
+use crate::store::{Insert, PutSessionKey, Retire, Revoke, Rotate, Target};
 use crate::time::millis;
 use crate::token::{SessionId, TagKey};
 
@@ -136,5 +136,37 @@ impl<'a> Calls<'a> {
         self.call(&TAG_KEYS, [place])
             .number(offer.usable_since().as_millis())
             .arg(secret::encode_tag_key(offer))
+    }
+
+    /// Keeps the record of a new session, and does nothing else.
+    pub(crate) fn keep(&self, id: SessionId, new: &Record) -> Call {
+        self.call(&KEEP, [self.session(id)])
+            .arg(record::encode(new))
+    }
+
+    /// Puts `new` in the place of a session of this user, if what is there so far is `earlier`, and
+    /// does nothing else.
+    pub(crate) fn succeed(
+        &self,
+        Retire { id, grace }: Retire,
+        user: &Identity,
+        earlier: Option<SessionId>,
+        new: SessionId,
+    ) -> Call {
+        let earlier = earlier.map(|id| id.to_string());
+        self.call(&SUCCEED, [self.session(id)])
+            .arg(id.to_string())
+            .arg(new.to_string())
+            .number(millis(grace))
+            .arg(user_name(user))
+            .arg(earlier.unwrap_or_default())
+    }
+
+    /// Ends a session that counts for the cap, as replaced; with `spare_used` only if nobody has used
+    /// it.
+    pub(crate) fn replace(&self, id: SessionId, spare_used: bool) -> Call {
+        self.call(&REPLACE, [self.session(id)])
+            .arg(id.to_string())
+            .number(u8::from(spare_used))
     }
 }

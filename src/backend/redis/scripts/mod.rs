@@ -30,6 +30,9 @@ scripts! {
     LIST = "list.lua";
     PUT_SESSION_KEY = "put_session_key.lua";
     TAG_KEYS = "tag_keys.lua";
+    KEEP = "keep.lua";
+    SUCCEED = "succeed.lua";
+    REPLACE = "replace.lua";
 }
 
 /// A run of a script.

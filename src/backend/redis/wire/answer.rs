@@ -57,6 +57,15 @@ pub(crate) fn inserted(answer: &Value) -> Result<(Inserted, Vec<&[u8]>), StoreEr
     }
 }
 
+/// Whether a script that changes one session has done so.
+pub(crate) fn is_done(answer: &Value) -> Result<bool, StoreError> {
+    match verdict(answer)? {
+        (b"done", []) => Ok(true),
+        (b"taken" | b"refused", []) => Ok(false),
+        _ => Err(unintelligible()),
+    }
+}
+
 pub(crate) fn ended(answer: &Value) -> Result<Vec<SessionId>, StoreError> {
     match verdict(answer)? {
         (b"ended", [ended]) => ids(items(ended)?),

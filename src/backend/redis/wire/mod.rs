@@ -2,7 +2,7 @@
 
 pub(crate) mod address;
 pub(crate) mod answer;
-mod bytes;
+pub(crate) mod bytes;
 pub(crate) mod greeting;
 pub(crate) mod info;
 pub(crate) mod keys;
@@ -11,3 +11,4 @@ pub(crate) mod record;
 pub(crate) mod reply;
 pub(crate) mod secret;
 pub(crate) mod slots;
+pub(crate) mod view;
