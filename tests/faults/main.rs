@@ -32,6 +32,8 @@ mod proxy;
 mod races;
 mod revocation;
 mod scenario;
+mod slots;
+mod users;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -137,7 +137,10 @@ async fn a_rotation_in_steps_against_an_end_of_all_sessions() {
             assert_eq!(race.current(&user, &[1, 2, 3]).await, [2, 3]);
         }
     }
-    assert!(rotations > 10 && ends > 10, "{rotations} of {RACES}, {ends}");
+    assert!(
+        rotations > 10 && ends > 10,
+        "{rotations} of {RACES}, {ends}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -154,7 +157,10 @@ async fn logins_in_steps_at_once_keep_to_the_cap() {
         let [here, there] = &race.stores;
         let (one, two) = tokio::join!(log_in(here, 3), log_in(there, 4));
         for login in [one, two] {
-            assert!(matches!(login, Inserted::Kept(_)), "race {number}: {login:?}");
+            assert!(
+                matches!(login, Inserted::Kept(_)),
+                "race {number}: {login:?}"
+            );
         }
         assert_eq!(race.current(&user, &[1, 2, 3, 4]).await, [3, 4]);
     }
@@ -173,7 +179,10 @@ async fn a_login_in_steps_against_a_rotation_keeps_to_the_cap() {
             here.insert(insert).await.unwrap()
         };
         let (kept, rotated) = tokio::join!(log_in, there.rotate(rotate(&user, 2, 3)));
-        assert!(matches!(rotated.unwrap(), Rotated::Done(_)), "race {number}");
+        assert!(
+            matches!(rotated.unwrap(), Rotated::Done(_)),
+            "race {number}"
+        );
         assert_eq!(kept, Inserted::Kept(vec![id(&user, 1)]), "race {number}");
         assert_eq!(race.current(&user, &[1, 2, 3, 4]).await, [3, 4]);
     }
@@ -195,9 +204,16 @@ async fn of_rotations_in_steps_of_one_session_one_lasts() {
         assert_ne!(done, [false; 2], "race {number}");
         both += u32::from(done == [true; 2]);
         let current = race.current(&user, &[1, 2, 3]).await;
-        assert_eq!(current.len(), 1, "race {number}: {current:?}, done {done:?}");
+        assert_eq!(
+            current.len(),
+            1,
+            "race {number}: {current:?}, done {done:?}"
+        );
         let lasts = usize::from(current[0] - 2);
-        assert!(done[lasts], "race {number}: nobody has the token that is good");
+        assert!(
+            done[lasts],
+            "race {number}: nobody has the token that is good"
+        );
     }
     assert!(both > 10, "a token that nobody has used makes room: {both}");
 }
@@ -209,7 +225,10 @@ async fn a_login_in_steps_retires_the_token_that_it_was_sent_with() {
     let user = race.user(0, 2).await;
     let (mut insert, _) = new_session(store, &user, 3).await;
     insert.retire = Some(Retire::new(id(&user, 1), SECOND * 60));
-    assert_eq!(store.insert(insert.clone()).await.unwrap(), Inserted::Kept(vec![]));
+    assert_eq!(
+        store.insert(insert.clone()).await.unwrap(),
+        Inserted::Kept(vec![])
+    );
     assert_eq!(race.current(&user, &[1, 2, 3]).await, [2, 3]);
     assert!(race.is_live(id(&user, 1)).await, "its grace");
     assert_eq!(store.insert(insert).await.unwrap(), Inserted::Taken);

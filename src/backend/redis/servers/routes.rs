@@ -35,7 +35,10 @@ impl Routes {
     pub(super) fn of_cluster(
         settings: &Settings,
         clock: &Clock,
-        View { ranges: slots, worth }: &View,
+        View {
+            ranges: slots,
+            worth,
+        }: &View,
         known: Option<&Self>,
     ) -> Self {
         let mut masters: Vec<Master> = Vec::new();
