@@ -167,8 +167,11 @@ impl SessionStore for RedisStore {
 
     async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
         let bucket = revoke.target.bucket();
-        let call = self.calls(bucket).revoke(&revoke);
-        ended(&self.run(bucket, call).await?)
+        let mut call = self.calls(bucket).revoke(&revoke);
+        match self.run_unless_moving(bucket, &mut call).await? {
+            Some(answer) => ended(&answer),
+            None => Box::pin(self.revoke_piecewise(&revoke)).await,
+        }
     }
 
     async fn list(&self, user: Identity) -> Result<Vec<(SessionId, Record)>, StoreError> {

@@ -1,8 +1,8 @@
 //! What each script is given: the first lines of its file say the same.
 
 use super::{
-    Call, INDEX, INSERT, KEEP, LIST, PUT_SESSION_KEY, REPLACE, REVOKE_SESSION, REVOKE_USER, ROTATE,
-    SUCCEED, Script, TAG_KEYS, TIDY, TOUCH,
+    Call, END, INDEX, INSERT, KEEP, LIST, PUT_SESSION_KEY, REPLACE, REVOKE_SESSION, REVOKE_USER,
+    ROTATE, SUCCEED, Script, TAG_KEYS, TIDY, TOUCH,
 };
 use crate::backend::redis::wire::keys::{Keys, user_name};
 use crate::backend::redis::wire::{record, secret};
@@ -78,9 +78,7 @@ impl<'a> Calls<'a> {
     }
 
     pub(crate) fn revoke(&self, revoke: &Revoke) -> Call {
-        let reason = record::code(revoke.reason.into());
-        let issued_by = revoke.issued_by.map(|by| by.as_millis().to_string());
-        let issued_by = issued_by.unwrap_or_default();
+        let (reason, issued_by) = (record::code(revoke.reason.into()), issued_by(revoke));
         match &revoke.target {
             Target::Session(id) => self
                 .call(&REVOKE_SESSION, [self.keys.session(*id)])
@@ -169,4 +167,31 @@ impl<'a> Calls<'a> {
             .arg(id.to_string())
             .number(u8::from(spare_used))
     }
+
+    /// Ends one session, with a `successor` only where that is what took its place, and does nothing
+    /// else.
+    pub(crate) fn end(&self, id: SessionId, revoke: &Revoke, successor: Succession) -> Call {
+        self.call(&END, [self.session(id)])
+            .arg(id.to_string())
+            .number(record::code(revoke.reason.into()))
+            .arg(issued_by(revoke))
+            .arg(match successor {
+                Succession::Any => "*".to_owned(),
+                Succession::None => String::new(),
+                Succession::By(successor) => successor.to_string(),
+            })
+    }
+}
+
+/// What took a session's place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Succession {
+    Any,
+    None,
+    By(SessionId),
+}
+
+fn issued_by(revoke: &Revoke) -> String {
+    let issued_by = revoke.issued_by.map(|by| by.as_millis().to_string());
+    issued_by.unwrap_or_default()
 }

@@ -33,6 +33,7 @@ scripts! {
     KEEP = "keep.lua";
     SUCCEED = "succeed.lua";
     REPLACE = "replace.lua";
+    END = "end.lua";
 }
 
 /// A run of a script.

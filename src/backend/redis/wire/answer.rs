@@ -57,6 +57,14 @@ pub(crate) fn inserted(answer: &Value) -> Result<(Inserted, Vec<&[u8]>), StoreEr
     }
 }
 
+/// Whether a script has ended one session; `None` if another one has taken its place meanwhile.
+pub(crate) fn has_ended(answer: &Value) -> Result<Option<bool>, StoreError> {
+    match verdict(answer)? {
+        (b"changed", []) => Ok(None),
+        _ => is_done(answer).map(Some),
+    }
+}
+
 /// Whether a script that changes one session has done so.
 pub(crate) fn is_done(answer: &Value) -> Result<bool, StoreError> {
     match verdict(answer)? {
