@@ -16,6 +16,9 @@ use super::scenario::Dice;
 
 /// Between two requests of one user: two cores have to do for all.
 const PAUSE: Duration = Duration::from_millis(30);
+/// An end of all sessions that is done late ends those with them that were issued until so long after
+/// it was asked for: the clocks of nodes differ.
+const LATE_ENDS: Duration = Duration::from_secs(5);
 /// Sessions that a user has at most.
 const MOST: usize = 5;
 
@@ -69,6 +72,8 @@ struct User {
     live: Vec<Held>,
     /// What took the place of a session.
     successors: HashMap<usize, usize>,
+    /// Until then it only checks.
+    rests_until: Duration,
     /// Those whose end was answered, also as pending.
     dead: Vec<Held>,
 }
@@ -93,6 +98,7 @@ impl Crowd {
                 codes: 0,
                 live: Vec::new(),
                 successors: HashMap::new(),
+                rests_until: Duration::ZERO,
                 dead: Vec::new(),
             };
             users.spawn(user.live_on());
@@ -138,7 +144,8 @@ impl User {
 
     async fn do_something(&mut self) {
         let node = self.dice.below(self.shared.fleet.nodes.len());
-        let only_checks = self.shared.only_checks.load(Ordering::Relaxed);
+        let rests = self.shared.fleet.history.now() < self.rests_until;
+        let only_checks = rests || self.shared.only_checks.load(Ordering::Relaxed);
         let choice = self.dice.below(if only_checks { 8 } else { 20 });
         if self.live.is_empty() {
             if !only_checks {
@@ -273,6 +280,9 @@ impl User {
         let (status, _) = self.send(deed, node, Some(token), Value::Null).await;
         if status == 204 {
             note(Some(history.now()));
+        }
+        if status == 202 && deed == Deed::LogoutOthers {
+            self.rests_until = history.now() + LATE_ENDS;
         }
         // One that was refused may or may not be over: nobody asks for it again.
         if matches!(status, 202 | 204) {
