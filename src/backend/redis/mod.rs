@@ -76,10 +76,11 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 /// timeout later, and one that is not used again lives on until its idle timeout.
 /// [`revoke_all`](crate::Sessions::revoke_all) ends the caller's own session in any case.
 ///
-/// While a slot of a Cluster moves, whatever needs several keys of a user waits until they are
-/// together again, as long as its caller waits: a revocation is pending then, and is done as soon
-/// as the slot has moved; a login or a rotation fails as unavailable. Loads, lists, uses and the
-/// logout of one session go on.
+/// While a slot of a Cluster moves the classic way, its keys are in two places, and no script gets
+/// several of them. Everything goes on meanwhile: what needs several keys of a user is done in steps of
+/// one key each, in an order that keeps every promise. A login, a rotation or an end of sessions takes
+/// some more round trips then. Servers that are new, or were replicas, are found as soon as any other
+/// names them. While a slot has no master, its users get 503, and ends of their sessions are pending.
 ///
 /// Redis may lose the last writes in a failover, revocations among them. The clocks of a Cluster's
 /// servers have to agree. An ACL user needs
