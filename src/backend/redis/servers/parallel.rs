@@ -75,13 +75,10 @@ mod tests {
     use super::*;
 
     async fn best(attempts: &[(u64, Option<u8>)], enough: u8) -> Option<u8> {
-        let attempts = attempts
-            .to_vec()
-            .into_iter()
-            .map(|(after, value)| async move {
-                tokio::time::sleep(Duration::from_millis(after)).await;
-                value.ok_or_else(|| StoreError::unavailable("no"))
-            });
+        let attempts = attempts.iter().copied().map(|(after, value)| async move {
+            tokio::time::sleep(Duration::from_millis(after)).await;
+            value.ok_or_else(|| StoreError::unavailable("no"))
+        });
         best_success(attempts, |value| *value, enough).await.ok()
     }
 
