@@ -116,6 +116,7 @@ fn app(
         .route("/me", get(me))
         .route("/sessions", get(list))
         .route("/upload", post(upload))
+        .route("/rotate", post(rotate))
         .route("/logout", post(logout))
         .route("/logout_others", post(logout_others))
         .route("/logout_everywhere", post(logout_everywhere))
@@ -174,6 +175,25 @@ async fn list(
         current: session.id() == current.id(),
     });
     Ok(Json(listed.collect()))
+}
+
+/// A new token, as the login answers it.
+#[derive(Serialize)]
+struct Rotated {
+    token: String,
+    expires_in: u64,
+}
+
+/// Puts a new token in the place of the one that was sent, which stays good for its grace.
+async fn rotate(
+    session: Session,
+    State(sessions): State<AppState>,
+) -> Result<Json<Rotated>, Rejection> {
+    let issued = sessions.rotate(session.id()).await?;
+    Ok(Json(Rotated {
+        token: issued.token().expose().to_owned(),
+        expires_in: issued.expires_in().as_secs(),
+    }))
 }
 
 async fn logout(

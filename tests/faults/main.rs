@@ -33,6 +33,8 @@ mod races;
 mod resp2;
 mod revocation;
 mod scenario;
+mod slots;
+mod users;
 
 #[path = "../support/mod.rs"]
 mod support;

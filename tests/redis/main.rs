@@ -17,6 +17,7 @@ mod index;
 mod link;
 #[cfg(all(feature = "axum", feature = "wechat"))]
 mod lua;
+mod piecewise;
 mod protocols;
 mod publishing;
 mod records;

@@ -85,7 +85,7 @@ pub fn is_index(key: &str) -> bool {
 }
 
 /// CRC-16/XMODEM of a bucket's text, as a Cluster places it.
-fn slot_of(bucket: [u8; 2]) -> u16 {
+pub fn slot_of(bucket: [u8; 2]) -> u16 {
     let text = format!("{:04x}", u16::from_be_bytes(bucket));
     let crc = text.bytes().fold(0u16, |crc, byte| {
         (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| {

@@ -2,6 +2,7 @@ use std::fmt;
 
 use redis::Value;
 
+use crate::backend::stored::Stored;
 use crate::identity::Identity;
 use crate::session::{Record, Touch};
 use crate::store::{
@@ -12,6 +13,7 @@ use crate::time::Timestamp;
 use crate::token::{SessionId, TagKey};
 
 mod builder;
+mod piecewise;
 mod runs;
 mod scripts;
 mod servers;
@@ -82,10 +84,11 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 /// timeout later, and one that is not used again lives on until its idle timeout.
 /// [`revoke_all`](crate::Sessions::revoke_all) ends the caller's own session in any case.
 ///
-/// While a slot of a Cluster moves, whatever needs several keys of a user waits until they are
-/// together again, as long as its caller waits: a revocation is pending then, and is done as soon
-/// as the slot has moved; a login or a rotation fails as unavailable. Loads, lists, uses and the
-/// logout of one session go on.
+/// While a slot of a Cluster moves the classic way, its keys are in two places, and no script gets
+/// several of them. Everything goes on meanwhile: what needs several keys of a user is done in steps of
+/// one key each, in an order that keeps every promise. A login, a rotation or an end of sessions takes
+/// some more round trips then. Servers that are new, or were replicas, are found as soon as any other
+/// names them. While a slot has no master, its users get 503, and ends of their sessions are pending.
 ///
 /// Redis may lose the last writes in a failover, revocations among them. The clocks of a Cluster's
 /// servers have to agree.
@@ -135,13 +138,26 @@ impl RedisStore {
             announces_per_master,
         }
     }
+
+    /// What is kept of a session.
+    async fn stored(&self, id: SessionId) -> Result<Option<Stored>, StoreError> {
+        let key = self.keys.session(id);
+        let mut get = redis::cmd("GET");
+        get.arg(&key);
+        match self.router.query(&key, &get).await? {
+            Value::Nil => Ok(None),
+            kept => record::decode(bytes(&kept).ok_or_else(unintelligible)?).map(Some),
+        }
+    }
 }
 
 impl SessionStore for RedisStore {
     async fn insert(&self, insert: Insert) -> Result<Inserted, StoreError> {
         let bucket = insert.id.bucket();
-        let call = self.calls(bucket).insert(&insert);
-        let answer = self.run(bucket, call).await?;
+        let mut call = self.calls(bucket).insert(&insert);
+        let Some(answer) = self.run_unless_moving(bucket, &mut call).await? else {
+            return Box::pin(self.insert_piecewise(&insert)).await;
+        };
         let (inserted, perhaps_gone) = inserted(&answer)?;
         if !perhaps_gone.is_empty() {
             let user = &insert.record.identity;
@@ -151,16 +167,10 @@ impl SessionStore for RedisStore {
     }
 
     async fn load(&self, id: SessionId) -> Result<Loaded, StoreError> {
-        let key = self.keys.session(id);
-        let mut get = redis::cmd("GET");
-        get.arg(&key);
-        match self.router.query(&key, &get).await? {
-            Value::Nil => Ok(Loaded::NeverSeen),
-            kept => {
-                let stored = record::decode(bytes(&kept).ok_or_else(unintelligible)?)?;
-                Ok(stored.loaded(self.router.finder().clock.now()))
-            }
-        }
+        Ok(match self.stored(id).await? {
+            Some(stored) => stored.loaded(self.router.finder().clock.now()),
+            None => Loaded::NeverSeen,
+        })
     }
 
     async fn touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
@@ -175,14 +185,20 @@ impl SessionStore for RedisStore {
 
     async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
         let bucket = rotate.old.bucket();
-        let call = self.calls(bucket).rotate(&rotate);
-        rotated(&self.run(bucket, call).await?)
+        let mut call = self.calls(bucket).rotate(&rotate);
+        match self.run_unless_moving(bucket, &mut call).await? {
+            Some(answer) => rotated(&answer),
+            None => Box::pin(self.rotate_piecewise(&rotate)).await,
+        }
     }
 
     async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
         let bucket = revoke.target.bucket();
-        let call = self.calls(bucket).revoke(&revoke);
-        ended(&self.run(bucket, call).await?)
+        let mut call = self.calls(bucket).revoke(&revoke);
+        match self.run_unless_moving(bucket, &mut call).await? {
+            Some(answer) => ended(&answer),
+            None => Box::pin(self.revoke_piecewise(&revoke)).await,
+        }
     }
 
     async fn list(&self, user: Identity) -> Result<Vec<(SessionId, Record)>, StoreError> {

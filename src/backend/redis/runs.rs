@@ -1,32 +1,23 @@
 //! The runs of scripts.
 
 use redis::Value;
-use tokio::time::sleep;
 
 use super::RedisStore;
 use super::scripts::Call;
 use super::scripts::calls::Calls;
-use super::servers::router::MOVES_FOR;
 use super::wire::answer::{indexed, listed, needed};
 use super::wire::keys::bucket_slot;
 use crate::identity::Identity;
 use crate::session::Record;
 use crate::store::{Loaded, SessionStore, StoreError};
+use crate::time::Timestamp;
 use crate::token::SessionId;
 
 impl RedisStore {
     /// Runs a script as often as it says that it needs other keys, which it finds out by reading:
-    /// the sessions of a user, or what took a session's place.
-    pub(super) async fn run(&self, bucket: [u8; 2], mut call: Call) -> Result<Value, StoreError> {
-        loop {
-            match self.run_unless_moving(bucket, &mut call).await? {
-                Some(answer) => return Ok(answer),
-                None => sleep(MOVES_FOR).await,
-            }
-        }
-    }
-
-    async fn run_unless_moving(
+    /// the sessions of a user, or what took a session's place. `None` if its keys are in two places,
+    /// where nothing was done.
+    pub(super) async fn run_unless_moving(
         &self,
         bucket: [u8; 2],
         call: &mut Call,
@@ -54,12 +45,8 @@ impl RedisStore {
     }
 
     async fn read_each(&self, user: &Identity) -> Result<Vec<(SessionId, Record)>, StoreError> {
-        let index = self.keys.index(user);
-        let mut range = redis::cmd("ZRANGE");
-        range.arg(&index).arg(0).arg(-1);
-        let answer = self.router.query(&index, &range).await?;
         let mut found = Vec::new();
-        for id in indexed(&answer)? {
+        for id in self.read_index(user, None).await? {
             match self.load(id).await {
                 Ok(Loaded::Live(record)) if !record.is_retired() => found.push((id, record)),
                 Err(error) if error.is_unavailable() => return Err(error),
@@ -68,6 +55,21 @@ impl RedisStore {
             }
         }
         Ok(found)
+    }
+
+    /// The sessions in a user's index that were issued until a time, oldest first.
+    pub(super) async fn read_index(
+        &self,
+        user: &Identity,
+        issued_by: Option<Timestamp>,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let index = self.keys.index(user);
+        let issued_by = issued_by.map(|by| by.as_millis().to_string());
+        let issued_by = issued_by.as_deref().unwrap_or("+inf");
+        let mut range = redis::cmd("ZRANGE");
+        range.arg(&index).arg("-inf").arg(issued_by).arg("BYSCORE");
+        let answer = self.router.query(&index, &range).await?;
+        Ok(indexed(&answer)?.collect())
     }
 
     /// Has an index forget those of these sessions that are gone. Nobody waits for a slot that

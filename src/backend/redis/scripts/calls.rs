@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use super::{
-    Call, INDEX, INSERT, LIST, PUT_SESSION_KEY, REVOKE_SESSION, REVOKE_USER, ROTATE, Script,
-    TAG_KEYS, TIDY, TOUCH,
+    Call, END, INDEX, INSERT, KEEP, LIST, PUT_SESSION_KEY, REPLACE, REVOKE_SESSION, REVOKE_USER,
+    ROTATE, SUCCEED, Script, TAG_KEYS, TIDY, TOUCH,
 };
 use crate::backend::redis::wire::bytes::LATEST;
-use crate::backend::redis::wire::keys::{Keys, Named};
+use crate::backend::redis::wire::keys::{Keys, Named, user_name};
 use crate::backend::redis::wire::{record, secret};
 use crate::identity::Identity;
-use crate::session::Touch;
-use crate::store::{Insert, PutSessionKey, Revoke, Rotate, Target};
+use crate::session::{Record, Touch};
+use crate::store::{Insert, PutSessionKey, Retire, Revoke, Rotate, Target};
 use crate::time::millis;
 use crate::token::{SessionId, TagKey};
 
@@ -44,6 +44,10 @@ impl<'a> Calls<'a> {
 
     fn call_on_index(&self, script: &'static Script, user: &Identity) -> Call {
         self.call(script, [self.keys.index(user)])
+    }
+
+    fn call_on_session(&self, script: &'static Script, id: SessionId) -> Call {
+        self.call(script, []).also_on(Some(self.session(id)))
     }
 
     /// A session among those of this bucket: one of another bucket is another user's, and is not
@@ -83,13 +87,10 @@ impl<'a> Calls<'a> {
     }
 
     pub(crate) fn revoke(&self, revoke: &Revoke) -> Call {
-        let reason = record::code(revoke.reason.into());
-        let issued_by = revoke.issued_by.map(|by| by.as_millis().to_string());
-        let issued_by = issued_by.unwrap_or_default();
+        let (reason, issued_by) = (record::code(revoke.reason.into()), issued_by(revoke));
         match &revoke.target {
             Target::Session(id) => self
-                .call(&REVOKE_SESSION, [])
-                .also_on(Some(self.session(*id)))
+                .call_on_session(&REVOKE_SESSION, *id)
                 .number(reason)
                 .arg(issued_by),
             Target::User(user) => self
@@ -142,4 +143,60 @@ impl<'a> Calls<'a> {
             .number(offer.usable_since().as_millis())
             .arg(secret::encode_tag_key(offer))
     }
+
+    /// Keeps the record of a new session, and does nothing else.
+    pub(crate) fn keep(&self, id: SessionId, new: &Record) -> Call {
+        self.call(&KEEP, [self.keys.session(id)])
+            .arg(record::encode(new))
+    }
+
+    /// Puts `new` in the place of a session of this user, if what is there so far is `earlier`, and
+    /// does nothing else.
+    pub(crate) fn succeed(
+        &self,
+        Retire { id, grace }: Retire,
+        user: &Identity,
+        earlier: Option<SessionId>,
+        new: SessionId,
+    ) -> Call {
+        let earlier = earlier.map(|id| id.to_string());
+        self.call_on_session(&SUCCEED, id)
+            .arg(new.to_string())
+            .number(span(grace))
+            .arg(user_name(user))
+            .arg(earlier.unwrap_or_default())
+    }
+
+    /// Ends a session that counts for the cap, as replaced; with `spare_used` only if nobody has used
+    /// it.
+    pub(crate) fn replace(&self, id: SessionId, spare_used: bool) -> Call {
+        self.call_on_session(&REPLACE, id)
+            .number(u8::from(spare_used))
+    }
+
+    /// Ends one session, with a `successor` only where that is what took its place, and does nothing
+    /// else.
+    pub(crate) fn end(&self, id: SessionId, revoke: &Revoke, successor: Succession) -> Call {
+        self.call_on_session(&END, id)
+            .number(record::code(revoke.reason.into()))
+            .arg(issued_by(revoke))
+            .arg(match successor {
+                Succession::Any => "*".to_owned(),
+                Succession::None => String::new(),
+                Succession::By(successor) => successor.to_string(),
+            })
+    }
+}
+
+/// What took a session's place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Succession {
+    Any,
+    None,
+    By(SessionId),
+}
+
+fn issued_by(revoke: &Revoke) -> String {
+    let issued_by = revoke.issued_by.map(|by| by.as_millis().to_string());
+    issued_by.unwrap_or_default()
 }

@@ -73,12 +73,16 @@ scripts! {
         LIST = "list.lua";
         PUT_SESSION_KEY = "put_session_key.lua";
         TAG_KEYS = "tag_keys.lua";
+        KEEP = "keep.lua";
     }
     announcing {
         INSERT = "insert.lua";
         ROTATE = "rotate.lua";
         REVOKE_SESSION = "revoke_session.lua";
         REVOKE_USER = "revoke_user.lua";
+        SUCCEED = "succeed.lua";
+        REPLACE = "replace.lua";
+        END = "end.lua";
     }
 }
 

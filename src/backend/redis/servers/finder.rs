@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::connection::Connection;
+use super::location::Topology;
 use super::master::Master;
 use super::routes::Routes;
 use super::search;
@@ -22,8 +23,8 @@ use crate::time::Clock;
 const SEARCH_PAUSE: Duration = Duration::from_millis(50);
 /// The longest that a server takes to say how it makes room.
 const POLICY_WITHIN: Duration = Duration::from_secs(1);
-/// Servers without a slot that are connected to at the same time.
-const MOST_IMPORTERS: usize = 16;
+/// Servers without a route that are connected to at the same time.
+const MOST_STRANGERS: usize = 16;
 /// A link that does not reach a new master ends within 2 s, or is silent and counts for nothing.
 const SETTLED_AFTER: Duration = Duration::from_secs(5);
 
@@ -52,8 +53,8 @@ struct State {
     /// The search that is going on: one for all who need it.
     search: Option<watch::Receiver<Option<Found>>>,
     last_search: Option<(Instant, Found)>,
-    /// Servers that take over slots and had none when they were named, newest first.
-    importers: Vec<Master>,
+    /// Servers that others have named and no route leads to, newest first.
+    strangers: Vec<Master>,
 }
 
 pub(crate) type Found = Result<Arc<Routes>, StoreError>;
@@ -125,31 +126,34 @@ impl Finder {
         }
     }
 
-    /// The connection to a server that takes over a slot. It may have none yet, and be no part of
-    /// the routes.
-    pub(crate) async fn importer(&self, address: &Address) -> Option<Arc<Connection>> {
+    /// The connection to a server of a Cluster that another one has named. It may be no part of the
+    /// routes: it is new, or was a replica, or has no slot yet and takes over its first one.
+    pub(crate) async fn named(&self, address: &Address) -> Option<Arc<Connection>> {
+        if !matches!(self.settings.location.topology, Topology::Cluster(_)) {
+            return None;
+        }
         let known = self.routes().and_then(|routes| routes.to(address));
         if let Some(usable) = known.filter(|known| known.is_usable()) {
             return Some(usable);
         }
-        let importer = {
+        let named = {
             // Looked for and added under one lock, or two commands that come at once would open two
             // connections to the same server.
-            let importers = &mut self.state.lock().importers;
+            let strangers = &mut self.state.lock().strangers;
             // One that could not be reached is tried anew.
-            importers.retain(Master::is_connected_or_connecting);
-            let known = importers.iter().find(|known| known.address == *address);
+            strangers.retain(Master::is_connected_or_connecting);
+            let known = strangers.iter().find(|known| known.address == *address);
             match known {
                 Some(known) => known.clone(),
                 None => {
-                    let new = Master::importer(&self.settings, &self.clock, address);
-                    importers.truncate(MOST_IMPORTERS - 1);
-                    importers.insert(0, new.clone());
+                    let new = Master::named(&self.settings, &self.clock, address);
+                    strangers.truncate(MOST_STRANGERS - 1);
+                    strangers.insert(0, new.clone());
                     new
                 }
             }
         };
-        importer.connected().await.ok()
+        named.connected().await.ok()
     }
 
     pub(crate) fn routes(&self) -> Option<Arc<Routes>> {

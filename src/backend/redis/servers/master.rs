@@ -53,8 +53,8 @@ impl Master {
         }
     }
 
-    /// A server that has no slot yet that we know of, but takes one over.
-    pub(crate) fn importer(settings: &Settings, clock: &Clock, address: &Address) -> Self {
+    /// A server that another one has named, and that has no slot that we know of.
+    pub(crate) fn named(settings: &Settings, clock: &Clock, address: &Address) -> Self {
         Self {
             address: address.clone(),
             id: String::new(),

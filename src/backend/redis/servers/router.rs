@@ -160,20 +160,20 @@ impl Router {
         Ok(answer)
     }
 
-    /// The connection to the new owner of a slot. Who owns what is found out anew for everybody.
+    /// The connection to the new owner of a slot. Who owns what is found out anew for everybody; that
+    /// takes a while, and whom it asks may know less than who has named the owner.
     async fn moved_to(
         &self,
         address: Option<Address>,
         slot: u16,
     ) -> Result<Arc<Connection>, StoreError> {
-        let named = address.and_then(|address| self.finder.routes()?.to(&address));
-        match named.filter(|connection| connection.is_usable()) {
-            Some(connection) => {
-                let _ = self.finder.start_search();
-                Ok(connection)
-            }
-            None => self.finder.search_anew().await?.connection(slot).await,
+        let _ = self.finder.start_search();
+        if let Some(address) = address
+            && let Some(connection) = self.finder.named(&address).await
+        {
+            return Ok(connection);
         }
+        self.finder.search_anew().await?.connection(slot).await
     }
 
     /// Sends a command to the server that takes over a slot, for a key that it has already.
@@ -183,7 +183,7 @@ impl Router {
         order: Order<'_>,
         otherwise: RedisError,
     ) -> Result<Value, RedisError> {
-        let Some(connection) = self.finder.importer(address).await else {
+        let Some(connection) = self.finder.named(address).await else {
             return Err(otherwise);
         };
         let place = Place {

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::connection::Connection;
@@ -7,7 +8,8 @@ use super::settings::Settings;
 use crate::backend::redis::wire::address::Address;
 use crate::backend::redis::wire::greeting::Greeting;
 use crate::backend::redis::wire::keys::SLOTS;
-use crate::backend::redis::wire::slots::{Site, SlotRange};
+use crate::backend::redis::wire::slots::Site;
+use crate::backend::redis::wire::view::{View, Worth};
 use crate::store::StoreError;
 use crate::time::Clock;
 
@@ -16,6 +18,9 @@ pub(crate) struct Routes {
     masters: Vec<Master>,
     /// The last slot of each range and whose it is, in order.
     ranges: Vec<(u16, usize)>,
+    /// Who may take a master's place.
+    replicas: Vec<Address>,
+    worth: Worth,
 }
 
 impl Routes {
@@ -23,13 +28,18 @@ impl Routes {
         Self {
             masters: vec![Master::single(opened, clock)],
             ranges: vec![(SLOTS - 1, 0)],
+            replicas: Vec::new(),
+            worth: Worth::default(),
         }
     }
 
     pub(super) fn of_cluster(
         settings: &Settings,
         clock: &Clock,
-        slots: &[SlotRange],
+        View {
+            ranges: slots,
+            worth,
+        }: &View,
         known: Option<&Self>,
     ) -> Self {
         let mut masters: Vec<Master> = Vec::new();
@@ -46,7 +56,14 @@ impl Routes {
                 masters.push(Master::new(settings, clock, site, earlier, replaced));
             }
         }
-        Self { masters, ranges }
+        let replicas = slots.iter().flat_map(|range| &range.replicas);
+        let replicas: HashSet<_> = replicas.cloned().collect();
+        Self {
+            masters,
+            ranges,
+            replicas: replicas.into_iter().collect(),
+            worth: *worth,
+        }
     }
 
     /// Who has the slot.
@@ -108,6 +125,15 @@ impl Routes {
         masters.map(|master| master.address.clone()).collect()
     }
 
+    pub(crate) fn replicas(&self) -> &[Address] {
+        &self.replicas
+    }
+
+    /// What the server that has named them knew.
+    pub(crate) const fn worth(&self) -> Worth {
+        self.worth
+    }
+
     pub(crate) fn has_all(&self) -> bool {
         let mut masters = self.masters.iter();
         masters.all(|master| master.connection().is_some_and(|open| open.is_usable()))
@@ -117,6 +143,7 @@ impl Routes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::redis::wire::slots::SlotRange;
     use crate::store::RedisStore;
 
     fn at(port: u16) -> Address {
@@ -135,13 +162,17 @@ mod tests {
                 last: *last,
                 address: at(*port),
                 id: port.to_string(),
+                replicas: Vec::new(),
             };
             first = last + 1;
             range
         });
         let finder = store.router.finder();
-        let ranges: Vec<_> = ranges.collect();
-        Routes::of_cluster(&finder.settings, &finder.clock, &ranges, known)
+        let view = View {
+            ranges: ranges.collect(),
+            worth: Worth::default(),
+        };
+        Routes::of_cluster(&finder.settings, &finder.clock, &view, known)
     }
 
     #[tokio::test]

@@ -7,12 +7,13 @@ use super::connection::{Connection, NO_PUSHES};
 use super::fault::{failed, misconfigured};
 use super::location::Topology;
 use super::master::open_master;
-use super::parallel::first_success;
+use super::parallel::{best_success, first_success};
 use super::routes::Routes;
 use super::settings::Settings;
 use crate::backend::redis::wire::address::Address;
 use crate::backend::redis::wire::greeting::Greeting;
-use crate::backend::redis::wire::slots::{SlotRange, slots};
+use crate::backend::redis::wire::slots::slots;
+use crate::backend::redis::wire::view::{View, Worth};
 use crate::store::StoreError;
 use crate::time::Clock;
 
@@ -33,8 +34,8 @@ pub(super) async fn find(
             Ok(Routes::of_one(opened, clock))
         }
         Topology::Cluster(seeds) => {
-            let ranges = find_cluster(settings, seeds, known).await?;
-            Ok(Routes::of_cluster(settings, clock, &ranges, known))
+            let view = find_cluster(settings, seeds, known).await?;
+            Ok(Routes::of_cluster(settings, clock, &view, known))
         }
     }
 }
@@ -77,40 +78,61 @@ async fn query_sentinel(
     Ok(Address { host, port })
 }
 
-/// Takes the first answer of all servers that are known or were configured.
+/// Asks all masters that are known and all servers that were configured; if none answers, those that
+/// may have taken the masters' places.
 async fn find_cluster(
     settings: &Settings,
     seeds: &[Address],
     known: Option<&Routes>,
-) -> Result<Vec<SlotRange>, StoreError> {
+) -> Result<View, StoreError> {
     let mut addresses = known.map(Routes::addresses).unwrap_or_default();
     let new = seeds.iter().filter(|seed| !addresses.contains(seed));
     addresses.extend(new.cloned().collect::<Vec<_>>());
+    match best_view(settings, addresses, known).await {
+        Err(_) if known.is_some_and(|known| !known.replicas().is_empty()) => {
+            let replicas = known.map(Routes::replicas).unwrap_or_default();
+            best_view(settings, replicas.to_vec(), known).await
+        }
+        found => found,
+    }
+}
+
+/// Takes the first answer that does not fall behind what is known.
+async fn best_view(
+    settings: &Settings,
+    addresses: Vec<Address>,
+    known: Option<&Routes>,
+) -> Result<View, StoreError> {
+    let enough = known.map_or(Worth::default(), Routes::worth).enough();
     let attempts = addresses.into_iter().map(|address| {
         let settings = settings.clone();
         let connection = known.and_then(|known| known.to(&address));
-        async move { query_slots(&settings, &address, connection).await }
+        async move { query_view(&settings, &address, connection).await }
     });
-    first_success(attempts).await
+    best_success(attempts, |view| view.worth, enough).await
 }
 
-async fn query_slots(
+async fn query_view(
     settings: &Settings,
     address: &Address,
     connection: Option<Arc<Connection>>,
-) -> Result<Vec<SlotRange>, StoreError> {
+) -> Result<View, StoreError> {
     let connection = match connection.filter(|connection| connection.is_usable()) {
         Some(connection) => connection,
         None => Arc::new(Connection::open(settings, address, NO_PUSHES).await?.0),
     };
-    let mut command = redis::cmd("CLUSTER");
-    command.arg("SLOTS");
-    let answer = connection.query(&command).await;
+    let [mut info, mut ranges] = [redis::cmd("CLUSTER"), redis::cmd("CLUSTER")];
+    let queries = (
+        connection.query(info.arg("INFO")),
+        connection.query(ranges.arg("SLOTS")),
+    );
+    let (info, answer) = tokio::join!(queries.0, queries.1);
     let answer = answer.map_err(|error| failed(error, Stage::Server(address), settings))?;
-    let mut slots = slots(&answer, address).map_err(StoreError::unavailable)?;
-    slots.sort_unstable_by_key(|range| range.first);
-    if slots.is_empty() {
+    let mut ranges = slots(&answer, address).map_err(StoreError::unavailable)?;
+    ranges.sort_unstable_by_key(|range| range.first);
+    if ranges.is_empty() {
         return Err(StoreError::unavailable("the Cluster has no slots"));
     }
-    Ok(slots)
+    let worth = Worth::read(info.ok().as_ref());
+    Ok(View { ranges, worth })
 }

@@ -74,6 +74,23 @@ pub(crate) fn inserted(answer: &Value) -> Result<(Inserted, Vec<&[u8]>), StoreEr
     }
 }
 
+/// Whether a script has ended one session; `None` if another one has taken its place meanwhile.
+pub(crate) fn has_ended(answer: &Value) -> Result<Option<bool>, StoreError> {
+    match verdict(answer)? {
+        (b"changed", []) => Ok(None),
+        _ => is_done(answer).map(Some),
+    }
+}
+
+/// Whether a script that changes one session has done so.
+pub(crate) fn is_done(answer: &Value) -> Result<bool, StoreError> {
+    match verdict(answer)? {
+        (b"done", []) => Ok(true),
+        (b"taken" | b"refused", []) => Ok(false),
+        _ => Err(unintelligible()),
+    }
+}
+
 pub(crate) fn ended(answer: &Value) -> Result<Vec<SessionId>, StoreError> {
     match verdict(answer)? {
         (b"ended", [ended]) => ids(items(ended)?),

@@ -11,3 +11,4 @@ pub(crate) mod record;
 pub(crate) mod reply;
 pub(crate) mod secret;
 pub(crate) mod slots;
+pub(crate) mod view;

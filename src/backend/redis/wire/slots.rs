@@ -11,6 +11,8 @@ pub(crate) struct SlotRange {
     pub(crate) address: Address,
     /// The name that the Cluster has for the server.
     pub(crate) id: String,
+    /// Who may take the server's place.
+    pub(crate) replicas: Vec<Address>,
 }
 
 /// Reads the answer to CLUSTER SLOTS of one of the servers.
@@ -18,30 +20,40 @@ pub(crate) fn slots(value: &Value, of: &Address) -> RedisResult<Vec<SlotRange>> 
     let ranges: Vec<Vec<Value>> = from_redis_value_ref(value)?;
     let mut slots = Vec::with_capacity(ranges.len());
     for range in ranges {
-        let [first, last, master, ..] = range.as_slice() else {
+        let [first, last, master, replicas @ ..] = range.as_slice() else {
             continue;
         };
-        let master: Vec<Value> = from_redis_value_ref(master)?;
-        let [host, port, rest @ ..] = master.as_slice() else {
+        let Some((address, id)) = server(master, of)? else {
             continue;
         };
-        // No name means the one that we know the server by.
-        let host = bytes(host)
-            .map(String::from_utf8_lossy)
-            .filter(|host| !host.is_empty() && host != "?");
-        let address = Address {
-            host: host.map_or_else(|| of.host.clone(), |host| host.into_owned()),
-            port: from_redis_value_ref(port)?,
-        };
-        let id = rest.first().and_then(bytes).map(String::from_utf8_lossy);
+        let replicas = replicas.iter().filter_map(|it| server(it, of).ok()?);
         slots.push(SlotRange {
             first: from_redis_value_ref(first)?,
             last: from_redis_value_ref(last)?,
             address,
-            id: id.unwrap_or_default().into_owned(),
+            id,
+            replicas: replicas.map(|(address, _)| address).collect(),
         });
     }
     Ok(slots)
+}
+
+/// Where a server is, and its name.
+fn server(value: &Value, of: &Address) -> RedisResult<Option<(Address, String)>> {
+    let fields: Vec<Value> = from_redis_value_ref(value)?;
+    let [host, port, rest @ ..] = fields.as_slice() else {
+        return Ok(None);
+    };
+    // No name means the one that we know the server by.
+    let host = bytes(host)
+        .map(String::from_utf8_lossy)
+        .filter(|host| !host.is_empty() && host != "?");
+    let address = Address {
+        host: host.map_or_else(|| of.host.clone(), |host| host.into_owned()),
+        port: from_redis_value_ref(port)?,
+    };
+    let id = rest.first().and_then(bytes).map(String::from_utf8_lossy);
+    Ok(Some((address, id.unwrap_or_default().into_owned())))
 }
 
 /// What a Cluster has at an address: one server, or all of them behind a proxy that finds the right
@@ -102,6 +114,7 @@ mod tests {
             last,
             address: at(port),
             id: id.to_owned(),
+            replicas: Vec::new(),
         }
     }
 
