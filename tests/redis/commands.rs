@@ -106,7 +106,7 @@ pub async fn run_each(store: &RedisStore, user: &Identity, costs: &mut Costs) {
     costs.of("login over a cap", login(4, capped)).await;
     costs
         .of("load", async {
-            drop(store.load(session(4)).await.unwrap())
+            drop(store.load(session(4)).await.unwrap());
         })
         .await;
     costs.of("use", touch(4)).await;
@@ -115,7 +115,7 @@ pub async fn run_each(store: &RedisStore, user: &Identity, costs: &mut Costs) {
     costs.of("rotation once more", rotate(4, 6)).await;
     costs
         .of("list", async {
-            drop(store.list(user.clone()).await.unwrap())
+            drop(store.list(user.clone()).await.unwrap());
         })
         .await;
     costs.of("logout", revoke(session(3).into())).await;
@@ -134,23 +134,23 @@ pub async fn run_each(store: &RedisStore, user: &Identity, costs: &mut Costs) {
     costs.of("logout of a user", revoke(user_of().into())).await;
     costs
         .of("put a session_key", async {
-            store.put_session_key(put(user, b"key")).await.unwrap()
+            store.put_session_key(put(user, b"key")).await.unwrap();
         })
         .await;
     costs
         .of("session_keys", async {
-            drop(store.session_keys(user_of()).await.unwrap())
+            drop(store.session_keys(user_of()).await.unwrap());
         })
         .await;
     let offer = TagKey::new(1, [1; 16]);
     costs
         .of("tag keys", async {
-            drop(store.tag_keys(offer).await.unwrap())
+            drop(store.tag_keys(offer).await.unwrap());
         })
         .await;
     costs
         .of("trial of a write", async {
-            store.writable(user.bucket()).await.unwrap()
+            store.writable(user.bucket()).await.unwrap();
         })
         .await;
 }

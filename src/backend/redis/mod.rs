@@ -49,7 +49,8 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 /// 1. A load is one `GET`; everything else that concerns sessions is a script in one slot of a
 ///    Cluster, with every key it touches among its `KEYS`. It runs again where it needs others than
 ///    it was given: what concerns all sessions of a user is two runs, and so is a rotation. A use is
-///    written by one run, and a second one keeps the session in its user's index.
+///    written by one run, and a second one keeps the session in its user's index. Keys stand in the
+///    scripts as `KEYS[n]` and nothing else, and Lua may be 5.1 or 5.4.
 /// 2. Names of keys hold digests, never a token or an openid. The records name the user.
 /// 3. Every key expires by itself but `{prefix}:tag-key` and its four copies, which are spread over
 ///    a Cluster: nodes that start while a master is down find the keys of the tokens' tags there. A
@@ -89,6 +90,12 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 /// one key each, in an order that keeps every promise. A login, a rotation or an end of sessions takes
 /// some more round trips then. Servers that are new, or were replicas, are found as soon as any other
 /// names them. While a slot has no master, its users get 503, and ends of their sessions are pending.
+///
+/// Scripts publish what they change. Where a server does not let them, which is tried once on each
+/// connection, the store publishes it after the script, on the common channel and before anything is
+/// done; until it can, ends of sessions are pending and the rest fails as unavailable. A process that
+/// dies between the two has answered nothing; other nodes find out when they confirm the session, at
+/// most 30 s later.
 ///
 /// Redis may lose the last writes in a failover, revocations among them. The clocks of a Cluster's
 /// servers have to agree.
