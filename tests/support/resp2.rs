@@ -104,18 +104,25 @@ async fn connect(port: u16) -> std::io::Result<TcpStream> {
 
 async fn grant_resp2(mut client: TcpStream, port: u16) -> std::io::Result<()> {
     let mut server = connect(port).await?;
-    // Nobody says more than this before there is an answer to it.
-    let mut hello = vec![0; 1024];
-    let length = client.read(&mut hello).await?;
-    hello.truncate(length);
-    let wanted = b"HELLO\r\n$1\r\n3";
-    let at = hello.windows(wanted.len()).position(|part| part == wanted);
-    if let Some(at) = at {
-        hello[at + wanted.len() - 1] = b'2';
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_server, mut to_server) = server.split();
+    let asking = async {
+        let mut bytes = vec![0; 16 * 1024];
+        loop {
+            let length = from_client.read(&mut bytes).await?;
+            if length == 0 {
+                return Ok(());
+            }
+            // It is sent alone, so it is never in two parts.
+            let [three, two] = [b"HELLO\r\n$1\r\n3", b"HELLO\r\n$1\r\n2"];
+            let asked = replaced(&bytes[..length], three, two);
+            to_server.write_all(&asked).await?;
+        }
+    };
+    tokio::select! {
+        asked = asking => asked,
+        answered = tokio::io::copy(&mut from_server, &mut to_client) => answered.map(drop),
     }
-    server.write_all(&hello).await?;
-    tokio::io::copy_bidirectional(&mut client, &mut server).await?;
-    Ok(())
 }
 
 /// One client of a proxy that speaks RESP2 only. Its commands are carried out side by side, and
