@@ -89,7 +89,7 @@ async fn a_sentinel_a_replica_or_a_service_that_nobody_knows() {
         let servers = RedisSentinel::start_release(release).await;
         let advice = "if it is a Sentinel, write redis+sentinel:// and its service";
         says(&servers.sentinel.url(), advice).await;
-        let advice = "the server is a replica: name its master in the URL";
+        let advice = "the server is a replica and not a master: name its master in the URL";
         says(&servers.replica.url(), advice).await;
         let other = servers.url().replace("/sessions", "/other");
         let advice = r#"the Sentinel watches no service "other""#;

@@ -24,6 +24,7 @@ use crate::support::redis::{
 const EVERY_STORE: &str = "every store";
 const DATABASE: &str = "a database other than 0";
 const CLUSTER: &str = "a Cluster";
+const RESP2: &str = "a server that speaks RESP2 alone, if not `+info`";
 const PER_MASTER: &str = "[`announce_per_master`](RedisStoreBuilder::announce_per_master)";
 const WARNING: &str = "the warning that the server may evict";
 const SENTINELS: &str = "the user at the Sentinels";
@@ -62,6 +63,12 @@ fn as_node(url: &str) -> String {
     url.replace("127.0.0.1", "node:p%40ss%2Fword@127.0.0.1")
 }
 
+async fn pass_the_suite(url: String) {
+    // Several servers run it at the same time.
+    let tick = SECOND / 2;
+    conformance::run(&OnServers { url, tick }).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "half a minute of four servers: ./test runs it"]
 async fn a_user_with_these_rights_passes_the_suite_on_one_server() {
@@ -69,7 +76,7 @@ async fn a_user_with_these_rights_passes_the_suite_on_one_server() {
         let server = RedisServer::start_release(release, &[]).await;
         let rules = rules(&[EVERY_STORE, DATABASE]);
         grant(&server.client().await, &rules).await;
-        conformance::run(&OnServers::at(as_node(&server.url()) + "/1")).await;
+        pass_the_suite(as_node(&server.url()) + "/1").await;
     };
     join_all(Release::ALL.map(run)).await;
 }
@@ -83,7 +90,7 @@ async fn a_user_with_these_rights_passes_the_suite_in_a_cluster() {
         for server in &cluster.servers {
             grant(&server.client().await, &rules).await;
         }
-        conformance::run(&OnServers::at(as_node(&cluster.url()))).await;
+        pass_the_suite(as_node(&cluster.url())).await;
     };
     join_all([Release::Redis6_2_5, Release::Valkey9_1_2].map(run)).await;
 }
@@ -95,7 +102,7 @@ async fn a_user_with_these_rights_passes_the_suite_behind_sentinels() {
         let servers = RedisSentinel::start_release(release).await;
         grant(&servers.master.client().await, &rules(&[EVERY_STORE])).await;
         restrict_default_user(&servers.sentinel.client().await).await;
-        conformance::run(&OnServers::at(as_node(&servers.url()))).await;
+        pass_the_suite(as_node(&servers.url())).await;
     };
     join_all([Release::Redis6_2_5, Release::Valkey9_1_2].map(run)).await;
 }
@@ -166,6 +173,28 @@ async fn each_right_is_needed(release: Release, names_commands_of_scripts: bool)
             "without {rule}: {expected:?} is not in {errors:#?}"
         );
     }
+}
+
+#[tokio::test]
+async fn the_right_over_resp2_is_needed() {
+    let arguments = ["--rename-command", "HELLO", ""];
+    let server = RedisServer::start_release(Release::Valkey9_1_2, &arguments).await;
+    let client = server.client().await;
+    let url = as_node(&server.url());
+    for rows in [[EVERY_STORE, RESP2], [EVERY_STORE, WARNING]] {
+        grant(&client, &rules(&rows)).await;
+        let (errors, _) = tour(&url).await;
+        assert_eq!(errors, Vec::<String>::new(), "{rows:?}");
+        let () = client.ask(&["FLUSHALL"]).await;
+    }
+    grant(&client, &rules(&[EVERY_STORE])).await;
+    let (errors, _) = tour(&url).await;
+    let advice = advice_without("+info");
+    assert!(!errors.is_empty());
+    assert!(
+        errors.iter().all(|error| error.contains(&advice)),
+        "{errors:#?}"
+    );
 }
 
 fn advice_without(rule: &str) -> String {

@@ -11,12 +11,12 @@ use crate::support::resp2::{Proxy, RESP2_ONLY};
 
 /// A store whose time is that of its servers; every handle has connections of its own.
 pub struct OnServers {
-    url: String,
-    tick: Duration,
+    pub url: String,
+    pub tick: Duration,
 }
 
 impl OnServers {
-    pub fn at(url: String) -> Self {
+    fn at(url: String) -> Self {
         let tick = Duration::from_millis(150);
         Self { url, tick }
     }

@@ -117,6 +117,7 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 /// | every store | `resetchannels &wxs:* ~wxs:* +append +eval +evalsha +exists +get +getrange +hdel +hget +hmget +hset +pexpireat +pttl +publish +set +setrange +strlen +subscribe +time +zadd +zcard +zrandmember +zrange +zrem +zrevrange` |
 /// | a database other than 0 | `+select` |
 /// | a Cluster | `+asking +cluster\|info +cluster\|slots` |
+/// | a server that speaks RESP2 alone, if not `+info` | `+role` |
 /// | [`announce_per_master`](RedisStoreBuilder::announce_per_master) | `+cluster\|myid` |
 /// | the warning that the server may evict | `+info` |
 /// | the user at the Sentinels | `+sentinel\|get-master-addr-by-name` |

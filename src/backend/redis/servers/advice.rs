@@ -31,8 +31,7 @@ impl<'a> Stage<'a> {
 }
 
 const ONE_OF_A_CLUSTER: &str = "the server is one of a Cluster: write redis+cluster:// instead of redis:// (rediss+cluster:// for rediss://)";
-pub(super) const A_REPLICA: &str =
-    "the server is a replica: name its master in the URL, or the Sentinels with redis+sentinel://";
+pub(super) const A_REPLICA: &str = "the server is a replica and not a master: name its master in the URL, or the Sentinels with redis+sentinel://";
 
 /// What is found in the text of an error, and what to do then; the first that is found counts. Each
 /// release words its errors in its own way.
