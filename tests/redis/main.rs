@@ -10,12 +10,17 @@
 mod announcements;
 mod cluster;
 mod cost;
+mod faults;
 mod index;
 mod link;
+mod link_losses;
+mod matrix;
 mod records;
 mod resharding;
 mod runtimes;
+mod secured_sentinel;
 mod server;
+mod servers;
 mod session_keys;
 mod single_use;
 mod slot;

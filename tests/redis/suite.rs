@@ -1,4 +1,4 @@
-//! `RedisStore` passes the suite for stores, on one server and in a Cluster.
+//! `RedisStore` passes the suite for stores.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ use tokio::time::sleep;
 use tower_wx_session::store::RedisStore;
 use tower_wx_session::test_util::conformance::{self, Fixture};
 
-use crate::support::redis::{Client, RedisCluster, RedisServer, store};
+use super::servers::Servers;
+use crate::support::redis::{Client, store};
 
 /// A store whose time is that of its servers; every handle has connections of its own.
 struct OnServers(String);
@@ -35,18 +36,9 @@ impl Fixture for OnServers {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_server_passes_the_suite() {
-    let server = RedisServer::start().await;
-    conformance::run(&OnServers(server.url())).await;
-    only_the_tag_keys_stay(&server.client().await).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cluster_passes_the_suite() {
-    let cluster = RedisCluster::start().await;
-    conformance::run(&OnServers(cluster.url())).await;
-    for server in &cluster.servers {
+pub async fn a_store_passes_the_suite(servers: &Servers) {
+    conformance::run(&OnServers(servers.url())).await;
+    for server in servers.masters() {
         only_the_tag_keys_stay(&server.client().await).await;
     }
 }

@@ -2,24 +2,30 @@
 
 use tokio::time::timeout;
 use tower_wx_session::Identity;
-use tower_wx_session::store::{Loaded, Rotate, Rotated, SessionStore, Timestamp, Touch};
+use tower_wx_session::store::{
+    Loaded, RedisStore, Rotate, Rotated, SessionStore, Timestamp, Touch,
+};
 
 use super::link::{beats, ended, told};
 use super::records::{DEADLINE, HOUR, SECOND, id, keep, logout, user};
-use crate::support::redis::{RedisCluster, RedisSentinel, eventually};
+use crate::support::redis::{Client, RedisCluster, RedisSentinel, RedisServer, eventually};
 
 #[tokio::test]
 async fn a_failover_is_followed() {
     let servers = RedisSentinel::start().await;
-    let store = servers.store();
-    let mut feed = store.subscribe().await.unwrap();
-    let (id, _) = keep(&store, &user(), 1).await;
     let replica = servers.replica.client().await;
+    follows_a_failover(&servers.store(), &servers.master, &replica).await;
+}
+
+/// Kills the master: the link says so, the replica is found, and a new link tells of changes.
+pub async fn follows_a_failover(store: &RedisStore, master: &RedisServer, replica: &Client) {
+    let mut feed = store.subscribe().await.unwrap();
+    let (id, _) = keep(store, &user(), 1).await;
     eventually("the replica to have it", async || {
         replica.ask::<usize>(&["DBSIZE"]).await > 0
     })
     .await;
-    servers.master.kill();
+    master.kill();
     assert!(ended(&mut feed).await < 2 * SECOND);
     eventually("the new master", async || {
         let load = timeout(DEADLINE, store.load(id)).await;

@@ -280,10 +280,14 @@ impl Client {
     }
 }
 
-/// A Cluster of three masters.
+/// A Cluster of three masters, of which the first may have a replica.
 pub struct RedisCluster {
     pub servers: Vec<RedisServer>,
+    pub replica: Option<RedisServer>,
 }
+
+/// What a server of a Cluster is started with.
+const IN_CLUSTER: [&str; 4] = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
 
 impl RedisCluster {
     pub async fn start() -> Self {
@@ -293,11 +297,43 @@ impl RedisCluster {
     pub async fn start_release(release: Release) -> Self {
         let mut servers = Vec::new();
         for _ in 0..3 {
-            let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
-            servers.push(RedisServer::start_release(release, &arguments).await);
+            servers.push(RedisServer::start_release(release, &IN_CLUSTER).await);
         }
-        let cluster = Self { servers };
+        let cluster = Self {
+            servers,
+            replica: None,
+        };
         cluster.join().await;
+        cluster
+    }
+
+    /// One that serves what it has while a master is dead, and has a replica that takes the place of
+    /// the first.
+    pub async fn start_with_replica(release: Release) -> Self {
+        let mut cluster = Self::start_release(release).await;
+        let replica = RedisServer::start_release(release, &IN_CLUSTER).await;
+        let (client, first) = (replica.client().await, &cluster.servers[0]);
+        let port = first.port.to_string();
+        let () = client.ask(&["CLUSTER", "MEET", "127.0.0.1", &port]).await;
+        let name: String = first.client().await.ask(&["CLUSTER", "MYID"]).await;
+        eventually("the replica to know its master", async || {
+            let words = ["CLUSTER", "REPLICATE", &name];
+            client.try_ask::<()>(&words).await.is_ok()
+        })
+        .await;
+        in_step(&client).await;
+        for server in &cluster.servers {
+            let client = server.client().await;
+            let whole = ["CONFIG", "SET", "cluster-require-full-coverage", "no"];
+            let () = client.ask(&whole).await;
+            // A server that does not know the replica does not vote for it.
+            eventually("the replica to be known", async || {
+                let nodes: String = client.ask(&["CLUSTER", "NODES"]).await;
+                nodes.contains("slave")
+            })
+            .await;
+        }
+        cluster.replica = Some(replica);
         cluster
     }
 
@@ -350,12 +386,7 @@ impl RedisSentinel {
         let port = master.port.to_string();
         let replica =
             RedisServer::start_release(release, &["--replicaof", "127.0.0.1", &port]).await;
-        let link = replica.client().await;
-        eventually("the replica to be in step", async || {
-            let info: String = link.ask(&["INFO", "replication"]).await;
-            info.contains("master_link_status:up")
-        })
-        .await;
+        in_step(&replica.client().await).await;
         let directory = directory();
         let file = directory.join("sentinel.conf");
         fs::write(&file, sentinel_settings(master.port)).unwrap();
@@ -381,6 +412,15 @@ impl RedisSentinel {
     pub fn store(&self) -> RedisStore {
         store(&self.url())
     }
+}
+
+/// Waits until a replica has what its master has.
+pub async fn in_step(replica: &Client) {
+    eventually("the replica to be in step", async || {
+        let info: String = replica.ask(&["INFO", "replication"]).await;
+        info.contains("master_link_status:up")
+    })
+    .await;
 }
 
 fn sentinel_settings(master: u16) -> String {
