@@ -128,7 +128,9 @@ async fn is_heard_of(fleet: &Fleet, token: &str, master: &Client) {
         refusal(&fleet.known, token).await.is_none()
     })
     .await;
-    let ended = fleet.cold.revoke(fleet.user.clone(), RevokeReason::KickedOut);
+    let ended = fleet
+        .cold
+        .revoke(fleet.user.clone(), RevokeReason::KickedOut);
     ended.await.unwrap();
     let start = Instant::now();
     while refusal(&fleet.known, token).await.is_none() {
@@ -165,7 +167,10 @@ pub async fn each_error_of_a_server_is_an_outage(servers: &Servers) {
     let () = client.ask(&["REPLICAOF", "127.0.0.1", "1"]).await;
     refuses(&store, "").await;
     eventually("no master", async || {
-        store.load(id).await.is_err_and(|error| error.kind() == StoreErrorKind::Unavailable)
+        store
+            .load(id)
+            .await
+            .is_err_and(|error| error.kind() == StoreErrorKind::Unavailable)
     })
     .await;
     let () = client.ask(&["REPLICAOF", "NO", "ONE"]).await;

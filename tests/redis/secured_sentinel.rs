@@ -55,7 +55,8 @@ impl Certificate {
     /// A server that holds data.
     async fn data_server(&self, tls_port: u16, more: &[&str]) -> RedisServer {
         let passwords = ["--requirepass", OF_SERVERS, "--masterauth", OF_SERVERS];
-        self.server(&[], tls_port, &[&passwords, more].concat()).await
+        self.server(&[], tls_port, &[&passwords, more].concat())
+            .await
     }
 
     async fn sentinel(&self, tls_port: u16, master: u16) -> RedisServer {

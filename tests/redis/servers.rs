@@ -29,7 +29,9 @@ impl Servers {
     }
 
     pub async fn cluster(release: Release) -> Self {
-        Self::Cluster(RedisCluster::start_release(release).await)
+        let cluster = RedisCluster::start_release(release).await;
+        cluster.serve_what_there_is().await;
+        Self::Cluster(cluster)
     }
 
     pub async fn cluster_with_a_replica(release: Release) -> Self {
@@ -69,6 +71,23 @@ impl Servers {
         &self.masters()[0]
     }
 
+    /// The master that has a key.
+    pub async fn owner(&self, key: &str) -> &RedisServer {
+        match self {
+            Self::One(_) | Self::Sentinel(_) => self.master(),
+            Self::Cluster(cluster) => {
+                let client = self.client().await;
+                let slot: usize = client.ask(&["CLUSTER", "KEYSLOT", key]).await;
+                &cluster.servers[(slot / 5461).min(2)]
+            }
+        }
+    }
+
+    pub async fn owner_of(&self, user: &Identity) -> &RedisServer {
+        let tag = format!("{{{:04x}}}", u16::from_be_bytes(user.bucket()));
+        self.owner(&tag).await
+    }
+
     pub async fn client(&self) -> Client {
         self.master().client().await
     }
@@ -83,13 +102,9 @@ impl Servers {
 
     /// A user whom [`master`](Self::master) has.
     pub async fn user(&self) -> Identity {
-        let client = self.client().await;
         for number in 0.. {
             let user = Identity::new("appid", number.to_string());
-            let key = format!("{{{:04x}}}", u16::from_be_bytes(user.bucket()));
-            // It refuses where it is not its own, and answers where it is.
-            let asked = client.try_ask::<Option<String>>(&["GET", &key]).await;
-            if asked.is_ok() {
+            if self.owner_of(&user).await.port == self.master().port {
                 return user;
             }
         }

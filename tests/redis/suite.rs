@@ -20,7 +20,7 @@ impl Fixture for OnServers {
     }
 
     fn tick(&self) -> Duration {
-        Duration::from_millis(150)
+        Duration::from_millis(250)
     }
 
     async fn advance(&self, span: Duration) {

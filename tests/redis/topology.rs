@@ -41,11 +41,7 @@ pub async fn follows_a_failover(store: &RedisStore, master: &RedisServer, replic
 async fn a_cluster_without_one_master_serves_the_others_users() {
     let cluster = RedisCluster::start().await;
     let store = cluster.store();
-    for server in &cluster.servers {
-        let client = server.client().await;
-        let whole = ["CONFIG", "SET", "cluster-require-full-coverage", "no"];
-        let () = client.ask(&whole).await;
-    }
+    cluster.serve_what_there_is().await;
     let users: Vec<_> = (0..30u8)
         .map(|number| Identity::new("appid", number.to_string()))
         .collect();

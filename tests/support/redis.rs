@@ -307,8 +307,7 @@ impl RedisCluster {
         cluster
     }
 
-    /// One that serves what it has while a master is dead, and has a replica that takes the place of
-    /// the first.
+    /// One with a replica that takes the place of the first master.
     pub async fn start_with_replica(release: Release) -> Self {
         let mut cluster = Self::start_release(release).await;
         let replica = RedisServer::start_release(release, &IN_CLUSTER).await;
@@ -322,10 +321,9 @@ impl RedisCluster {
         })
         .await;
         in_step(&client).await;
+        cluster.serve_what_there_is().await;
         for server in &cluster.servers {
             let client = server.client().await;
-            let whole = ["CONFIG", "SET", "cluster-require-full-coverage", "no"];
-            let () = client.ask(&whole).await;
             // A server that does not know the replica does not vote for it.
             eventually("the replica to be known", async || {
                 let nodes: String = client.ask(&["CLUSTER", "NODES"]).await;
@@ -335,6 +333,14 @@ impl RedisCluster {
         }
         cluster.replica = Some(replica);
         cluster
+    }
+
+    /// Has each master serve its users while another one is dead.
+    pub async fn serve_what_there_is(&self) {
+        for server in &self.servers {
+            let whole = ["CONFIG", "SET", "cluster-require-full-coverage", "no"];
+            let () = server.client().await.ask(&whole).await;
+        }
     }
 
     async fn join(&self) {
