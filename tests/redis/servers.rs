@@ -129,7 +129,8 @@ impl Servers {
             }
             Self::Cluster(cluster) => {
                 let replica = cluster.replica.as_ref().unwrap().client().await;
-                let () = replica.ask(&["CLUSTER", "FAILOVER"]).await;
+                // Redis 6.2.5 would wait for ever for the first byte to be written to the master.
+                let () = replica.ask(&["CLUSTER", "FAILOVER", "TAKEOVER"]).await;
             }
         }
         eventually("the master to be none any more", async || {

@@ -322,12 +322,12 @@ impl RedisCluster {
         .await;
         in_step(&client).await;
         cluster.serve_what_there_is().await;
-        for server in &cluster.servers {
+        // Those who do not know each other do not vote.
+        for server in cluster.servers.iter().chain([&replica]) {
             let client = server.client().await;
-            // A server that does not know the replica does not vote for it.
-            eventually("the replica to be known", async || {
+            eventually("all servers to know each other", async || {
                 let nodes: String = client.ask(&["CLUSTER", "NODES"]).await;
-                nodes.contains("slave")
+                nodes.lines().count() == 4 && nodes.contains("slave")
             })
             .await;
         }
