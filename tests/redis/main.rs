@@ -2,8 +2,9 @@
 #![cfg(all(feature = "redis", feature = "test-util"))]
 #![allow(
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a test fails by panicking"
+    reason = "a test fails by panicking, and says what it has measured"
 )]
 #![allow(unreachable_pub, reason = "modules of a test")]
 
