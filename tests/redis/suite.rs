@@ -32,7 +32,7 @@ impl Fixture for OnServers {
     }
 
     fn rounds(&self) -> usize {
-        30
+        15
     }
 }
 

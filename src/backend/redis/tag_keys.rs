@@ -102,12 +102,12 @@ impl RedisStore {
     }
 }
 
-/// What a place has, unless it takes longer than [`PATIENCE`] and another one has keys.
+/// What a place has, unless it takes longer than [`PATIENCE`] after another one has told of keys.
 async fn unless_known(is_known: &watch::Sender<bool>, read: impl Future<Output = Kept>) -> Kept {
     let mut elsewhere = is_known.subscribe();
     let late = async {
-        sleep(PATIENCE).await;
         let _ = elsewhere.wait_for(|is_known| *is_known).await;
+        sleep(PATIENCE).await;
     };
     tokio::select! {
         biased;
