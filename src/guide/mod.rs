@@ -27,6 +27,10 @@
 //! | [`clients`] | Which request library does what when a session is over, and how is it set up? |
 //! | [`grpc`] | How does it work with tonic, and what do gRPC clients see? |
 //! | [`outages`] | What happens when Redis, the network or WeChat fails? |
+#![cfg_attr(
+    feature = "redis",
+    doc = "| [`redis_servers`] | Which Redis servers work, and how are they set? 腾讯云、阿里云的 Redis 能不能用？ |"
+)]
 //! | [`functions`] | What does a host need that freezes after the response, such as AWS Lambda? |
 //! | [`session_keys`] | Should a session end with WeChat's session_key? 会话要不要跟随微信的 session_key？ |
 //! | [`defaults`] | What is each default, and why? |
@@ -76,6 +80,10 @@ pub mod grpc {}
 
 #[doc = include_str!("outages.md")]
 pub mod outages {}
+
+#[cfg(feature = "redis")]
+#[doc = include_str!("redis_servers.md")]
+pub mod redis_servers {}
 
 #[doc = include_str!("functions.md")]
 pub mod functions {}

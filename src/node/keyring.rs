@@ -1,3 +1,4 @@
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -9,6 +10,12 @@ use crate::store::StoreError;
 use crate::time::Timestamp;
 use crate::token::{TagKey, Token};
 
+/// How often a node looks whether the store still has the keys.
+pub(super) const LOOKED_AFTER_EVERY: Duration = Duration::from_secs(5);
+/// Within this each key that a node knows is in the store, and fetched by a node that wants it: what
+/// one fetch finds is shared for a second.
+const SETTLED_AFTER: Duration = LOOKED_AFTER_EVERY.saturating_add(Duration::from_secs(1));
+
 /// The keys of the tags that this node knows.
 #[derive(Default)]
 pub(super) struct Keyring {
@@ -16,6 +23,8 @@ pub(super) struct Keyring {
     last_fetch: Mutex<Option<(Instant, Result<(), StoreError>)>>,
     /// Fetches that have ended.
     fetches: AtomicU64,
+    /// Since when there are any.
+    known_since: OnceLock<Instant>,
 }
 
 /// What a token's tag says.
@@ -41,6 +50,13 @@ impl Keyring {
         } else {
             Tag::Forged
         }
+    }
+
+    /// Whether every other node has had the time to put back what it knows, and this one to fetch
+    /// it: then nobody knows the keys that this node does not.
+    pub(super) fn is_settled(&self) -> bool {
+        let since = self.known_since.get();
+        since.is_some_and(|since| since.elapsed() >= SETTLED_AFTER)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -103,6 +119,7 @@ impl Keyring {
 
     /// Keys that the store has lost stay: tokens tagged with them are still about.
     fn add(&self, fetched: &[TagKey]) {
+        self.known_since.get_or_init(Instant::now);
         self.keys.rcu(|known| {
             let is_lost = |known: &&TagKey| !fetched.iter().any(|key| key.is_same_as(known));
             let lost = known.iter().filter(is_lost);

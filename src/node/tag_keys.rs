@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::Node;
-use super::keyring::Tag;
+use super::keyring::{LOOKED_AFTER_EVERY, Tag};
 use crate::cache::Answer;
 use crate::observe::trace;
 use crate::random;
@@ -17,8 +17,6 @@ use crate::upstream::within;
 
 /// Tokens with keys that nobody knows have the keys fetched at most once in this time.
 const FETCH_SHARED: Duration = Duration::from_secs(1);
-/// How often a node looks whether the store still has the keys.
-const LOOKED_AFTER_EVERY: Duration = Duration::from_secs(5);
 
 impl<S: SessionStore> Node<S> {
     /// Reads the session of a token whose key this node does not know; `None` if it is forged.
@@ -39,10 +37,20 @@ impl<S: SessionStore> Node<S> {
                 {
                     return Some(Answer::Failed(error));
                 }
+                let fetched = fetched.and_then(|()| self.expect_settled());
                 let read = || self.read_detached(id);
                 let looked_up = self.unknown_keys.look_up(token.key_id(), fetched, read);
                 Some(looked_up.await)
             }
+        }
+    }
+
+    /// A node that has just started may not know yet what others are about to put back: what it finds
+    /// for one token says nothing of the next.
+    fn expect_settled(&self) -> Result<(), StoreError> {
+        match self.keyring.is_settled() {
+            true => Ok(()),
+            false => Err(StoreError::unavailable("other nodes may know its tag key")),
         }
     }
 

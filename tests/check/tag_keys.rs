@@ -176,7 +176,7 @@ async fn sessions_whose_key_nobody_knows_any_more_live() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn users_log_in_again_at_once_when_all_is_lost() {
+async fn users_log_in_again_when_all_is_lost_and_nobody_waits() {
     let clock = ManualClock::new();
     let lost = HookedStore::new(MemoryStore::with_clock(clock.clone()));
     let lost = node(&lost, &clock);
@@ -192,11 +192,32 @@ async fn users_log_in_again_at_once_when_all_is_lost() {
             break (store, new);
         }
     };
+    sleep(SECONDS).await;
     let loads = store.calls(Op::Load);
     for token in tokens {
         assert_eq!(refusal(&sessions, &token).await, Some(SessionUnknown));
     }
     assert_eq!(store.calls(Op::Load), loads + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_has_just_started_takes_no_key_for_nobodys() {
+    let (clock, store) = store_with_keys_apart();
+    let old = node(&store, &clock);
+    let lost = log_in(&old).await;
+    store.lose_keys();
+    let id = key_of(&lost).wrapping_add(1);
+    store.tag_keys(TagKey::new(id, [7; 16])).await.unwrap();
+    let new = node(&store, &clock);
+    let after = log_in(&old).await;
+    log_in(&new).await;
+    // One whose session is gone, and one that lives: the old node has not put the key back yet.
+    let gone = forged(key_of(&lost), 0);
+    assert_eq!(refusal(&new, &gone).await, Some(SessionUnknown));
+    assert_eq!(refusal(&new, &after).await, Some(StoreUnavailable));
+    sleep(SECONDS).await;
+    assert_eq!(refusal(&new, &after).await, None);
+    assert_eq!(refusal(&new, &gone).await, Some(SessionMalformed));
 }
 
 /// A store on which an operation fails or hangs while the switch is on.

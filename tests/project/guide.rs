@@ -72,3 +72,51 @@ fn all_javascript_of_the_guide_parses() {
     }
     assert!(count > 5, "{count}");
 }
+
+/// The text of a block of code that begins with a line, until a line that has nothing but its end.
+fn block<'t>(text: &'t str, first_line: &str, end: &str) -> Option<&'t str> {
+    let (_, rest) = text.split_once(&format!("\n{first_line}"))?;
+    Some(rest.split(&format!("\n{end}\n")).next().unwrap_or(rest))
+}
+
+/// Whether a release runs its stories in a topology, by itself or by a macro that it names.
+fn runs(release: &str, topology: &str) -> bool {
+    let matrix = include_str!("../redis/matrix.rs");
+    let of_topology = format!("{topology} of ");
+    let of_release = block(matrix, &format!("mod {release} {{"), "}").unwrap_or("");
+    let has = |macros: &str| {
+        let code = block(matrix, &format!("macro_rules! {macros} {{"), "}");
+        of_release.contains(&format!("{macros}!(")) && code.expect(macros).contains(&of_topology)
+    };
+    of_release.contains(&of_topology) || has("one_server") || has("several_servers")
+}
+
+#[test]
+fn every_test_that_the_table_of_redis_servers_names_is_there() {
+    let page = include_str!("../../src/guide/redis_servers.md");
+    let table = page
+        .split("\n# ")
+        .find(|part| part.starts_with("Run by tests"));
+    let lines = table.expect("the table").lines();
+    let rows = lines.filter(|line| line.starts_with("| ")).skip(1);
+    let cells: Vec<_> = rows
+        .filter_map(|row| row.trim_end_matches(" |").rsplit(" | ").next())
+        .collect();
+    assert!(cells.len() > 9, "{cells:?}");
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/redis");
+    let files = std::fs::read_dir(tests).expect("the tests");
+    let files = files.map(|file| std::fs::read_to_string(file.expect("an entry").path()));
+    let tests: String = files.map(|file| file.expect("a file")).collect();
+    assert!(!runs("redis_8_2_3", "cluster"));
+    for cell in cells {
+        let names: Vec<_> = cell.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "{cell}");
+        for name in names {
+            let is_there = match name.split("::").collect::<Vec<_>>()[..] {
+                ["matrix", release, topology] => runs(release, topology),
+                _ => tests.contains(&format!("fn {name}(")),
+            };
+            assert!(is_there, "{name}");
+        }
+    }
+}

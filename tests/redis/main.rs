@@ -2,8 +2,9 @@
 #![cfg(all(feature = "redis", feature = "test-util"))]
 #![allow(
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a test fails by panicking"
+    reason = "a test fails by panicking, and says what it has measured"
 )]
 #![allow(unreachable_pub, reason = "modules of a test")]
 
@@ -13,10 +14,13 @@ mod cluster;
 mod commands;
 mod cost;
 mod databases;
+mod faults;
 mod index;
 mod link;
+mod link_losses;
 #[cfg(all(feature = "axum", feature = "wechat"))]
 mod lua;
+mod matrix;
 mod piecewise;
 mod protocols;
 mod publishing;
@@ -25,7 +29,9 @@ mod resharding;
 #[cfg(feature = "tracing")]
 mod rights;
 mod runtimes;
+mod secured_sentinel;
 mod server;
+mod servers;
 mod session_keys;
 mod single_use;
 mod slot;

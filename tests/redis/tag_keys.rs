@@ -1,120 +1,183 @@
-//! The keys of the tags in real Redis servers, which lose them.
+//! The keys of the tags in real servers, which lose them.
 
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 use tower_wx_session::store::{RedisStore, SessionStore, TagKey};
+use tower_wx_session::test_util::{Chaos, ChaosStore};
 use tower_wx_session::{Identity, RejectionKind, Sessions};
 
+use super::servers::Servers;
 use crate::support::forged::{forged, key_of};
-use crate::support::nodes::node_in_real_time;
-use crate::support::redis::{Client, RedisCluster, RedisServer, eventually, store};
+use crate::support::nodes::{node_in_real_time, refusal};
+use crate::support::redis::{Client, RedisServer, eventually};
 
 const SECOND: Duration = Duration::from_secs(1);
 const SOURCE: &str = "wxs:tag-key";
 
-type Node = Sessions<RedisStore>;
-
-fn node(url: &str) -> Node {
-    node_in_real_time(store(url))
-}
-
-async fn log_in(node: &Node) -> String {
+/// Logs in as soon as the store answers in time.
+async fn log_in<S: SessionStore>(node: &Sessions<S>) -> String {
+    eventually("a login", async || log_in_as(node, "bob").await.is_ok()).await;
     log_in_as(node, "alice").await.unwrap()
 }
 
-async fn log_in_as(node: &Node, openid: &str) -> Result<String, RejectionKind> {
+async fn log_in_as<S: SessionStore>(
+    node: &Sessions<S>,
+    openid: &str,
+) -> Result<String, RejectionKind> {
     let issued = node.issue(Identity::new("appid", openid)).await;
     let issued = issued.map_err(|rejection| rejection.kind())?;
     Ok(issued.token().expose().to_owned())
 }
 
-async fn refusal(node: &Node, token: &str) -> Option<RejectionKind> {
-    node.check(token).await.err().map(|no| no.kind())
+/// Where keys are kept.
+struct Place {
+    client: Client,
+    name: String,
 }
 
-async fn kept(client: &Client, place: &str) -> Vec<Vec<u8>> {
-    client.ask(&["ZRANGE", place, "0", "-1"]).await
+impl Place {
+    async fn kept(&self) -> Vec<Vec<u8>> {
+        self.client.ask(&["ZRANGE", &self.name, "0", "-1"]).await
+    }
+
+    async fn lose(&self) {
+        let deleted: i64 = self.client.ask(&["DEL", &self.name]).await;
+        assert_eq!(deleted, 1, "{}", self.name);
+    }
 }
 
-/// Waits for the nodes to pass the tokens, all of which stand for live sessions.
-async fn agree(nodes: &[&Node], tokens: &[&str]) {
+/// All places: the source first.
+async fn places(servers: &Servers) -> Vec<Place> {
+    let copies = (0..4).map(|n| format!("wxs:{{{n}}}:tag-key"));
+    let mut places = Vec::new();
+    for name in [SOURCE.to_owned()].into_iter().chain(copies) {
+        let client = servers.owner(&name).await.client().await;
+        places.push(Place { client, name });
+    }
+    places
+}
+
+async fn lose_all(servers: &Servers) {
+    for place in places(servers).await {
+        place.lose().await;
+    }
+}
+
+/// Has the store keep a key that is not the lost one: one in 256 new ones has its number.
+async fn keep_another(servers: &Servers, lost: &str) {
+    let another = TagKey::new(key_of(lost).wrapping_add(1), [7; 16]);
+    servers.store().tag_keys(another).await.unwrap();
+}
+
+/// Waits for a node to pass a token that stands for a live session; until then it cannot tell, and
+/// sends nobody to log in.
+async fn passes<S: SessionStore>(node: &Sessions<S>, token: &str) {
     let start = Instant::now();
-    eventually("the nodes to know each other's keys", async || {
-        for node in nodes {
-            for token in tokens {
-                if refusal(node, token).await.is_some() {
-                    return false;
-                }
-            }
-        }
-        true
+    eventually("a node to know the key", async || {
+        let refused = refusal(node, token).await;
+        assert!(
+            matches!(refused, None | Some(RejectionKind::StoreUnavailable)),
+            "{refused:?}"
+        );
+        refused.is_none()
     })
     .await;
     assert!(start.elapsed() < 12 * SECOND, "{:?}", start.elapsed());
 }
 
-#[tokio::test]
-async fn a_deleted_key_comes_back_without_a_node_that_knows_it() {
-    let server = RedisServer::start().await;
-    let (url, client) = (server.url(), server.client().await);
-    let old = node(&url);
+/// Waits for the nodes to pass the tokens.
+async fn agree(nodes: &[&Sessions<RedisStore>], tokens: &[&str]) {
+    for node in nodes {
+        for token in tokens {
+            passes(node, token).await;
+        }
+    }
+}
+
+pub async fn a_lost_source_comes_back_without_a_node_that_knows_it(servers: &Servers) {
+    let old = servers.node();
     let before = log_in(&old).await;
-    let keys = kept(&client, SOURCE).await;
+    let source = &places(servers).await[0];
+    let keys = source.kept().await;
     drop(old);
-    let _: i64 = client.ask(&["DEL", SOURCE]).await;
-    let new = node(&url);
+    source.lose().await;
+    let new = servers.node();
     let after = log_in(&new).await;
     assert_eq!(key_of(&after), key_of(&before));
     assert_eq!(refusal(&new, &before).await, None);
-    assert_eq!(kept(&client, SOURCE).await, keys);
+    assert_eq!(source.kept().await, keys);
 }
 
-#[tokio::test]
-async fn a_node_puts_back_what_no_place_has_any_more() {
-    let server = RedisServer::start().await;
-    let (url, client) = (server.url(), server.client().await);
-    let old = node(&url);
+pub async fn a_node_puts_back_what_no_place_has_any_more(servers: &Servers) {
+    let old = servers.node();
     let before = log_in(&old).await;
-    for n in ["wxs:{0}", "wxs:{1}", "wxs:{2}", "wxs:{3}", "wxs"] {
-        let deleted: i64 = client.ask(&["DEL", &format!("{n}:tag-key")]).await;
-        assert_eq!(deleted, 1, "{n}");
-    }
-    let new = node(&url);
+    lose_all(servers).await;
+    keep_another(servers, &before).await;
+    let new = servers.node();
     let after = log_in(&new).await;
-    agree(&[&old, &new, &node(&url)], &[&before, &after]).await;
+    agree(&[&old, &new, &servers.node()], &[&before, &after]).await;
 }
 
-#[tokio::test]
-async fn old_and_new_nodes_agree_after_a_flush() {
-    let server = RedisServer::start().await;
-    let (url, client) = (server.url(), server.client().await);
-    let old = node(&url);
+/// Nobody knows the key any more, but the sessions live.
+pub async fn all_places_lost_and_no_node_left_end_no_session(servers: &Servers) {
+    let old = servers.node();
+    let tokens = [log_in(&old).await, log_in(&old).await];
+    old.shutdown().await.unwrap();
+    drop(old);
+    lose_all(servers).await;
+    keep_another(servers, &tokens[0]).await;
+    let new = servers.node();
+    let after = log_in(&new).await;
+    let forgery = forged(key_of(&tokens[0]), 1);
+    assert!(refusal(&new, &forgery).await.is_some());
+    agree(&[&new, &servers.node()], &[&tokens[0], &tokens[1], &after]).await;
+}
+
+/// It has the old key, and everybody else a new one.
+pub async fn a_node_that_was_cut_off_agrees_with_the_others_again(servers: &Servers) {
+    let (old, chaos) = (servers.node(), Chaos::seeded(1));
+    let cut_off = node_in_real_time(ChaosStore::new(servers.store(), chaos.clone()));
+    let before = log_in(&old).await;
+    let there = log_in(&cut_off).await;
+    chaos.fail(100);
+    drop(old);
+    lose_all(servers).await;
+    keep_another(servers, &before).await;
+    let new = servers.node();
+    let after = log_in(&new).await;
+    assert_ne!(key_of(&after), key_of(&before));
+    chaos.fail(0);
+    passes(&cut_off, &after).await;
+    agree(&[&new, &servers.node()], &[&before, &there, &after]).await;
+}
+
+pub async fn old_and_new_nodes_agree_after_a_flush(servers: &Servers) {
+    let old = servers.node();
     let lost = log_in(&old).await;
-    let () = client.ask(&["FLUSHALL"]).await;
-    let new = node(&url);
+    for master in servers.masters() {
+        let () = master.client().await.ask(&["FLUSHALL"]).await;
+    }
+    keep_another(servers, &lost).await;
+    let new = servers.node();
     let (after, beside) = (log_in(&new).await, log_in(&old).await);
-    agree(&[&old, &new, &node(&url)], &[&after, &beside]).await;
+    // A client whose session is lost, and one that has just logged in at the other node.
+    assert!(refusal(&new, &lost).await.is_some());
+    agree(&[&old, &new, &servers.node()], &[&after, &beside]).await;
     // What was lost with its session is known as a token, not as a live one.
-    assert_eq!(
-        refusal(&new, &lost).await,
-        Some(RejectionKind::SessionUnknown)
-    );
+    let refused = refusal(&new, &lost).await;
+    assert_eq!(refused, Some(RejectionKind::SessionUnknown));
 }
 
-#[tokio::test]
-async fn old_and_new_nodes_agree_after_a_restart_with_nothing() {
-    let server = RedisServer::start().await;
-    let url = server.url();
-    let old = node(&url);
+pub async fn old_and_new_nodes_agree_after_a_restart_with_nothing(servers: &Servers) {
+    let old = servers.node();
     log_in(&old).await;
-    server.restart().await;
-    let new = node(&url);
-    for node in [&new, &old] {
-        eventually("a login", async || log_in_as(node, "bob").await.is_ok()).await;
+    for master in servers.masters() {
+        master.restart().await;
     }
+    let new = servers.node();
     let (after, beside) = (log_in(&new).await, log_in(&old).await);
-    agree(&[&old, &new, &node(&url)], &[&after, &beside]).await;
+    agree(&[&old, &new, &servers.node()], &[&after, &beside]).await;
 }
 
 /// How often a command was called.
@@ -130,8 +193,8 @@ async fn calls(client: &Client, command: &str) -> u64 {
 #[tokio::test]
 async fn a_flood_that_names_every_key_costs_redis_a_get_a_second() {
     let server = RedisServer::start().await;
-    let (url, client) = (server.url(), server.client().await);
-    let sessions = node(&url);
+    let client = server.client().await;
+    let sessions = node_in_real_time(server.store());
     let good = log_in(&sessions).await;
     sleep(SECOND / 5).await;
     assert_eq!(refusal(&sessions, &good).await, None);
@@ -154,36 +217,46 @@ async fn a_flood_that_names_every_key_costs_redis_a_get_a_second() {
     assert_eq!(refusal(&sessions, &good).await, None);
 }
 
-/// The server of a Cluster that has the slot of a key.
-async fn owner(cluster: &RedisCluster, key: &str) -> usize {
-    let client = cluster.servers[0].client().await;
-    let slot: usize = client.ask(&["CLUSTER", "KEYSLOT", key]).await;
-    (slot / 5461).min(2)
+/// A key may be where nobody can look, and a new one could get its number.
+pub async fn no_key_is_made_while_a_copy_cannot_be_read(servers: &Servers) {
+    let kept = TagKey::new(1, [1; 16]);
+    servers.store().tag_keys(kept).await.unwrap();
+    let away = servers.owner("wxs:{0}:tag-key").await;
+    assert_ne!(away.port, servers.owner(SOURCE).await.port);
+    for place in places(servers).await {
+        if servers.owner(&place.name).await.port != away.port {
+            place.lose().await;
+        }
+    }
+    away.kill();
+    let new = servers.node();
+    let start = Instant::now();
+    while start.elapsed() < SECOND {
+        let login = log_in_as(&new, "alice").await;
+        assert_eq!(login, Err(RejectionKind::StoreUnavailable));
+        sleep(SECOND / 20).await;
+    }
+    // It comes back with nothing: now all can be read.
+    away.restart().await;
+    eventually("a login", async || log_in_as(&new, "alice").await.is_ok()).await;
 }
 
-#[tokio::test]
-async fn a_node_that_starts_without_the_keys_master_serves_the_others_users() {
-    let cluster = RedisCluster::start().await;
-    for server in &cluster.servers {
-        let client = server.client().await;
-        let whole = ["CONFIG", "SET", "cluster-require-full-coverage", "no"];
-        let () = client.ask(&whole).await;
-    }
-    let dead = owner(&cluster, SOURCE).await;
-    let old = node(&cluster.url());
+pub async fn a_node_that_starts_without_the_keys_master_serves_the_others_users(servers: &Servers) {
+    let dead = servers.owner(SOURCE).await;
+    let old = servers.node();
     let mut users = Vec::new();
     for number in 0..30u8 {
-        let openid = number.to_string();
-        let bucket = Identity::new("appid", openid.as_str()).bucket();
-        let key = format!("{{{:04x}}}", u16::from_be_bytes(bucket));
-        if owner(&cluster, &key).await != dead {
-            users.push((openid.clone(), log_in_as(&old, &openid).await.unwrap()));
+        let user = Identity::new("appid", number.to_string());
+        if servers.owner_of(&user).await.port != dead.port {
+            users.push((
+                number.to_string(),
+                log_in_as(&old, user.openid()).await.unwrap(),
+            ));
         }
     }
     assert!(!users.is_empty());
-    cluster.servers[dead].kill();
-    let alive = cluster.servers[(dead + 1) % 3].url();
-    let new = node(&alive.replace("redis://", "redis+cluster://"));
+    dead.kill();
+    let new = servers.node();
     eventually("the new node to find its way", async || {
         refusal(&new, &users[0].1).await.is_none()
     })
@@ -196,20 +269,18 @@ async fn a_node_that_starts_without_the_keys_master_serves_the_others_users() {
     }
 }
 
-#[tokio::test]
-async fn a_key_that_an_older_release_keeps_is_found_and_copied() {
-    let server = RedisServer::start().await;
-    let client = server.client().await;
-    let (this, key) = (server.store(), TagKey::new(7, [7; 16]));
-    this.tag_keys(key.clone()).await.unwrap();
+pub async fn a_key_that_an_older_release_keeps_is_found_and_copied(servers: &Servers) {
+    let key = TagKey::new(7, [7; 16]);
+    servers.store().tag_keys(key.clone()).await.unwrap();
+    let places = places(servers).await;
     // It knows of no copies.
-    for n in 0..4 {
-        let _: i64 = client.ask(&["DEL", &format!("wxs:{{{n}}}:tag-key")]).await;
+    for copy in &places[1..] {
+        copy.lose().await;
     }
     let offer = TagKey::new(8, [8; 16]);
-    assert_eq!(server.store().tag_keys(offer).await.unwrap(), [key]);
-    for n in 0..4 {
-        let copy = kept(&client, &format!("wxs:{{{n}}}:tag-key")).await;
-        assert_eq!(copy, kept(&client, SOURCE).await);
+    assert_eq!(servers.store().tag_keys(offer).await.unwrap(), [key]);
+    let kept = places[0].kept().await;
+    for copy in &places[1..] {
+        assert_eq!(copy.kept().await, kept);
     }
 }

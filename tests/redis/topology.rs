@@ -2,11 +2,15 @@
 
 use tokio::time::timeout;
 use tower_wx_session::Identity;
-use tower_wx_session::store::{Loaded, Rotate, Rotated, SessionStore, Timestamp, Touch};
+use tower_wx_session::store::{
+    Loaded, RedisStore, Rotate, Rotated, SessionStore, Timestamp, Touch,
+};
 
 use super::link::{beats, ended, told};
 use super::records::{DEADLINE, HOUR, SECOND, id, keep, logout, user};
-use crate::support::redis::{RedisCluster, RedisSentinel, Release, eventually};
+use crate::support::redis::{
+    Client, RedisCluster, RedisSentinel, RedisServer, Release, eventually,
+};
 use crate::support::resp2::{RESP2_ONLY, resp2_with_client};
 
 #[tokio::test]
@@ -22,15 +26,19 @@ async fn a_failover_is_followed_over_resp2() {
 }
 
 async fn follow_a_failover(servers: RedisSentinel) {
-    let store = servers.store();
-    let mut feed = store.subscribe().await.unwrap();
-    let (id, _) = keep(&store, &user(), 1).await;
     let replica = servers.replica.client().await;
+    follows_a_failover(&servers.store(), &servers.master, &replica).await;
+}
+
+/// Kills the master: the link says so, the replica is found, and a new link tells of changes.
+pub async fn follows_a_failover(store: &RedisStore, master: &RedisServer, replica: &Client) {
+    let mut feed = store.subscribe().await.unwrap();
+    let (id, _) = keep(store, &user(), 1).await;
     eventually("the replica to have it", async || {
         replica.ask::<usize>(&["DBSIZE"]).await > 0
     })
     .await;
-    servers.master.kill();
+    master.kill();
     assert!(ended(&mut feed).await < 2 * SECOND);
     eventually("the new master", async || {
         let load = timeout(DEADLINE, store.load(id)).await;
@@ -55,11 +63,7 @@ async fn a_cluster_without_one_master_serves_the_others_users_over_resp2() {
 
 async fn serve_without_one_master(cluster: RedisCluster) {
     let store = cluster.store();
-    for server in &cluster.servers {
-        let client = server.client().await;
-        let whole = ["CONFIG", "SET", "cluster-require-full-coverage", "no"];
-        let () = client.ask(&whole).await;
-    }
+    cluster.serve_what_there_is().await;
     let users: Vec<_> = (0..30u8)
         .map(|number| Identity::new("appid", number.to_string()))
         .collect();

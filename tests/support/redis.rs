@@ -280,10 +280,14 @@ impl Client {
     }
 }
 
-/// A Cluster of three masters.
+/// A Cluster of three masters, of which the first may have a replica.
 pub struct RedisCluster {
     pub servers: Vec<RedisServer>,
+    pub replica: Option<RedisServer>,
 }
+
+/// What a server of a Cluster is started with.
+const IN_CLUSTER: [&str; 4] = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
 
 impl RedisCluster {
     pub async fn start() -> Self {
@@ -298,13 +302,51 @@ impl RedisCluster {
     pub async fn start_release_with(release: Release, more: &[&str]) -> Self {
         let mut servers = Vec::new();
         for _ in 0..3 {
-            let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
-            let arguments = [&arguments, more].concat();
+            let arguments = [&IN_CLUSTER[..], more].concat();
             servers.push(RedisServer::start_release(release, &arguments).await);
         }
-        let cluster = Self { servers };
+        let cluster = Self {
+            servers,
+            replica: None,
+        };
         cluster.join().await;
         cluster
+    }
+
+    /// One with a replica that takes the place of the first master.
+    pub async fn start_with_replica(release: Release) -> Self {
+        let mut cluster = Self::start_release(release).await;
+        let replica = RedisServer::start_release(release, &IN_CLUSTER).await;
+        let (client, first) = (replica.client().await, &cluster.servers[0]);
+        let port = first.port.to_string();
+        let () = client.ask(&["CLUSTER", "MEET", "127.0.0.1", &port]).await;
+        let name: String = first.client().await.ask(&["CLUSTER", "MYID"]).await;
+        eventually("the replica to know its master", async || {
+            let words = ["CLUSTER", "REPLICATE", &name];
+            client.try_ask::<()>(&words).await.is_ok()
+        })
+        .await;
+        in_step(&client).await;
+        cluster.serve_what_there_is().await;
+        // Those who do not know each other do not vote.
+        for server in cluster.servers.iter().chain([&replica]) {
+            let client = server.client().await;
+            eventually("all servers to know each other", async || {
+                let nodes: String = client.ask(&["CLUSTER", "NODES"]).await;
+                nodes.lines().count() == 4 && nodes.contains("slave")
+            })
+            .await;
+        }
+        cluster.replica = Some(replica);
+        cluster
+    }
+
+    /// Has each master serve its users while another one is dead.
+    pub async fn serve_what_there_is(&self) {
+        for server in &self.servers {
+            let whole = ["CONFIG", "SET", "cluster-require-full-coverage", "no"];
+            let () = server.client().await.ask(&whole).await;
+        }
     }
 
     async fn join(&self) {
@@ -361,12 +403,7 @@ impl RedisSentinel {
         let port = master.port.to_string();
         let arguments = [&["--replicaof", "127.0.0.1", &port], more].concat();
         let replica = RedisServer::start_release(release, &arguments).await;
-        let link = replica.client().await;
-        eventually("the replica to be in step", async || {
-            let info: String = link.ask(&["INFO", "replication"]).await;
-            info.contains("master_link_status:up")
-        })
-        .await;
+        in_step(&replica.client().await).await;
         let directory = directory();
         let file = directory.join("sentinel.conf");
         fs::write(&file, sentinel_settings(master.port)).unwrap();
@@ -392,6 +429,15 @@ impl RedisSentinel {
     pub fn store(&self) -> RedisStore {
         store(&self.url())
     }
+}
+
+/// Waits until a replica has what its master has.
+pub async fn in_step(replica: &Client) {
+    eventually("the replica to be in step", async || {
+        let info: String = replica.ask(&["INFO", "replication"]).await;
+        info.contains("master_link_status:up")
+    })
+    .await;
 }
 
 fn sentinel_settings(master: u16) -> String {

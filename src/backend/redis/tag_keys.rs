@@ -2,10 +2,10 @@
 //! Cluster, which serve while that place cannot be read and restore what it has lost.
 
 use std::future::Future;
-use std::pin::pin;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
 use super::RedisStore;
 use super::wire::keys::COPIES;
@@ -35,6 +35,9 @@ impl RedisStore {
             // Nothing can be added meanwhile.
             Err(_) => return Ok(keys),
         };
+        if keys.is_empty() {
+            all_are_read(&copies)?;
+        }
         let source = self.keys.tag_keys();
         // What cannot be put back now is the next time.
         let _ = self.copy_tag_keys(&source, &lacking).await;
@@ -45,29 +48,15 @@ impl RedisStore {
         Ok(keys)
     }
 
-    /// What each place has. No copy holds up the source, which is waited for by itself only while
-    /// the copies know nothing.
+    /// What each place has. None holds up what another knows; while none knows anything, all are
+    /// waited for.
     async fn read_tag_keys(&self) -> (Kept, [Kept; COPIES]) {
-        let source_name = self.keys.tag_keys();
-        let mut source = pin!(self.read_tag_keys_in(source_name));
-        let mut copies = pin!(self.read_copies());
-        tokio::select! {
-            source = &mut source => (source, copies.await),
-            copies = &mut copies => {
-                let source = if copies.iter().flatten().all(Vec::is_empty) {
-                    source.await
-                } else {
-                    in_time(source).await
-                };
-                (source, copies)
-            }
-        }
-    }
-
-    async fn read_copies(&self) -> [Kept; COPIES] {
+        let is_known = watch::Sender::new(false);
         let [a, b, c, d] = self.keys.copies_of_tag_keys();
-        let read = |key| in_time(self.read_tag_keys_in(key));
-        tokio::join!(read(a), read(b), read(c), read(d)).into()
+        let read = |key| unless_known(&is_known, self.read_tag_keys_in(key));
+        let source = read(self.keys.tag_keys());
+        let (source, a, b, c, d) = tokio::join!(source, read(a), read(b), read(c), read(d));
+        (source, [a, b, c, d])
     }
 
     async fn read_tag_keys_in(&self, key: String) -> Kept {
@@ -110,6 +99,36 @@ impl RedisStore {
             add.arg(secret::encode_tag_key(key));
         }
         self.router.query(to, &add).await.map(drop)
+    }
+}
+
+/// What a place has, unless it takes longer than [`PATIENCE`] after another one has told of keys.
+async fn unless_known(is_known: &watch::Sender<bool>, read: impl Future<Output = Kept>) -> Kept {
+    let mut elsewhere = is_known.subscribe();
+    let late = async {
+        let _ = elsewhere.wait_for(|is_known| *is_known).await;
+        sleep(PATIENCE).await;
+    };
+    tokio::select! {
+        biased;
+        kept = read => {
+            if kept.as_ref().is_ok_and(|keys| !keys.is_empty()) {
+                is_known.send_replace(true);
+            }
+            kept
+        }
+        () = late => Err(StoreError::unavailable("the tag keys are known elsewhere")),
+    }
+}
+
+/// A copy that cannot be read may have a key that the other places have lost. A new one could get
+/// its number, and its tokens would be taken for forged ones.
+fn all_are_read(copies: &[Kept; COPIES]) -> Result<(), StoreError> {
+    let mut unread = copies.iter().filter_map(|copy| copy.as_ref().err());
+    // One that is damaged will not tell it later either.
+    match unread.find(|error| error.is_unavailable()) {
+        Some(error) => Err(error.clone()),
+        None => Ok(()),
     }
 }
 
