@@ -9,7 +9,6 @@
 
 mod announcements;
 mod cluster;
-mod cost;
 mod index;
 mod link;
 mod records;

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
+
 use self::burst::Burst;
 use self::operation::Operation;
 use self::plain::Plain;
@@ -10,7 +12,6 @@ use self::row::Row;
 use self::users::Users;
 use crate::Outcome;
 use crate::redis_server::RedisServer;
-use crate::runtime::runtime;
 
 mod burst;
 mod info;
@@ -29,10 +30,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) fn run() -> Outcome {
     let server = RedisServer::start(&[])?;
-    let version = runtime().block_on(info::version(&server))?;
-    let mut users = runtime().block_on(Users::log_in(&server, MOST))?;
-    let mut plain = runtime().block_on(Plain::connect(&server))?;
-    runtime().block_on(plain.fill(&server, MOST))?;
+    let runtime = Runtime::new()?;
+    let version = runtime.block_on(info::version(&server))?;
+    let mut users = runtime.block_on(Users::log_in(&server))?;
+    let mut plain = runtime.block_on(Plain::connect(&server))?;
+    runtime.block_on(plain.fill(&server, MOST))?;
     let (mut table, mut csv) = (row::table(), row::csv());
     for operation in Operation::ALL {
         for (in_flight, times) in IN_FLIGHT {
@@ -41,7 +43,7 @@ pub(crate) fn run() -> Outcome {
                 in_flight,
                 times,
             };
-            let row = Row::measure(operation, burst, &mut users, &plain);
+            let row = Row::measure(&runtime, operation, burst, &mut users, &plain);
             row.print(&version, &mut table, &mut csv);
         }
     }

@@ -1,12 +1,13 @@
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
+
 use super::burst::Burst;
 use super::operation::Operation;
 use super::plain::Plain;
 use super::users::Users;
 use crate::csv::Csv;
 use crate::rounds::Rounds;
-use crate::runtime::runtime;
 use crate::text_table::TextTable;
 
 const ROUNDS: usize = 15;
@@ -53,6 +54,7 @@ pub(crate) fn csv() -> Csv {
 
 impl Row {
     pub(crate) fn measure(
+        runtime: &Runtime,
         operation: Operation,
         burst: Burst<'_>,
         users: &mut Users,
@@ -60,7 +62,7 @@ impl Row {
     ) -> Self {
         let mut processor = [Duration::ZERO; 2];
         let rates = Rounds::of(ROUNDS, &mut [OURS, PLAIN], |which| {
-            let spent = runtime().block_on(async {
+            let spent = runtime.block_on(async {
                 match *which {
                     OURS => users.spend(operation, burst).await,
                     _ => plain.spend(operation.plain(), burst).await,

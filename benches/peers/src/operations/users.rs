@@ -17,6 +17,9 @@ use crate::user::identity;
 /// How far ahead of a use a node writes the session's deadline: a tenth of the idle timeout.
 pub(crate) const SLACK: Duration = Duration::from_secs(12 * 60);
 
+/// Sessions that stay.
+const STAYING: usize = 20_000;
+
 /// Logins at the same time where they are not measured.
 const AT_ONCE: usize = 50;
 
@@ -35,7 +38,7 @@ pub(crate) struct Users {
 }
 
 impl Users {
-    pub(crate) async fn log_in(server: &RedisServer, many: usize) -> Result<Self, Box<dyn Error>> {
+    pub(crate) async fn log_in(server: &RedisServer) -> Result<Self, Box<dyn Error>> {
         let store = RedisStore::builder(&server.url()).build()?;
         let node = node(&store);
         // The first one alone, so that there are keys for the tokens of the others.
@@ -49,8 +52,8 @@ impl Users {
             bytes_each: 0,
         };
         let before = info::memory(server).await?;
-        users.staying = users.newcomers(many).await?;
-        users.bytes_each = (info::memory(server).await? - before) / many;
+        users.staying = users.newcomers(STAYING).await?;
+        users.bytes_each = (info::memory(server).await? - before) / STAYING;
         users.use_all().await?;
         Ok(users)
     }
