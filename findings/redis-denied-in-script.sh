@@ -8,7 +8,7 @@
 #   between releases, and 6.2 puts the words behind the name of the script, not in front. One and the same missing right is
 #   NOPERM where the key is declared and ERR where it is not. And pcall gives the script "ERR" there, without a NOPERM to look
 #   for: in 6.2 not even that.
-# Output seen (the same from Valkey 9.1.2 as from Redis 8.2.3, but for the name of the script at the end of a line):
+# Output seen ("..." stands for the rest of a line; Valkey 9.1.2 as Redis 8.2.3):
 #   Redis 6.2.5
 #     GET: NoPermissionError
 #     EVAL, declared: NoPermissionError
