@@ -3,10 +3,6 @@
 #![allow(clippy::print_stdout, reason = "the figures are the output of a bench")]
 
 pub mod client;
-#[cfg(feature = "redis")]
-#[path = "../../tests/support/redis.rs"]
-#[allow(clippy::unwrap_used, reason = "a bench fails by panicking")]
-pub mod redis;
 pub mod request;
 #[path = "../peers/src/rounds.rs"]
 pub mod rounds;
@@ -26,9 +22,4 @@ pub fn scaled(size: usize) -> usize {
 /// Prints a row of the table of ratios.
 pub fn print(what: &str, ratio: &rounds::Spread, target: &str) {
     println!("{what:<58} {ratio}  target {target}");
-}
-
-/// Prints a row for a figure that was counted.
-pub fn print_count(what: &str, count: f64, target: &str) {
-    println!("{what:<58} {count:.3}  target {target}");
 }

@@ -12,7 +12,6 @@ mod advice;
 mod announcements;
 mod cluster;
 mod commands;
-mod cost;
 mod databases;
 mod faults;
 mod index;

@@ -15,6 +15,7 @@ mod latency;
 mod lookup;
 mod machine;
 pub mod memory;
+mod operations;
 mod outage;
 mod part;
 mod plan;

@@ -1,5 +1,6 @@
 use crate::{
-    Outcome, end_to_end, eviction, expiry, lookup, machine, outage, scale, steps, table, threads,
+    Outcome, end_to_end, eviction, expiry, lookup, machine, operations, outage, scale, steps,
+    table, threads,
 };
 
 /// What can be measured by itself.
@@ -21,6 +22,8 @@ pub enum Part {
     Expiry,
     /// Latency while Redis is down.
     Outage,
+    /// What operations cost that talk to Redis, against plain commands.
+    Redis,
     /// What a full cache costs the store, by what it gives up: counted.
     Eviction,
     /// What the layer takes from a server over loopback.
@@ -29,7 +32,7 @@ pub enum Part {
 
 impl Part {
     /// All parts, in the order they run.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Table,
         Self::Steps,
         Self::Lookup,
@@ -38,6 +41,7 @@ impl Part {
         Self::Memory,
         Self::Expiry,
         Self::Outage,
+        Self::Redis,
         Self::Eviction,
         Self::EndToEnd,
     ];
@@ -52,6 +56,7 @@ impl Part {
             Self::Memory => "memory",
             Self::Expiry => "expiry",
             Self::Outage => "outage",
+            Self::Redis => "redis",
             Self::Eviction => "eviction",
             Self::EndToEnd => "end_to_end",
         }
@@ -94,6 +99,7 @@ impl Part {
             Self::Memory => Ok(()),
             Self::Expiry => expiry::run(),
             Self::Outage => outage::run(),
+            Self::Redis => operations::run(),
             Self::Eviction => eviction::run(),
             Self::EndToEnd => end_to_end::run(),
         }

@@ -8,23 +8,25 @@ use std::{env, io, thread};
 /// The longest that a server takes to start.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A real Redis on a port of its own, which writes down what it is told, and ends with this.
+/// A real Redis on a port of its own, which ends with this.
 #[derive(Debug)]
 pub(crate) struct RedisServer {
     port: u16,
     directory: PathBuf,
+    arguments: &'static [&'static str],
     child: Option<Child>,
 }
 
 impl RedisServer {
-    /// Starts `REDIS_SERVER`, or `redis-server` from the path.
-    pub(crate) fn start() -> io::Result<Self> {
+    /// Starts `REDIS_SERVER`, or `redis-server` from the path, with arguments as on the command line.
+    pub(crate) fn start(arguments: &'static [&'static str]) -> io::Result<Self> {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let directory = env::temp_dir().join(format!("peers-redis-{}", std::process::id()));
         fs::create_dir_all(&directory)?;
         let mut server = Self {
             port,
             directory,
+            arguments,
             child: None,
         };
         server.restart()?;
@@ -39,8 +41,9 @@ impl RedisServer {
         let mut command = Command::new(program);
         command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string()]);
         command
-            .args(["--save", "", "--appendonly", "yes", "--dir"])
-            .arg(&self.directory);
+            .args(["--save", "", "--dir"])
+            .arg(&self.directory)
+            .args(self.arguments);
         let log = File::create(self.directory.join("log"))?;
         command
             .stdin(Stdio::null())
@@ -67,6 +70,19 @@ impl RedisServer {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+
+    /// What it has had of the processor, as the kernel says for its main thread.
+    pub(crate) fn processor_time(&self) -> io::Result<Duration> {
+        let process = self.child.as_ref().map_or(0, Child::id);
+        let scheduled = fs::read_to_string(format!("/proc/{process}/schedstat"))?;
+        let nanos = scheduled
+            .split(' ')
+            .next()
+            .and_then(|nanos| nanos.parse().ok());
+        nanos
+            .map(Duration::from_nanos)
+            .ok_or_else(|| io::Error::other("no time in schedstat"))
     }
 
     pub(crate) fn url(&self) -> String {

@@ -1,7 +1,7 @@
 const LOCK: &str = include_str!("../../../Cargo.lock");
 
 /// What is compared, and what decides how fast that is.
-const PACKAGES: [&str; 15] = [
+const PACKAGES: [&str; 16] = [
     "tower-wx-session",
     "axum-login",
     "axum_session",
@@ -10,6 +10,7 @@ const PACKAGES: [&str; 15] = [
     "moka",
     "papaya",
     "quick_cache",
+    "redis",
     "sha2",
     "tower",
     "tower-http",

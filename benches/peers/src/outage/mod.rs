@@ -39,7 +39,7 @@ type Handler = fn(Request<Bytes>) -> std::pin::Pin<Box<dyn Future<Output = Answe
 type Service = SessionService<tower::util::ServiceFn<Handler>, RedisStore>;
 
 pub(crate) fn run() -> Outcome {
-    let mut server = RedisServer::start()?;
+    let mut server = RedisServer::start(&["--appendonly", "yes"])?;
     let timeline = runtime().block_on(measure(&mut server))?;
     timeline.report(KILLED..RESTARTED)
 }
