@@ -65,7 +65,10 @@ impl RedisStore {
         };
         Ok(match self.load(earlier).await? {
             Loaded::Live(earlier) if is_unused_rotation(&earlier, old) => Place::Free,
-            Loaded::Ended { reason, .. } if reason == EndReason::Replaced => Place::Left,
+            Loaded::Ended {
+                reason: EndReason::Replaced,
+                ..
+            } => Place::Left,
             _ => Place::Taken,
         })
     }
