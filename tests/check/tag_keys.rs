@@ -21,10 +21,10 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Long enough for each node to have looked after the keys twice.
 const SECONDS: Duration = Duration::from_secs(11);
 
-/// A store whose keys can be lost alone.
+/// A store of several processes, whose keys can be lost alone.
 fn store_with_keys_apart() -> (ManualClock, HookedStore) {
     let (clock, store) = store_on_a_clock();
-    (clock, store.with_keys_of(MemoryStore::new()))
+    (clock, store.shared().with_keys_of(MemoryStore::new()))
 }
 
 async fn kept_keys(store: &HookedStore) -> Vec<TagKey> {
@@ -198,6 +198,23 @@ async fn users_log_in_again_when_all_is_lost_and_nobody_waits() {
         assert_eq!(refusal(&sessions, &token).await, Some(SessionUnknown));
     }
     assert_eq!(store.calls(Op::Load), loads + 1);
+}
+
+#[tokio::test]
+async fn users_of_a_store_in_memory_log_in_again_at_once_after_a_restart() {
+    let process = || Sessions::builder(MemoryStore::new()).build().unwrap();
+    let before = process();
+    let tokens = [log_in(&before).await, log_in(&before).await];
+    // One key in 256 has the number of the lost one: then its tokens are malformed.
+    let after = process();
+    log_in(&after).await;
+    for token in tokens {
+        let kind = refusal(&after, &token).await;
+        assert!(
+            matches!(kind, Some(SessionUnknown | SessionMalformed)),
+            "{kind:?}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -61,6 +61,7 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 /// 5. A link has a connection of its own to every master, and a heartbeat every 500 ms that fails
 ///    where one is no master any more. Over RESP2 it has two, because one that hears messages takes
 ///    no commands: each heartbeat publishes a probe behind the changes, and counts once that is heard.
+///    So it is wherever one address stands for several masters, with a probe of each.
 /// 6. Each master of a Cluster is a part of its own: while it is down, its users get 503 or pass as
 ///    [`OutagePolicy`](crate::sessions::OutagePolicy) says, and the others' do not notice; a node
 ///    that starts meanwhile serves them. But there is no link then, because it needs every master:
