@@ -21,16 +21,16 @@ use crate::support::redis::{
     Client, RedisCluster, RedisSentinel, RedisServer, Release, client, store,
 };
 
-const EVERY_STORE: &str = "every store";
+pub const EVERY_STORE: &str = "every store";
 const DATABASE: &str = "a database other than 0";
-const CLUSTER: &str = "a Cluster";
+pub const CLUSTER: &str = "a Cluster";
 const RESP2: &str = "a server that speaks RESP2 alone, if not `+info`";
 const PER_MASTER: &str = "[`announce_per_master`](RedisStoreBuilder::announce_per_master)";
 const WARNING: &str = "the warning that the server may evict";
 const SENTINELS: &str = "the user at the Sentinels";
 
 /// The rules in these rows of the table in the documentation.
-fn rules(rows: &[&str]) -> Vec<String> {
+pub fn rules(rows: &[&str]) -> Vec<String> {
     let documentation = include_str!("../../src/backend/redis/mod.rs");
     let row = |name: &&str| {
         let start = format!("/// | {name} | `");
@@ -47,7 +47,7 @@ fn rules(rows: &[&str]) -> Vec<String> {
 }
 
 /// Makes the user `node`, who has these rights and no others.
-async fn grant(client: &Client, rules: &[String]) {
+pub async fn grant(client: &Client, rules: &[String]) {
     try_grant(client, rules).await.unwrap();
 }
 
@@ -59,7 +59,7 @@ async fn try_grant(client: &Client, rules: &[String]) -> redis::RedisResult<()> 
 }
 
 /// A URL as the user `node`.
-fn as_node(url: &str) -> String {
+pub fn as_node(url: &str) -> String {
     url.replace("127.0.0.1", "node:p%40ss%2Fword@127.0.0.1")
 }
 
