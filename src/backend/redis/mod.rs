@@ -50,7 +50,7 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 ///    Cluster, with every key it touches among its `KEYS`. It runs again where it needs others than
 ///    it was given: what concerns all sessions of a user is two runs, and so is a rotation. A use is
 ///    written by one run, and a second one keeps the session in its user's index. Keys stand in the
-///    scripts as `KEYS[n]` and nothing else, and Lua may be 5.1 or 5.4.
+///    scripts as `KEYS[n]`, with a number or a variable as the index, and Lua may be 5.1 or 5.4.
 /// 2. Names of keys hold digests, never a token or an openid. The records name the user.
 /// 3. Every key expires by itself but `{prefix}:tag-key` and its four copies, which are spread over
 ///    a Cluster: nodes that start while a master is down find the keys of the tokens' tags there. A
