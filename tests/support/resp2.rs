@@ -57,12 +57,22 @@ impl Proxy {
 
     /// Speaks RESP2 only, and stands for a whole Cluster with its one address.
     pub async fn for_all(cluster: &RedisCluster) -> Self {
-        let servers = cluster.servers.iter();
-        Self::to_ports(servers.map(|server| server.port).collect()).await
+        Self::to_ports(ports(cluster)).await
+    }
+
+    /// The same with RESP3.
+    pub async fn for_all_over_resp3(cluster: &RedisCluster) -> Self {
+        let mut servers = Servers::new(ports(cluster));
+        servers.grants_resp3 = true;
+        Self::to(servers).await
     }
 
     async fn to_ports(ports: Vec<u16>) -> Self {
-        let servers = Arc::new(Servers::new(ports));
+        Self::to(Servers::new(ports)).await
+    }
+
+    async fn to(servers: Servers) -> Self {
+        let servers = Arc::new(servers);
         Self::start(move |client, own| serve(client, own, Arc::clone(&servers))).await
     }
 
@@ -94,6 +104,11 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.accepting.abort();
     }
+}
+
+fn ports(cluster: &RedisCluster) -> Vec<u16> {
+    let servers = cluster.servers.iter();
+    servers.map(|server| server.port).collect()
 }
 
 async fn connect(port: u16) -> std::io::Result<TcpStream> {
@@ -132,14 +147,24 @@ async fn serve(client: TcpStream, own: u16, servers: Arc<Servers>) -> std::io::R
     let mut from = BufReader::new(from);
     let (answers, ordered) = mpsc::unbounded_channel();
     let answering = tokio::spawn(answer(to, ordered));
+    let mut hello = None;
     loop {
         let command = frame(&mut from).await?;
+        if word(&command) == "HELLO" {
+            hello = Some(command.clone());
+        }
         if word(&command) == "SUBSCRIBE" {
             // It is the last one, and the only one by then.
             drop(answers);
             let to = answering.await.unwrap()?;
             let mut client = from.into_inner().reunite(to).unwrap();
             let mut server = connect(servers.ports[1]).await?;
+            if servers.grants_resp3
+                && let Some(hello) = hello
+            {
+                server.write_all(&hello).await?;
+                frame(&mut BufReader::with_capacity(1, &mut server)).await?;
+            }
             server.write_all(&command).await?;
             tokio::io::copy_bidirectional(&mut client, &mut server).await?;
             return Ok(());
@@ -162,6 +187,9 @@ async fn answer(
     Ok(to)
 }
 
+const HELLO: &str = "%2\r\n$5\r\nproto\r\n:3\r\n$4\r\nrole\r\n$6\r\nmaster\r\n";
+const UNREACHABLE: &str = "-ERR Server connection closed\r\n";
+
 /// What is behind a proxy.
 struct Servers {
     /// The first gets what has no key, the second whoever subscribes.
@@ -170,6 +198,7 @@ struct Servers {
     idle: Mutex<HashMap<u16, Vec<BufReader<TcpStream>>>>,
     /// Where keys are, by their hash tag.
     owners: Mutex<HashMap<Vec<u8>, u16>>,
+    grants_resp3: bool,
 }
 
 impl Servers {
@@ -178,16 +207,22 @@ impl Servers {
             ports,
             idle: Mutex::default(),
             owners: Mutex::default(),
+            grants_resp3: false,
         }
     }
 
     async fn answer(&self, command: Vec<u8>, own: u16) -> std::io::Result<Vec<u8>> {
         match word(&command).as_str() {
+            "HELLO" if self.grants_resp3 => Ok(HELLO.into()),
             refused @ ("HELLO" | "CLIENT" | "ACL" | "RESET") => {
                 Ok(format!("-ERR unknown command '{refused}'\r\n").into())
             }
             "CLUSTER" => Ok(self.renamed(self.ask(&command).await?, own)),
-            _ => self.ask(&command).await,
+            // A master that is dead is no reason to hang up.
+            _ => Ok(self
+                .ask(&command)
+                .await
+                .unwrap_or_else(|_| UNREACHABLE.into())),
         }
     }
 
@@ -274,6 +309,7 @@ async fn frame(from: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Vec<u8
         let length = line[1..].trim_end().parse::<i64>().unwrap_or(-1);
         match line.as_bytes()[0] {
             b'*' => values += length.max(0),
+            b'%' => values += 2 * length.max(0),
             b'$' if length >= 0 => {
                 let text = bytes.len();
                 bytes.resize(text + length as usize + 2, 0);

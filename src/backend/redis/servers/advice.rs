@@ -255,6 +255,7 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::redis::servers::fault::failed;
     use crate::store::RedisStore;
 
     /// What servers of four releases and the TLS library say, and how the advice begins.
@@ -483,5 +484,12 @@ mod tests {
         let repeated = "ERR unknown command 'EVALSHA', with args beginning with: 'secret'";
         assert!(repeats_arguments(&error(repeated)));
         assert!(!repeats_arguments(&error("ERR DB index is out of range")));
+        // One that quotes no name has no advice, and nobody knows where it came up.
+        let store = RedisStore::builder("redis://localhost").build().unwrap();
+        let settings = &store.router.finder().settings;
+        let error = error(&repeated.replace("'EVALSHA'", "EVALSHA"));
+        assert_eq!(advice(&error, Stage::Anywhere, settings), None);
+        let failed = failed(error, Stage::Anywhere, settings);
+        assert!(!format!("{failed:?}").contains("secret"), "{failed:?}");
     }
 }

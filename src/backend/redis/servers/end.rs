@@ -23,7 +23,7 @@ const SUBSCRIBED_WITHIN: Duration = Duration::from_secs(1);
 /// A link's end at one master, or at the one address of several.
 pub(super) struct End {
     pub(super) connection: Arc<Connection>,
-    /// Hears what the connection itself cannot.
+    /// Hears what the connection itself cannot, or does not vouch for.
     subscriber: Option<Subscriber>,
     /// The name that the Cluster had for the master when the link was opened.
     id: String,
@@ -59,7 +59,10 @@ impl End {
             keys: keys.probes(&master.buckets),
         };
         let subscribing = async {
-            if end.connection.terms().has_pushes {
+            // What one of several servers publishes may come late, or never, whatever the address
+            // answers meanwhile: only a probe of each says that.
+            let is_one = end.keys.len() == 1;
+            if is_one && end.connection.terms().has_pushes {
                 let subscribed = end.connection.subscribe(&channels).await;
                 subscribed.map_err(|error| failed(error, Stage::Server(address), settings))?;
             } else {
@@ -102,8 +105,8 @@ impl End {
         })
     }
 
-    /// Returns when all that was published before has been passed on. Where messages come on the
-    /// connection itself, every answer says as much.
+    /// Returns when all that was published before has been passed on. Where the messages of one
+    /// server come on the connection itself, every answer says as much.
     async fn catch_up(&mut self) -> Result<(), StoreError> {
         match &mut self.subscriber {
             Some(subscriber) => subscriber.catch_up(&self.connection, &self.keys).await,

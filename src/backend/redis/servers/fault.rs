@@ -29,7 +29,8 @@ pub(crate) fn unwritten(error: RedisError, settings: &Settings) -> StoreError {
 
 fn cause(error: RedisError, stage: Stage<'_>, settings: &Settings) -> Box<dyn Error + Send + Sync> {
     let advice = advice(&error, stage, settings);
-    if advice.is_none() && stage.address().is_none() {
+    let is_all = advice.is_none() && stage.address().is_none();
+    if is_all && !repeats_arguments(&error) {
         return error.into();
     }
     Box::new(Fault {

@@ -108,7 +108,7 @@ impl Place<'_> {
 }
 
 /// Whether a server answers that it does not do that.
-fn is_refusal(error: &RedisError) -> bool {
+pub(super) fn is_refusal(error: &RedisError) -> bool {
     matches!(error.code(), Some("ERR" | "NOPERM"))
 }
 

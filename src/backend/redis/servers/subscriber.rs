@@ -10,6 +10,7 @@ use super::connection::Connection;
 use super::fault::failed;
 use super::handshake::authenticate;
 use super::listener::Listener;
+use super::place::{is_elsewhere, is_refusal};
 use super::settings::Settings;
 use super::socket::{self, Socket};
 use crate::backend::redis::wire::address::Address;
@@ -116,13 +117,21 @@ impl Subscriber {
         }
         let answers = publisher.query_all(&by_script).await;
         let answers = answers.map_err(|error| self.failed(error))?;
+        let scripts_publish = answers.iter().any(is_published);
         // Where scripts may not publish, commands publish the changes, too; and where the slot has
         // moved away, it is still this server whose messages are to be heard.
         let mut by_command = redis::pipe();
         for (name, answer) in names.iter().zip(answers) {
-            if matches!(answer, Value::ServerError(_)) {
-                by_command.cmd("PUBLISH").arg(&self.channel).arg(name);
+            let Value::ServerError(error) = answer else {
+                continue;
+            };
+            let error = RedisError::from(error);
+            // What scripts may do at one server behind an address they may do at all of them: this
+            // one is out of reach, and a command would be published by another.
+            if !is_elsewhere(&error) && (scripts_publish || !is_refusal(&error)) {
+                return Err(self.failed(error));
             }
+            by_command.cmd("PUBLISH").arg(&self.channel).arg(name);
         }
         if !by_command.is_empty() {
             let published = publisher.query_all(&by_command).await;
@@ -142,6 +151,10 @@ impl Subscriber {
             None => Err(StoreError::unavailable("the subscriber has ended")),
         }
     }
+}
+
+fn is_published(answer: &Value) -> bool {
+    !matches!(answer, Value::ServerError(_))
 }
 
 /// Reads until the connection ends, or something comes that makes no sense.

@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::mem;
 
 use crate::sync::Lock;
@@ -15,20 +15,29 @@ pub(crate) struct Unannounced(Lock<Queue>);
 
 #[derive(Default)]
 struct Queue {
-    /// How many were taken out at the front since the beginning.
-    taken: u64,
-    names: VecDeque<Vec<u8>>,
+    /// How many were ever put in.
+    end: u64,
+    /// Each once, with its number among those that were put in.
+    names: VecDeque<(u64, Vec<u8>)>,
 }
 
 impl Queue {
-    fn end(&self) -> u64 {
-        self.taken + self.names.len() as u64
+    /// A name that is in there moves to the end, so that an order that fails again and again takes no
+    /// room from the others. It gets a new number: whoever announces it just now may do so before
+    /// this change.
+    fn put(&mut self, names: Vec<Vec<u8>>) {
+        let again: HashSet<&[u8]> = names.iter().map(Vec::as_slice).collect();
+        self.names.retain(|(_, name)| !again.contains(&**name));
+        let numbered = (self.end..).zip(names);
+        self.names.extend(numbered);
+        self.end = self.names.back().map_or(self.end, |(last, _)| last + 1);
+        let excess = self.names.len().saturating_sub(MOST);
+        self.names.drain(..excess);
     }
 
     fn take_until(&mut self, end: u64) {
-        while self.taken < end && self.names.pop_front().is_some() {
-            self.taken += 1;
-        }
+        let taken = self.names.partition_point(|(number, _)| *number < end);
+        self.names.drain(..taken);
     }
 }
 
@@ -46,10 +55,7 @@ impl Unannounced {
     }
 
     fn keep(&self, names: Vec<Vec<u8>>) {
-        let mut queue = self.0.lock();
-        queue.names.extend(names);
-        let end = queue.end();
-        queue.take_until(end.saturating_sub(MOST as u64));
+        self.0.lock().put(names);
     }
 }
 
@@ -65,8 +71,9 @@ impl Changes<'_> {
     /// announce it, and neither relies on the other.
     pub(crate) fn with_earlier(&self) -> (Vec<Vec<u8>>, u64) {
         let queue = self.to.0.lock();
-        let all = queue.names.iter().chain(&self.names).cloned();
-        (all.collect(), queue.end())
+        let earlier = queue.names.iter().map(|(_, name)| name);
+        let all = earlier.chain(&self.names).cloned();
+        (all.collect(), queue.end)
     }
 
     /// They are announced, and the queue up to this end.
@@ -123,6 +130,23 @@ mod tests {
         other.announced(other_end);
         let rest = unannounced.changes([].into_iter());
         assert_eq!(rest.with_earlier().0, names(&["b"]));
+    }
+
+    #[test]
+    fn what_fails_again_and_again_takes_no_room_from_the_rest() {
+        let unannounced = Unannounced::default();
+        fails(&unannounced, &["a"]);
+        for _ in 0..MOST {
+            fails(&unannounced, &["b"]);
+        }
+        let next = unannounced.changes([].into_iter());
+        let (all, end) = next.with_earlier();
+        assert_eq!(all, names(&["a", "b"]));
+        // It changes once more, perhaps after the announcement that is under way.
+        fails(&unannounced, &["a"]);
+        next.announced(end);
+        let rest = unannounced.changes([].into_iter());
+        assert_eq!(rest.with_earlier().0, names(&["a"]));
     }
 
     #[test]
