@@ -21,10 +21,10 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Long enough for each node to have looked after the keys twice.
 const SECONDS: Duration = Duration::from_secs(11);
 
-/// A store whose keys can be lost alone.
+/// A store of several processes, whose keys can be lost alone.
 fn store_with_keys_apart() -> (ManualClock, HookedStore) {
     let (clock, store) = store_on_a_clock();
-    (clock, store.with_keys_of(MemoryStore::new()))
+    (clock, store.shared().with_keys_of(MemoryStore::new()))
 }
 
 async fn kept_keys(store: &HookedStore) -> Vec<TagKey> {

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tower_wx_session::store::{
     Inserted, Loaded, RedisStore, Retire, Rotate, Rotated, SessionStore, Target,
 };
@@ -241,6 +241,29 @@ async fn of_rotations_in_steps_of_one_session_one_lasts() {
         );
     }
     assert!(both > 10, "a token that nobody has used makes room: {both}");
+}
+
+/// A client that gets no answer has its session rotated again, and that may be cut off, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_in_steps_that_is_cut_off_anywhere_can_be_repeated() {
+    let race = Race::begin().await;
+    let [here, there] = &race.stores;
+    let mut cut_off = 0;
+    for number in 0..RACES {
+        let user = race.user(number, 1).await;
+        here.rotate(rotate(&user, 1, 2)).await.unwrap();
+        let patience = Duration::from_micros(u64::from(number * 7919 % 4000));
+        let second = timeout(patience, here.rotate(rotate(&user, 1, 3))).await;
+        cut_off += u32::from(second.is_err());
+        let third = there.rotate(rotate(&user, 1, 4)).await.unwrap();
+        assert!(
+            matches!(third, Rotated::Done(_)),
+            "race {number}, cut off after {patience:?}: {third:?}"
+        );
+        // Nobody has the third token.
+        assert_eq!(race.current(&user, &[1, 2, 4]).await, [4]);
+    }
+    assert!(cut_off > RACES / 4, "{cut_off} of {RACES}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

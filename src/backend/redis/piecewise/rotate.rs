@@ -1,21 +1,48 @@
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
 use super::RedisStore;
+use crate::backend::redis::servers::router::MOVES_FOR;
 use crate::backend::stored::Stored;
 use crate::session::{EndReason, Record};
 use crate::store::{Loaded, Retire, Rotate, Rotated, SessionStore, StoreError};
+
+/// Looks at what took a session's place before it counts as replaced for good.
+const LOOKS: usize = 8;
+/// The longest that the steps take which nobody may interrupt.
+const DONE_WITHIN: Duration = Duration::from_secs(2);
+
+/// What has a session's place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Nothing, or an earlier rotation whose token nobody has used.
+    Free,
+    Taken,
+    /// What was replaced itself: perhaps by a rotation that is about to take the place.
+    Left,
+}
 
 impl RedisStore {
     pub(in crate::backend::redis) async fn rotate_piecewise(
         &self,
         rotate: &Rotate,
     ) -> Result<Rotated, StoreError> {
+        let mut looks = 0;
         loop {
             let old = match self.load(rotate.old).await? {
                 Loaded::Live(old) => old,
                 Loaded::Ended { reason, .. } => return Ok(Rotated::Ended(reason)),
                 Loaded::NeverSeen => return Ok(Rotated::NeverSeen),
             };
-            if !self.is_succeeded_by_nobody_in_use(&old).await? {
-                return Ok(Rotated::Ended(EndReason::Replaced));
+            match self.place_of(&old).await? {
+                Place::Free => {}
+                Place::Left if looks < LOOKS => {
+                    looks += 1;
+                    sleep(MOVES_FOR).await;
+                    continue;
+                }
+                Place::Left | Place::Taken => return Ok(Rotated::Ended(EndReason::Replaced)),
             }
             let now = self.router.finder().clock.now();
             let new = old.rotated(now, rotate.data.clone());
@@ -30,27 +57,41 @@ impl RedisStore {
         }
     }
 
-    /// Whether a session can be rotated: nothing has taken its place, or an earlier rotation whose
-    /// token nobody has used. A login that took over is known by its own time of issue.
-    async fn is_succeeded_by_nobody_in_use(&self, old: &Record) -> Result<bool, StoreError> {
+    /// A login that took over is known by its own time of issue.
+    async fn place_of(&self, old: &Record) -> Result<Place, StoreError> {
         let Some(earlier) = old.successor else {
-            return Ok(!old.is_retired());
+            let is_free = !old.is_retired();
+            return Ok(if is_free { Place::Free } else { Place::Taken });
         };
-        let Loaded::Live(earlier) = self.load(earlier).await? else {
-            return Ok(false);
-        };
-        let is_current = !earlier.is_retired() && earlier.successor.is_none();
-        Ok(is_current && earlier.last_used.is_none() && earlier.issued_at == old.issued_at)
+        Ok(match self.load(earlier).await? {
+            Loaded::Live(earlier) if is_unused_rotation(&earlier, old) => Place::Free,
+            Loaded::Ended {
+                reason: EndReason::Replaced,
+                ..
+            } => Place::Left,
+            _ => Place::Taken,
+        })
     }
 
     /// Puts the new session in the place of the old one, if both are still as they were.
     async fn take_over(&self, rotate: &Rotate, old: &Record) -> Result<bool, StoreError> {
-        // First, so that no two successors are good at the same time.
-        if let Some(earlier) = old.successor
-            && !self.replace(earlier, true).await?
-        {
-            return Ok(false);
-        }
+        let Some(earlier) = old.successor else {
+            return self.succeed_old(rotate, old).await;
+        };
+        // A task of its own: left between the two steps, the session could not be rotated any more,
+        // and nobody has the token of what took its place.
+        let (store, rotate, old) = (self.clone(), rotate.clone(), old.clone());
+        let steps = async move {
+            // First, so that no two successors are good at the same time.
+            let is_free = store.replace(earlier, true).await?;
+            Ok(is_free && store.succeed_old(&rotate, &old).await?)
+        };
+        let done = tokio::spawn(timeout(DONE_WITHIN, steps)).await;
+        let done = done.map_err(StoreError::unavailable)?;
+        done.map_err(StoreError::unavailable)?
+    }
+
+    async fn succeed_old(&self, rotate: &Rotate, old: &Record) -> Result<bool, StoreError> {
         let retire = Retire::new(rotate.old, rotate.grace);
         self.succeed(retire, old, old.successor, rotate.new).await
     }
@@ -65,4 +106,9 @@ impl RedisStore {
             _ => Ok(Rotated::Done(new)),
         }
     }
+}
+
+fn is_unused_rotation(earlier: &Record, old: &Record) -> bool {
+    let is_current = !earlier.is_retired() && earlier.successor.is_none();
+    is_current && earlier.last_used.is_none() && earlier.issued_at == old.issued_at
 }
