@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 /// Times that a command is sent: anew after another server was named.
 const SENT_AT_MOST: usize = 4;
 /// Pause before a command on a slot that moves is sent again.
-const PAUSE: Duration = Duration::from_millis(15);
+pub(crate) const MOVING_PAUSE: Duration = Duration::from_millis(15);
 
 /// Brings each command to the server that can answer it.
 #[derive(Clone)]
@@ -55,7 +55,7 @@ impl Router {
         loop {
             match self.run_unless_moving(call).await? {
                 Some(answer) => return Ok(answer),
-                None => sleep(PAUSE).await,
+                None => sleep(MOVING_PAUSE).await,
             }
         }
     }
@@ -84,7 +84,7 @@ impl Router {
         let mut may_resend = true;
         loop {
             match self.send(key, Order::Command(command)).await? {
-                Err(error) if is_elsewhere(&error) => sleep(PAUSE).await,
+                Err(error) if is_elsewhere(&error) => sleep(MOVING_PAUSE).await,
                 Err(error) if may_resend && error.is_connection_dropped() => may_resend = false,
                 answer => {
                     return answer.map_err(|error| query_failed(error, &self.finder.settings));
