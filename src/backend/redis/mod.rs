@@ -60,8 +60,8 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 ///    they work again by themselves. No operation is sent twice unless it was refused.
 /// 5. A link has a connection of its own to every master, and a heartbeat every 500 ms that fails
 ///    where one is no master any more. Over RESP2, and where one address stands for several masters, it
-///    has two, one of which only hears messages: each heartbeat publishes a probe behind the changes, and
-///    counts once that is heard.
+///    has two, one of which only hears messages: each heartbeat publishes a probe behind the changes of
+///    each master, and counts once all of them are heard.
 /// 6. Each master of a Cluster is a part of its own: while it is down, its users get 503 or pass as
 ///    [`OutagePolicy`](crate::sessions::OutagePolicy) says, and the others' do not notice; a node
 ///    that starts meanwhile serves them. But there is no link then, because it needs every master:
