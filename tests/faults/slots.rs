@@ -24,6 +24,9 @@ const USERS: usize = 24;
 /// How much longer than without a master its users may get 503: the breaker lets somebody try at the
 /// latest after 600 ms, who may take a deadline of 250 ms.
 const NOTICED_WITHIN: Duration = Duration::from_secs(1);
+/// The longest that a user may get 503 where there is always a master: two answers that are late on a
+/// busy machine. Logins that waited until the slots have moved would get 503 for more than twice as long.
+const LATE: Duration = Duration::from_millis(500);
 
 /// Two nodes on a Cluster, and a crowd whose keys are in the slots that move.
 struct Trial {
@@ -74,7 +77,11 @@ impl Trial {
         self.scenario
             .end(&self.fleet, &Bounds::others_within(within(UNLINKED)));
         assert_eq!((report.lost, report.alive, report.strange()), (0, 0, 0));
-        let allowed = without_master + within(NOTICED_WITHIN);
+        report.has_done_everything();
+        let allowed = match without_master {
+            Duration::ZERO => within(LATE),
+            without_master => without_master + within(NOTICED_WITHIN),
+        };
         assert!(writes.max(reads) <= allowed, "{writes:?}, {reads:?}");
     }
 

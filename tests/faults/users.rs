@@ -376,6 +376,21 @@ impl Report {
         counts.collect::<Vec<_>>().join(", ")
     }
 
+    /// Fails unless each deed was done often.
+    pub fn has_done_everything(&self) {
+        for (deed, status) in [
+            (Deed::Check, 200),
+            (Deed::Login, 200),
+            (Deed::Rotate, 200),
+            (Deed::Logout, 204),
+            (Deed::LogoutOthers, 204),
+        ] {
+            let done = self.done.iter();
+            let count = done.filter(|done| (done.deed, done.status) == (deed, status));
+            assert!(count.count() > 5, "{deed:?}: {}", self.figures());
+        }
+    }
+
     /// Answers that no fault excuses.
     pub fn strange(&self) -> usize {
         let known = [200, 202, 204, 401, 503];

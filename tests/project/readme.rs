@@ -59,7 +59,7 @@ fn both_readmes_link_to_the_same_files_and_all_are_there() {
 }
 
 /// Every Rust file below a folder.
-fn sources(folder: &Path) -> Vec<String> {
+pub fn sources(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).expect("a folder of the repository");
     let paths = entries.map(|entry| entry.expect("an entry").path());
     paths
@@ -87,7 +87,9 @@ fn every_test_that_a_guarantee_names_is_there() {
         .flat_map(|cell| cell.split('`').skip(1).step_by(2))
         .collect();
     assert!(names.len() > 100, "{names:?}");
-    let tests = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")).concat();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tests = ["tests", "src"].map(|folder| sources(&root.join(folder)).concat());
+    let tests = tests.concat();
     let is_there = |name: &str| tests.contains(&format!("fn {name}("));
     let missing = names
         .iter()

@@ -4,6 +4,7 @@ use tower_wx_session::store::{Loaded, SessionStore, TagKey};
 
 use super::link::{beats, told};
 use super::records::{id, keep, logout, user};
+use super::slot::{Reshard, slot_of};
 use crate::support::redis::{RedisCluster, Release, client, store};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -36,30 +37,13 @@ async fn a_slot_that_moves_is_followed_in_another_database() {
     let cluster = RedisCluster::start_release_with(Release::Valkey9_1_2, &databases).await;
     let store = store(&(cluster.url() + "/2"));
     let (kept, record) = keep(&store, &user(), 1).await;
-    let mut clients = Vec::new();
-    for server in &cluster.servers {
-        // MIGRATE takes a key from the connection's database.
-        clients.push(client(&(server.url() + "/2")).await);
-    }
-    let key = format!("wxs:{{{:04x}}}:", u16::from_be_bytes(user().bucket()));
-    let slot: u16 = clients[0].ask(&["CLUSTER", "KEYSLOT", &key]).await;
-    let from = usize::from(slot / 5461).min(2);
-    let to = (from + 1) % 3;
-    let slot = slot.to_string();
-    let names: [String; 2] = [
-        clients[from].ask(&["CLUSTER", "MYID"]).await,
-        clients[to].ask(&["CLUSTER", "MYID"]).await,
-    ];
-    let set = ["CLUSTER", "SETSLOT", &slot];
-    let import = [&set[..], &["IMPORTING", &names[0]]].concat();
-    let () = clients[to].ask(&import).await;
-    let migrate = [&set[..], &["MIGRATING", &names[1]]].concat();
-    let () = clients[from].ask(&migrate).await;
-    let port = cluster.servers[to].port.to_string();
-    let keys: Vec<String> = clients[from].keys().await;
+    let reshard = Reshard::begin(&cluster, slot_of(user().bucket())).await;
+    // MIGRATE takes a key from the connection's database.
+    let from = client(&(cluster.servers[reshard.from].url() + "/2")).await;
+    let keys: Vec<String> = from.keys().await;
     for key in keys.iter().filter(|key| key.contains(":s:")) {
-        let words = ["MIGRATE", "127.0.0.1", &port, key, "2", "1000"];
-        let () = clients[from].ask(&words).await;
+        let words = ["MIGRATE", "127.0.0.1", &reshard.target, key, "2", "1000"];
+        let () = from.ask(&words).await;
     }
     // The server that takes the slot over is asked in the same database.
     assert_eq!(store.load(kept).await.unwrap(), Loaded::Live(record));

@@ -15,8 +15,9 @@ use tower_wx_session::store::{
 use tower_wx_session::{Identity, SessionId};
 
 use super::records::{SECOND, id, keep, logout, new_session};
+use super::rights::{CLUSTER, EVERY_STORE, as_node, grant, rules};
 use super::slot::slot_of;
-use crate::support::redis::{Client, RedisCluster};
+use crate::support::redis::{Client, RedisCluster, store};
 
 const RACES: u32 = 200;
 
@@ -37,16 +38,19 @@ fn users() -> Vec<Identity> {
 }
 
 impl Race {
+    /// The stores have the rights that are documented, and no others.
     async fn begin() -> Self {
         let cluster = RedisCluster::start().await;
+        let rights = rules(&[EVERY_STORE, CLUSTER]);
         let (mut clients, mut names) = (Vec::new(), Vec::new());
         for server in &cluster.servers {
             let client = server.client().await;
+            grant(&client, &rights).await;
             names.push(client.ask(&["CLUSTER", "MYID"]).await);
             clients.push(client);
         }
         Self {
-            stores: [cluster.store(), cluster.store()],
+            stores: [(); 2].map(|()| store(&as_node(&cluster.url()))),
             _cluster: cluster,
             clients,
             names,

@@ -100,15 +100,17 @@ async fn number(client: &Client, section: &str, name: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn finding_out_the_protocol_costs_no_connection() {
-    for more in [&[][..], &RESP2_ONLY] {
+async fn a_node_has_as_many_connections_as_the_protocol_needs() {
+    for (more, of_link) in [(&[][..], 1), (&RESP2_ONLY, 2)] {
         let server = RedisServer::start_with(more).await;
         let client = server.client().await;
-        let before = number(&client, "stats", "total_connections_received").await;
+        let opened = async || number(&client, "stats", "total_connections_received").await;
+        let before = opened().await;
         let store = server.store();
         keep(&store, &user(), 1).await;
-        let after = number(&client, "stats", "total_connections_received").await;
-        assert_eq!(after - before, 1);
+        assert_eq!(opened().await - before, 1, "finding out the protocol");
+        beats(&mut store.subscribe().await.unwrap()).await;
+        assert_eq!(opened().await - before, 1 + of_link, "with a link");
     }
 }
 

@@ -14,6 +14,7 @@ use tower_wx_session::test_util::conformance;
 use tracing::Level;
 
 use super::records::{DEADLINE, HOUR, SECOND, id, logout, put, user};
+use super::slot::{Reshard, slot_of};
 use super::suite::OnServers;
 use crate::support::errors::texts;
 use crate::support::log::Log;
@@ -21,16 +22,16 @@ use crate::support::redis::{
     Client, RedisCluster, RedisSentinel, RedisServer, Release, client, store,
 };
 
-const EVERY_STORE: &str = "every store";
+pub const EVERY_STORE: &str = "every store";
 const DATABASE: &str = "a database other than 0";
-const CLUSTER: &str = "a Cluster";
+pub const CLUSTER: &str = "a Cluster";
 const RESP2: &str = "a server that speaks RESP2 alone, if not `+info`";
 const PER_MASTER: &str = "[`announce_per_master`](RedisStoreBuilder::announce_per_master)";
 const WARNING: &str = "the warning that the server may evict";
 const SENTINELS: &str = "the user at the Sentinels";
 
 /// The rules in these rows of the table in the documentation.
-fn rules(rows: &[&str]) -> Vec<String> {
+pub fn rules(rows: &[&str]) -> Vec<String> {
     let documentation = include_str!("../../src/backend/redis/mod.rs");
     let row = |name: &&str| {
         let start = format!("/// | {name} | `");
@@ -47,7 +48,7 @@ fn rules(rows: &[&str]) -> Vec<String> {
 }
 
 /// Makes the user `node`, who has these rights and no others.
-async fn grant(client: &Client, rules: &[String]) {
+pub async fn grant(client: &Client, rules: &[String]) {
     try_grant(client, rules).await.unwrap();
 }
 
@@ -59,7 +60,7 @@ async fn try_grant(client: &Client, rules: &[String]) -> redis::RedisResult<()> 
 }
 
 /// A URL as the user `node`.
-fn as_node(url: &str) -> String {
+pub fn as_node(url: &str) -> String {
     url.replace("127.0.0.1", "node:p%40ss%2Fword@127.0.0.1")
 }
 
@@ -292,7 +293,8 @@ async fn cluster_rights(release: Release) {
         errors.note(store.subscribe().await);
         errors.0.concat()
     };
-    start_to_move(&cluster).await;
+    // Servers say ASK of what is not there.
+    Reshard::begin(&cluster, slot_of(moving().bucket())).await;
     assert_eq!(without("nothing").await, "");
     for rule in rules(&[CLUSTER]) {
         let told = without(&rule).await;
@@ -306,28 +308,6 @@ async fn cluster_rights(release: Release) {
 
 fn moving() -> Identity {
     Identity::new("appid", "moving")
-}
-
-/// Has a user's slot on its way, so that servers say ASK of what is not there.
-async fn start_to_move(cluster: &RedisCluster) {
-    let first = cluster.servers[0].client().await;
-    let key = format!("wxs:{{{:04x}}}:", u16::from_be_bytes(moving().bucket()));
-    let slot: u16 = first.ask(&["CLUSTER", "KEYSLOT", &key]).await;
-    let owner = usize::from(slot / 5461).min(2);
-    let from = cluster.servers[owner].client().await;
-    let to = cluster.servers[(owner + 1) % 3].client().await;
-    let names: [String; 2] = [
-        from.ask(&["CLUSTER", "MYID"]).await,
-        to.ask(&["CLUSTER", "MYID"]).await,
-    ];
-    let slot = slot.to_string();
-    let set = ["CLUSTER", "SETSLOT", &slot];
-    let () = to
-        .ask(&[&set[..], &["IMPORTING", &names[0]]].concat())
-        .await;
-    let () = from
-        .ask(&[&set[..], &["MIGRATING", &names[1]]].concat())
-        .await;
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use tower_wx_session::store::{
 
 use super::link::{beats, ended, told};
 use super::records::{DEADLINE, HOUR, SECOND, id, keep, logout, user};
+use super::slot::{Reshard, slot_of};
 use crate::support::redis::{
     Client, RedisCluster, RedisSentinel, RedisServer, Release, eventually,
 };
@@ -103,25 +104,7 @@ async fn a_slot_that_moves_is_followed() {
     let cluster = RedisCluster::start().await;
     let (store, user) = (cluster.store(), user());
     let (old, _) = keep(&store, &user, 1).await;
-    let mut clients = Vec::new();
-    for server in &cluster.servers {
-        clients.push(server.client().await);
-    }
-    let key = format!("wxs:{{{:04x}}}:", u16::from_be_bytes(user.bucket()));
-    let slot: u16 = clients[0].ask(&["CLUSTER", "KEYSLOT", &key]).await;
-    let from = usize::from(slot / 5461).min(2);
-    let to = (from + 1) % 3;
-    let number = slot.to_string();
-    let names: [String; 2] = [
-        clients[from].ask(&["CLUSTER", "MYID"]).await,
-        clients[to].ask(&["CLUSTER", "MYID"]).await,
-    ];
-    let () = clients[to]
-        .ask(&["CLUSTER", "SETSLOT", &number, "IMPORTING", &names[0]])
-        .await;
-    let () = clients[from]
-        .ask(&["CLUSTER", "SETSLOT", &number, "MIGRATING", &names[1]])
-        .await;
+    let reshard = Reshard::begin(&cluster, slot_of(user.bucket())).await;
     // Not there any more, and perhaps at the new place: the server says ASK.
     let unknown = id(&user, 9);
     assert_eq!(store.load(unknown).await.unwrap(), Loaded::NeverSeen);
@@ -133,18 +116,11 @@ async fn a_slot_that_moves_is_followed() {
             .is_none()
     );
 
-    let port = cluster.servers[to].port.to_string();
-    let keys: Vec<String> = clients[from].keys().await;
-    for key in &keys {
-        let migrate = ["MIGRATE", "127.0.0.1", &port, key, "0", "1000"];
-        let () = clients[from].ask(&migrate).await;
+    for key in reshard.left().await {
+        reshard.move_key(&key).await;
     }
     assert!(matches!(store.load(old).await.unwrap(), Loaded::Live(_)));
-    for client in [&clients[to], &clients[from], &clients[3 - from - to]] {
-        let () = client
-            .ask(&["CLUSTER", "SETSLOT", &number, "NODE", &names[1]])
-            .await;
-    }
+    reshard.finish().await;
     assert!(matches!(store.load(old).await.unwrap(), Loaded::Live(_)));
     let rotated = store.rotate(Rotate::new(old, id(&user, 2), HOUR)).await;
     assert!(matches!(rotated.unwrap(), Rotated::Done(_)));

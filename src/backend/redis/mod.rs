@@ -50,7 +50,7 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 ///    Cluster, with every key it touches among its `KEYS`. It runs again where it needs others than
 ///    it was given: what concerns all sessions of a user is two runs, and so is a rotation. A use is
 ///    written by one run, and a second one keeps the session in its user's index. Keys stand in the
-///    scripts as `KEYS[n]` and nothing else, and Lua may be 5.1 or 5.4.
+///    scripts as `KEYS[n]`, with a number or a variable as the index, and Lua may be 5.1 or 5.4.
 /// 2. Names of keys hold digests, never a token or an openid. The records name the user.
 /// 3. Every key expires by itself but `{prefix}:tag-key` and its four copies, which are spread over
 ///    a Cluster: nodes that start while a master is down find the keys of the tokens' tags there. A
@@ -59,20 +59,20 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 /// 4. Nothing connects before the first operation. While the servers are down operations fail;
 ///    they work again by themselves. No operation is sent twice unless it was refused.
 /// 5. A link has a connection of its own to every master, and a heartbeat every 500 ms that fails
-///    where one is no master any more. Over RESP2 it has two, because one that hears messages takes
-///    no commands: each heartbeat publishes a probe behind the changes, and counts once that is heard.
-///    So it is wherever one address stands for several masters, with a probe of each.
+///    where one is no master any more. Over RESP2, and where one address stands for several masters, it
+///    has two, one of which only hears messages: each heartbeat publishes a probe behind the changes of
+///    each master, and counts once all of them are heard.
 /// 6. Each master of a Cluster is a part of its own: while it is down, its users get 503 or pass as
 ///    [`OutagePolicy`](crate::sessions::OutagePolicy) says, and the others' do not notice; a node
 ///    that starts meanwhile serves them. But there is no link then, because it needs every master:
 ///    nodes confirm sessions after 3 s instead of 30 s, each at its own master.
 ///
 /// For this a Cluster needs `cluster-require-full-coverage no`: by default all masters refuse all
-/// commands until a replica has taken the place of the dead one. Changes are announced by each master to all; see
-/// [`announce_per_master`](RedisStoreBuilder::announce_per_master).
+/// commands until a replica has taken the place of the dead one. Each master announces its changes to
+/// all others; see [`announce_per_master`](RedisStoreBuilder::announce_per_master).
 ///
 /// It speaks RESP3 with servers that do, and RESP2 with the others, which need not know HELLO, CLIENT,
-/// ACL and RESET. A proxy may stand for a whole Cluster with its one address, and bring each command
+/// ACL or RESET. A proxy may stand for a whole Cluster with its one address, and bring each command
 /// to the right master by itself. All masters are one part then: while one is down, its users'
 /// failures may have the others wait, too. A link proves at each heartbeat that it hears every one
 /// of them, and `announce_per_master` means nothing.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::RedisStore;
-use crate::backend::redis::servers::router::MOVES_FOR;
+use crate::backend::redis::servers::router::MOVING_PAUSE;
 use crate::backend::stored::Stored;
 use crate::session::{EndReason, Record};
 use crate::store::{Loaded, Retire, Rotate, Rotated, SessionStore, StoreError};
@@ -39,7 +39,7 @@ impl RedisStore {
                 Place::Free => {}
                 Place::Left if looks < LOOKS => {
                     looks += 1;
-                    sleep(MOVES_FOR).await;
+                    sleep(MOVING_PAUSE).await;
                     continue;
                 }
                 Place::Left | Place::Taken => return Ok(Rotated::Ended(EndReason::Replaced)),

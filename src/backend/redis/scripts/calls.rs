@@ -7,7 +7,7 @@ use super::{
     ROTATE, SUCCEED, Script, TAG_KEYS, TIDY, TOUCH,
 };
 use crate::backend::redis::wire::bytes::LATEST;
-use crate::backend::redis::wire::keys::{Keys, Named, user_name};
+use crate::backend::redis::wire::keys::{Keys, NamedKey, user_name};
 use crate::backend::redis::wire::{record, secret};
 use crate::identity::Identity;
 use crate::session::{Record, Touch};
@@ -52,7 +52,7 @@ impl<'a> Calls<'a> {
 
     /// A session among those of this bucket: one of another bucket is another user's, and is not
     /// found here.
-    fn session(&self, id: SessionId) -> Named {
+    fn session(&self, id: SessionId) -> NamedKey {
         self.keys.named(self.bucket, id.to_string().as_bytes())
     }
 

@@ -3,7 +3,7 @@ use std::sync::OnceLock;
 use redis::{Cmd, cmd};
 
 use super::wire::bytes::ID_LEN;
-use super::wire::keys::Named;
+use super::wire::keys::NamedKey;
 
 pub(crate) mod calls;
 #[cfg(test)]
@@ -96,7 +96,7 @@ pub(crate) struct Call {
     arguments: Vec<Vec<u8>>,
     /// More keys, behind the others, and the names that the script knows them by, behind the
     /// arguments.
-    named: Vec<Named>,
+    named: Vec<NamedKey>,
     /// How many of these are there whatever else the script needs.
     fixed: usize,
 }
@@ -125,14 +125,14 @@ impl Call {
     }
 
     /// One more key that the script always gets.
-    pub(crate) fn also_on(mut self, named: Option<Named>) -> Self {
+    pub(crate) fn also_on(mut self, named: Option<NamedKey>) -> Self {
         self.named.extend(named);
         self.fixed = self.named.len();
         self
     }
 
     /// Gives the script the keys that it needs, instead of those that it needed before.
-    pub(crate) fn give_needed(&mut self, needed: impl Iterator<Item = Named>) {
+    pub(crate) fn give_needed(&mut self, needed: impl Iterator<Item = NamedKey>) {
         self.named.truncate(self.fixed);
         self.named.extend(needed);
     }

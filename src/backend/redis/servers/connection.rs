@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::advice::Stage;
 use super::fault::{Remedy, failed, remedy};
-use super::handshake::{Terms, authenticate, greet};
+use super::handshake::{Protocol, authenticate, greet};
 use super::settings::Settings;
 use super::silence::Silence;
 use super::socket::{self, Socket};
@@ -36,7 +36,7 @@ pub(super) const NO_PUSHES: Option<fn(PushInfo) -> Result<(), Infallible>> = Non
 /// away. Where answers do not come any more, the connection is given up.
 pub(crate) struct Connection {
     address: Address,
-    terms: Terms,
+    protocol: Protocol,
     multiplexed: MultiplexedConnection,
     /// Reads and writes the socket; ends when the connection does.
     driver: JoinHandle<()>,
@@ -59,14 +59,14 @@ impl Connection {
         // Cut off in the middle, it leaves nothing behind: what was opened is dropped with it.
         let open = async {
             let mut socket = socket::open(settings, address).await?;
-            let (terms, answers) = greet(&mut socket, settings).await?;
-            let pushed = pushed.filter(|_| terms.has_pushes);
-            let connection = Self::over(socket, address, terms, pushed).await?;
+            let (protocol, answers) = greet(&mut socket, settings).await?;
+            let pushed = pushed.filter(|_| protocol.has_pushes);
+            let connection = Self::over(socket, address, protocol, pushed).await?;
             Ok((connection, answers))
         };
         let failed = |error| failed(error, Stage::Connecting(address), settings);
         let (connection, answers) = in_time(open).await.map_err(failed)?;
-        let greeting = Greeting::read(connection.terms.role_by, &answers)?;
+        let greeting = Greeting::read(connection.protocol.role_by, &answers)?;
         Ok((connection, greeting))
     }
 
@@ -78,7 +78,7 @@ impl Connection {
         let open = async {
             let mut socket = socket::open(settings, address).await?;
             authenticate(&mut socket, &settings.sentinel).await?;
-            Self::over(socket, address, Terms::LEAST, NO_PUSHES).await
+            Self::over(socket, address, Protocol::RESP2, NO_PUSHES).await
         };
         let failed = |error| failed(error, Stage::ConnectingToSentinel(address), settings);
         in_time(open).await.map_err(failed)
@@ -87,7 +87,7 @@ impl Connection {
     async fn over(
         socket: Socket,
         address: &Address,
-        terms: Terms,
+        protocol: Protocol,
         pushed: Option<impl AsyncPushSender>,
     ) -> RedisResult<Self> {
         // No deadline here: an operation has its caller's, and a second one in the client would cut a
@@ -106,7 +106,7 @@ impl Connection {
         let (multiplexed, driver) = opened.await?;
         Ok(Self {
             address: address.clone(),
-            terms,
+            protocol,
             multiplexed,
             driver: tokio::spawn(driver),
             silence: Silence::new(),
@@ -123,8 +123,8 @@ impl Connection {
         &self.publisher
     }
 
-    pub(super) const fn terms(&self) -> Terms {
-        self.terms
+    pub(super) const fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// Whether it makes sense to send anything.

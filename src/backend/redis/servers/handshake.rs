@@ -18,15 +18,15 @@ const WRONG_PASSWORD: &str = "WRONGPASS";
 
 /// What a server has agreed to on a connection.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
+pub(super) struct Protocol {
     /// RESP3: what is published comes on any connection, and not only on one that does nothing else.
     pub(super) has_pushes: bool,
     pub(super) role_by: RoleBy,
 }
 
-impl Terms {
-    /// What nobody has asked for.
-    pub(super) const LEAST: Self = Self {
+impl Protocol {
+    /// Where nothing was negotiated.
+    pub(super) const RESP2: Self = Self {
         has_pushes: false,
         role_by: RoleBy::Role,
     };
@@ -37,7 +37,7 @@ impl Terms {
 pub(super) async fn greet(
     socket: &mut Socket,
     settings: &Settings,
-) -> RedisResult<(Terms, [Value; 2])> {
+) -> RedisResult<(Protocol, [Value; 2])> {
     let (credentials, database) = (&settings.location.credentials, settings.location.database);
     match say_hello(socket, credentials).await? {
         Some(hello) => after_hello(socket, hello, database).await,
@@ -80,8 +80,8 @@ async fn after_hello(
     socket: &mut Socket,
     hello: Value,
     database: u32,
-) -> RedisResult<(Terms, [Value; 2])> {
-    let terms = Terms {
+) -> RedisResult<(Protocol, [Value; 2])> {
+    let protocol = Protocol {
         has_pushes: grants_resp3(&hello),
         role_by: RoleBy::Hello,
     };
@@ -93,14 +93,14 @@ async fn after_hello(
     if database != 0 {
         next()?;
     }
-    Ok((terms, [hello, next()?]))
+    Ok((protocol, [hello, next()?]))
 }
 
 async fn without_hello(
     socket: &mut Socket,
     credentials: &Credentials,
     database: u32,
-) -> RedisResult<(Terms, [Value; 2])> {
+) -> RedisResult<(Protocol, [Value; 2])> {
     let auth = auth(credentials);
     let authenticates = auth.is_some();
     let mut commands = redis::pipe();
@@ -124,11 +124,11 @@ async fn without_hello(
         (Value::ServerError(_), info) => (RoleBy::Info, info.extract_error()?),
         (role, _) => (RoleBy::Role, role),
     };
-    let terms = Terms {
+    let protocol = Protocol {
         has_pushes: false,
         role_by,
     };
-    Ok((terms, [role, next().extract_error()?]))
+    Ok((protocol, [role, next().extract_error()?]))
 }
 
 /// Servers without users know the password alone, and so does everybody else for this user.

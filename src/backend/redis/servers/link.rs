@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::end::End;
 use super::finder::Finder;
+use super::link_end::LinkEnd;
 use super::listener::Listener;
 use super::parallel::all;
 use crate::backend::redis::wire::keys::Keys;
@@ -36,7 +36,7 @@ pub(crate) async fn open(finder: &Arc<Finder>, keys: &Keys) -> Result<Feed, Stor
     // reads from then on, and no change after that read may go past it.
     let opening = routes.masters().iter().map(|master| {
         let listener = Listener::new(sender.clone(), Arc::clone(&doubt));
-        End::open(Arc::clone(finder), keys.clone(), master.clone(), listener)
+        LinkEnd::open(Arc::clone(finder), keys.clone(), master.clone(), listener)
     });
     // One that cannot be reached fails them all: a link that lacked one master would vouch for
     // changes that nobody hears of. If the caller is dropped here, what was opened is closed.
@@ -53,7 +53,7 @@ pub(crate) async fn open(finder: &Arc<Finder>, keys: &Keys) -> Result<Feed, Stor
 struct Link {
     finder: Arc<Finder>,
     keys: Keys,
-    ends: Vec<End>,
+    ends: Vec<LinkEnd>,
     /// What the Cluster numbers its topology with.
     epoch: Option<String>,
 }

@@ -12,7 +12,7 @@ use super::location::Topology;
 use super::settings::Settings;
 use crate::backend::redis::wire::address::Address;
 use crate::backend::redis::wire::greeting::Greeting;
-use crate::backend::redis::wire::slots::Site;
+use crate::backend::redis::wire::slots::Endpoint;
 use crate::store::StoreError;
 use crate::time::Clock;
 
@@ -70,13 +70,13 @@ impl Master {
     pub(crate) fn new(
         settings: &Settings,
         clock: &Clock,
-        site: Site,
+        endpoint: Endpoint,
         earlier: Option<&Self>,
         replaced: Option<&Self>,
     ) -> Self {
-        let address = site.address;
+        let address = endpoint.address;
         let part = earlier.or(replaced).map(|master| master.part);
-        let is_same = |master: &&Self| master.id == site.id;
+        let is_same = |master: &&Self| master.id == endpoint.id;
         // Another server at the same address is as good as new: its own channel has another name,
         // which links have not subscribed to yet.
         let since = earlier.filter(is_same).map(|master| master.since);
@@ -89,8 +89,8 @@ impl Master {
         };
         Self {
             part: part.unwrap_or_else(new_part),
-            id: site.id,
-            buckets: site.buckets,
+            id: endpoint.id,
+            buckets: endpoint.buckets,
             since: since.unwrap_or_else(Instant::now),
             address,
             connection,

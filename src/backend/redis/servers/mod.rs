@@ -2,17 +2,17 @@
 
 mod advice;
 mod connection;
-mod end;
+mod destination;
 mod examination;
 mod fault;
 pub(crate) mod finder;
 mod handshake;
 pub(crate) mod link;
+mod link_end;
 mod listener;
 pub(crate) mod location;
 mod master;
 mod parallel;
-mod place;
 pub(crate) mod router;
 mod routes;
 mod search;

@@ -6,9 +6,9 @@ use tokio::time::sleep;
 
 use super::advice::Stage;
 use super::connection::Connection;
+use super::destination::{Destination, is_elsewhere};
 use super::fault::{Remedy, failed, query_failed, remedy, unwritten};
 use super::finder::Finder;
-use super::place::{Place, is_elsewhere};
 use super::settings::Settings;
 use super::unannounced::Unannounced;
 use crate::backend::redis::scripts::Call;
@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 /// Times that a command is sent: anew after another server was named.
 const SENT_AT_MOST: usize = 4;
 /// Pause before a command on a slot that moves is sent again.
-pub(crate) const MOVES_FOR: Duration = Duration::from_millis(15);
+pub(crate) const MOVING_PAUSE: Duration = Duration::from_millis(15);
 
 /// Brings each command to the server that can answer it.
 #[derive(Clone)]
@@ -55,7 +55,7 @@ impl Router {
         loop {
             match self.run_unless_moving(call).await? {
                 Some(answer) => return Ok(answer),
-                None => sleep(MOVES_FOR).await,
+                None => sleep(MOVING_PAUSE).await,
             }
         }
     }
@@ -84,7 +84,7 @@ impl Router {
         let mut may_resend = true;
         loop {
             match self.send(key, Order::Command(command)).await? {
-                Err(error) if is_elsewhere(&error) => sleep(MOVES_FOR).await,
+                Err(error) if is_elsewhere(&error) => sleep(MOVING_PAUSE).await,
                 Err(error) if may_resend && error.is_connection_dropped() => may_resend = false,
                 answer => {
                     return answer.map_err(|error| query_failed(error, &self.finder.settings));
@@ -115,14 +115,14 @@ impl Router {
         connection: &Connection,
         order: Order<'_>,
     ) -> Result<Value, RedisError> {
-        let place = Place {
+        let destination = Destination {
             connection,
             is_importing: false,
         };
         match order {
             Order::Command(command) => connection.query(command).await,
             // More than a command: boxed, so that a load's future is not as large.
-            Order::Script(call) => Box::pin(place.run(call, &self.unannounced)).await,
+            Order::Script(call) => Box::pin(destination.run(call, &self.unannounced)).await,
         }
     }
 
@@ -186,13 +186,13 @@ impl Router {
         let Some(connection) = self.finder.named(address).await else {
             return Err(otherwise);
         };
-        let place = Place {
+        let destination = Destination {
             connection: &connection,
             is_importing: true,
         };
         match order {
-            Order::Command(command) => place.query(command).await,
-            Order::Script(call) => place.run(call, &self.unannounced).await,
+            Order::Command(command) => destination.query(command).await,
+            Order::Script(call) => destination.run(call, &self.unannounced).await,
         }
     }
 

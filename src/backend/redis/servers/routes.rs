@@ -8,8 +8,8 @@ use super::settings::Settings;
 use crate::backend::redis::wire::address::Address;
 use crate::backend::redis::wire::greeting::Greeting;
 use crate::backend::redis::wire::keys::SLOTS;
-use crate::backend::redis::wire::slots::Site;
-use crate::backend::redis::wire::view::{View, Worth};
+use crate::backend::redis::wire::slots::Endpoint;
+use crate::backend::redis::wire::view::{ClusterView, Epoch};
 use crate::store::StoreError;
 use crate::time::Clock;
 
@@ -20,7 +20,7 @@ pub(crate) struct Routes {
     ranges: Vec<(u16, usize)>,
     /// Who may take a master's place.
     replicas: Vec<Address>,
-    worth: Worth,
+    epoch: Epoch,
 }
 
 impl Routes {
@@ -29,17 +29,17 @@ impl Routes {
             masters: vec![Master::single(opened, clock)],
             ranges: vec![(SLOTS - 1, 0)],
             replicas: Vec::new(),
-            worth: Worth::default(),
+            epoch: Epoch::default(),
         }
     }
 
     pub(super) fn of_cluster(
         settings: &Settings,
         clock: &Clock,
-        View {
+        ClusterView {
             ranges: slots,
-            worth,
-        }: &View,
+            epoch,
+        }: &ClusterView,
         known: Option<&Self>,
     ) -> Self {
         let mut masters: Vec<Master> = Vec::new();
@@ -52,8 +52,8 @@ impl Routes {
                 let replaced = known.and_then(|known| known.owner(range.first));
                 let replaced = replaced.filter(|master| !named(master));
                 let earlier = known.and_then(|known| known.master(&range.address));
-                let site = Site::at(&range.address, slots);
-                masters.push(Master::new(settings, clock, site, earlier, replaced));
+                let endpoint = Endpoint::at(&range.address, slots);
+                masters.push(Master::new(settings, clock, endpoint, earlier, replaced));
             }
         }
         let replicas = slots.iter().flat_map(|range| &range.replicas);
@@ -62,7 +62,7 @@ impl Routes {
             masters,
             ranges,
             replicas: replicas.into_iter().collect(),
-            worth: *worth,
+            epoch: *epoch,
         }
     }
 
@@ -130,8 +130,8 @@ impl Routes {
     }
 
     /// What the server that has named them knew.
-    pub(crate) const fn worth(&self) -> Worth {
-        self.worth
+    pub(crate) const fn epoch(&self) -> Epoch {
+        self.epoch
     }
 
     pub(crate) fn has_all(&self) -> bool {
@@ -168,9 +168,9 @@ mod tests {
             range
         });
         let finder = store.router.finder();
-        let view = View {
+        let view = ClusterView {
             ranges: ranges.collect(),
-            worth: Worth::default(),
+            epoch: Epoch::default(),
         };
         Routes::of_cluster(&finder.settings, &finder.clock, &view, known)
     }

@@ -13,7 +13,7 @@ use super::settings::Settings;
 use crate::backend::redis::wire::address::Address;
 use crate::backend::redis::wire::greeting::Greeting;
 use crate::backend::redis::wire::slots::slots;
-use crate::backend::redis::wire::view::{View, Worth};
+use crate::backend::redis::wire::view::{ClusterView, Epoch};
 use crate::store::StoreError;
 use crate::time::Clock;
 
@@ -84,7 +84,7 @@ async fn find_cluster(
     settings: &Settings,
     seeds: &[Address],
     known: Option<&Routes>,
-) -> Result<View, StoreError> {
+) -> Result<ClusterView, StoreError> {
     let mut addresses = known.map(Routes::addresses).unwrap_or_default();
     let new = seeds.iter().filter(|seed| !addresses.contains(seed));
     addresses.extend(new.cloned().collect::<Vec<_>>());
@@ -102,21 +102,21 @@ async fn best_view(
     settings: &Settings,
     addresses: Vec<Address>,
     known: Option<&Routes>,
-) -> Result<View, StoreError> {
-    let enough = known.map_or(Worth::default(), Routes::worth).enough();
+) -> Result<ClusterView, StoreError> {
+    let enough = known.map_or(Epoch::default(), Routes::epoch).enough();
     let attempts = addresses.into_iter().map(|address| {
         let settings = settings.clone();
         let connection = known.and_then(|known| known.to(&address));
         async move { query_view(&settings, &address, connection).await }
     });
-    best_success(attempts, |view| view.worth, enough).await
+    best_success(attempts, |view| view.epoch, enough).await
 }
 
 async fn query_view(
     settings: &Settings,
     address: &Address,
     connection: Option<Arc<Connection>>,
-) -> Result<View, StoreError> {
+) -> Result<ClusterView, StoreError> {
     let connection = match connection.filter(|connection| connection.is_usable()) {
         Some(connection) => connection,
         None => Arc::new(Connection::open(settings, address, NO_PUSHES).await?.0),
@@ -133,6 +133,6 @@ async fn query_view(
     if ranges.is_empty() {
         return Err(StoreError::unavailable("the Cluster has no slots"));
     }
-    let worth = Worth::read(info.ok().as_ref());
-    Ok(View { ranges, worth })
+    let epoch = Epoch::read(info.ok().as_ref());
+    Ok(ClusterView { ranges, epoch })
 }

@@ -7,10 +7,10 @@ use tokio::task::JoinHandle;
 
 use super::advice::Stage;
 use super::connection::Connection;
+use super::destination::{is_elsewhere, is_refusal};
 use super::fault::failed;
 use super::handshake::authenticate;
 use super::listener::Listener;
-use super::place::{is_elsewhere, is_refusal};
 use super::settings::Settings;
 use super::socket::{self, Socket};
 use crate::backend::redis::wire::address::Address;

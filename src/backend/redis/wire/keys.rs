@@ -17,7 +17,7 @@ pub(crate) const COPIES: usize = 4;
 pub(crate) const SLOTS: u16 = 16_384;
 
 /// A key, and the name that scripts know it by.
-pub(crate) struct Named {
+pub(crate) struct NamedKey {
     pub(crate) key: String,
     pub(crate) name: String,
 }
@@ -68,11 +68,11 @@ impl Keys {
     }
 
     /// What a script has named: the index of a user, or a session.
-    pub(crate) fn named(&self, bucket: [u8; 2], name: &[u8]) -> Named {
+    pub(crate) fn named(&self, bucket: [u8; 2], name: &[u8]) -> NamedKey {
         let kind = if name.len() == USER_LEN { "u:" } else { "s:" };
         let name = String::from_utf8_lossy(name).into_owned();
         let key = self.base(bucket) + kind + &name;
-        Named { key, name }
+        NamedKey { key, name }
     }
 
     pub(crate) fn session_keys(&self, user: &Identity) -> String {

@@ -58,7 +58,7 @@ fn server(value: &Value, of: &Address) -> RedisResult<Option<(Address, String)>>
 
 /// What a Cluster has at an address: one server, or all of them behind a proxy that finds the right
 /// one.
-pub(crate) struct Site {
+pub(crate) struct Endpoint {
     pub(crate) address: Address,
     /// The name that the Cluster has for the server; empty if there are several.
     pub(crate) id: String,
@@ -67,7 +67,7 @@ pub(crate) struct Site {
     pub(crate) buckets: Vec<[u8; 2]>,
 }
 
-impl Site {
+impl Endpoint {
     pub(crate) fn at(address: &Address, slots: &[SlotRange]) -> Self {
         let here = slots.iter().filter(|range| range.address == *address);
         let mut ids: Vec<&str> = here.map(|range| range.id.as_str()).collect();
@@ -125,13 +125,13 @@ mod tests {
             range(100, 8191, 2, "b"),
             range(8192, 16_383, 1, "a"),
         ];
-        let site = Site::at(&at(2), &slots);
-        assert_eq!(site.id, "b");
-        let [bucket] = site.buckets[..] else {
-            panic!("{:?}", site.buckets)
+        let endpoint = Endpoint::at(&at(2), &slots);
+        assert_eq!(endpoint.id, "b");
+        let [bucket] = endpoint.buckets[..] else {
+            panic!("{:?}", endpoint.buckets)
         };
         assert!((100..8192).contains(&bucket_slot(bucket)));
-        assert_eq!(Site::at(&at(1), &slots).id, "a");
+        assert_eq!(Endpoint::at(&at(1), &slots).id, "a");
     }
 
     #[test]
@@ -141,9 +141,9 @@ mod tests {
             range(5461, 10_922, 1, "a"),
             range(10_923, 16_383, 1, "b"),
         ];
-        let site = Site::at(&at(1), &slots);
-        assert_eq!(site.id, "");
-        let servers = site.buckets.iter().map(|b| bucket_slot(*b) / 5461);
+        let endpoint = Endpoint::at(&at(1), &slots);
+        assert_eq!(endpoint.id, "");
+        let servers = endpoint.buckets.iter().map(|b| bucket_slot(*b) / 5461);
         assert_eq!(servers.collect::<Vec<_>>(), [1, 2, 0]);
     }
 
@@ -159,6 +159,6 @@ mod tests {
             range(free, free, 1, "b"),
             range(free + 1, 16_383, 1, "a"),
         ];
-        assert_eq!(Site::at(&at(1), &slots).buckets, [[0; 2]]);
+        assert_eq!(Endpoint::at(&at(1), &slots).buckets, [[0; 2]]);
     }
 }

@@ -21,7 +21,7 @@ use crate::store::StoreError;
 const SUBSCRIBED_WITHIN: Duration = Duration::from_secs(1);
 
 /// A link's end at one master, or at the one address of several.
-pub(super) struct End {
+pub(super) struct LinkEnd {
     pub(super) connection: Arc<Connection>,
     /// Hears what the connection itself cannot, or does not vouch for.
     subscriber: Option<Subscriber>,
@@ -33,13 +33,13 @@ pub(super) struct End {
 
 /// What a master says at a heartbeat.
 pub(super) struct Pulse {
-    pub(super) end: End,
+    pub(super) end: LinkEnd,
     pub(super) greeting: Greeting,
     /// Its number for the topology of its Cluster, if it takes part in one.
     pub(super) epoch: Result<String, StoreError>,
 }
 
-impl End {
+impl LinkEnd {
     /// Connects and subscribes; what is published from then on is heard.
     pub(super) async fn open(
         finder: Arc<Finder>,
@@ -62,7 +62,7 @@ impl End {
             // What one of several servers publishes may come late, or never, whatever the address
             // answers meanwhile: only a probe of each says that.
             let is_one = end.keys.len() == 1;
-            if is_one && end.connection.terms().has_pushes {
+            if is_one && end.connection.protocol().has_pushes {
                 let subscribed = end.connection.subscribe(&channels).await;
                 subscribed.map_err(|error| failed(error, Stage::Server(address), settings))?;
             } else {
@@ -80,7 +80,7 @@ impl End {
     /// Has the master say whether it is still one, its time, and what it knows of the Cluster.
     pub(super) async fn pulse(mut self, finder: Arc<Finder>) -> Result<Pulse, StoreError> {
         let settings = &finder.settings;
-        let role_by = self.connection.terms().role_by;
+        let role_by = self.connection.protocol().role_by;
         let mut commands = redis::pipe();
         add_words(&mut commands, role_by.words());
         commands.cmd("TIME");
@@ -124,8 +124,8 @@ impl End {
     }
 }
 
-/// Earlier releases publish on the first, and so does whoever is not sure that all links reach this
-/// master.
+/// The common channel and the master's own. Nodes without `announce_per_master` publish on the first, and
+/// so does whoever is not sure that all links reach this master.
 fn channels(finder: &Finder, keys: &Keys, id: &str) -> Vec<String> {
     let database = finder.settings.location.database;
     let own = (!id.is_empty()).then(|| keys.channel_of(database, id));

@@ -10,12 +10,12 @@ use crate::backend::redis::wire::answer::changed;
 use crate::backend::redis::wire::message;
 
 /// A server that a command is sent to: one that has the slot, or one that takes it over.
-pub(super) struct Place<'a> {
+pub(super) struct Destination<'a> {
     pub(super) connection: &'a Connection,
     pub(super) is_importing: bool,
 }
 
-impl Place<'_> {
+impl Destination<'_> {
     pub(super) async fn query(&self, command: &Cmd) -> RedisResult<Value> {
         if !self.is_importing {
             return self.connection.query(command).await;
