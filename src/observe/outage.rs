@@ -30,6 +30,8 @@ struct Row {
     since: Uptime,
     last: Uptime,
     failures: u64,
+    /// Whether any of them has said more than that no answer came.
+    is_explained: bool,
 }
 
 /// An outage that is over.
@@ -40,8 +42,19 @@ pub(crate) struct Over {
 }
 
 impl Outage {
-    /// Notes a failure; `true` if an outage begins with it.
+    /// Notes a failure; `true` if it is worth a line in the log, as the first one of an outage is, and the
+    /// first one after silence alone.
     pub(crate) fn fails(&mut self, now: Uptime) -> bool {
+        self.note(now, true)
+    }
+
+    /// Notes a failure that says no more than that no answer came in time; `true` if an outage begins
+    /// with it.
+    pub(crate) fn falls_silent(&mut self, now: Uptime) -> bool {
+        self.note(now, false)
+    }
+
+    fn note(&mut self, now: Uptime, says_why: bool) -> bool {
         // A straggler belongs to the outage that seemed over: what waits for its end still does.
         let felt = self.span.take_if(|span| span.is_felt(now));
         self.span = Some(Span {
@@ -53,10 +66,13 @@ impl Outage {
             since: now,
             last: now,
             failures: 0,
+            is_explained: false,
         });
         row.last = now;
         row.failures += 1;
-        begins
+        let explains = says_why && !row.is_explained;
+        row.is_explained |= says_why;
+        begins || explains
     }
 
     /// Notes a success; ends the outage that there was, if nothing has failed for a second.
@@ -111,6 +127,15 @@ mod tests {
         assert_eq!(outage.succeeds(at(5)), Some(over));
         assert_eq!(outage.succeeds(at(6)), None);
         assert!(outage.fails(at(7)));
+    }
+
+    #[test]
+    fn what_says_why_is_worth_a_line_once() {
+        let mut outage = Outage::default();
+        assert!(outage.falls_silent(at(0)));
+        assert!(!outage.falls_silent(at(1)));
+        assert!(outage.fails(at(2)));
+        assert!(!outage.falls_silent(at(3)) && !outage.fails(at(4)));
     }
 
     #[test]

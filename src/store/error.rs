@@ -1,6 +1,8 @@
 use std::error::Error;
 use std::fmt;
 
+use tokio::time::error::Elapsed;
+
 use crate::cause::Cause;
 use crate::rejection::{Rejection, RejectionKind};
 
@@ -58,6 +60,11 @@ impl StoreError {
     /// Whether the store itself has failed; other failures are those of one record.
     pub(crate) fn is_unavailable(&self) -> bool {
         self.kind == StoreErrorKind::Unavailable
+    }
+
+    /// Whether all that is known is that no answer came in time.
+    pub(crate) fn is_late(&self) -> bool {
+        self.source().is_some_and(|cause| cause.is::<Elapsed>())
     }
 
     /// Only the load of a record can find it damaged; no other failure says anything of a session.

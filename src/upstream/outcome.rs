@@ -47,8 +47,12 @@ impl<S: SessionStore> Upstream<S> {
         let now = self.clock.uptime();
         match answer {
             Err(error) if error.is_unavailable() => {
-                let is_first = self.breaker.with(place.part, |part| part.failed(now));
-                trace::store_failed(error, is_first);
+                // A deadline says nothing of the cause; that comes later, from whoever has more patience.
+                let tells = self.breaker.with(place.part, |part| match error.is_late() {
+                    true => part.fell_silent(now),
+                    false => part.failed(now),
+                });
+                trace::store_failed(error, tells);
             }
             answer => {
                 if let Some(over) = self.breaker.with(place.part, |part| part.succeeded(now)) {

@@ -57,9 +57,14 @@ impl Part {
         }
     }
 
-    /// Notes a failure; `true` if an outage begins with it.
+    /// Notes a failure; `true` if it is worth a line in the log.
     pub(super) fn failed(&mut self, now: Uptime) -> bool {
         self.outage.fails(now)
+    }
+
+    /// The same of a failure that says no more than that no answer came in time.
+    pub(super) fn fell_silent(&mut self, now: Uptime) -> bool {
+        self.outage.falls_silent(now)
     }
 
     /// Notes a success, and what it ends.

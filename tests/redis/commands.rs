@@ -18,13 +18,13 @@ type Cost = (&'static str, &'static str, usize, bool);
 #[rustfmt::skip]
 const COSTS: &[Cost] = &[
     ("login", "EVALSHA", 7, false),
-    ("login that retires a session", "EVALSHA", 11, true),
+    ("login that retires a session", "EVALSHA", 10, true),
     ("login under a cap", "EVALSHA EVALSHA", 14, false),
     ("login over a cap", "EVALSHA EVALSHA", 17, true),
     ("load", "GET", 0, false),
     ("use", "EVALSHA EVALSHA", 8, false),
     ("use that is covered", "EVALSHA", 2, false),
-    ("rotation", "EVALSHA EVALSHA", 13, true),
+    ("rotation", "EVALSHA EVALSHA", 12, true),
     ("rotation once more", "EVALSHA EVALSHA", 19, true),
     ("list", "EVALSHA EVALSHA", 14, false),
     ("logout", "EVALSHA", 3, true),

@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 use tower_wx_session::Identity;
 use tower_wx_session::store::{
-    Feed, FeedEvent, Insert, Record, RedisStore, Retire, Rotate, SessionStore, StoreError, TagKey,
-    Timestamp, Touch,
+    Feed, FeedEvent, Insert, Loaded, Record, RedisStore, Retire, Rotate, SessionStore, StoreError,
+    TagKey, Timestamp, Touch,
 };
 use tower_wx_session::test_util::conformance;
 use tracing::Level;
@@ -173,6 +173,36 @@ async fn each_right_is_needed(release: Release, names_commands_of_scripts: bool)
             is_named,
             "without {rule}: {expected:?} is not in {errors:#?}"
         );
+    }
+}
+
+/// A script that is refused in its middle has written a part: never one that damages a session.
+#[tokio::test]
+async fn no_right_that_is_missing_damages_a_session() {
+    let server = RedisServer::start().await;
+    let (client, whole) = (server.client().await, server.store());
+    let rules = rules(&[EVERY_STORE]);
+    for rule in rules.iter().filter(|rule| rule.starts_with('+')) {
+        let () = client.ask(&["FLUSHALL"]).await;
+        for number in [1, 2] {
+            whole.insert(new(number)).await.unwrap();
+        }
+        let others = rules.iter().filter(|other| *other != rule).cloned();
+        grant(&client, &others.collect::<Vec<_>>()).await;
+        let store = store(&as_node(&server.url()));
+        // All of this may fail.
+        let rotate = Rotate::new(id(&user(), 1), id(&user(), 40), HOUR);
+        let _ = store.rotate(rotate).await;
+        let mut login = new(50);
+        login.retire = Some(Retire::new(id(&user(), 2), HOUR));
+        let _ = store.insert(login).await;
+        for number in [1, 2] {
+            let loaded = whole.load(id(&user(), number)).await;
+            assert!(
+                matches!(loaded, Ok(Loaded::Live(_))),
+                "without {rule}: {loaded:?}"
+            );
+        }
     }
 }
 

@@ -107,6 +107,8 @@ async fn a_failover_is_followed_with_tls_and_passwords() {
     let without = builder.clone().build().unwrap();
     let error = format!("{:?}", without.now().await.unwrap_err());
     assert!(error.contains("NOAUTH"), "{error}");
+    let advice = "the Sentinel wants a password: give it sentinel_password";
+    assert!(error.contains(advice), "{error}");
     let with = builder.sentinel_password(OF_SENTINELS).build().unwrap();
     follows_a_failover(&with, &master, &at_replica).await;
 }

@@ -212,7 +212,7 @@ async fn a_url_with_tls_and_a_server_without_or_the_other_way_round() {
 }
 
 #[test]
-fn tls_options_need_a_url_with_tls() {
+fn options_need_a_url_that_they_are_about() {
     let (certificate, key) = Authority::new("ours").sign("node");
     let builder = || RedisStore::builder("redis://127.0.0.1");
     let error = builder().tls_authorities(certificate.clone()).build();
@@ -228,6 +228,11 @@ fn tls_options_need_a_url_with_tls() {
         error.unwrap_err().to_string(),
         expected_of("tls_client_certificate")
     );
+    let error = builder().sentinel_password("secret").build();
+    let expected = "a URL that begins with redis+sentinel or rediss+sentinel";
+    let expected = format!("sentinel_password: expected {expected}, got {hidden}");
+    assert_eq!(error.unwrap_err().to_string(), expected);
     // What was left empty, as from a variable of the environment, is no option.
-    assert!(builder().tls_authorities("").build().is_ok());
+    let left_empty = builder().tls_authorities("").sentinel_password("");
+    assert!(left_empty.build().is_ok());
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::RedisStore;
-use super::servers::location::{Credentials, Location};
+use super::servers::location::{Credentials, Location, Topology};
 use super::servers::settings::Settings;
 use super::servers::tls::{Client, Tls};
 use super::wire::keys::Keys;
@@ -83,13 +83,13 @@ impl RedisStoreBuilder {
 
     /// The password of the Sentinels, which do not take that of the servers. Default: none.
     pub fn sentinel_password(mut self, password: impl Into<String>) -> Self {
-        self.sentinel.password = Some(password.into());
+        self.sentinel.password = Some(password.into()).filter(|password| !password.is_empty());
         self
     }
 
     /// The ACL user at the Sentinels. Default: none.
     pub fn sentinel_user(mut self, user: impl Into<String>) -> Self {
-        self.sentinel.user = Some(user.into());
+        self.sentinel.user = Some(user.into()).filter(|user| !user.is_empty());
         self
     }
 
@@ -124,7 +124,9 @@ impl RedisStoreBuilder {
             let expected = "1 to 64 letters, digits or :._-";
             return Err(ConfigError::new("prefix", expected, &self.prefix));
         }
-        let location = Location::parse(&self.url)?;
+        // A file that holds a secret often ends with a line break.
+        let location = Location::parse(self.url.trim())?;
+        self.expect_use_of_sentinel(&location)?;
         let tls = match location.is_encrypted {
             true => Some(Tls::new(&self.authorities, self.client)?),
             false => self.expect_no_tls().map(|()| None)?,
@@ -140,6 +142,17 @@ impl RedisStoreBuilder {
             keys,
             self.announces_per_master,
         ))
+    }
+
+    fn expect_use_of_sentinel(&self, location: &Location) -> Result<(), ConfigError> {
+        let Credentials { user, password } = &self.sentinel;
+        let is_used = matches!(location.topology, Topology::Sentinel { .. });
+        let expected = "a URL that begins with redis+sentinel or rediss+sentinel";
+        match (user, password) {
+            (_, Some(_)) if !is_used => Err(ConfigError::hidden("sentinel_password", expected)),
+            (Some(_), None) if !is_used => Err(ConfigError::hidden("sentinel_user", expected)),
+            _ => Ok(()),
+        }
     }
 
     /// Fails if there is anything that only matters to encrypted connections.

@@ -104,8 +104,9 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 /// # What is wrong with a server
 ///
 /// Errors, and with them the log of a node, say what to do where that is known: that the URL should begin
-/// otherwise, which command the user may not run, what the TLS options lack. Whatever keeps the store
-/// from working at all is found out while connecting, and fails every operation alike.
+/// otherwise, which command the user may not run, what the TLS options lack. That a server is of another
+/// kind than the URL says, or runs no scripts, is found out while connecting, and fails every operation
+/// alike; a right that is missing fails those that need it.
 ///
 /// # Rights
 ///
@@ -115,7 +116,7 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 ///
 /// | for | rules |
 /// |---|---|
-/// | every store | `resetchannels &wxs:* ~wxs:* +append +eval +evalsha +exists +get +getrange +hdel +hget +hmget +hset +pexpireat +pttl +publish +set +setrange +strlen +subscribe +time +zadd +zcard +zrandmember +zrange +zrem +zrevrange` |
+/// | every store | `resetchannels &wxs:* ~wxs:* +eval +evalsha +exists +get +getrange +hdel +hget +hmget +hset +pexpireat +pttl +publish +set +setrange +strlen +subscribe +time +zadd +zcard +zrandmember +zrange +zrem +zrevrange` |
 /// | a database other than 0 | `+select` |
 /// | a Cluster | `+asking +cluster\|info +cluster\|slots` |
 /// | a server that speaks RESP2 alone, if not `+info` | `+role` |

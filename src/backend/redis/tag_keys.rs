@@ -12,7 +12,7 @@ use super::wire::keys::COPIES;
 use super::wire::reply::{bytes, items};
 use super::wire::secret;
 
-use crate::store::StoreError;
+use crate::store::{StoreError, StoreErrorKind};
 use crate::token::TagKey;
 
 /// The longest that one place holds up what the others know.
@@ -62,9 +62,18 @@ impl RedisStore {
     async fn read_tag_keys_in(&self, key: String) -> Kept {
         let mut range = redis::cmd("ZRANGE");
         range.arg(&key).arg(0).arg(-1);
-        let answer = self.router.query(&key, &range).await?;
-        let keys = items(&answer)?.iter().filter_map(bytes);
-        keys.map(secret::decode_tag_key).collect()
+        let answer = self.router.query(&key, &range).await;
+        let kept = answer.and_then(|answer| {
+            let keys = items(&answer)?.iter().filter_map(bytes);
+            keys.map(secret::decode_tag_key).collect()
+        });
+        // Nothing says so but a log: no request is about this key.
+        kept.map_err(|error| match error.kind() {
+            StoreErrorKind::Corrupt => StoreError::unavailable(format!(
+                "the key {key:?} holds what this store has not put there: delete it"
+            )),
+            _ => error,
+        })
     }
 
     /// Only here a new key is made, so that nodes that start together agree on one.

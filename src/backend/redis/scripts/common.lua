@@ -114,12 +114,14 @@ local function add_to_index(at, id, issued, till)
   end
 end
 
+-- In one write: a server that refuses half of it would leave a damaged record.
 local function retire(r, grace, successor)
   r.retires = math.min(now + grace, LATEST)
   local at = r.at
-  redis.call('SETRANGE', KEYS[at], 2, string.char(r.flags + RETIRED))
-  redis.call('APPEND', KEYS[at], bytes_of(r.retires) .. successor)
-  redis.call('PEXPIREAT', KEYS[at], kept_until(r))
+  local text = redis.call('GETRANGE', KEYS[at], 0, -1)
+  text = string.sub(text, 1, 2) .. string.char(r.flags + RETIRED) .. string.sub(text, 4)
+    .. bytes_of(r.retires) .. successor
+  redis.call('SET', KEYS[at], text, 'PXAT', kept_until(r))
 end
 
 -- Puts the reason in the place of a record.

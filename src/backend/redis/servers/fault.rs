@@ -31,7 +31,8 @@ fn cause(error: RedisError, stage: Stage<'_>, settings: &Settings) -> Box<dyn Er
     let advice = advice(&error, stage, settings);
     let is_all = advice.is_none() && stage.address().is_none();
     if is_all && !repeats_arguments(&error) {
-        return error.into();
+        // As text: what it is made of says the same again.
+        return error.to_string().into();
     }
     Box::new(Fault {
         address: stage.address().cloned(),

@@ -66,7 +66,7 @@ async fn query_sentinel(
     let mut command = redis::cmd("SENTINEL");
     command.arg("get-master-addr-by-name").arg(service);
     let answer = sentinel.query(&command).await;
-    let at = Stage::Server(sentinel.address());
+    let at = Stage::ConnectingToSentinel(sentinel.address());
     let answer = answer.map_err(|error| failed(error, at, settings))?;
     let answer: Option<(String, u16)> =
         redis::from_redis_value(answer).map_err(StoreError::unavailable)?;
