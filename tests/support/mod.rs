@@ -34,6 +34,7 @@ pub mod process;
 pub mod prometheus;
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(feature = "redis")]
 pub mod resp2;
 #[cfg(feature = "redis")]
 pub mod script_check;
