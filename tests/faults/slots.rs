@@ -250,23 +250,50 @@ async fn promoted(replica: &Client, since: Instant) -> Duration {
 /// A replica takes its master's place with its consent; then it dies, and the old master takes its place.
 async fn masters_change(release: Release) {
     let trial = Trial::begin("F18 masters that change", release).await;
-    let replica = trial.replica().await;
-    let client = replica.client().await;
-    let since = Instant::now();
-    let () = client.ask(&["CLUSTER", "FAILOVER"]).await;
-    let took = promoted(&client, since).await;
-    let old = trial.client(0).await;
-    in_step(&old).await;
+    let (old, replica) = (&trial.cluster.servers[0], trial.replica().await);
+    // By consent Redis 6.2.5 takes no writes for many seconds, and often never comes to the end of it.
+    let (master, next, took) = match release {
+        Release::Redis6_2_5 => (old, &replica, Duration::ZERO),
+        _ => (&replica, old, hand_over(old, &replica).await),
+    };
     sleep(Duration::from_secs(scaled(1, 5))).await;
 
     // What a master has acknowledged last ends with it, so there is nothing of that.
     trial.crowd.only_check(true).await;
+    let next = next.client().await;
+    replicated(&master.client().await, &next).await;
     let since = Instant::now();
-    replica.kill();
+    master.kill();
     trial.crowd.only_check(false).await;
-    let took = took.max(promoted(&old, since).await);
+    let took = took.max(promoted(&next, since).await);
     sleep(Duration::from_secs(scaled(2, 5))).await;
     trial.end(took).await;
+}
+
+/// Gives how long it took until the replica was the master and the master its replica.
+async fn hand_over(master: &RedisServer, replica: &RedisServer) -> Duration {
+    let client = replica.client().await;
+    let since = Instant::now();
+    let () = client.ask(&["CLUSTER", "FAILOVER"]).await;
+    let took = promoted(&client, since).await;
+    in_step(&master.client().await).await;
+    took
+}
+
+/// Waits until a replica has all that its master has written.
+async fn replicated(master: &Client, replica: &Client) {
+    let written = offset(master, "master_repl_offset").await;
+    eventually("the replica to have it all", async || {
+        offset(replica, "slave_repl_offset").await >= written
+    })
+    .await;
+}
+
+async fn offset(client: &Client, name: &str) -> u64 {
+    let info: String = client.ask(&["INFO", "replication"]).await;
+    let mut lines = info.lines().filter_map(|line| line.split_once(':'));
+    let line = lines.find(|(key, _)| *key == name);
+    line.map_or(0, |(_, value)| value.parse().unwrap())
 }
 
 async fn in_step(replica: &Client) {

@@ -70,6 +70,7 @@ async fn a_server_that_speaks_resp2_only_passes_the_suite() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes its time: ./test runs it"]
 async fn a_cluster_behind_one_address_passes_the_suite() {
     let cluster = RedisCluster::start().await;
     let proxy = Proxy::for_all(&cluster).await;
