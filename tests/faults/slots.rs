@@ -16,7 +16,9 @@ use super::fleet::Fleet;
 use super::history::Bounds;
 use super::scenario::{Scenario, UNLINKED, scaled, within};
 use super::users::{Crowd, Deed};
-use crate::support::redis::{Client, RedisCluster, RedisServer, Release, eventually};
+use crate::support::redis::{
+    Client, RedisCluster, RedisServer, Release, eventually, in_step, replicated,
+};
 
 /// The slots that move: the first ones of the first server.
 const MOVED: u16 = 600;
@@ -278,30 +280,6 @@ async fn hand_over(master: &RedisServer, replica: &RedisServer) -> Duration {
     let took = promoted(&client, since).await;
     in_step(&master.client().await).await;
     took
-}
-
-/// Waits until a replica has all that its master has written.
-async fn replicated(master: &Client, replica: &Client) {
-    let written = offset(master, "master_repl_offset").await;
-    eventually("the replica to have it all", async || {
-        offset(replica, "slave_repl_offset").await >= written
-    })
-    .await;
-}
-
-async fn offset(client: &Client, name: &str) -> u64 {
-    let info: String = client.ask(&["INFO", "replication"]).await;
-    let mut lines = info.lines().filter_map(|line| line.split_once(':'));
-    let line = lines.find(|(key, _)| *key == name);
-    line.map_or(0, |(_, value)| value.parse().unwrap())
-}
-
-async fn in_step(replica: &Client) {
-    eventually("the replica to be in step", async || {
-        let info: String = replica.ask(&["INFO", "replication"]).await;
-        info.contains("role:slave") && info.contains("master_link_status:up")
-    })
-    .await;
 }
 
 /// Valkey's own way: all slots at once, from one moment to the next.

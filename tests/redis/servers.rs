@@ -5,7 +5,7 @@ use tower_wx_session::{Identity, Sessions};
 
 use crate::support::nodes::node_in_real_time;
 use crate::support::redis::{
-    Client, RedisCluster, RedisSentinel, RedisServer, Release, eventually, store,
+    Client, RedisCluster, RedisSentinel, RedisServer, Release, eventually, replicated, store,
 };
 
 pub enum Servers {
@@ -145,17 +145,6 @@ impl Servers {
     /// Waits until the replica has all that was written.
     pub async fn replicated(&self) {
         let (client, replica) = (self.client().await, self.replica().unwrap().client().await);
-        let written = offset(&client, "master_repl_offset").await;
-        eventually("the replica to have it all", async || {
-            offset(&replica, "slave_repl_offset").await >= written
-        })
-        .await;
+        replicated(&client, &replica).await;
     }
-}
-
-async fn offset(client: &Client, name: &str) -> u64 {
-    let info: String = client.ask(&["INFO", "replication"]).await;
-    let mut lines = info.lines().filter_map(|line| line.split_once(':'));
-    let line = lines.find(|(key, _)| *key == name);
-    line.unwrap().1.parse().unwrap()
 }

@@ -435,9 +435,25 @@ impl RedisSentinel {
 pub async fn in_step(replica: &Client) {
     eventually("the replica to be in step", async || {
         let info: String = replica.ask(&["INFO", "replication"]).await;
-        info.contains("master_link_status:up")
+        info.contains("role:slave") && info.contains("master_link_status:up")
     })
     .await;
+}
+
+/// Waits until a replica has all that its master has written by now.
+pub async fn replicated(master: &Client, replica: &Client) {
+    let written = offset(master, "master_repl_offset").await;
+    eventually("the replica to have it all", async || {
+        offset(replica, "slave_repl_offset").await >= written
+    })
+    .await;
+}
+
+async fn offset(client: &Client, name: &str) -> u64 {
+    let info: String = client.ask(&["INFO", "replication"]).await;
+    let mut lines = info.lines().filter_map(|line| line.split_once(':'));
+    let line = lines.find(|(key, _)| *key == name);
+    line.unwrap().1.parse().unwrap()
 }
 
 fn sentinel_settings(master: u16) -> String {

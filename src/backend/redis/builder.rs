@@ -113,8 +113,8 @@ impl RedisStoreBuilder {
     /// # Errors
     ///
     /// If the URL, the prefix, a certificate or a key is malformed, if the key is that of another
-    /// certificate, or if there is a certificate and the URL is not `rediss`. A server that is down is
-    /// no error.
+    /// certificate, or if there is a certificate and the URL is not `rediss`, or a user or password of
+    /// Sentinels and the URL is not `+sentinel`. A server that is down is no error.
     pub fn build(self) -> Result<RedisStore, ConfigError> {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || ":._-".contains(c);
         if self.prefix.is_empty()

@@ -261,7 +261,7 @@ impl SessionStore for RedisStore {
     }
 
     async fn subscribe(&self) -> Result<Feed, StoreError> {
-        link::open(self.router.finder(), &self.keys).await
+        link::open(self.router.finder()).await
     }
 }
 

@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use redis::Value;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
@@ -11,7 +12,6 @@ use super::RedisStore;
 use super::wire::keys::COPIES;
 use super::wire::reply::{bytes, items};
 use super::wire::secret;
-
 use crate::store::{StoreError, StoreErrorKind};
 use crate::token::TagKey;
 
@@ -63,10 +63,7 @@ impl RedisStore {
         let mut range = redis::cmd("ZRANGE");
         range.arg(&key).arg(0).arg(-1);
         let answer = self.router.query(&key, &range).await;
-        let kept = answer.and_then(|answer| {
-            let keys = items(&answer)?.iter().filter_map(bytes);
-            keys.map(secret::decode_tag_key).collect()
-        });
+        let kept = answer.and_then(|answer| decode(&answer));
         // Nothing says so but a log: no request is about this key.
         kept.map_err(|error| match error.kind() {
             StoreErrorKind::Corrupt => StoreError::unavailable(format!(
@@ -79,9 +76,7 @@ impl RedisStore {
     /// Only here a new key is made, so that nodes that start together agree on one.
     async fn offer_tag_key(&self, source: String, offer: &TagKey) -> Kept {
         let call = self.calls([0, 0]).tag_keys(source, offer);
-        let answer = self.router.run(&call).await?;
-        let keys = items(&answer)?.iter().filter_map(bytes);
-        keys.map(secret::decode_tag_key).collect()
+        decode(&self.router.run(&call).await?)
     }
 
     /// Adds what the copies lack that could be read.
@@ -109,6 +104,11 @@ impl RedisStore {
         }
         self.router.query(to, &add).await.map(drop)
     }
+}
+
+fn decode(answer: &Value) -> Kept {
+    let keys = items(answer)?.iter().filter_map(bytes);
+    keys.map(secret::decode_tag_key).collect()
 }
 
 /// What a place has, unless it takes longer than [`PATIENCE`] after another one has told of keys.

@@ -22,7 +22,7 @@ use crate::backend::redis::wire::greeting::Greeting;
 use crate::store::StoreError;
 use crate::sync::Lock;
 
-/// The longest that it takes to connect, authentication and subscription included.
+/// The longest that it takes to connect, authentication included.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// What may be written ahead of a server that does not read.
 const WRITTEN_AHEAD: usize = 1024 * 1024;

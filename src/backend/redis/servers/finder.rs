@@ -7,7 +7,6 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::connection::Connection;
-use super::location::Topology;
 use super::master::Master;
 use super::routes::Routes;
 use super::search;
@@ -129,7 +128,7 @@ impl Finder {
     /// The connection to a server of a Cluster that another one has named. It may be no part of the
     /// routes: it is new, or was a replica, or has no slot yet and takes over its first one.
     pub(crate) async fn named(&self, address: &Address) -> Option<Arc<Connection>> {
-        if !matches!(self.settings.location.topology, Topology::Cluster(_)) {
+        if !self.settings.location.is_cluster() {
             return None;
         }
         let known = self.routes().and_then(|routes| routes.to(address));

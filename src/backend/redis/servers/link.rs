@@ -10,7 +10,6 @@ use super::finder::Finder;
 use super::link_end::LinkEnd;
 use super::listener::Listener;
 use super::parallel::all;
-use crate::backend::redis::wire::keys::Keys;
 use crate::store::{Feed, FeedEvent, FeedSender, StoreError};
 use crate::time::Timestamp;
 
@@ -28,7 +27,7 @@ const HEARTBEAT_WITHIN: Duration = Duration::from_secs(1);
 /// heartbeat vouches for everything up to then. Over RESP2 messages and answers come on two
 /// connections, and a probe is published behind the changes instead. The link ends with the first
 /// doubt.
-pub(crate) async fn open(finder: &Arc<Finder>, keys: &Keys) -> Result<Feed, StoreError> {
+pub(crate) async fn open(finder: &Arc<Finder>) -> Result<Feed, StoreError> {
     let routes = finder.all().await?;
     let (sender, feed) = Feed::channel(CAPACITY);
     let doubt = Arc::new(Notify::new());
@@ -36,13 +35,12 @@ pub(crate) async fn open(finder: &Arc<Finder>, keys: &Keys) -> Result<Feed, Stor
     // reads from then on, and no change after that read may go past it.
     let opening = routes.masters().iter().map(|master| {
         let listener = Listener::new(sender.clone(), Arc::clone(&doubt));
-        LinkEnd::open(Arc::clone(finder), keys.clone(), master.clone(), listener)
+        LinkEnd::open(Arc::clone(finder), master.clone(), listener)
     });
     // One that cannot be reached fails them all: a link that lacked one master would vouch for
     // changes that nobody hears of. If the caller is dropped here, what was opened is closed.
     let link = Link {
         finder: Arc::clone(finder),
-        keys: keys.clone(),
         ends: all(opening).await?,
         epoch: None,
     };
@@ -52,7 +50,6 @@ pub(crate) async fn open(finder: &Arc<Finder>, keys: &Keys) -> Result<Feed, Stor
 
 struct Link {
     finder: Arc<Finder>,
-    keys: Keys,
     ends: Vec<LinkEnd>,
     /// What the Cluster numbers its topology with.
     epoch: Option<String>,
@@ -127,7 +124,7 @@ impl Link {
                 let end = ends.find(|end| end.is_at(master));
                 let end =
                     end.ok_or_else(|| StoreError::unavailable("a master has joined the Cluster"))?;
-                end.follow(&self.keys, master);
+                end.follow(&self.finder.settings.keys, master);
             }
             self.epoch = Some(epoch);
         }
@@ -147,7 +144,6 @@ mod tests {
         for _ in 0..64 {
             let link = Link {
                 finder: Arc::clone(store.router.finder()),
-                keys: store.keys.clone(),
                 ends: Vec::new(),
                 epoch: None,
             };

@@ -10,6 +10,7 @@ use super::finder::Finder;
 use super::handshake::add_words;
 use super::listener::Listener;
 use super::master::Master;
+use super::settings::Settings;
 use super::subscriber::Subscriber;
 use crate::backend::redis::wire::greeting::Greeting;
 use crate::backend::redis::wire::info::topology_epoch;
@@ -43,15 +44,15 @@ impl LinkEnd {
     /// Connects and subscribes; what is published from then on is heard.
     pub(super) async fn open(
         finder: Arc<Finder>,
-        keys: Keys,
         master: Master,
         listener: Listener,
     ) -> Result<Self, StoreError> {
         let (settings, address) = (&finder.settings, &master.address);
+        let keys = &settings.keys;
         let pushed = listener.clone().of_pushes();
         let (connection, greeting) = Connection::open(settings, address, Some(pushed)).await?;
         greeting.expect_master()?;
-        let channels = channels(&finder, &keys, &master.id);
+        let channels = channels(settings, &master.id);
         let mut end = Self {
             connection: Arc::new(connection),
             subscriber: None,
@@ -126,8 +127,8 @@ impl LinkEnd {
 
 /// The common channel and the master's own. Nodes without `announce_per_master` publish on the first, and
 /// so does whoever is not sure that all links reach this master.
-fn channels(finder: &Finder, keys: &Keys, id: &str) -> Vec<String> {
-    let database = finder.settings.location.database;
+fn channels(settings: &Settings, id: &str) -> Vec<String> {
+    let (keys, database) = (&settings.keys, settings.location.database);
     let own = (!id.is_empty()).then(|| keys.channel_of(database, id));
     [keys.channel(database)].into_iter().chain(own).collect()
 }

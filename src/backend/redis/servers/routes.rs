@@ -6,10 +6,10 @@ use super::master::Master;
 use super::parallel::first_success;
 use super::settings::Settings;
 use crate::backend::redis::wire::address::Address;
+use crate::backend::redis::wire::cluster_view::{ClusterView, Epoch};
 use crate::backend::redis::wire::greeting::Greeting;
 use crate::backend::redis::wire::keys::SLOTS;
 use crate::backend::redis::wire::slots::Endpoint;
-use crate::backend::redis::wire::view::{ClusterView, Epoch};
 use crate::store::StoreError;
 use crate::time::Clock;
 

@@ -11,9 +11,9 @@ use super::parallel::{best_success, first_success};
 use super::routes::Routes;
 use super::settings::Settings;
 use crate::backend::redis::wire::address::Address;
+use crate::backend::redis::wire::cluster_view::{ClusterView, Epoch};
 use crate::backend::redis::wire::greeting::Greeting;
 use crate::backend::redis::wire::slots::slots;
-use crate::backend::redis::wire::view::{ClusterView, Epoch};
 use crate::store::StoreError;
 use crate::time::Clock;
 

@@ -3,6 +3,7 @@
 pub(crate) mod address;
 pub(crate) mod answer;
 pub(crate) mod bytes;
+pub(crate) mod cluster_view;
 pub(crate) mod greeting;
 pub(crate) mod info;
 pub(crate) mod keys;
@@ -11,4 +12,3 @@ pub(crate) mod record;
 pub(crate) mod reply;
 pub(crate) mod secret;
 pub(crate) mod slots;
-pub(crate) mod view;
