@@ -1,6 +1,12 @@
 //! The stores that come with the crate; [`store`](crate::store) has their names.
 
+#[cfg(feature = "file")]
+pub(crate) mod file;
 pub(crate) mod memory;
+#[cfg(feature = "mysql")]
+pub(crate) mod mysql;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
 mod stored;

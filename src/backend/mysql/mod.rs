@@ -1,0 +1,1 @@
+//! Sessions in MySQL, or what speaks its protocol.
