@@ -10,3 +10,5 @@ pub(crate) mod postgres;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
 mod stored;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod tls;
