@@ -28,6 +28,7 @@ enum Value {
     #[cfg(any(
         feature = "_http-client",
         feature = "mysql",
+        feature = "postgres",
         feature = "redis",
         feature = "telegram"
     ))]
@@ -52,6 +53,7 @@ impl ConfigError {
     #[cfg(any(
         feature = "_http-client",
         feature = "mysql",
+        feature = "postgres",
         feature = "redis",
         feature = "telegram"
     ))]
@@ -64,7 +66,7 @@ impl ConfigError {
     }
 
     /// A URL is shown unless there may be a password or a token in it.
-    #[cfg(any(feature = "_http-client", feature = "mysql", feature = "redis"))]
+    #[cfg(any(feature = "_http-client", feature = "postgres", feature = "redis"))]
     pub(crate) fn url(
         setting: &'static str,
         expected: impl Into<Cow<'static, str>>,
@@ -79,7 +81,7 @@ impl ConfigError {
 
 /// A password stands behind a colon, or before an `@` where somebody forgot the colon; a token
 /// stands in a query or a fragment. What has no scheme may be anything.
-#[cfg(any(feature = "_http-client", feature = "mysql", feature = "redis"))]
+#[cfg(any(feature = "_http-client", feature = "postgres", feature = "redis"))]
 fn holds_no_secret(url: &str) -> bool {
     let parts = url.split_once("://");
     parts.is_some_and(|(scheme, rest)| ![scheme, rest].concat().contains([':', '@', '?', '#']))
@@ -93,6 +95,7 @@ impl fmt::Display for ConfigError {
             #[cfg(any(
                 feature = "_http-client",
                 feature = "mysql",
+                feature = "postgres",
                 feature = "redis",
                 feature = "telegram"
             ))]
