@@ -87,7 +87,7 @@ impl Statements {
         let step = SWEPT_AT_ONCE;
         Self {
             prefix: prefix.to_owned(),
-            now: format!("SELECT {NOW}, @@GLOBAL.read_only"),
+            now: format!("SELECT {NOW}, CAST(@@GLOBAL.read_only AS CHAR)"),
             lock: format!(
                 "INSERT INTO {user} (`user`, `until`) VALUES (?, {until}) \
                  ON DUPLICATE KEY UPDATE `until` = GREATEST({user}.`until`, VALUES(`until`))"
