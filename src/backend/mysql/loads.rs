@@ -55,7 +55,7 @@ pub(super) async fn read(
 }
 
 /// The list with its last value repeated, up to a power of two: so few statements do for all lengths.
-pub(super) fn padded(values: &[Value]) -> Vec<Value> {
+pub(super) fn padded<T: Clone>(values: &[T]) -> Vec<T> {
     let length = values.len().next_power_of_two();
     let last = values.last().into_iter().cycle();
     values.iter().chain(last).take(length).cloned().collect()

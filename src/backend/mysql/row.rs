@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::prelude::FromValue;
-use mysql_async::{Params, Row, Value};
+use mysql_async::{Row, Value};
 
 use super::fault::Failure;
 use crate::backend::stored::Stored;
@@ -34,6 +34,11 @@ impl Sessions {
             sessions.add(row)?;
         }
         Ok(sessions)
+    }
+
+    /// Whether there was no row, and so no time.
+    pub(super) fn is_empty(&self) -> bool {
+        self.kept.is_empty() && self.damaged.is_empty()
     }
 
     fn add(&mut self, mut row: Row) -> Result<(), Failure> {
@@ -116,14 +121,14 @@ fn text_or_none(row: &Row, index: usize) -> Result<Option<String>, Failure> {
 }
 
 /// What stands in each column, the name last.
-pub(super) fn columns(id: SessionId, stored: &Stored) -> Params {
+pub(super) fn columns(id: SessionId, stored: &Stored) -> Vec<Value> {
     let mut columns = match stored {
         Stored::Kept(record) => columns_of_record(record),
         Stored::Revoked { reason, at, .. } => columns_of_revoked(*reason, *at),
     };
     columns.push(number(stored.kept_until()));
     columns.push(id.as_bytes().as_slice().into());
-    Params::Positional(columns)
+    columns
 }
 
 fn columns_of_record(record: &Record) -> Vec<Value> {
