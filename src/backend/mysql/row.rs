@@ -31,7 +31,7 @@ impl Sessions {
     pub(super) fn read(rows: Vec<Row>) -> Result<Self, Failure> {
         let mut sessions = Self::default();
         for row in rows {
-            sessions.add(row)?;
+            sessions.add(&row)?;
         }
         Ok(sessions)
     }
@@ -41,16 +41,16 @@ impl Sessions {
         self.kept.is_empty() && self.damaged.is_empty()
     }
 
-    fn add(&mut self, mut row: Row) -> Result<(), Failure> {
-        self.now = self.now.max(time(column(&row, 0)?));
-        let Some(id) = column::<Option<Vec<u8>>>(&row, 1)? else {
+    fn add(&mut self, row: &Row) -> Result<(), Failure> {
+        self.now = self.now.max(time(column(row, 0)?));
+        let Some(id) = column::<Option<Vec<u8>>>(row, 1)? else {
             return Ok(());
         };
         let id = SessionId::from_bytes(id.try_into().map_err(|_| unintelligible())?);
-        match stored(&row) {
+        match stored(row) {
             Ok(stored) => self.kept.push((id, stored)),
             Err(Failure::Store(error)) if error.kind() == StoreErrorKind::Corrupt => {
-                let until: (i64, i64) = (column(&row, 7)?, column(&row, 16)?);
+                let until: (i64, i64) = (column(row, 7)?, column(row, 16)?);
                 self.damaged.push((id, time(until.0.max(until.1))));
             }
             Err(failure) => return Err(failure),
