@@ -2,7 +2,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::backend::batches::Batches;
-use crate::backend::stored::Stored;
 use crate::identity::Identity;
 use crate::session::{Record, Touch};
 use crate::store::{
@@ -36,6 +35,7 @@ mod users;
 
 pub use self::builder::MySqlStoreBuilder;
 use self::fault::Failure;
+use self::loads::Loading;
 use self::location::Location;
 use self::now::Now;
 use self::pool::Pool;
@@ -103,9 +103,6 @@ pub struct MySqlStore {
     loads: Batches<SessionId, (Timestamp, Option<Loading>)>,
     revocations: Batches<Revoke, Option<Vec<SessionId>>>,
 }
-
-/// What a load has found.
-type Loading = Result<Stored, StoreError>;
 
 impl MySqlStore {
     fn at(location: Location, prefix: &str, connections: usize) -> Self {

@@ -107,6 +107,11 @@ impl Pool {
 }
 
 impl Lease {
+    /// Takes the connection out of the pool, and frees its place.
+    pub(super) fn into_connection(self) -> Conn {
+        self.connection
+    }
+
     /// Keeps the connection for the next operation. Nothing may be under way on it.
     pub(super) fn give_back(self) {
         let idle = Idle {

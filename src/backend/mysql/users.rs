@@ -36,10 +36,13 @@ impl Operation for Alone<'_> {
 
     async fn on(&self, on: &mut Conn, statements: &Statements) -> Result<Inserted, Failure> {
         let new = Stored::Kept(self.0.record.clone());
-        Ok(match add(on, statements, self.0.id, &new).await? {
-            true => Inserted::Kept(Vec::new()),
-            false => Inserted::Taken,
-        })
+        match add(on, statements, self.0.id, &new).await {
+            Ok(true) => Ok(Inserted::Kept(Vec::new())),
+            Ok(false) => Ok(Inserted::Taken),
+            // It may have gone in before the connection was lost: another try would find it taken.
+            Err(Failure::Client(error)) if error.is_fatal() => Err(Failure::Unknown(error)),
+            Err(failure) => Err(failure),
+        }
     }
 }
 
