@@ -5,8 +5,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::{AsyncMessage, Client, Connection};
 
-use super::announcement;
 use crate::backend::link::Listener;
+use crate::backend::wire::message;
 use crate::store::StoreError;
 
 /// A server may close sessions that ask nothing (`idle_session_timeout`, since release 14), and a
@@ -89,7 +89,7 @@ async fn read<S, T>(
                 let _ = probes.send(Ok(heard.payload().to_owned()));
             }
             Some(Ok(AsyncMessage::Notification(heard))) => {
-                listener.hear(announcement::decode(heard.payload()));
+                listener.hear(message::decode(heard.payload().as_bytes()));
             }
             Some(Ok(_)) => {}
             Some(Err(error)) => break StoreError::unavailable(error),
