@@ -12,6 +12,14 @@ pub(crate) fn encode(names: &[Vec<u8>]) -> Vec<u8> {
     message
 }
 
+/// The message that names these sessions.
+#[cfg(feature = "postgres")]
+pub(crate) fn text(sessions: &[SessionId]) -> String {
+    let mut message = String::from(char::from(VERSION));
+    message.extend(sessions.iter().map(ToString::to_string));
+    message
+}
+
 /// The sessions that a message names; `None` if it cannot be understood.
 pub(crate) fn decode(message: &[u8]) -> Option<Vec<SessionId>> {
     let (version, ids) = message.split_first()?;
@@ -31,6 +39,8 @@ mod tests {
         assert_eq!(decode(one.as_bytes()), Some(vec![id]));
         let two = format!("{one}{id}");
         assert_eq!(decode(two.as_bytes()), Some(vec![id, id]));
+        #[cfg(feature = "postgres")]
+        assert_eq!(text(&[id, id]), two);
         let name = id.to_string().into_bytes();
         assert_eq!(encode(&[name.clone(), name]), two.as_bytes());
     }
