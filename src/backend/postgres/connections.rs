@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, Error, Row};
 
 use super::connection::{Parameter, Wire};
 use super::fault::failed;
+use super::pipeline::Pipeline;
 use super::pool::Pool;
 use super::primary::Primary;
 use super::settings::Settings;
@@ -34,7 +35,9 @@ impl Connections {
 
     /// A connection for a link, which goes past a pooler.
     pub(super) async fn connect_link(&self) -> Result<(Client, Wire), StoreError> {
-        self.primary.connect(&self.primary.settings.link_servers).await
+        self.primary
+            .connect(&self.primary.settings.link_servers)
+            .await
     }
 
     /// The rows of a statement that only reads.
@@ -47,13 +50,24 @@ impl Connections {
         rows.map_err(|error| failed(&error))
     }
 
-    /// The one row of a statement that only reads.
+    /// The one row of a statement on a connection for writes, as a link's probe.
     pub(super) async fn query_one(
         &self,
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<Row, StoreError> {
-        let row = self.query(statement, parameters).await?.pop();
+        let rows = self.writes.lease().await?.read(statement, parameters).await;
+        let row = rows.map_err(|error| failed(&error))?.pop();
         row.ok_or_else(|| StoreError::unavailable("the server's answer lacks a row"))
+    }
+
+    /// A whole transaction: the rows of each of its steps.
+    pub(super) async fn write(
+        &self,
+        all: Pipeline<'_>,
+        explain: impl Fn(&Error) -> StoreError,
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
+        let answers = self.writes.lease().await?.run(all).await;
+        answers.map_err(|error| explain(&error))
     }
 }

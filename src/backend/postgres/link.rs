@@ -15,7 +15,8 @@ use crate::time::Timestamp;
 /// The longest that a server takes to let somebody listen, and a first probe to come.
 const OPENED_WITHIN: Duration = Duration::from_secs(1);
 /// The time is read before the probe is in line behind what was committed before.
-const PROBE: &str = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint, pg_notify($1, $2)";
+const PROBE: &str =
+    "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint, pg_notify($1, $2)";
 const DEAF: &str = "the link's connection does not hear what the store announces: it has to be a session \
     at the same server and database; where PgBouncer pools transactions, name a URL that leads past it in `link_url`";
 
@@ -27,7 +28,7 @@ pub(super) async fn open(connections: &Arc<Connections>) -> Result<Feed, StoreEr
     let (sender, feed) = Feed::channel(CAPACITY);
     let listener = Listener::new(sender);
     let link = Link::open(Arc::clone(connections), listener.clone()).await?;
-    tokio::spawn(follow(link, connections.clock.clone(), listener));
+    tokio::spawn(follow(link, connections.primary.clock.clone(), listener));
     Ok(feed)
 }
 
@@ -43,12 +44,16 @@ impl Link {
         let channel = own_channel()?;
         let opening = async {
             let connection = connections.connect_link().await?;
-            let changes = &connections.settings.channel;
+            let changes = &connections.primary.settings.names.channel();
             Subscriber::open(connection, changes, &channel, listener).await
         };
         let opened = timeout(OPENED_WITHIN, opening).await;
         let subscriber = opened.map_err(StoreError::unavailable)??;
-        let mut link = Self { connections, subscriber, channel };
+        let mut link = Self {
+            connections,
+            subscriber,
+            channel,
+        };
         let (_, probe) = link.announce().await?;
         match timeout(OPENED_WITHIN, link.subscriber.hear(&probe)).await {
             Ok(heard) => heard.map(|()| link),
@@ -64,7 +69,8 @@ impl Link {
         // Never one that was announced before: one that comes late stands for no other.
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let probe = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
-        let words: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] = [(&self.channel, Type::TEXT), (&probe, Type::TEXT)];
+        let words: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
+            [(&self.channel, Type::TEXT), (&probe, Type::TEXT)];
         let row = self.connections.query_one(PROBE, &words).await?;
         let now: i64 = row.try_get(0).map_err(StoreError::unavailable)?;
         Ok((Timestamp::from_millis(now.max(0) as u64), probe))
@@ -77,4 +83,12 @@ impl Ends for Link {
         self.subscriber.hear(&probe).await?;
         Ok(now)
     }
+}
+
+/// A channel that nobody else listens to.
+fn own_channel() -> Result<String, StoreError> {
+    let mut name = [0; 16];
+    random::fill(&mut name).map_err(StoreError::unavailable)?;
+    let digits = name.iter().map(|byte| format!("{byte:02x}"));
+    Ok(format!("wxs_probe_{}", digits.collect::<String>()))
 }

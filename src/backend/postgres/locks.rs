@@ -19,5 +19,8 @@ pub(super) fn of_bucket(bucket: [u8; 2]) -> i32 {
 
 /// Waits for a lock.
 pub(super) fn statement(names: &Names, lock: i32) -> String {
-    format!("SELECT pg_advisory_xact_lock({}, {lock})", names.lock_space())
+    format!(
+        "SELECT pg_advisory_xact_lock({}, {lock})",
+        names.lock_space()
+    )
 }

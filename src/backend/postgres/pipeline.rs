@@ -13,7 +13,8 @@ use super::connection::Parameter;
 #[derive(Default)]
 pub(super) struct Pipeline<'a>(Vec<Step<'a>>);
 
-type Step<'a> = (&'a str, &'a [Parameter<'a>]);
+/// A command has no parameters and no rows.
+type Step<'a> = (&'a str, Option<&'a [Parameter<'a>]>);
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<Vec<Row>, Error>> + Send + 'a>>;
 
 /// What a step needs that no other transaction may delay for long: whoever wanted it has given up by
@@ -25,20 +26,21 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_t
 impl<'a> Pipeline<'a> {
     /// The first steps of a transaction.
     pub(super) fn begin() -> Self {
-        Self(vec![(BEGIN, &[])])
+        Self::default().command(BEGIN)
     }
 
     pub(super) fn then(mut self, statement: &'a str, parameters: &'a [Parameter<'a>]) -> Self {
-        self.0.push((statement, parameters));
+        self.0.push((statement, Some(parameters)));
+        self
+    }
+
+    pub(super) fn command(mut self, command: &'a str) -> Self {
+        self.0.push((command, None));
         self
     }
 
     pub(super) fn commit(self) -> Self {
-        self.then("COMMIT", &[])
-    }
-
-    pub(super) fn roll_back(self) -> Self {
-        self.then("ROLLBACK", &[])
+        self.command("COMMIT")
     }
 
     /// Sends all steps, and returns the rows of each.
@@ -58,7 +60,11 @@ impl<'a> Pipeline<'a> {
                     Poll::Pending => is_done = false,
                 }
             }
-            if is_done { Poll::Ready(Ok(())) } else { Poll::Pending }
+            if is_done {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
         })
         .await?;
         Ok(rows.into_iter().flatten().collect())
@@ -67,10 +73,9 @@ impl<'a> Pipeline<'a> {
 
 fn send<'a>(client: &'a Client, (statement, parameters): Step<'a>) -> Answer<'a> {
     Box::pin(async move {
-        if parameters.is_empty() {
-            client.batch_execute(statement).await.map(|()| Vec::new())
-        } else {
-            client.query_typed(statement, parameters).await
+        match parameters {
+            Some(parameters) => client.query_typed(statement, parameters).await,
+            None => client.batch_execute(statement).await.map(|()| Vec::new()),
         }
     })
 }

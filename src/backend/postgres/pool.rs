@@ -50,10 +50,6 @@ impl Pool {
         }))
     }
 
-    pub(super) fn primary(&self) -> &Arc<Primary> {
-        &self.0.primary
-    }
-
     /// A connection, as soon as there is one to spare.
     pub(super) async fn lease(&self) -> Result<Lease, StoreError> {
         let places = Arc::clone(&self.0.places);
@@ -110,7 +106,11 @@ impl Lease {
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<Row>, Error> {
         self.is_between_transactions = false;
-        let rows = self.connection.client.query_typed(statement, parameters).await;
+        let rows = self
+            .connection
+            .client
+            .query_typed(statement, parameters)
+            .await;
         self.finish(rows)
     }
 

@@ -20,29 +20,31 @@ use crate::token::SessionId;
 /// What is kept of a session, and how often that was changed.
 #[derive(Clone, Debug)]
 pub(super) struct Version {
-    pub(super) stored: Stored,
+    /// An error if somebody else has written it.
+    pub(super) stored: Result<Stored, StoreError>,
     pub(super) revision: i32,
 }
 
-/// Reads the columns of `statements.rs` from this one on. The session's damage is its own matter.
-pub(super) fn read(row: &Row, from: usize) -> Option<(SessionId, Result<Version, StoreError>)> {
+/// Reads the columns of `statements.rs` from this one on.
+pub(super) fn read(row: &Row, from: usize) -> Option<(SessionId, Version)> {
     let id: Option<&str> = row.try_get(from).ok()?;
-    let id = id?.parse().ok()?;
-    Some((id, decode(row, from).ok_or_else(corrupt)))
+    let version = Version {
+        stored: decode(row, from).ok_or_else(corrupt),
+        revision: row.try_get(from + 1).ok()?,
+    };
+    Some((id?.parse().ok()?, version))
 }
 
-fn decode(row: &Row, from: usize) -> Option<Version> {
+fn decode(row: &Row, from: usize) -> Option<Stored> {
     let revoked_at: Option<Time> = row.try_get(from + 12).ok()?;
-    let stored = match revoked_at {
+    Some(match revoked_at {
         Some(at) => Stored::Revoked {
             reason: reason(row.try_get(from + 13).ok()?)?,
             at: at.0,
             until: time(row, from + 14)?,
         },
         None => Stored::Kept(record(row, from)?),
-    };
-    let revision = row.try_get(from + 1).ok()?;
-    Some(Version { stored, revision })
+    })
 }
 
 fn record(row: &Row, from: usize) -> Option<Record> {
@@ -274,12 +276,21 @@ mod tests {
         instants.dedup();
         assert_eq!(instants.len(), 2);
         let revoked = Stored::revoked(&record, EndReason::LoggedOut, now);
-        assert_eq!(kept_until(id, &revoked), revoked.kept_until(), "a reason is exact");
+        assert_eq!(
+            kept_until(id, &revoked),
+            revoked.kept_until(),
+            "a reason is exact"
+        );
     }
 
     #[test]
     fn each_reason_has_a_name() {
-        for text in ["logged_out", "kicked_out", "replaced", "session_key_expired"] {
+        for text in [
+            "logged_out",
+            "kicked_out",
+            "replaced",
+            "session_key_expired",
+        ] {
             assert_eq!(reason(text).map(name), Some(text));
         }
         assert_eq!(reason("bored"), None);

@@ -26,7 +26,10 @@ pub(super) async fn ensure(client: &Client, names: &Names) -> Result<(), StoreEr
     }
     let lock = locks::statement(names, SCHEMA);
     // `CREATE TABLE IF NOT EXISTS` alone fails where two do it at once.
-    let all = format!("BEGIN; SET LOCAL lock_timeout = '10s'; {lock}; {}; COMMIT", ddl(names));
+    let all = format!(
+        "BEGIN; SET LOCAL lock_timeout = '10s'; {lock}; {}; COMMIT",
+        ddl(names)
+    );
     let made = client.batch_execute(&all).await;
     if let Err(error) = made {
         // What was begun is undone with the connection.
@@ -45,7 +48,10 @@ async fn is_there(client: &Client, names: &Names) -> Result<bool, StoreError> {
         )
         .await
         .map_err(|error| failed(&error))?;
-    if !found.try_get::<_, bool>(0).map_err(|error| failed(&error))? {
+    if !found
+        .try_get::<_, bool>(0)
+        .map_err(|error| failed(&error))?
+    {
         return Ok(false);
     }
     let newest = names.fill(

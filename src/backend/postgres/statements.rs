@@ -19,14 +19,12 @@ pub(super) struct Statements {
     pub(super) insert_new: String,
     pub(super) update: String,
     pub(super) update_if_unchanged: String,
-    pub(super) announce: String,
     pub(super) session_keys: String,
     pub(super) put_session_keys: String,
     pub(super) tag_keys: String,
     pub(super) add_tag_key: String,
     pub(super) delete_sessions: String,
     pub(super) delete_session_keys: String,
-    pub(super) try_lock: String,
 }
 
 /// The server's time comes with every answer, and one row without a session where there is none.
@@ -38,8 +36,6 @@ const LIST: &str = "SELECT clock.now, {columns} FROM (SELECT clock_timestamp() A
 
 /// The time is read once the lock is there.
 const LOCK: &str = "SELECT clock_timestamp() FROM pg_advisory_xact_lock($1, $2)";
-
-const TRY_LOCK: &str = "SELECT pg_try_advisory_xact_lock($1, $2)";
 
 /// A statement of its own behind the lock: what it sees is as new as the moment in which it begins.
 /// The rows are locked, too, because updates of single sessions do without the user's lock. The user is
@@ -70,8 +66,6 @@ const FREE: &str = "WITH free AS MATERIALIZED (SELECT id FROM {prefix}_sessions 
 const IF_UNCHANGED: &str = " JOIN free ON free.id = new.id \
     WHERE s.id = new.id AND s.revision = new.revision RETURNING s.id";
 
-const ANNOUNCE: &str = "SELECT pg_notify($1, message) FROM unnest($2) AS message";
-
 const SESSION_KEYS: &str = "SELECT clock.now, k.keys \
     FROM (SELECT clock_timestamp() AS now) AS clock \
     LEFT JOIN {prefix}_session_keys AS k ON k.user_key = $1";
@@ -80,11 +74,13 @@ const PUT_SESSION_KEYS: &str = "INSERT INTO {prefix}_session_keys (user_key, key
     VALUES ($1, $2, $3) ON CONFLICT (user_key) \
     DO UPDATE SET keys = excluded.keys, kept_until = excluded.kept_until";
 
-/// Rows that somebody has locked are left for the next time. What is behind the last one that was
-/// deleted is looked at only: the index still has those before it until they are vacuumed.
-const DELETE: &str = "WITH due AS (SELECT {id}, kept_until FROM {prefix}_{table} \
-        WHERE kept_until >= $1 AND kept_until <= clock_timestamp() \
-        ORDER BY kept_until LIMIT $2 FOR UPDATE SKIP LOCKED), \
+/// Nothing unless nobody else is at it. Rows that somebody has locked are left for the next time. Only
+/// what is behind the last one that was deleted is looked at: the index has those before it until they
+/// are vacuumed.
+const DELETE: &str = "WITH turn AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($1, $2) AS is_ours), \
+    due AS (SELECT {id}, kept_until FROM {prefix}_{table} \
+        WHERE (SELECT is_ours FROM turn) AND kept_until >= $3 AND kept_until <= clock_timestamp() \
+        ORDER BY kept_until LIMIT $4 FOR UPDATE SKIP LOCKED), \
     gone AS (DELETE FROM {prefix}_{table} AS t USING due WHERE t.{id} = due.{id} RETURNING 1) \
     SELECT (SELECT count(*) FROM gone), (SELECT max(kept_until) FROM due)";
 
@@ -98,17 +94,17 @@ impl Statements {
             lock: fill(LOCK),
             read_locked: fill(READ_LOCKED),
             insert: fill(INSERT),
-            insert_new: fill(&format!("{INSERT} ON CONFLICT (id) DO NOTHING RETURNING id")),
+            insert_new: fill(&format!(
+                "{INSERT} ON CONFLICT (id) DO NOTHING RETURNING id"
+            )),
             update: fill(&format!("{UPDATE} WHERE s.id = new.id")),
             update_if_unchanged: fill(&format!("{FREE}{UPDATE}{IF_UNCHANGED}")),
-            announce: fill(ANNOUNCE),
             session_keys: fill(SESSION_KEYS),
             put_session_keys: fill(PUT_SESSION_KEYS),
             tag_keys: fill("SELECT key FROM {prefix}_tag_keys"),
             add_tag_key: fill("INSERT INTO {prefix}_tag_keys (key) VALUES ($1)"),
             delete_sessions: delete("sessions", "id"),
             delete_session_keys: delete("session_keys", "user_key"),
-            try_lock: fill(TRY_LOCK),
         }
     }
 }

@@ -11,7 +11,8 @@ use crate::store::StoreError;
 
 /// A server may close sessions that ask nothing (`idle_session_timeout`, since release 14), and a
 /// link does not.
-const STAY: &str = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'";
+const STAY: &str =
+    "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'";
 
 /// A connection that does nothing but hear what is announced.
 ///
