@@ -1,2 +1,6 @@
+mod expiry;
+mod faults;
+mod records;
+mod schema;
 mod servers;
 mod suite;
