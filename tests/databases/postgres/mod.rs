@@ -1,1 +1,3 @@
+mod link;
+mod pooler;
 mod servers;
