@@ -3,14 +3,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::timeout;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::connections::Connections;
 use super::subscriber::Subscriber;
 use crate::backend::link::{CAPACITY, Ends, Listener, follow};
-use crate::random;
 use crate::store::{Feed, StoreError};
 use crate::time::Timestamp;
+use crate::{hex, random};
 
 /// The longest that a server takes to let somebody listen, and a first probe to come.
 const OPENED_WITHIN: Duration = Duration::from_secs(1);
@@ -44,36 +44,35 @@ impl Link {
         let channel = own_channel()?;
         let opening = async {
             let connection = connections.connect_link().await?;
-            let changes = &connections.primary.settings.names.channel();
-            Subscriber::open(connection, changes, &channel, listener).await
+            let changes = connections.primary.settings.names.channel();
+            Subscriber::open(connection, &changes, &channel, listener).await
         };
         let opened = timeout(OPENED_WITHIN, opening).await;
-        let subscriber = opened.map_err(StoreError::unavailable)??;
         let mut link = Self {
+            subscriber: opened.map_err(StoreError::unavailable)??,
             connections,
-            subscriber,
             channel,
         };
         let (_, probe) = link.announce().await?;
         match timeout(OPENED_WITHIN, link.subscriber.hear(&probe)).await {
             Ok(heard) => heard.map(|()| link),
             Err(_) => {
-                let _ = timeout(OPENED_WITHIN, link.subscriber.close()).await;
+                link.subscriber.give_up().await;
                 Err(StoreError::unavailable(DEAF))
             }
         }
     }
 
-    /// Announces a probe as changes are announced, and returns it with the store's time.
+    /// Announces a probe the way that changes take; returns it with the server's time.
     async fn announce(&self) -> Result<(Timestamp, String), StoreError> {
-        // Never one that was announced before: one that comes late stands for no other.
+        // None is ever announced again: one that comes late stands for no other.
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let probe = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
-        let words: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
+        let words: [(&(dyn ToSql + Sync), Type); 2] =
             [(&self.channel, Type::TEXT), (&probe, Type::TEXT)];
-        let row = self.connections.query_one(PROBE, &words).await?;
-        let now: i64 = row.try_get(0).map_err(StoreError::unavailable)?;
-        Ok((Timestamp::from_millis(now.max(0) as u64), probe))
+        let row = self.connections.probe(PROBE, &words).await?;
+        let millis: i64 = row.try_get(0).map_err(StoreError::unavailable)?;
+        Ok((Timestamp::from_millis(millis.unsigned_abs()), probe))
     }
 }
 
@@ -89,6 +88,5 @@ impl Ends for Link {
 fn own_channel() -> Result<String, StoreError> {
     let mut name = [0; 16];
     random::fill(&mut name).map_err(StoreError::unavailable)?;
-    let digits = name.iter().map(|byte| format!("{byte:02x}"));
-    Ok(format!("wxs_probe_{}", digits.collect::<String>()))
+    Ok(format!("wxs_probe_{}", hex::encode(&name)))
 }

@@ -1,8 +1,10 @@
 use std::future::poll_fn;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_postgres::{AsyncMessage, Client, Connection};
 
 use crate::backend::link::Listener;
@@ -13,6 +15,9 @@ use crate::store::StoreError;
 /// link does not.
 const STAY: &str =
     "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'";
+
+/// The longest that a last word takes.
+const GIVEN_UP_WITHIN: Duration = Duration::from_millis(100);
 
 /// A connection that does nothing but hear what is announced.
 ///
@@ -65,9 +70,10 @@ impl Subscriber {
         }
     }
 
-    /// Leaves nothing behind in a session that a pooler may give to somebody else.
-    pub(super) async fn close(self) {
-        let _ = self.client.batch_execute("UNLISTEN *").await;
+    /// Takes care that nothing stays behind in a session that a pooler gives to somebody else.
+    pub(super) async fn give_up(self) {
+        let unlisten = self.client.batch_execute("UNLISTEN *");
+        let _ = timeout(GIVEN_UP_WITHIN, unlisten).await;
     }
 }
 

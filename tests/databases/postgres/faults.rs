@@ -10,7 +10,7 @@ use tower_wx_session::store::{Insert, PostgresStore, Record, SessionStore, Touch
 use super::records::{HOUR, id_of, is_live, keep, logout, store, user};
 use crate::support::errors::texts;
 use crate::support::eventually::eventually;
-use crate::support::postgres::{PostgresServer, client};
+use crate::support::postgres::{PostgresServer, as_nobody, client};
 
 /// What nodes give a store.
 const DEADLINE: Duration = Duration::from_millis(250);
@@ -133,7 +133,8 @@ async fn a_row_that_somebody_has_locked_holds_up_its_own_session_alone() {
     }
     let done = timeout(2 * DEADLINE, free.join_all()).await;
     assert!(done.is_ok(), "the others do not wait");
-    assert!(waiting.try_join_next().is_none());
+    let early = waiting.try_join_next();
+    assert!(early.is_none(), "{early:?}");
     other.batch_execute("COMMIT").await.unwrap();
     let done = waiting.join_all().await;
     assert!(done.contains(&true), "{done:?}");
@@ -213,7 +214,7 @@ async fn a_full_disk_refuses_logins_before_their_codes_are_spent_and_reads_on() 
             NULL, NULL, NULL, NULL, NULL, now() + interval '1 day', NULL \
         FROM generate_series(1, 40000) AS n";
     server.client().await.batch_execute(grown).await.unwrap();
-    let limit = Command::new("prlimit")
+    let limit = as_nobody(Command::new("prlimit"))
         .arg(format!("--pid={}", server.pid()))
         .arg("--fsize=1048576")
         .status();

@@ -1,5 +1,7 @@
 mod expiry;
 mod faults;
+mod link;
+mod pooler;
 mod records;
 mod schema;
 mod servers;
