@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 use tower_wx_session::SessionId;
-use tower_wx_session::store::{FeedEvent, PostgresStore, StoreError};
+use tower_wx_session::store::{FeedEvent, PostgresStore, SessionStore, StoreError};
 
 use crate::support::errors::texts;
 use crate::support::feed::{beats, ended, next, told};

@@ -1,6 +1,6 @@
 //! PgBouncer between the store and its server.
 
-use tower_wx_session::store::PostgresStore;
+use tower_wx_session::store::{PostgresStore, SessionStore};
 
 use super::link::{announce, id, payload, refusal, store, store_with_link};
 use crate::support::feed::{beats, told};
