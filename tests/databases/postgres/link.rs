@@ -195,7 +195,7 @@ async fn a_link_to_a_standby_is_refused() {
     let standby = primary.standby("other").await;
     let store = store_with_link(&primary.url(), &standby.url());
     let refusal = refusal(&store).await;
-    assert!(refusal.contains("recovery"), "{refusal}");
+    assert!(refusal.contains("is a standby"), "{refusal}");
 }
 
 #[tokio::test]
