@@ -212,7 +212,7 @@ async fn a_full_disk_refuses_logins_before_their_codes_are_spent_and_reads_on() 
     let grown = "ALTER TABLE wxs_sessions SET (autovacuum_enabled = off); \
         INSERT INTO wxs_sessions SELECT 'x' || n, 0, 'u', '', '', NULL, now(), now(), '1 s', now(), \
             NULL, NULL, NULL, NULL, NULL, now() + interval '1 day', NULL \
-        FROM generate_series(1, 40000) AS n";
+        FROM generate_series(1, 10000) AS n";
     server.client().await.batch_execute(grown).await.unwrap();
     let limit = as_nobody(Command::new("prlimit"))
         .arg(format!("--pid={}", server.pid()))

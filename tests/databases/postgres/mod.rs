@@ -1,8 +1,11 @@
+mod advice;
 mod expiry;
 mod faults;
 mod link;
 mod pooler;
+mod races;
 mod records;
 mod schema;
 mod servers;
 mod suite;
+mod tls;
