@@ -61,6 +61,8 @@ pub use self::operation::{
 pub use self::session_key::PutSessionKey;
 pub(crate) use self::session_key::SESSION_KEYS;
 pub use crate::backend::memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use crate::backend::postgres::{PostgresConfigError, PostgresStore, PostgresStoreBuilder};
 #[cfg(feature = "redis")]
 pub use crate::backend::redis::{RedisConfigError, RedisStore, RedisStoreBuilder};
 use crate::identity::Identity;

@@ -1,5 +1,9 @@
 //! How a change is announced to links.
 
+use tokio_postgres::types::Type;
+
+use super::connection::Parameter;
+use super::names::Names;
 use crate::backend::wire::bytes::ID_LEN;
 use crate::backend::wire::message;
 use crate::token::SessionId;
@@ -14,8 +18,30 @@ const MOST: usize = 7998 / ID_LEN;
 pub(super) const ANNOUNCE: &str =
     "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload";
 
+/// What [`ANNOUNCE`] announces, and where.
+pub(super) struct Announcement {
+    channel: String,
+    payloads: Vec<String>,
+}
+
+impl Announcement {
+    pub(super) fn new(names: &Names, sessions: &[SessionId]) -> Self {
+        Self {
+            channel: names.channel(),
+            payloads: payloads(sessions),
+        }
+    }
+
+    pub(super) fn parameters(&self) -> [Parameter<'_>; 2] {
+        [
+            (&self.channel, Type::TEXT),
+            (&self.payloads, Type::TEXT_ARRAY),
+        ]
+    }
+}
+
 /// The payloads that name these sessions.
-pub(super) fn payloads(sessions: &[SessionId]) -> Vec<String> {
+fn payloads(sessions: &[SessionId]) -> Vec<String> {
     sessions.chunks(MOST).map(message::text).collect()
 }
 

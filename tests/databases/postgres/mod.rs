@@ -1,3 +1,4 @@
 mod link;
 mod pooler;
 mod servers;
+mod suite;
