@@ -11,7 +11,7 @@ use crate::support::feed::{beats, ended, next};
 use crate::support::pgbouncer::PgBouncer;
 use crate::support::postgres::{PostgresServer, client};
 
-const SECOND: Duration = Duration::from_secs(1);
+pub const SECOND: Duration = Duration::from_secs(1);
 
 /// A store, and a link that goes another way.
 pub fn store_with_link(url: &str, link_url: &str) -> PostgresStore {
@@ -219,7 +219,7 @@ async fn a_link_to_a_standby_is_refused() {
     let standby = primary.standby("other").await;
     let store = store_with_link(&primary.url(), &standby.url());
     let refusal = refusal(&store).await;
-    assert!(refusal.contains("recovery"), "{refusal}");
+    assert!(refusal.contains("it is a standby"), "{refusal}");
 }
 
 #[tokio::test]

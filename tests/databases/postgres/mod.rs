@@ -1,4 +1,6 @@
+mod failover;
 mod link;
+mod nodes;
 mod pooler;
 mod servers;
 mod suite;

@@ -27,6 +27,7 @@ async fn a_link_that_leads_past_a_pooler_of_transactions_hears_what_the_store_an
 
 /// Nodes whose statements go over the same few connections in turns.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes its time: ./test runs it"]
 async fn a_store_behind_a_pooler_of_transactions_passes_the_suite() {
     let server = PostgresServer::shared().await;
     let url = server.database().await;
