@@ -190,7 +190,7 @@ impl PostgresServer {
         signal("-CONT", &family(self.pid()));
     }
 
-    fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         let child = self.child.lock().unwrap();
         child.as_ref().expect("it runs").id()
     }

@@ -50,6 +50,12 @@ impl Connections {
         rows.map_err(|error| failed(&error))
     }
 
+    /// The rows of each step of a link's probe, which goes the way of changes and waits for none of them.
+    pub(super) async fn probe(&self, probe: Pipeline<'_>) -> Result<Vec<Vec<Row>>, StoreError> {
+        let answers = self.writes.lease_reserved().await?.run(probe).await;
+        answers.map_err(|error| failed(&error))
+    }
+
     /// A whole transaction: the rows of each of its steps.
     pub(super) async fn write(
         &self,

@@ -8,7 +8,6 @@ use tokio_postgres::types::Type;
 use super::columns::Time;
 use super::connection::Parameter;
 use super::connections::Connections;
-use super::fault::failed;
 use super::pipeline::Pipeline;
 use super::subscriber::Subscriber;
 use crate::backend::link::{CAPACITY, Ends, Listener, follow};
@@ -73,7 +72,7 @@ impl Link {
         // A transaction has a time limit. Without one, a commit that waits for a standby, and has all that
         // is announced wait behind it, would keep one connection after the other.
         let probing = Pipeline::begin().then(PROBE, &words).commit();
-        let answers = self.connections.write(probing, failed).await?;
+        let answers = self.connections.probe(probing).await?;
         let row = answers.get(1).and_then(|rows| rows.first());
         let now = row.and_then(|row| row.try_get::<_, Time>(0).ok());
         now.map(|now| (now.0, probe))

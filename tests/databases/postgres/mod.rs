@@ -1,6 +1,10 @@
+mod expiry;
 mod failover;
+mod faults;
 mod link;
 mod nodes;
 mod pooler;
+mod records;
+mod schema;
 mod servers;
 mod suite;
