@@ -2,21 +2,23 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tower_wx_session::SessionId;
-use tower_wx_session::store::{FeedEvent, PostgresStore, SessionStore, StoreError};
+use tower_wx_session::store::{FeedEvent, Loaded, PostgresStore, SessionStore, StoreError};
 
 use crate::support::errors::texts;
-use crate::support::feed::{beats, ended, next, told};
+use crate::support::feed::{beats, ended, next};
 use crate::support::pgbouncer::PgBouncer;
 use crate::support::postgres::{PostgresServer, client};
 
-const SECOND: Duration = Duration::from_secs(1);
+pub const SECOND: Duration = Duration::from_secs(1);
 
 /// A store, and a link that goes another way.
 pub fn store_with_link(url: &str, link_url: &str) -> PostgresStore {
-    let builder = PostgresStore::builder(url).link_url(link_url);
-    builder.build().unwrap()
+    PostgresStore::builder(url)
+        .link_url(link_url)
+        .build()
+        .unwrap()
 }
 
 pub fn store(url: &str) -> PostgresStore {
@@ -152,6 +154,10 @@ async fn a_link_to_a_server_that_hangs_or_dies_ends() {
     lost(&store, "server killed", async || server.kill()).await;
 }
 
+/// Has a transaction announce something, and wait for a standby that is not there.
+const HANG: &str =
+    "BEGIN; SET LOCAL synchronous_commit = on; CREATE TABLE t (); NOTIFY wxs_changes; COMMIT";
+
 /// Commits that wait for a standby have all that is announced wait behind them.
 #[tokio::test]
 async fn a_link_ends_while_a_commit_hangs_that_announces() {
@@ -162,12 +168,30 @@ async fn a_link_ends_while_a_commit_hangs_that_announces() {
     let server = PostgresServer::start_with(&settings).await;
     let store = store(&server.url());
     let hanging = server.client().await;
-    let hang =
-        "BEGIN; SET LOCAL synchronous_commit = on; CREATE TABLE t (); NOTIFY wxs_changes; COMMIT";
     lost(&store, "commit hangs", async || {
-        tokio::spawn(async move { hanging.batch_execute(hang).await });
+        tokio::spawn(async move { hanging.batch_execute(HANG).await });
     })
     .await;
+}
+
+/// What hangs is what announces. Whoever asks for a link again and again leaves connections for the rest.
+#[tokio::test]
+async fn reads_go_on_while_a_commit_hangs_that_announces() {
+    let settings = [
+        "synchronous_standby_names=nobody",
+        "synchronous_commit=local",
+    ];
+    let server = PostgresServer::start_with(&settings).await;
+    let store = store(&server.url());
+    store.load(id(1)).await.unwrap();
+    let hanging = server.client().await;
+    tokio::spawn(async move { hanging.batch_execute(HANG).await });
+    for _ in 0..8 {
+        let opening = timeout(SECOND / 4, store.subscribe()).await;
+        assert!(opening.is_err(), "nothing is announced");
+        let load = timeout(SECOND / 4, store.load(id(1))).await;
+        assert_eq!(load.unwrap().unwrap(), Loaded::NeverSeen);
+    }
 }
 
 /// What opening a link fails with.
@@ -195,7 +219,7 @@ async fn a_link_to_a_standby_is_refused() {
     let standby = primary.standby("other").await;
     let store = store_with_link(&primary.url(), &standby.url());
     let refusal = refusal(&store).await;
-    assert!(refusal.contains("is a standby"), "{refusal}");
+    assert!(refusal.contains("it is a standby"), "{refusal}");
 }
 
 #[tokio::test]

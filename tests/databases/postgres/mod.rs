@@ -1,7 +1,9 @@
 mod advice;
 mod expiry;
+mod failover;
 mod faults;
 mod link;
+mod nodes;
 mod pooler;
 mod races;
 mod records;

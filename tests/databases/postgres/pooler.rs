@@ -1,8 +1,10 @@
 //! PgBouncer between the store and its server.
 
 use tower_wx_session::store::{PostgresStore, SessionStore};
+use tower_wx_session::test_util::conformance;
 
 use super::link::{announce, id, payload, refusal, store, store_with_link};
+use super::suite::Fleet;
 use crate::support::feed::{beats, told};
 use crate::support::pgbouncer::PgBouncer;
 use crate::support::postgres::{PostgresServer, client};
@@ -21,6 +23,17 @@ async fn a_link_that_leads_past_a_pooler_of_transactions_hears_what_the_store_an
     let bouncer = PgBouncer::start(&server, "transaction").await;
     let pooled = bouncer.url_of(&url);
     carries(&store_with_link(&pooled, &url), &pooled).await;
+}
+
+/// Nodes whose statements go over the same few connections in turns.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes its time: ./test runs it"]
+async fn a_store_behind_a_pooler_of_transactions_passes_the_suite() {
+    let server = PostgresServer::shared().await;
+    let url = server.database().await;
+    let bouncer = PgBouncer::start(&server, "transaction").await;
+    let pooled = bouncer.url_of(&url);
+    conformance::run(&Fleet::of(|| store_with_link(&pooled, &url))).await;
 }
 
 #[tokio::test]
