@@ -90,12 +90,13 @@ pub(crate) fn store_may_evict(policy: &str) {
     );
 }
 
-#[cfg(feature = "mysql")]
-pub(crate) fn store_may_lose_writes(setting: &str) {
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(crate) fn store_may_lose(settings: &str) {
     event!(
         warn,
-        setting = %setting,
-        "the session store may lose what it has acknowledged, ends of sessions among it: set this to 1"
+        settings = %settings,
+        "the session store may lose sessions, and ends of sessions, when its server dies: \
+         switch these settings on"
     );
 }
 
