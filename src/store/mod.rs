@@ -1,8 +1,8 @@
 //! Where sessions are kept.
 //!
 //! [`MemoryStore`] serves one process and is the default of the examples. A fleet needs a store
-//! that all nodes share: `RedisStore` (feature `redis`), or any other type that implements
-//! [`SessionStore`]. [`AnyStore`] chooses one at run time.
+//! that all nodes share: `RedisStore` (feature `redis`), `PostgresStore` (`postgres`), `MySqlStore`
+//! (`mysql`), or any other type that implements [`SessionStore`]. [`AnyStore`] chooses one at run time.
 //!
 //! Whoever shares a store shares the sessions in it, and takes each other's tokens. Two projects on
 //! one store name their apps: see [`SessionsBuilder::appids`](crate::sessions::SessionsBuilder::appids).

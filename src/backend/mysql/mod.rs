@@ -146,7 +146,8 @@ impl SessionStore for MySqlStore {
     }
 
     async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
-        let rotated = self.pool.transact(&rotate).await;
+        let bucket = rotate.old.bucket();
+        let rotated = self.pool.transact_in_turn(bucket, &rotate).await;
         rotated.map_err(|failure| self.failed(failure))
     }
 
@@ -158,7 +159,8 @@ impl SessionStore for MySqlStore {
                 return Ok(revoked);
             }
         }
-        let revoked = self.pool.transact(&revoke).await;
+        let bucket = revoke.target.bucket();
+        let revoked = self.pool.transact_in_turn(bucket, &revoke).await;
         revoked.map_err(|failure| self.failed(failure))
     }
 
@@ -168,7 +170,8 @@ impl SessionStore for MySqlStore {
     }
 
     async fn put_session_key(&self, put: PutSessionKey) -> Result<(), StoreError> {
-        let done = self.pool.transact(&put).await;
+        let bucket = put.user.bucket();
+        let done = self.pool.transact_in_turn(bucket, &put).await;
         done.map_err(|failure| self.failed(failure))
     }
 

@@ -25,7 +25,7 @@ use crate::token::SessionId;
 pub(super) async fn insert(pool: &Arc<Pool>, insert: &Insert) -> Result<Inserted, Failure> {
     match insert.cap.is_none() && insert.retire.is_none() {
         true => pool.run(&Alone(insert)).await,
-        false => pool.transact(insert).await,
+        false => pool.transact_in_turn(insert.id.bucket(), insert).await,
     }
 }
 

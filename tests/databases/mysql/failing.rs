@@ -240,5 +240,8 @@ async fn a_server_that_may_lose_what_it_acknowledges_is_warned_of_once() {
     store.subscribe().await.unwrap();
     let warnings = log.take("the session store may lose sessions");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    holds(&warnings[0], "innodb_flush_log_at_trx_commit = 1, sync_binlog = 1");
+    holds(
+        &warnings[0],
+        "innodb_flush_log_at_trx_commit = 1, sync_binlog = 1",
+    );
 }
