@@ -78,6 +78,7 @@ mod head;
     feature = "alipay",
     feature = "crypto",
     feature = "douyin",
+    feature = "postgres",
     feature = "telegram",
     feature = "test-util",
     feature = "wechat"
