@@ -294,8 +294,9 @@ impl SessionStore for PostgresStore {
     }
 
     async fn now(&self) -> Result<Timestamp, StoreError> {
-        let now = "SELECT clock_timestamp()";
-        database::now(&self.database.connections.query(now, &[]).await?)
+        let now = &self.database.statements.now;
+        let (now, _) = self.database.connections.read(now, &[]).await?;
+        Ok(now)
     }
 
     async fn writable(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
