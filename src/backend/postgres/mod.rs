@@ -93,6 +93,9 @@ const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// revocations among them, unless the primary waits for it (`synchronous_standby_names`). A node repeats what it has
 /// revoked in the last ten minutes when its link is back.
 ///
+/// A primary that waits for a standby which is gone acknowledges nothing, and announces nothing: reads go
+/// on, links end, so that nodes confirm sessions after 3 s instead of 30 s, and ends of sessions are pending.
+///
 /// # Encryption
 ///
 /// | `sslmode` in the URL | connections are |
