@@ -56,7 +56,7 @@ const AGAIN_AFTER: Duration = Duration::from_millis(5);
 /// last by default.
 const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Keeps sessions in PostgreSQL (12 or later), for any number of processes.
+/// Keeps sessions in PostgreSQL (12 or later; tested with 15), for any number of processes.
 ///
 /// The URL is what tokio-postgres takes: `postgres://user:password@host:port/database`, with several hosts
 /// behind commas where there are standbys, and options behind a question mark. Whichever host is the
