@@ -33,6 +33,7 @@ mod races;
 mod resp2;
 mod revocation;
 mod scenario;
+mod server;
 mod slots;
 mod users;
 
