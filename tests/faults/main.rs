@@ -23,6 +23,9 @@
 
 mod answers;
 mod clients;
+#[cfg(target_os = "linux")]
+mod clocks;
+mod crashes;
 mod fleet;
 mod history;
 mod load;

@@ -151,7 +151,7 @@ pub async fn link_dies_alone(name: &'static str, server: impl Future<Output = im
 /// Three nodes, the last one behind a proxy, and all of them know all sessions.
 async fn three_nodes(proxy: &Proxy, server: &impl Server, grace: u64) -> Fleet {
     let (direct, proxied) = (server.url(), server.url_at(proxy.address));
-    let stores = [&direct, &direct, &proxied];
+    let stores = [direct.as_str(), &direct, &proxied];
     let mut fleet = Fleet::start_with(&stores, &[("GRACE_SECONDS", &grace.to_string())]).await;
     let sessions = fleet.log_in(0, KNOWN).await;
     fleet.get_known(&[0, 1, 2], sessions).await;
