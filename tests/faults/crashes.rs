@@ -15,7 +15,7 @@ use super::users::Crowd;
 const USERS: usize = 24;
 
 /// A fleet, and users who do not stop.
-struct Trial {
+pub struct Trial {
     scenario: Scenario,
     fleet: Arc<Fleet>,
     crowd: Crowd,
@@ -23,7 +23,7 @@ struct Trial {
 }
 
 impl Trial {
-    async fn begin(scenario: Scenario, stores: &[&str]) -> Self {
+    pub async fn begin(scenario: Scenario, stores: &[&str]) -> Self {
         let fleet = Arc::new(Fleet::start(stores).await);
         fleet.recovered().await;
         let users: Vec<_> = (0..USERS).map(|user| format!("user-{user}")).collect();
@@ -37,7 +37,7 @@ impl Trial {
     }
 
     /// Something fails for a moment, with writes in flight, and everybody goes on.
-    async fn outage(&mut self, dice: &mut Dice, mend: impl AsyncFnOnce()) {
+    pub async fn outage(&mut self, dice: &mut Dice, mend: impl AsyncFnOnce()) {
         let from = self.fleet.history.now();
         sleep(a_moment(dice)).await;
         mend().await;
@@ -47,8 +47,8 @@ impl Trial {
         self.bounds = self.bounds.clone().outage(from, until);
     }
 
-    /// Fails unless every session is what it has to be, at every node.
-    async fn end(self) {
+    /// Stops, and fails unless every session is what it has to be, at every node.
+    pub async fn end(self) {
         sleep(Duration::from_millis(500)).await;
         let report = self.crowd.stop().await;
         self.scenario.measured(&format!(
@@ -104,14 +104,18 @@ pub async fn nodes_at(name: &'static str, server: impl Future<Output = impl Serv
     nodes_die(scenario, &[&url, &url, &url]).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes its time: ./test runs it"]
-async fn what_was_acknowledged_outlives_the_server() {
-    server_dies("server killed in mid-write", durable_redis()).await;
-}
+mod only_full {
+    use super::*;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes its time: ./test runs it"]
-async fn what_was_acknowledged_outlives_the_node() {
-    nodes_at("nodes killed in mid-write", durable_redis()).await;
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[ignore = "takes its time: ./test faults runs it"]
+    async fn what_was_acknowledged_outlives_the_server() {
+        server_dies("server killed in mid-write", durable_redis()).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[ignore = "takes its time: ./test faults runs it"]
+    async fn what_was_acknowledged_outlives_the_node() {
+        nodes_at("nodes killed in mid-write", durable_redis()).await;
+    }
 }

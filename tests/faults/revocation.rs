@@ -126,7 +126,7 @@ async fn replication(server: &Client, name: &str) -> u64 {
 
 /// Within this a node has a link to a new master: the longest pause between two probes, that
 /// between two links, and the search.
-const FOUND_WITHIN: Duration = Duration::from_secs(3);
+pub const FOUND_WITHIN: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes its time: ./test runs it"]
