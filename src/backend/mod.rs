@@ -14,4 +14,6 @@ pub(crate) mod postgres;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
 mod stored;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod tls;
 mod wire;

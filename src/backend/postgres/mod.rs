@@ -1,1 +1,5 @@
 //! Sessions in PostgreSQL.
+
+mod names;
+mod server;
+mod settings;
