@@ -34,6 +34,7 @@ mod file;
 mod fleet;
 mod history;
 mod load;
+mod mariadb;
 mod matrix;
 mod network;
 mod outage;
