@@ -66,7 +66,7 @@ impl ConfigError {
     }
 
     /// A URL is shown unless there may be a password or a token in it.
-    #[cfg(any(feature = "_http-client", feature = "postgres", feature = "redis"))]
+    #[cfg(any(feature = "_http-client", feature = "redis"))]
     pub(crate) fn url(
         setting: &'static str,
         expected: impl Into<Cow<'static, str>>,
@@ -81,7 +81,7 @@ impl ConfigError {
 
 /// A password stands behind a colon, or before an `@` where somebody forgot the colon; a token
 /// stands in a query or a fragment. What has no scheme may be anything.
-#[cfg(any(feature = "_http-client", feature = "postgres", feature = "redis"))]
+#[cfg(any(feature = "_http-client", feature = "redis"))]
 fn holds_no_secret(url: &str) -> bool {
     let parts = url.split_once("://");
     parts.is_some_and(|(scheme, rest)| ![scheme, rest].concat().contains([':', '@', '?', '#']))

@@ -6,6 +6,8 @@ mod batches;
 pub(crate) mod file;
 mod kept_keys;
 mod ledger;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod link;
 pub(crate) mod memory;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;

@@ -67,6 +67,8 @@ pub use crate::backend::file::{FileError, FileErrorKind, FileStore};
 pub use crate::backend::memory::MemoryStore;
 #[cfg(feature = "mysql")]
 pub use crate::backend::mysql::{MySqlConfigError, MySqlStore, MySqlStoreBuilder};
+#[cfg(feature = "postgres")]
+pub use crate::backend::postgres::{PostgresConfigError, PostgresStore, PostgresStoreBuilder};
 #[cfg(feature = "redis")]
 pub use crate::backend::redis::{RedisConfigError, RedisStore, RedisStoreBuilder};
 use crate::identity::Identity;

@@ -65,9 +65,16 @@ impl Server {
         }
     }
 
-    /// Whether the URL leaves it to the server if connections are encrypted.
-    pub(super) fn prefers_tls(&self) -> bool {
-        self.config.get_ssl_mode() == SslMode::Prefer
+    /// Encrypts connections, also where the URL leaves it to the server.
+    pub(super) fn require_tls(&mut self, setting: &'static str) -> Result<(), ConfigError> {
+        if self.config.get_ssl_mode() == SslMode::Disable {
+            return Err(refused(
+                setting,
+                "sslmode=require, as there are certificates",
+            ));
+        }
+        self.config.ssl_mode(SslMode::Require);
+        Ok(())
     }
 }
 
@@ -171,7 +178,12 @@ mod tests {
             let config = &servers(&url)[0].config;
             assert_eq!(config.get_ssl_mode(), SslMode::Require, "{mode}");
         }
-        assert!(servers("postgres://host/db")[0].prefers_tls());
+        let mut server = servers("postgres://host/db").remove(0);
+        assert_eq!(server.config.get_ssl_mode(), SslMode::Prefer);
+        server.require_tls("url").unwrap();
+        assert_eq!(server.config.get_ssl_mode(), SslMode::Require);
+        let mut plain = servers("postgres://host/db?sslmode=disable").remove(0);
+        assert!(plain.require_tls("url").is_err());
     }
 
     #[test]

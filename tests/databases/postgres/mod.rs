@@ -1,1 +1,2 @@
 mod servers;
+mod suite;
