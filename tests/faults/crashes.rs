@@ -42,7 +42,7 @@ impl Trial {
         sleep(a_moment(dice)).await;
         mend().await;
         self.fleet.recovered().await;
-        // What a link has vouched for counts for 3 s.
+        // Ends of sessions that were pending are done within that, too. What a link has vouched for counts for 3 s.
         let until = self.fleet.history.now() + linked() + UNLINKED;
         self.bounds = self.bounds.clone().outage(from, until);
     }
@@ -77,6 +77,8 @@ pub async fn server_dies(name: &'static str, server: impl Future<Output = impl S
         sleep(a_moment(&mut dice)).await;
         server.kill();
         trial.outage(&mut dice, || server.restart()).await;
+        // Or what is pending would be so for one more outage.
+        sleep(Duration::from_secs(1)).await;
     }
     trial.end().await;
 }

@@ -66,6 +66,8 @@ struct Held {
     token: String,
     /// Until when it is certain to be live, unless somebody ends it.
     until: Option<Duration>,
+    /// A login was to take its place, and may have: then it cannot be rotated.
+    is_left: bool,
 }
 
 struct User {
@@ -220,6 +222,7 @@ impl User {
         let token = instead_of.map(|which| self.live[which].token.clone());
         if let Some(which) = instead_of {
             self.may_be_replaced(which);
+            self.live[which].is_left = true;
         }
         let (_, answer) = self.send(Deed::Login, node, token.as_deref(), body).await;
         self.take(&answer, instead_of);
@@ -263,11 +266,13 @@ impl User {
             number,
             token: token.to_owned(),
             until: None,
+            is_left: false,
         });
     }
 
     fn is_retired(&self, which: usize) -> bool {
-        self.successors.contains_key(&self.live[which].number)
+        let held = &self.live[which];
+        held.is_left || self.successors.contains_key(&held.number)
     }
 
     /// Ends a session and what took its place.

@@ -109,7 +109,9 @@ fn last_cells(page: &'static str, titles: &[&str]) -> Vec<&'static str> {
 #[track_caller]
 fn are_tests(cells: &[&str], folders: &[&str]) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let tests = folders.iter().flat_map(|folder| sources(&root.join(folder)));
+    let tests = folders
+        .iter()
+        .flat_map(|folder| sources(&root.join(folder)));
     let tests = tests.collect::<Vec<_>>().concat();
     for cell in cells {
         let names: Vec<_> = cell.split('`').skip(1).step_by(2).collect();
@@ -138,5 +140,13 @@ fn every_test_that_the_table_of_which_store_names_is_there() {
     let page = include_str!("../../src/guide/which_store.md");
     let cells = last_cells(page, &["Run by tests"]);
     assert!(cells.len() > 4, "{cells:?}");
-    are_tests(&cells, &["tests/databases", "tests/examples", "tests/faults", "tests/store"]);
+    are_tests(
+        &cells,
+        &[
+            "tests/databases",
+            "tests/examples",
+            "tests/faults",
+            "tests/store",
+        ],
+    );
 }

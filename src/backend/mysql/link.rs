@@ -138,9 +138,7 @@ impl Link {
     async fn changes_since(&mut self, since: Timestamp) -> Result<HashSet<i64>, Failure> {
         let statement = &self.pool.server.statements.changes_since;
         let rows: Vec<Row> = self.connection.exec(statement, (number(since),)).await?;
-        rows.into_iter()
-            .map(|row| column(&row, 0))
-            .collect()
+        rows.into_iter().map(|row| column(&row, 0)).collect()
     }
 
     /// The sessions that changes name.
