@@ -55,7 +55,7 @@ fn a_second_server_on_the_same_file_says_so_and_ends() {
     let folder = Folder::new();
     let _first = start(&folder.store());
     let line = refused(&folder.store());
-    assert!(line.contains("another process"), "{line}");
+    assert!(line.contains("open already"), "{line}");
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl Trial {
         ));
         self.scenario.end(&self.fleet, &self.bounds);
         assert_eq!((report.lost, report.alive, report.strange()), (0, 0, 0));
-        report.has_done_everything();
+        report.has_done_everything(scaled(0, 5));
     }
 }
 
@@ -89,7 +89,7 @@ pub async fn nodes_die(scenario: Scenario, stores: &[&str]) {
     let trial = Trial::begin(scenario, stores).await;
     trial.crowd.expect_dead_nodes();
     for node in (0..stores.len()).cycle().take(scaled(3, 20)) {
-        sleep(a_moment(&mut dice)).await;
+        sleep(Duration::from_millis(500) + a_moment(&mut dice)).await;
         trial.fleet.nodes[node].kill();
         sleep(a_moment(&mut dice)).await;
         trial.fleet.nodes[node].restart().await;

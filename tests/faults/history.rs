@@ -129,14 +129,16 @@ impl History {
         })
     }
 
-    /// Requests that passed although the session had to be refused by then.
-    pub fn fail_opens(&self, bounds: &Bounds) -> Vec<Asked> {
+    /// Requests that passed although the session had to be refused by then, with its end.
+    pub fn fail_opens(&self, bounds: &Bounds) -> Vec<(Asked, Revoked)> {
         let revoked = self.revoked.lock().unwrap();
-        self.select(|asked| {
-            let revoked = revoked.get(&asked.session);
-            let refused_from = revoked.and_then(|it| bounds.refused_from(asked.node, it));
-            asked.status == 200 && refused_from.is_some_and(|from| asked.start > from)
-        })
+        let passed = self.select(|asked| asked.status == 200).into_iter();
+        let ended = passed.filter_map(|asked| {
+            let revoked = revoked.get(&asked.session)?;
+            let refused_from = bounds.refused_from(asked.node, revoked)?;
+            (asked.start > refused_from).then(|| (asked, revoked.clone()))
+        });
+        ended.collect()
     }
 
     /// How much longer than its acknowledgement each revocation was missed by other nodes.
