@@ -76,8 +76,20 @@ fn make(path: &Path) -> Opened {
     }
     let unfinished = beside(path, ".new");
     let failed = |error| FileError::io(path, error);
-    let file = options().create(true).open(&unfinished).map_err(failed)?;
-    let database = check(path, file)?;
+    let open = || options().create(true).open(&unfinished).map_err(failed);
+    let database = check(path, open()?).or_else(|error| {
+        if error.kind() == FileErrorKind::InUse {
+            return Err(error);
+        }
+        // Left by a process that died as it made it, or of no use: nobody has it.
+        fs::remove_file(&unfinished).map_err(failed)?;
+        check(path, open()?)
+    });
+    let database = database.inspect_err(|error| {
+        if error.kind() != FileErrorKind::InUse {
+            let _ = fs::remove_file(&unfinished);
+        }
+    })?;
     // Whoever made it meanwhile has had this lock.
     if path.exists() {
         return Err(FileError::new(path, FileErrorKind::InUse));
