@@ -28,3 +28,37 @@ async fn what_expires_makes_room_for_what_comes() {
     // twice its size when it is full.
     assert!(sizes[7] <= 4 * sizes[0], "{sizes:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_gives_back_what_is_free_and_keeps_the_rest() {
+    let (folder, clock) = (Folder::in_memory(), ManualClock::new());
+    let open = || FileStore::with_clock(folder.file(), clock.clone()).unwrap();
+    let store = open();
+    contents::fill(&store, 0..1500).await;
+    clock.advance(KEPT);
+    contents::fill(&store, 1500..3000).await;
+    let before = contents::read(&store, 3000).await;
+    let size = fs::metadata(folder.file()).unwrap().len();
+
+    let compacting = tokio::spawn({
+        let store = store.clone();
+        async move { store.compact().await.unwrap() }
+    });
+    // What comes meanwhile waits, and is not lost.
+    contents::fill(&store, 3000..3003).await;
+    let given_back = compacting.await.unwrap();
+    assert!(given_back > 0);
+    assert_eq!(
+        fs::metadata(folder.file()).unwrap().len(),
+        size - given_back
+    );
+    drop(store);
+    let store = open();
+    for (answer, before) in contents::read(&store, 3000).await.into_iter().zip(before) {
+        assert_eq!(answer.unwrap(), before.unwrap());
+    }
+    let late = store.load(contents::id(3000)).await.unwrap();
+    assert!(matches!(late, Loaded::Live(_)));
+    let names = fs::read_dir(folder.path()).unwrap();
+    assert_eq!(names.count(), 1, "nothing beside it");
+}
