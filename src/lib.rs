@@ -80,6 +80,7 @@ mod head;
     feature = "alipay",
     feature = "crypto",
     feature = "douyin",
+    feature = "mysql",
     feature = "telegram",
     feature = "test-util",
     feature = "wechat"
