@@ -29,6 +29,8 @@ mod queue;
 mod read;
 mod readers;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod transaction;
 mod writer;
 

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +27,11 @@ const CACHE: usize = 64 << 20;
 const PATIENCE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// A file of redb begins so,
+const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
+/// and says here what its pages are like: 4096 bytes, and 130 pages in front of each 2^20 of them.
+const PAGES: (usize, usize) = (12, 24);
+const PAGES_OF_OURS: [u8; 12] = [0, 0x10, 0, 0, 0x82, 0, 0, 0, 0, 0, 0x10, 0];
 /// What the names of other files beside it end with: one that is being made,
 const NEW: &str = ".new";
 /// a copy that is being made,
@@ -128,8 +133,26 @@ pub(super) fn options() -> OpenOptions {
     options
 }
 
+/// redb believes the header what its pages are like, and takes gigabytes of memory for some that cannot be.
+fn look_at_header(path: &Path, file: &File) -> Result<(), FileError> {
+    let mut header = Vec::new();
+    let read = file.take(PAGES.1 as u64).read_to_end(&mut header);
+    read.map_err(|error| FileError::io(path, error))?;
+    if header.is_empty() {
+        return Ok(());
+    }
+    if !header.starts_with(MAGIC) {
+        return Err(FileError::new(path, FileErrorKind::Foreign));
+    }
+    match header.get(PAGES.0..) {
+        Some(pages) if pages == PAGES_OF_OURS => Ok(()),
+        _ => Err(FileError::new(path, FileErrorKind::Damaged)),
+    }
+}
+
 /// Opens a database, reads all of it, and compares each page with its checksum.
 fn check(path: &Path, file: File) -> Opened {
+    look_at_header(path, &file)?;
     // What is damaged may have redb panic. Nothing of it is kept then.
     let opened = catch_unwind(AssertUnwindSafe(|| {
         let (mut database, is_checked) = unchecked(file)?;

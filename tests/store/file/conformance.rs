@@ -29,6 +29,7 @@ async fn the_file_store_passes_on_one_thread() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes its time: ./test runs it"]
 async fn the_file_store_passes_in_real_time() {
     let folder = Folder::in_memory();
     let store = FileStore::open(folder.file()).unwrap();

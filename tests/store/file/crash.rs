@@ -39,7 +39,7 @@ async fn kill_for(span: Duration) {
     let mut told = HashMap::new();
     let started = Instant::now();
     let mut kills = 0;
-    while started.elapsed() < span {
+    while started.elapsed() < span || kills < 4 {
         tell_apart(&folder, kills, &mut told);
         kills += 1;
         let store = FileStore::open(folder.file()).unwrap();
@@ -49,7 +49,7 @@ async fn kill_for(span: Duration) {
     }
     let ended = told.values().filter(|told| told.ended).count();
     println!("{kills} kills, {} sessions, {ended} ended", told.len());
-    assert!(kills > 3 && ended > 10, "{kills} kills, {ended} ends");
+    assert!(ended > 10, "{kills} kills, {ended} ends");
 }
 
 /// Runs the child, kills it at some moment, and notes what it has told.
