@@ -133,7 +133,8 @@ impl PostgresServer {
             .arg("-D")
             .arg(self.directory.join("data"))
             .args(["-p", &self.port.to_string()])
-            .arg("-c")
+            // In the folder, and gone with it: a server that is killed does not clean up.
+            .args(["-c", "dynamic_shared_memory_type=mmap", "-c"])
             .arg(format!(
                 "unix_socket_directories={}",
                 self.directory.display()
@@ -178,6 +179,18 @@ impl PostgresServer {
         while family.iter().any(|pid| is_alive(*pid)) {
             assert!(start.elapsed() < PATIENCE, "processes that do not die");
             std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// A server that is killed leaves a piece of shared memory, of which a system has few thousand. The
+    /// server notes its number behind its key in a line of its own.
+    fn free_memory(&self) {
+        let notes = fs::read_to_string(self.directory.join("data/postmaster.pid"));
+        let notes = notes.unwrap_or_default();
+        let line = notes.lines().nth(6).unwrap_or_default();
+        if let Some(number) = line.split_whitespace().nth(1) {
+            let mut free = Command::new("ipcrm");
+            let _ = free.args(["-m", number]).stderr(Stdio::null()).status();
         }
     }
 
@@ -266,6 +279,7 @@ impl PostgresServer {
 impl Drop for PostgresServer {
     fn drop(&mut self) {
         self.kill();
+        self.free_memory();
         let _ = fs::remove_dir_all(&self.directory);
     }
 }

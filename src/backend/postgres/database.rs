@@ -8,11 +8,12 @@ use tokio_postgres::{Error, Row};
 use super::announcement::{ANNOUNCE, Announcement};
 use super::columns::Time;
 use super::connections::Connections;
-use super::fault::{failed, refuses_writes, unwritten};
+use super::fault::{failed, is_taken, refuses_writes, unwritten};
 use super::locked::{Concerned, Locked};
 use super::pipeline::Pipeline;
 use super::rows::{self, ChangedRows, NewRows, Version};
 use super::statements::Statements;
+use super::turns::Turns;
 use crate::backend::batches::Batches;
 use crate::backend::ledger::Ledger;
 use crate::backend::stored::Stored;
@@ -30,6 +31,7 @@ pub(super) struct Database {
     loads: Batches<SessionId, Found>,
     inserts: Batches<(SessionId, Record), bool>,
     changes: Batches<Change, bool>,
+    pub(super) turns: Turns,
 }
 
 /// What there is of a session, at the server's `now`.
@@ -73,6 +75,7 @@ impl Database {
             loads: Batches::default(),
             inserts: Batches::default(),
             changes: Batches::default(),
+            turns: Turns::default(),
         }
     }
 
@@ -209,13 +212,20 @@ impl Database {
     pub(super) async fn decide<T>(
         &self,
         concerned: Concerned<'_>,
-        decide: impl FnOnce(&mut Ledger) -> T,
+        decide: impl Fn(&mut Ledger) -> T,
     ) -> Result<T, StoreError> {
-        let locked = Locked::read(&self.connections, &self.statements, concerned).await?;
-        let mut ledger = locked.ledger();
-        let answer = decide(&mut ledger);
-        locked.write(&self.statements, ledger.changes()).await?;
-        Ok(answer)
+        let _turn = self.turns.take(concerned.bucket).await;
+        loop {
+            let locked = Locked::read(&self.connections, &self.statements, &concerned).await?;
+            let mut ledger = locked.ledger();
+            let answer = decide(&mut ledger);
+            match locked.write(&self.statements, ledger.changes()).await {
+                Ok(()) => return Ok(answer),
+                // Somebody has added a session of this name without the lock: it is found now.
+                Err(error) if is_taken(&error) => {}
+                Err(error) => return Err(failed(&error)),
+            }
+        }
     }
 
     /// The sessions of a user that were not revoked.

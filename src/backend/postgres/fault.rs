@@ -50,6 +50,11 @@ pub(super) fn is_missing_table(error: &Error) -> bool {
     error.code() == Some(&SqlState::UNDEFINED_TABLE)
 }
 
+/// Whether there is a row of this name.
+pub(super) fn is_taken(error: &Error) -> bool {
+    error.code() == Some(&SqlState::UNIQUE_VIOLATION)
+}
+
 /// The advice, and what it is based on. Details and hints of a server are left out: they hold values.
 fn explained(error: &Error) -> String {
     let said = said(error);

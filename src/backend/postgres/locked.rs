@@ -1,5 +1,5 @@
-use tokio_postgres::Row;
 use tokio_postgres::types::Type;
+use tokio_postgres::{Error, Row};
 
 use super::announcement::{ANNOUNCE, Announcement};
 use super::columns::Time;
@@ -41,7 +41,7 @@ impl<'a> Locked<'a> {
     pub(super) async fn read(
         connections: &'a Connections,
         statements: &Statements,
-        concerned: Concerned<'_>,
+        concerned: &Concerned<'_>,
     ) -> Result<Self, StoreError> {
         let mut lease = connections.writes.lease().await?;
         let names = &connections.primary.settings.names;
@@ -81,7 +81,7 @@ impl<'a> Locked<'a> {
         mut self,
         statements: &Statements,
         changes: Changes,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), Error> {
         let Changes { written, announced } = changes;
         let (new, changed) = self.rows(&written);
         let announcement = Announcement::new(self.names, &announced);
@@ -97,8 +97,7 @@ impl<'a> Locked<'a> {
         if !announced.is_empty() {
             steps = steps.then(ANNOUNCE, &words);
         }
-        let done = self.lease.run(steps.commit()).await;
-        done.map(drop).map_err(|error| failed(&error))
+        self.lease.run(steps.commit()).await.map(drop)
     }
 
     fn rows(&self, written: &[(SessionId, Stored)]) -> (NewRows, ChangedRows) {

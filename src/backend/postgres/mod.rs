@@ -41,6 +41,7 @@ mod settings;
 mod statements;
 mod subscriber;
 mod tag_keys;
+mod turns;
 
 pub use self::builder::PostgresStoreBuilder;
 use self::connections::Connections;
@@ -200,7 +201,7 @@ impl SessionStore for PostgresStore {
             user: Some(&user),
         };
         self.database
-            .decide(concerned, |ledger| ledger.insert(insert))
+            .decide(concerned, |ledger| ledger.insert(insert.clone()))
             .await
     }
 
@@ -267,8 +268,10 @@ impl SessionStore for PostgresStore {
         let Database {
             connections,
             statements,
+            turns,
             ..
         } = &*self.database;
+        let _turn = turns.take(put.user.bucket()).await;
         session_keys::put(connections, statements, put).await
     }
 

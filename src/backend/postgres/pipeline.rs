@@ -17,11 +17,11 @@ pub(super) struct Pipeline<'a>(Vec<Step<'a>>);
 type Step<'a> = (&'a str, Option<&'a [Parameter<'a>]>);
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<Vec<Row>, Error>> + Send + 'a>>;
 
-/// What a step needs that no other transaction may delay for long: whoever wanted it has given up by
-/// then. A client that is gone in the middle leaves no lock for longer than that. A pooler may give the
-/// connection to somebody else afterwards, so nothing outlives the transaction.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = '2s'; \
-    SET LOCAL lock_timeout = '1s'; SET LOCAL idle_in_transaction_session_timeout = '2s'";
+/// Whoever wanted it has given up by the time that a lock is not had any longer, and a client that is
+/// gone in the middle leaves none for longer than that. What a database has as its default isolation does not matter.
+/// A pooler may give the connection to somebody else afterwards, so nothing outlives the transaction.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '1s'; \
+    SET LOCAL idle_in_transaction_session_timeout = '2s'";
 
 impl<'a> Pipeline<'a> {
     /// The first steps of a transaction.

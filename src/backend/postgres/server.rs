@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
@@ -8,6 +9,11 @@ use crate::config_error::ConfigError;
 /// What `pg_stat_activity` shows unless the URL has another name.
 const APPLICATION: &str = "tower-wx-session";
 const DEFAULT_PORT: u16 = 5432;
+/// A connection over which nothing comes any longer is found lost within this and three seconds, unless the URL
+/// says otherwise: whoever waits for an answer keeps its place until then.
+const LOST_AFTER: Duration = Duration::from_secs(5);
+/// What tokio-postgres takes if a URL says nothing.
+const TWO_HOURS: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// One server that a URL names.
 #[derive(Clone)]
@@ -98,19 +104,19 @@ fn without_hosts(all: &Config) -> Config {
         .ssl_negotiation(all.get_ssl_negotiation())
         .channel_binding(all.get_channel_binding())
         .keepalives(all.get_keepalives())
-        .keepalives_idle(all.get_keepalives_idle());
+        .keepalives_idle(match all.get_keepalives_idle() {
+            TWO_HOURS => LOST_AFTER,
+            idle => idle,
+        })
+        .keepalives_interval(all.get_keepalives_interval().unwrap_or(LOST_AFTER / 5))
+        .keepalives_retries(all.get_keepalives_retries().unwrap_or(3))
+        .tcp_user_timeout(*all.get_tcp_user_timeout().unwrap_or(&LOST_AFTER));
     all.get_user().map(|user| one.user(user));
     all.get_password().map(|password| one.password(password));
     all.get_dbname().map(|name| one.dbname(name));
     all.get_options().map(|options| one.options(options));
     all.get_connect_timeout()
         .map(|span| one.connect_timeout(*span));
-    all.get_tcp_user_timeout()
-        .map(|span| one.tcp_user_timeout(*span));
-    all.get_keepalives_interval()
-        .map(|span| one.keepalives_interval(span));
-    all.get_keepalives_retries()
-        .map(|count| one.keepalives_retries(count));
     one
 }
 
