@@ -90,6 +90,7 @@ pub(crate) fn store_may_evict(policy: &str) {
     );
 }
 
+<<<<<<< HEAD
 #[cfg(feature = "mysql")]
 pub(crate) fn store_may_lose_writes(setting: &str) {
     event!(
@@ -100,6 +101,9 @@ pub(crate) fn store_may_lose_writes(setting: &str) {
 }
 
 #[cfg(feature = "postgres")]
+=======
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+>>>>>>> mysql
 pub(crate) fn store_may_lose(settings: &str) {
     event!(
         warn,

@@ -95,6 +95,8 @@ impl MariaDb {
             .arg("--no-defaults")
             .args(SMALL)
             .arg(format!("--datadir={}", path("data")))
+            // Each deletes what it finds there as it starts.
+            .arg(format!("--tmpdir={}", path("data")))
             .arg(format!("--socket={}", path("socket")))
             .arg(format!("--pid-file={}", path("pid")))
             .arg(format!("--port={}", self.port))

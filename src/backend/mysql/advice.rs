@@ -113,3 +113,98 @@ fn by_text(text: &str) -> Option<&'static str> {
     let found = TEXTS.iter().find(|(known, _)| text.contains(known));
     found.map(|(_, advice)| *advice)
 }
+
+#[cfg(test)]
+mod tests {
+    use mysql_async::ServerError;
+
+    use super::*;
+
+    fn said(code: u16, message: &str) -> Option<&'static str> {
+        advice(&Error::Server(ServerError {
+            code,
+            message: message.to_owned(),
+            state: "HY000".to_owned(),
+        }))
+    }
+
+    #[test]
+    fn each_error_has_its_advice() {
+        // As MariaDB 10.11 and MySQL 8.0 word them.
+        for (code, message, expected) in [
+            (
+                1045,
+                "Access denied for user 'node'@'localhost' (using password: YES)",
+                "the server knows no such user",
+            ),
+            (
+                1698,
+                "Access denied for user 'root'@'localhost'",
+                "the server knows no such user",
+            ),
+            (
+                1044,
+                "Access denied for user 'node'@'%' to database 'shop'",
+                "the user may not use this database",
+            ),
+            (
+                1142,
+                "CREATE command denied to user 'node'@'%' for table `shop`.`wxs_user`",
+                "the user lacks a right",
+            ),
+            (
+                1040,
+                "Too many connections",
+                "the server has as many connections",
+            ),
+            (
+                1203,
+                "User node already has more than 'max_user_connections' active connections",
+                "the user has as many",
+            ),
+            (
+                1290,
+                "The MariaDB server is running with the --read-only option so it cannot execute this statement",
+                "the server takes no writes",
+            ),
+            (
+                1290,
+                "The MySQL server is running with the --super-read-only option so it cannot execute this statement",
+                "the server takes no writes",
+            ),
+            (
+                1665,
+                "Cannot execute statement: impossible to write to binary log since BINLOG_FORMAT = STATEMENT",
+                "the server writes its binary log by statement",
+            ),
+            (
+                3159,
+                "Connections using insecure transport are prohibited while --require_secure_transport=ON.",
+                "the server wants encrypted connections",
+            ),
+        ] {
+            let said = said(code, message).unwrap_or_default();
+            assert!(said.starts_with(expected), "{code}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_passes_by_itself_or_is_not_known_needs_no_advice() {
+        for (code, message) in [
+            (
+                1205,
+                "Lock wait timeout exceeded; try restarting transaction",
+            ),
+            (
+                1213,
+                "Deadlock found when trying to get lock; try restarting transaction",
+            ),
+            (
+                1290,
+                "The MySQL server is running with the --secure-file-priv option",
+            ),
+        ] {
+            assert_eq!(said(code, message), None, "{code}");
+        }
+    }
+}

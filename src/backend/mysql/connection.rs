@@ -18,27 +18,18 @@ const ISOLATION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 /// Nothing is cut off silently, times do not depend on a zone with summer time, and whoever waits for a
 /// lock gives up: nobody waits for longer than a deadline, and a server does not notice by itself that
 /// a client has gone.
+///
+/// The longest that a statement may take, and a transaction may wait for its next one, have other names in MariaDB
+/// than in MySQL, where only reads have such a limit: each reads its own comment alone.
 const SETTINGS: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
-     time_zone = '+00:00', autocommit = 1, innodb_lock_wait_timeout = 1, wait_timeout = 60";
-
-/// The longest that a statement may take, and a transaction may wait for its next one. Each server knows
-/// some of these: MariaDB the first two, MySQL and TiDB the last (of reads).
-const LIMITS: [&str; 3] = [
-    "SET SESSION max_statement_time = 5",
-    "SET SESSION idle_transaction_timeout = 5",
-    "SET SESSION max_execution_time = 5000",
-];
+     time_zone = '+00:00', autocommit = 1, innodb_lock_wait_timeout = 1, wait_timeout = 60 \
+     /*M!100300 , max_statement_time = 5, idle_transaction_timeout = 5 */ \
+     /*!50708 , max_execution_time = 5000 */";
 
 /// Connects, and sets up the session. It is never reset, so that this stays.
 pub(super) async fn open(options: Opts) -> Result<Conn, Error> {
     let mut connection = Conn::new(options).await?;
     connection.query_drop(ISOLATION).await?;
     connection.query_drop(SETTINGS).await?;
-    for limit in LIMITS {
-        match connection.query_drop(limit).await {
-            Ok(()) | Err(Error::Server(_)) => {}
-            Err(error) => return Err(error),
-        }
-    }
     Ok(connection)
 }

@@ -38,18 +38,8 @@ const FARTHEST: Duration = Duration::from_secs(2);
 
 /// Opens a link on a connection of its own. What is collected from time to time is collected beside it.
 pub(super) async fn open(pool: &Arc<Pool>) -> Result<Feed, StoreError> {
-    let server = Arc::clone(&pool.server);
-    let connection = server.connect().await?;
-    let mut link = Link {
-        pool: Arc::clone(pool),
-        connection,
-        seen: HashSet::new(),
-        last: None,
-    };
-    // What is there by now is no news. A node trusts what it reads from here on.
-    let first = timeout(WITHIN, link.look()).await;
-    let first = first.map_err(StoreError::unavailable)?;
-    first.map_err(|failure| failure.at(&server.location.address))?;
+    let link = begin(pool).await;
+    let link = link.map_err(|failure| failure.at(&pool.server.location.address))?;
     let (sender, feed) = Feed::channel(CAPACITY);
     let pool = Arc::clone(pool);
     tokio::spawn(async move {
@@ -59,6 +49,28 @@ pub(super) async fn open(pool: &Arc<Pool>) -> Result<Feed, StoreError> {
         }
     });
     Ok(feed)
+}
+
+/// A link that has looked once: what is there by now is no news, and a node trusts what it reads from
+/// here on.
+async fn begin(pool: &Arc<Pool>) -> Result<Link, Failure> {
+    loop {
+        // From the pool, so that one that takes longer than a caller waits is there the next time.
+        let lease = pool.lease().await?;
+        let is_new = lease.is_new;
+        let mut link = Link {
+            pool: Arc::clone(pool),
+            connection: lease.into_connection(),
+            seen: HashSet::new(),
+            last: None,
+        };
+        let first = timeout(WITHIN, link.look()).await;
+        match first.map_err(StoreError::unavailable)? {
+            Ok(_) => return Ok(link),
+            Err(failure) if !failure.remedy().helps(is_new) => return Err(failure),
+            Err(_) => pool.close_idle(),
+        }
+    }
 }
 
 struct Link {

@@ -6,16 +6,19 @@ use std::sync::Arc;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Params, Row};
 
-use super::Loading;
 use super::fault::Failure;
 use super::pool::Pool;
 use super::row::Sessions;
 use super::run::Operation;
 use super::statements::Statements;
+use crate::backend::stored::Stored;
 use crate::backend::wire::bytes::corrupt;
 use crate::store::StoreError;
 use crate::time::Timestamp;
 use crate::token::SessionId;
+
+/// What is kept of a session, or why that is not known.
+pub(super) type Loading = Result<Stored, StoreError>;
 
 /// What is kept of each session, and the time.
 pub(super) async fn load(

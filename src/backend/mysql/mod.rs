@@ -2,7 +2,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::backend::batches::Batches;
-use crate::backend::stored::Stored;
 use crate::identity::Identity;
 use crate::session::{Record, Touch};
 use crate::store::{
@@ -36,6 +35,7 @@ mod users;
 
 pub use self::builder::MySqlStoreBuilder;
 use self::fault::Failure;
+use self::loads::Loading;
 use self::location::Location;
 use self::now::Now;
 use self::pool::Pool;
@@ -104,9 +104,6 @@ pub struct MySqlStore {
     revocations: Batches<Revoke, Option<Vec<SessionId>>>,
 }
 
-/// What a load has found.
-type Loading = Result<Stored, StoreError>;
-
 impl MySqlStore {
     fn at(location: Location, prefix: &str, connections: usize) -> Self {
         let server = Arc::new(Server::new(location, prefix));
@@ -149,7 +146,8 @@ impl SessionStore for MySqlStore {
     }
 
     async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
-        let rotated = self.pool.transact(&rotate).await;
+        let bucket = rotate.old.bucket();
+        let rotated = self.pool.transact_in_turn(bucket, &rotate).await;
         rotated.map_err(|failure| self.failed(failure))
     }
 
@@ -161,7 +159,8 @@ impl SessionStore for MySqlStore {
                 return Ok(revoked);
             }
         }
-        let revoked = self.pool.transact(&revoke).await;
+        let bucket = revoke.target.bucket();
+        let revoked = self.pool.transact_in_turn(bucket, &revoke).await;
         revoked.map_err(|failure| self.failed(failure))
     }
 
@@ -171,7 +170,8 @@ impl SessionStore for MySqlStore {
     }
 
     async fn put_session_key(&self, put: PutSessionKey) -> Result<(), StoreError> {
-        let done = self.pool.transact(&put).await;
+        let bucket = put.user.bucket();
+        let done = self.pool.transact_in_turn(bucket, &put).await;
         done.map_err(|failure| self.failed(failure))
     }
 

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::connection;
 use super::fault::Failure;
 use super::server::Server;
+use crate::backend::turns::Turns;
 use crate::store::StoreError;
 use crate::sync::Lock;
 
@@ -28,6 +29,7 @@ pub(super) struct Pool {
     pub(super) server: Arc<Server>,
     places: Arc<Semaphore>,
     idle: Lock<Vec<Idle>>,
+    pub(super) turns: Turns,
 }
 
 struct Idle {
@@ -49,6 +51,7 @@ impl Pool {
             server,
             places: Arc::new(Semaphore::new(size)),
             idle: Lock::default(),
+            turns: Turns::default(),
         }
     }
 
@@ -107,6 +110,11 @@ impl Pool {
 }
 
 impl Lease {
+    /// Takes the connection out of the pool, and frees its place.
+    pub(super) fn into_connection(self) -> Conn {
+        self.connection
+    }
+
     /// Keeps the connection for the next operation. Nothing may be under way on it.
     pub(super) fn give_back(self) {
         let idle = Idle {

@@ -55,6 +55,17 @@ impl Pool {
         self.run(&Transaction(operation)).await
     }
 
+    /// The same of what takes the lock on a user in this bucket: in turns, so that many at once of one user keep
+    /// no connections from everybody else.
+    pub(super) async fn transact_in_turn<O: Operation>(
+        self: &Arc<Self>,
+        bucket: [u8; 2],
+        operation: &O,
+    ) -> Result<O::Answer, Failure> {
+        let _turn = self.turns.take(bucket).await;
+        self.transact(operation).await
+    }
+
     /// Runs one statement, or some that change nothing when they are done again.
     pub(super) async fn run<O: Operation>(
         self: &Arc<Self>,

@@ -69,11 +69,15 @@ async fn warn_of_losses(connection: &mut Conn) -> Result<(), Failure> {
         return Ok(());
     };
     let is = |index, value: i64| column::<i64>(&row, index).is_ok_and(|is| is == value);
+    let mut missing = Vec::new();
     if !is(0, 1) {
-        trace::store_may_lose_writes("innodb_flush_log_at_trx_commit");
+        missing.push("innodb_flush_log_at_trx_commit = 1");
     }
     if is(1, 1) && !is(2, 1) {
-        trace::store_may_lose_writes("sync_binlog");
+        missing.push("sync_binlog = 1");
+    }
+    if !missing.is_empty() {
+        trace::store_may_lose(&missing.join(", "));
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ use crate::token::SessionId;
 pub(super) async fn insert(pool: &Arc<Pool>, insert: &Insert) -> Result<Inserted, Failure> {
     match insert.cap.is_none() && insert.retire.is_none() {
         true => pool.run(&Alone(insert)).await,
-        false => pool.transact(insert).await,
+        false => pool.transact_in_turn(insert.id.bucket(), insert).await,
     }
 }
 
@@ -36,10 +36,13 @@ impl Operation for Alone<'_> {
 
     async fn on(&self, on: &mut Conn, statements: &Statements) -> Result<Inserted, Failure> {
         let new = Stored::Kept(self.0.record.clone());
-        Ok(match add(on, statements, self.0.id, &new).await? {
-            true => Inserted::Kept(Vec::new()),
-            false => Inserted::Taken,
-        })
+        match add(on, statements, self.0.id, &new).await {
+            Ok(true) => Ok(Inserted::Kept(Vec::new())),
+            Ok(false) => Ok(Inserted::Taken),
+            // It may have gone in before the connection was lost: another try would find it taken.
+            Err(Failure::Client(error)) if error.is_fatal() => Err(Failure::Unknown(error)),
+            Err(failure) => Err(failure),
+        }
     }
 }
 

@@ -223,3 +223,25 @@ async fn deadlocks_are_tried_again_at_once() {
         );
     }
 }
+
+#[cfg(feature = "tracing")]
+#[tokio::test]
+async fn a_server_that_may_lose_what_it_acknowledges_is_warned_of_once() {
+    let (log, _guard) = crate::support::log::Log::from(tracing::Level::WARN);
+    let settings = [
+        "log-bin",
+        "sync-binlog=0",
+        "innodb-flush-log-at-trx-commit=2",
+    ];
+    let server = MariaDb::start_with(&settings).await;
+    let url = server.database().await;
+    let store = store(&url);
+    store.now().await.unwrap();
+    store.subscribe().await.unwrap();
+    let warnings = log.take("the session store may lose sessions");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    holds(
+        &warnings[0],
+        "innodb_flush_log_at_trx_commit = 1, sync_binlog = 1",
+    );
+}

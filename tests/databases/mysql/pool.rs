@@ -5,9 +5,11 @@ use std::time::Instant;
 use mysql_async::prelude::Queryable;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tower_wx_session::store::{Loaded, MySqlStore, SessionStore};
+use tower_wx_session::store::{
+    EndReason, Loaded, MySqlStore, Record, Rotate, Rotated, SessionStore,
+};
 
-use super::records::{DEADLINE, SECOND, id, keep, logout, named, new_session, use_of, user};
+use super::records::{DEADLINE, HOUR, SECOND, id, keep, logout, named, new_session, use_of, user};
 use crate::support::eventually::eventually;
 use crate::support::mariadb::{MariaDb, client};
 
@@ -132,6 +134,90 @@ async fn connections_are_found_dead_and_replaced() {
         assert!(matches!(loaded, Loaded::Live(_)));
         store.revoke(logout(named("nobody"))).await.unwrap();
     }
+}
+
+/// Waits until a transaction waits for a lock; its isolation.
+async fn waiting(url: &str) -> String {
+    let mut client = client(url).await;
+    loop {
+        let select = "SELECT trx_isolation_level FROM information_schema.innodb_trx t \
+             JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id \
+             WHERE trx_state = 'LOCK WAIT' AND p.db = DATABASE()";
+        if let Some(isolation) = client.query_first(select).await.unwrap() {
+            return isolation;
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_setting_of_the_server_matters() {
+    let server = MariaDb::start_with(&[
+        "transaction-isolation=SERIALIZABLE",
+        "default-time-zone=-11:00",
+        "innodb-lock-wait-timeout=50",
+        "autocommit=0",
+        "sql-mode=ANSI_QUOTES,PAD_CHAR_TO_FULL_LENGTH",
+    ])
+    .await;
+    let url = server.database().await;
+    let store = narrow(&url);
+    let now = store.now().await.unwrap();
+    let since = std::time::SystemTime::now().duration_since(now.into());
+    assert!(since.is_ok_and(|since| since < 2 * SECOND), "{now:?}");
+
+    let mut holder = client(&url).await;
+    for is_let_go in [true, true, false] {
+        let session = keep(&store, &user(), 2 + u8::from(is_let_go)).await;
+        holder.query_drop("START TRANSACTION").await.unwrap();
+        let lock = "SELECT * FROM wxs_session FOR UPDATE";
+        holder.query_drop(lock).await.unwrap();
+        let revoking = {
+            let store = store.clone();
+            tokio::spawn(async move { store.revoke(logout(session)).await })
+        };
+        assert_eq!(waiting(&url).await, "READ COMMITTED");
+        if is_let_go {
+            holder.query_drop("ROLLBACK").await.unwrap();
+            assert_eq!(revoking.await.unwrap().unwrap(), [session]);
+            store.revoke(logout(user())).await.unwrap();
+            holder.query_drop("DELETE FROM wxs_session").await.unwrap();
+            holder.query_drop("COMMIT").await.unwrap();
+        } else {
+            let given_up = timeout(10 * SECOND, revoking).await.unwrap();
+            assert!(given_up.unwrap().is_err(), "far from 50 s");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_time_is_that_behind_the_wait_for_a_lock() {
+    let server = MariaDb::shared().await;
+    let url = server.database().await;
+    let store = narrow(&url);
+    let mut insert = new_session(&store, &user(), 1).await;
+    let now = insert.record.issued_at;
+    insert.record = Record::issued(user(), now, 24 * HOUR, SECOND * 3 / 4, None);
+    let (old, end) = (insert.id, insert.record.idle_deadline);
+    store.insert(insert).await.unwrap();
+    // Makes the row of the user.
+    store.revoke(logout(id(&user(), 9))).await.unwrap();
+    let mut holder = client(&url).await;
+    holder.query_drop("START TRANSACTION").await.unwrap();
+    let lock = "UPDATE wxs_session SET last_used = last_used";
+    holder.query_drop(lock).await.unwrap();
+    let rotating = {
+        let (store, rotate) = (store.clone(), Rotate::new(old, id(&user(), 2), HOUR));
+        tokio::spawn(async move { store.rotate(rotate).await })
+    };
+    waiting(&url).await;
+    assert!(store.now().await.unwrap() < end, "it began in time");
+    eventually("the session to end", async || {
+        store.now().await.unwrap() >= end
+    })
+    .await;
+    holder.query_drop("COMMIT").await.unwrap();
+    let rotated = rotating.await.unwrap().unwrap();
+    assert_eq!(rotated, Rotated::Ended(EndReason::Idle));
 }
 
 #[test]
