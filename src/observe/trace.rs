@@ -90,20 +90,7 @@ pub(crate) fn store_may_evict(policy: &str) {
     );
 }
 
-<<<<<<< HEAD
-#[cfg(feature = "mysql")]
-pub(crate) fn store_may_lose_writes(setting: &str) {
-    event!(
-        warn,
-        setting = %setting,
-        "the session store may lose what it has acknowledged, ends of sessions among it: set this to 1"
-    );
-}
-
-#[cfg(feature = "postgres")]
-=======
 #[cfg(any(feature = "mysql", feature = "postgres"))]
->>>>>>> mysql
 pub(crate) fn store_may_lose(settings: &str) {
     event!(
         warn,
