@@ -16,6 +16,7 @@ use crate::store::{
 use crate::time::{Clock, Timestamp};
 use crate::token::{SessionId, TagKey};
 
+mod bounded;
 mod checked;
 mod collect;
 mod compaction;
@@ -70,13 +71,13 @@ const FEED_CAPACITY: usize = 1024;
 /// | the disk is full | Reads go on, writes fail as unavailable: sessions in use pass, no code is spent on a login. Once there is room again all goes on within a second, or ten times as long as it takes to open the file. |
 /// | the disk hangs, or fails to read | As any store that is down: known sessions pass for their grace, everyone else gets 503. The file is opened anew until that works. |
 /// | bytes of the file change | Opening it compares every page with its checksum, and fails with [`FileErrorKind::Damaged`]. Each record has a checksum of its own besides: one that changes later is refused by itself. |
-/// | the wall clock is set back between two runs | The time goes on from the latest that is in the file, which each write notes, and once a minute if there is none. Nobody is logged out early, and nothing that was over begins again. |
+/// | the wall clock is set back between two runs | The time goes on from the latest that is in the file, which each write notes, and once a minute if there is none. Nobody is logged out early, and nothing that was over begins again. Where the clock was years ahead once, sessions live on in that time until the file is removed. |
 /// | the wall clock is set forward between two runs | As a pause of that length: idle sessions end. |
 /// | the wall clock is set while the process runs | Nothing. |
 ///
 /// # What it does not
 ///
-/// 1. A file belongs to one process. A second one gets [`FileErrorKind::InUse`] after a second: end the old process
+/// 1. A file belongs to one process. A second one gets [`FileErrorKind::InUse`] after 5 s: end the old process
 ///    before the new one begins. Several processes need a store that they share.
 /// 2. The file has to be on a disk of this machine. Network file systems keep neither locks nor syncs as they
 ///    should.
@@ -237,15 +238,18 @@ impl SessionStore for FileStore {
         Ok(self.inner().clock.now())
     }
 
-    async fn writable(&self, _: [u8; 2]) -> Result<(), StoreError> {
-        let inner = self.inner();
-        let trial = inner.write(|writing| {
+    async fn writable(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
+        let trial = self.inner().write(|writing| {
             writing.try_writing();
             Ok(())
         });
-        trial
-            .await
-            .map_err(|error| StoreError::unwritten().caused_by(error))
+        match trial.await {
+            // Whoever can still read is to know that it is there.
+            Err(error) if self.reach(bucket).await.is_ok() => {
+                Err(StoreError::unwritten().caused_by(error))
+            }
+            trial => trial,
+        }
     }
 
     async fn reach(&self, _: [u8; 2]) -> Result<(), StoreError> {

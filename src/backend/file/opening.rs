@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use redb::{Builder, Database, TableHandle, WriteTransaction};
 
+use super::bounded::Bounded;
 use super::checked;
 use super::fault::Fault;
 use super::file_error::{FileError, FileErrorKind};
@@ -24,7 +25,7 @@ const VERSION: u8 = 1;
 /// Memory for pages of the file. Those that are not in it are mostly in the system's.
 const CACHE: usize = 64 << 20;
 /// For how long a file may be in use before it is an error: the last handle of before may be closing it.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// A file of redb begins so,
@@ -181,7 +182,7 @@ pub(super) fn unchecked(file: File) -> Result<(Database, bool), redb::DatabaseEr
         .create_with_file_format_v3(true)
         .set_cache_size(CACHE)
         .set_repair_callback(move |_| noted.store(true, Ordering::Relaxed));
-    let database = builder.create_file(file)?;
+    let database = builder.create_with_backend(Bounded::new(file)?)?;
     Ok((database, is_repaired.load(Ordering::Relaxed)))
 }
 

@@ -4,6 +4,7 @@ mod child;
 mod conformance;
 mod contents;
 mod crash;
+mod damage;
 mod folder;
 mod full_disk;
 mod opening;
