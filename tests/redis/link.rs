@@ -1,6 +1,6 @@
 //! The link that tells of changes.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 use tower_wx_session::store::{RedisStore, RevokeReason, SessionStore, StoreErrorKind};
