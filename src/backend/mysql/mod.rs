@@ -75,9 +75,10 @@ pub use crate::config_error::ConfigError as MySqlConfigError;
 /// `innodb_flush_log_at_trx_commit` and `sync_binlog` other than 1 may lose what was acknowledged, ends of
 /// sessions among it; there is a warning. A failover to a replica that is behind loses as much.
 ///
-/// It was run on MariaDB 10.11. By their documentation MySQL 8, MariaDB from 10.5 on, and servers that speak the
-/// protocol, such as TiDB from 6.2 on, PolarDB, TDSQL and OceanBase, have all that it uses; nobody
-/// has tried. The binary log has to be `ROW` or `MIXED`.
+/// It was run on MariaDB 10.11 and on nothing else so far. It uses what the documentation of MySQL 8.0 and of MariaDB
+/// 10.5 have in common, so that both should do, and whatever speaks their protocol and has the same: TiDB,
+/// PolarDB, TDSQL, OceanBase. The suite of `test_util::conformance` tells. The binary log has to be `ROW` or
+/// `MIXED`.
 ///
 /// # Rights
 ///

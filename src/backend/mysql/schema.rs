@@ -1,7 +1,7 @@
 //! The tables, and how they come to be.
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Row};
+use mysql_async::{Conn, Error, Row};
 use sha2::{Digest, Sha256};
 
 use super::fault::{Failure, NO_SUCH_TABLE};
@@ -85,15 +85,36 @@ pub(super) async fn prepare(
         return Ok(());
     }
     let lock = lock_name("tables", prefix, database);
-    connection
-        .exec_drop("SELECT GET_LOCK(?, ?)", (&lock, LOCKED_WITHIN))
-        .await?;
+    take_lock(connection, &lock, LOCKED_WITHIN).await?;
     // Whoever did not get the lock in time makes them all the same: each statement is safe by itself.
-    let made = make(connection, prefix).await;
-    connection
-        .exec_drop("SELECT RELEASE_LOCK(?)", (&lock,))
-        .await?;
-    made
+    make(connection, prefix).await?;
+    let release = connection.exec_drop("DO RELEASE_LOCK(?)", (&lock,)).await;
+    unless_refused(release, ()).map_err(Failure::from)
+}
+
+/// Takes a lock of the server, for as long as the connection lives; `false` if another connection has it. Where
+/// the server has no such locks everybody goes on without.
+pub(super) async fn take_lock(
+    connection: &mut Conn,
+    name: &str,
+    seconds: u8,
+) -> Result<bool, Failure> {
+    let asked = "SELECT GET_LOCK(?, ?)";
+    let taken = connection
+        .exec_first::<Row, _, _>(asked, (name, seconds))
+        .await;
+    match unless_refused(taken, None)? {
+        Some(row) => Ok(column::<Option<i64>>(&row, 0)? == Some(1)),
+        None => Ok(true),
+    }
+}
+
+/// What was answered, or this if the server does not know what it was asked for.
+fn unless_refused<T>(answer: Result<T, Error>, otherwise: T) -> Result<T, Error> {
+    match answer {
+        Err(Error::Server(_)) => Ok(otherwise),
+        answer => answer,
+    }
 }
 
 async fn make(connection: &mut Conn, prefix: &str) -> Result<(), Failure> {

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use super::fault::Failure;
 use super::pool::Pool;
 use super::row::column;
+use super::schema::take_lock;
 use super::statements::{SWEPT_AT_ONCE, Statements};
 
 /// How often a node looks whether something is due.
@@ -30,11 +31,7 @@ pub(super) async fn repeat(pool: &Arc<Pool>) {
 
 async fn sweep(pool: &Pool, connection: &mut Conn) -> Result<(), Failure> {
     let lock = pool.server.lock_name("sweep");
-    let row = connection
-        .exec_first("SELECT GET_LOCK(?, 0)", (&lock,))
-        .await?;
-    let is_ours = row.map(|row: Row| column::<Option<i64>>(&row, 0));
-    if is_ours.transpose()?.flatten() != Some(1) {
+    if !take_lock(connection, &lock, 0).await? {
         return Ok(());
     }
     let statements = &pool.server.statements;

@@ -34,8 +34,8 @@ mod tests {
 
     #[test]
     fn where_one_name_ends_and_the_other_begins_matters() {
-        let one = user_name(&Identity::new("ab", "c"));
-        let other = user_name(&Identity::new("a", "bc"));
+        let one = user_name_bytes(&Identity::new("ab", "c"));
+        let other = user_name_bytes(&Identity::new("a", "bc"));
         assert_ne!(one, other);
         assert_eq!(one.len(), USER_LEN);
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use mysql_async::prelude::Queryable;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tower_wx_session::store::{
     EndReason, Loaded, MySqlStore, Record, Rotate, Rotated, SessionStore,
 };
@@ -136,17 +136,24 @@ async fn connections_are_found_dead_and_replaced() {
     }
 }
 
-/// Waits until a transaction waits for a lock; its isolation.
-async fn waiting(url: &str) -> String {
+/// Waits until a statement of the store takes so long that it waits for a lock.
+pub async fn waiting(url: &str) {
     let mut client = client(url).await;
-    loop {
-        let select = "SELECT trx_isolation_level FROM information_schema.innodb_trx t \
-             JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id \
-             WHERE trx_state = 'LOCK WAIT' AND p.db = DATABASE()";
-        if let Some(isolation) = client.query_first(select).await.unwrap() {
-            return isolation;
-        }
+    let select = "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() \
+         AND id <> CONNECTION_ID() AND command <> 'Sleep' AND time_ms > 100";
+    let start = Instant::now();
+    while client.query_first::<u32, _>(select).await.unwrap() == Some(0) {
+        assert!(start.elapsed() < 20 * SECOND, "nobody waits");
+        sleep(SECOND / 50).await;
     }
+}
+
+/// The isolation of the transaction that waits for a lock. Whoever asks again within 0.1 s is told the same again.
+async fn isolation(url: &str) -> String {
+    let mut client = client(url).await;
+    let select = "SELECT trx_isolation_level FROM information_schema.innodb_trx \
+         WHERE trx_state = 'LOCK WAIT'";
+    client.query_first(select).await.unwrap().unwrap()
 }
 
 #[tokio::test]
@@ -175,7 +182,8 @@ async fn no_setting_of_the_server_matters() {
             let store = store.clone();
             tokio::spawn(async move { store.revoke(logout(session)).await })
         };
-        assert_eq!(waiting(&url).await, "READ COMMITTED");
+        waiting(&url).await;
+        assert_eq!(isolation(&url).await, "READ COMMITTED");
         if is_let_go {
             holder.query_drop("ROLLBACK").await.unwrap();
             assert_eq!(revoking.await.unwrap().unwrap(), [session]);
