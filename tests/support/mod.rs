@@ -50,6 +50,8 @@ pub mod script_check;
 pub mod signed;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod world;
+#[cfg(target_os = "linux")]
+pub mod wrong_clock;
 
 use std::future::Future;
 use std::pin::Pin;
