@@ -1,6 +1,6 @@
 //! Deletes what nobody can read any more, a little at a time.
 
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -30,27 +30,29 @@ pub(super) async fn collect(connections: Weak<Connections>, statements: Statemen
         sleep(pause).await;
         pause = PAUSE / 2 + share_of(PAUSE);
         for delete in [&statements.delete_sessions, &statements.delete_session_keys] {
-            let Some(connections) = connections.upgrade() else {
-                return;
-            };
             // What cannot be deleted now is the next time; operations say what is wrong.
             let _ = delete_all(&connections, delete).await;
+        }
+        if connections.strong_count() == 0 {
+            return;
         }
     }
 }
 
 /// Deletes what is due, in steps with pauses as long, so that the server has time for others.
-async fn delete_all(connections: &Arc<Connections>, delete: &str) -> Result<(), StoreError> {
+async fn delete_all(connections: &Weak<Connections>, delete: &str) -> Result<(), StoreError> {
     let mut behind = Timestamp::default();
-    loop {
+    while let Some(connections) = connections.upgrade() {
         let start = Instant::now();
-        let (deleted, last) = step(connections, delete, behind).await?;
+        let (deleted, last) = step(&connections, delete, behind).await?;
         if deleted < STEP {
-            return Ok(());
+            break;
         }
         behind = last.unwrap_or(behind);
+        drop(connections);
         sleep(start.elapsed()).await;
     }
+    Ok(())
 }
 
 /// How many rows one step has deleted, and until when the last of them was kept.

@@ -9,6 +9,7 @@ use super::pool::Pool;
 use super::primary::Primary;
 use super::settings::Settings;
 use crate::store::StoreError;
+use crate::time::Timestamp;
 
 /// Of eight connections this many are for reads, which need not wait behind writes that wait for the
 /// disk.
@@ -40,14 +41,13 @@ impl Connections {
             .await
     }
 
-    /// The rows of a statement that only reads.
-    pub(super) async fn query(
+    /// The server's time, and the rows of a statement that only reads.
+    pub(super) async fn read(
         &self,
         statement: &str,
         parameters: &[Parameter<'_>],
-    ) -> Result<Vec<Row>, StoreError> {
-        let rows = self.reads.lease().await?.read(statement, parameters).await;
-        rows.map_err(|error| failed(&error))
+    ) -> Result<(Timestamp, Vec<Row>), StoreError> {
+        self.reads.lease().await?.read(statement, parameters).await
     }
 
     /// The rows of each step of a link's probe, which goes the way of changes and waits for none of them.

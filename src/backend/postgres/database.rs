@@ -89,11 +89,8 @@ impl Database {
     async fn load_all(self: Arc<Self>, ids: Vec<SessionId>) -> Result<Vec<Found>, StoreError> {
         let names: Vec<_> = ids.iter().map(ToString::to_string).collect();
         let load = &self.statements.load;
-        let rows = self
-            .connections
-            .query(load, &[(&names, Type::TEXT_ARRAY)])
-            .await?;
-        let now = now(&rows)?;
+        let of = [(&names as _, Type::TEXT_ARRAY)];
+        let (now, rows) = self.connections.read(load, &of).await?;
         let versions: HashMap<_, _> = rows.iter().filter_map(|row| rows::read(row, 1)).collect();
         // Several may ask for the same one.
         let find = |id| Found {
@@ -231,12 +228,12 @@ impl Database {
     /// The sessions of a user that were not revoked.
     pub(super) async fn sessions_of(&self, user: &Identity) -> Result<Ledger, StoreError> {
         let user = user_name(user);
-        let list = &self.statements.list;
-        let rows = self.connections.query(list, &[(&user, Type::TEXT)]).await?;
+        let of = [(&user as _, Type::TEXT)];
+        let (now, rows) = self.connections.read(&self.statements.list, &of).await?;
         let sessions = rows.iter().filter_map(|row| rows::read(row, 1));
         // A damaged record is the matter of its own session.
         let sessions = sessions.filter_map(|(id, version)| Some((id, version.stored.ok()?)));
-        Ok(Ledger::new(now(&rows)?, sessions))
+        Ok(Ledger::new(now, sessions))
     }
 }
 

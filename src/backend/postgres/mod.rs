@@ -56,7 +56,7 @@ const AGAIN_AFTER: Duration = Duration::from_millis(5);
 /// last by default.
 const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Keeps sessions in PostgreSQL (12 or later), for any number of processes.
+/// Keeps sessions in PostgreSQL (12 or later; tested with 15), for any number of processes.
 ///
 /// The URL is what tokio-postgres takes: `postgres://user:password@host:port/database`, with several hosts
 /// behind commas where there are standbys, and options behind a question mark. Whichever host is the
@@ -297,8 +297,9 @@ impl SessionStore for PostgresStore {
     }
 
     async fn now(&self) -> Result<Timestamp, StoreError> {
-        let now = "SELECT clock_timestamp()";
-        database::now(&self.database.connections.query(now, &[]).await?)
+        let now = &self.database.statements.now;
+        let (now, _) = self.database.connections.read(now, &[]).await?;
+        Ok(now)
     }
 
     async fn writable(&self, bucket: [u8; 2]) -> Result<(), StoreError> {

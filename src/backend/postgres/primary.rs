@@ -17,7 +17,7 @@ use crate::store::StoreError;
 use crate::time::Clock;
 
 /// The longest that a server takes to let somebody in.
-const CONNECTED_WITHIN: Duration = Duration::from_secs(2);
+const CONNECTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Without these a server loses what it has acknowledged when it dies, or its machine.
 const GREETING: &str = "SELECT pg_is_in_recovery(), clock_timestamp(), \

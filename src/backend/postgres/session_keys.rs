@@ -21,10 +21,9 @@ pub(super) async fn read(
     user: &Identity,
 ) -> Result<Vec<Vec<u8>>, StoreError> {
     let user = user_name(user);
-    let rows = connections
-        .query(&statements.session_keys, &[(&user, Type::TEXT)])
-        .await?;
-    Ok(decode(&rows)?.live(now(&rows)?))
+    let of = [(&user as _, Type::TEXT)];
+    let (now, rows) = connections.read(&statements.session_keys, &of).await?;
+    Ok(decode(&rows)?.live(now))
 }
 
 pub(super) async fn put(

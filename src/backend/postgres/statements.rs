@@ -21,17 +21,21 @@ pub(super) struct Statements {
     pub(super) update_if_unchanged: String,
     pub(super) session_keys: String,
     pub(super) put_session_keys: String,
+    pub(super) now: String,
     pub(super) tag_keys: String,
     pub(super) add_tag_key: String,
     pub(super) delete_sessions: String,
     pub(super) delete_session_keys: String,
 }
 
-/// The server's time comes with every answer, and one row without a session where there is none.
-const LOAD: &str = "SELECT clock.now, {columns} FROM (SELECT clock_timestamp() AS now) AS clock \
+/// The time comes with whatever is read, in one row at least. A standby has none: what it knows is old.
+const CLOCK: &str =
+    "(SELECT CASE WHEN NOT pg_is_in_recovery() THEN clock_timestamp() END AS now) AS clock";
+
+const LOAD: &str = "SELECT clock.now, {columns} FROM {clock} \
     LEFT JOIN {prefix}_sessions AS s ON s.id = ANY ($1)";
 
-const LIST: &str = "SELECT clock.now, {columns} FROM (SELECT clock_timestamp() AS now) AS clock \
+const LIST: &str = "SELECT clock.now, {columns} FROM {clock} \
     LEFT JOIN {prefix}_sessions AS s ON s.user_key = $1 AND s.revoked_at IS NULL";
 
 /// The time is read once the lock is there.
@@ -66,13 +70,15 @@ const FREE: &str = "WITH free AS MATERIALIZED (SELECT id FROM {prefix}_sessions 
 const IF_UNCHANGED: &str = " JOIN free ON free.id = new.id \
     WHERE s.id = new.id AND s.revision = new.revision RETURNING s.id";
 
-const SESSION_KEYS: &str = "SELECT clock.now, k.keys \
-    FROM (SELECT clock_timestamp() AS now) AS clock \
+const SESSION_KEYS: &str = "SELECT clock.now, k.keys FROM {clock} \
     LEFT JOIN {prefix}_session_keys AS k ON k.user_key = $1";
 
 const PUT_SESSION_KEYS: &str = "INSERT INTO {prefix}_session_keys (user_key, keys, kept_until) \
     VALUES ($1, $2, $3) ON CONFLICT (user_key) \
     DO UPDATE SET keys = excluded.keys, kept_until = excluded.kept_until";
+
+const TAG_KEYS: &str =
+    "SELECT clock.now, k.key FROM {clock} LEFT JOIN {prefix}_tag_keys AS k ON true";
 
 /// Nothing unless nobody else is at it. Rows that somebody has locked are left for the next time. Only
 /// what is behind the last one that was deleted is looked at: the index has those before it until they
@@ -86,7 +92,10 @@ const DELETE: &str = "WITH turn AS MATERIALIZED (SELECT pg_try_advisory_xact_loc
 
 impl Statements {
     pub(super) fn new(names: &Names) -> Self {
-        let fill = |text: &str| names.fill(&text.replace("{columns}", COLUMNS));
+        let fill = |text: &str| {
+            let text = text.replace("{columns}", COLUMNS);
+            names.fill(&text.replace("{clock}", CLOCK))
+        };
         let delete = |table, id| names.fill(&DELETE.replace("{table}", table).replace("{id}", id));
         Self {
             load: fill(LOAD),
@@ -101,7 +110,8 @@ impl Statements {
             update_if_unchanged: fill(&format!("{FREE}{UPDATE}{IF_UNCHANGED}")),
             session_keys: fill(SESSION_KEYS),
             put_session_keys: fill(PUT_SESSION_KEYS),
-            tag_keys: fill("SELECT key FROM {prefix}_tag_keys"),
+            now: fill("SELECT now FROM {clock}"),
+            tag_keys: fill(TAG_KEYS),
             add_tag_key: fill("INSERT INTO {prefix}_tag_keys (key) VALUES ($1)"),
             delete_sessions: delete("sessions", "id"),
             delete_session_keys: delete("session_keys", "user_key"),

@@ -17,7 +17,8 @@ pub(super) async fn keep(
     statements: &Statements,
     offer: &TagKey,
 ) -> Result<Vec<TagKey>, StoreError> {
-    let keys = decode(&connections.query(&statements.tag_keys, &[]).await?)?;
+    let (_, rows) = connections.read(&statements.tag_keys, &[]).await?;
+    let keys = decode(&rows)?;
     match is_newer(offer, &keys) {
         true => add(connections, statements, offer).await,
         false => Ok(keys),
@@ -54,10 +55,10 @@ fn is_newer(offer: &TagKey, keys: &[TagKey]) -> bool {
 }
 
 fn decode(rows: &[Row]) -> Result<Vec<TagKey>, StoreError> {
-    let keys = rows.iter().map(|row| {
-        let bytes = row.try_get(0).map_err(|error| failed(&error))?;
+    let keys = rows.iter().filter_map(|row| row.try_get(1).transpose());
+    keys.map(|bytes| {
         // Nothing says so but a log: no request is about this key.
-        tag_key::decode(bytes).map_err(StoreError::about_no_record)
-    });
-    keys.collect()
+        tag_key::decode(bytes.map_err(|error| failed(&error))?).map_err(StoreError::about_no_record)
+    })
+    .collect()
 }

@@ -42,7 +42,7 @@ async fn give_up(store: &PostgresStore, rounds: usize) {
         }
         let start = Instant::now();
         callers.join_all().await;
-        assert!(start.elapsed() < 2 * DEADLINE, "nobody waits for longer");
+        assert!(start.elapsed() < 4 * DEADLINE, "nobody waits for longer");
     }
 }
 
