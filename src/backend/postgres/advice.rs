@@ -89,6 +89,8 @@ fn of_code(code: &SqlState) -> Option<&'static str> {
     Some(match () {
         () if is(&[SqlState::INVALID_PASSWORD]) => CREDENTIALS,
         () if is(&[SqlState::INVALID_AUTHORIZATION_SPECIFICATION]) => CREDENTIALS,
+        // Servers say what they say in the language that they are set to.
+        () if is(&[SqlState::INSUFFICIENT_PRIVILEGE]) => RIGHTS,
         () if is(&[SqlState::INVALID_CATALOG_NAME]) => {
             "the server has no such database: create it, or see its name in the URL"
         }
