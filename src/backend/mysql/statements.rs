@@ -11,8 +11,6 @@ const NOW: &str = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)";
 pub(super) const LIST: usize = 64;
 /// Rows that one step of the sweep deletes at most.
 pub(super) const SWEPT_AT_ONCE: u64 = 128;
-/// For how long changes are kept, far longer than any link looks back.
-const CHANGES_KEPT_MS: u64 = 5 * 60 * 1000;
 /// What is read of a session, as `row.rs` has it.
 const COLUMNS: &str = "s.`id`, s.`user`, s.`appid`, s.`openid`, s.`unionid`, s.`issued_at`, \
      s.`absolute_end`, s.`idle_timeout`, s.`idle_deadline`, s.`last_used`, s.`retires_at`, \
@@ -64,12 +62,23 @@ pub(super) struct Statements {
     pub(super) tag_keys: String,
     pub(super) add_tag_key: String,
     pub(super) trial: String,
-    /// How many sessions are due to be swept, up to a step, and until when.
-    pub(super) due: String,
     pub(super) postpone: String,
-    pub(super) sweep_sessions: String,
-    pub(super) sweep_users: String,
-    pub(super) sweep_changes: String,
+    pub(super) sweep_sessions: Sweep,
+    pub(super) sweep_users: Sweep,
+    pub(super) sweep_changes: Sweep,
+}
+
+/// What deletes the old rows of a table, in steps.
+///
+/// Each takes times as values: with `SYSDATE` in a condition a server goes through the whole index. The first
+/// is there because an index has what was deleted for some time, and a server that counts that as well may choose to
+/// read the whole table.
+#[derive(Debug)]
+pub(super) struct Sweep {
+    /// How many rows are due between two times, up to a step, how many of them are over, and from when to when.
+    pub(super) due: String,
+    /// Deletes so many of them and no more: what looks for one more locks the next row, or waits for it.
+    pub(super) delete: String,
 }
 
 impl Statements {
@@ -83,7 +92,6 @@ impl Statements {
         );
         // A row without session_keys is but a lock: it goes in a day or two, and comes again.
         let until = format!("({NOW} DIV {DAY_MS} + 2) * {DAY_MS}");
-        let step = SWEPT_AT_ONCE;
         Self {
             prefix: prefix.to_owned(),
             now: format!("SELECT {NOW}, CAST(@@GLOBAL.read_only AS CHAR)"),
@@ -122,24 +130,18 @@ impl Statements {
             tag_keys: format!("SELECT `tag_key` FROM {tag_key}"),
             add_tag_key: format!("INSERT INTO {tag_key} (`tag_key`) VALUES (?)"),
             trial: format!("INSERT INTO {user} (`user`, `until`) VALUES (?, 0)"),
-            due: format!(
-                "SELECT COUNT(*), COALESCE(MAX(d.`sweep_at`), 0) FROM (SELECT `sweep_at` \
-                 FROM {session} WHERE `sweep_at` <= {NOW} ORDER BY `sweep_at` LIMIT {step}) d"
-            ),
             postpone: format!(
                 "UPDATE {session} SET `sweep_at` = {kept_until} \
-                 WHERE `sweep_at` <= ? AND `user` IS NOT NULL AND {kept_until} > {NOW}"
+                 WHERE `sweep_at` BETWEEN ? AND ? AND `user` IS NOT NULL AND {kept_until} > {NOW} \
+                 ORDER BY `sweep_at` LIMIT ?"
             ),
-            sweep_sessions: format!(
-                "DELETE FROM {session} WHERE `sweep_at` <= ? \
-                 AND (`user` IS NULL OR {kept_until} <= {NOW}) ORDER BY `sweep_at` LIMIT {step}"
+            sweep_sessions: sweep(
+                &session,
+                "sweep_at",
+                &format!("(`user` IS NULL OR {kept_until} <= {NOW})"),
             ),
-            sweep_users: format!(
-                "DELETE FROM {user} WHERE `until` <= {NOW} ORDER BY `until` LIMIT {step}"
-            ),
-            sweep_changes: format!(
-                "DELETE FROM {change} WHERE `at` < {NOW} - {CHANGES_KEPT_MS} ORDER BY `at` LIMIT {step}"
-            ),
+            sweep_users: sweep(&user, "until", "TRUE"),
+            sweep_changes: sweep(&change, "at", "TRUE"),
         }
     }
 
@@ -191,6 +193,20 @@ fn touch(session: &str, kept_until: &str) -> String {
          AND LEAST(?, {used_at}) <= `idle_deadline` AND {used_at} < {HARD_END} \
          AND `idle_deadline` <= ? + `idle_timeout`"
     )
+}
+
+fn sweep(table: &str, column: &str, is_over: &str) -> Sweep {
+    Sweep {
+        due: format!(
+            "SELECT COUNT(*), COUNT(NULLIF(d.`is_over`, 0)), COALESCE(MIN(d.`{column}`), 0), \
+             COALESCE(MAX(d.`{column}`), 0) FROM (SELECT `{column}`, {is_over} AS `is_over` \
+             FROM {table} WHERE `{column}` BETWEEN ? AND ? ORDER BY `{column}` LIMIT {SWEPT_AT_ONCE}) d"
+        ),
+        delete: format!(
+            "DELETE FROM {table} WHERE `{column}` BETWEEN ? AND ? AND {is_over} \
+             ORDER BY `{column}` LIMIT ?"
+        ),
+    }
 }
 
 fn marks(count: usize) -> String {

@@ -8,15 +8,20 @@ use mysql_async::{Conn, Row};
 use tokio::time::sleep;
 
 use super::fault::Failure;
+use super::now::Now;
 use super::pool::Pool;
-use super::row::column;
+use super::row::{column, number, unintelligible};
+use super::run::Operation;
 use super::schema::take_lock;
-use super::statements::{SWEPT_AT_ONCE, Statements};
+use super::statements::{SWEPT_AT_ONCE, Sweep};
+use crate::time::Timestamp;
 
 /// How often a node looks whether something is due.
 const EVERY: Duration = Duration::from_secs(30);
 /// What a step leaves to others before the next one.
 const PAUSE: Duration = Duration::from_millis(20);
+/// For how long changes are kept, far longer than any link looks back.
+const CHANGES_KEPT: Duration = Duration::from_secs(5 * 60);
 
 /// Sweeps again and again. A failure is of no importance: what is left is swept the next time.
 pub(super) async fn repeat(pool: &Arc<Pool>) {
@@ -35,38 +40,61 @@ async fn sweep(pool: &Pool, connection: &mut Conn) -> Result<(), Failure> {
         return Ok(());
     }
     let statements = &pool.server.statements;
-    while sweep_sessions(statements, connection).await? {
-        sleep(PAUSE).await;
-    }
-    for statement in [&statements.sweep_users, &statements.sweep_changes] {
-        while delete(connection, statement).await? {
+    let now = Now.on(connection, statements).await?;
+    // A row that somebody has locked for long ends the sweep of its own table alone.
+    let changes = Old(&statements.sweep_changes, None);
+    let _ = changes.sweep(connection, now.before(CHANGES_KEPT)).await;
+    let users = Old(&statements.sweep_users, None);
+    let _ = users.sweep(connection, now).await;
+    let sessions = Old(&statements.sweep_sessions, Some(&statements.postpone));
+    sessions.sweep(connection, now).await
+}
+
+/// The old rows of a table, and what keeps some of them.
+struct Old<'a>(&'a Sweep, Option<&'a str>);
+
+impl Old<'_> {
+    async fn sweep(&self, connection: &mut Conn, until: Timestamp) -> Result<(), Failure> {
+        let mut behind = Some(Timestamp::default());
+        while let Some(from) = behind {
+            behind = self.step(connection, from, until).await?;
             sleep(PAUSE).await;
         }
+        Ok(())
     }
-    Ok(())
-}
 
-/// One step; whether there may be more to do. Each statement is a transaction of its own: a process that stands
-/// still holds no lock.
-async fn sweep_sessions(statements: &Statements, connection: &mut Conn) -> Result<bool, Failure> {
-    let row = connection
-        .exec_first::<Row, _, _>(&statements.due, ())
-        .await?;
-    let Some(row) = row else {
-        return Ok(false);
-    };
-    let (count, until): (u64, i64) = (column(&row, 0)?, column(&row, 1)?);
-    if count > 0 {
+    /// Behind which time there may be more to do. Each statement is a transaction of its own: a process that
+    /// stands still holds no lock.
+    async fn step(
+        &self,
+        connection: &mut Conn,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Timestamp>, Failure> {
+        let Self(Sweep { due, delete }, postpone) = self;
+        let between = (number(from), number(until));
+        let row = connection.exec_first::<Row, _, _>(due, between).await?;
+        let row = row.ok_or_else(unintelligible)?;
+        let [count, over, first, last] = counts(&row)?;
+        if over > 0 {
+            connection.exec_drop(delete, (first, last, over)).await?;
+        }
         // Sessions that were used since come up again when they may be over.
-        connection.exec_drop(&statements.postpone, (until,)).await?;
-        connection
-            .exec_drop(&statements.sweep_sessions, (until,))
-            .await?;
+        if let Some(postpone) = postpone
+            && over < count
+        {
+            let used = count.saturating_sub(over);
+            connection.exec_drop(*postpone, (first, last, used)).await?;
+        }
+        Ok((count == SWEPT_AT_ONCE).then_some(Timestamp::from_millis(last)))
     }
-    Ok(count == SWEPT_AT_ONCE)
 }
 
-async fn delete(connection: &mut Conn, statement: &str) -> Result<bool, Failure> {
-    connection.exec_drop(statement, ()).await?;
-    Ok(connection.affected_rows() == SWEPT_AT_ONCE)
+fn counts(row: &Row) -> Result<[u64; 4], Failure> {
+    Ok([
+        column(row, 0)?,
+        column(row, 1)?,
+        column(row, 2)?,
+        column(row, 3)?,
+    ])
 }

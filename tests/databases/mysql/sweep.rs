@@ -69,6 +69,52 @@ async fn what_is_over_is_deleted_and_what_was_used_meanwhile_is_not() {
     assert_eq!(later, 6 * 3600 * 1000);
 }
 
+/// By what rows are due in each table.
+const COLUMNS: [(&str, &str, &str); 3] = [
+    ("session", "sweep_at", "id"),
+    ("user", "until", "user"),
+    ("change", "`at`", "id"),
+];
+
+#[tokio::test]
+async fn what_is_not_due_is_not_looked_at_and_may_be_locked() {
+    let server = MariaDb::shared().await;
+    let url = server.database().await;
+    let store = store(&url);
+    let mut client = client(&url).await;
+    let over = keep(&store, &named("over"), 1).await;
+    age(&mut client, over).await;
+    keep(&store, &named("live"), 1).await;
+    // Of a few rows a server reads all.
+    for statement in [
+        "INSERT INTO wxs_session (id, user, appid, openid, issued_at, absolute_end, idle_timeout, \
+             idle_deadline, sweep_at) \
+         SELECT seq, user, appid, openid, issued_at, absolute_end, idle_timeout, idle_deadline, \
+             sweep_at + seq FROM wxs_session JOIN seq_1_to_2000 WHERE sweep_at > 4",
+        "INSERT INTO wxs_user (user, until) SELECT seq, seq * 1000000000 FROM seq_1_to_3000",
+        "INSERT INTO wxs_change (`at`, sessions) SELECT seq * 1000000000, '' FROM seq_1_to_3000",
+        "ANALYZE TABLE wxs_session, wxs_user, wxs_change",
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+        "START TRANSACTION",
+    ] {
+        client.query_drop(statement).await.unwrap();
+    }
+    let mut left = Vec::<usize>::new();
+    for (table, column, key) in COLUMNS {
+        let is_live = format!("{column} > UNIX_TIMESTAMP() * 1000");
+        let first =
+            format!("SELECT {key} FROM wxs_{table} WHERE {is_live} ORDER BY {column} LIMIT 1");
+        let lock = format!("{first} FOR UPDATE");
+        client.query_drop(lock).await.unwrap();
+        let live = format!("SELECT COUNT(*) FROM wxs_{table} WHERE {is_live}");
+        left.push(client.query_first(live).await.unwrap().unwrap());
+    }
+    let _link = store.subscribe().await.unwrap();
+    for ((table, ..), left) in COLUMNS.into_iter().zip(left) {
+        eventually(table, async || count(&url, table).await == left).await;
+    }
+}
+
 /// Runs the statements of a sweep, and leaves them open.
 async fn sweep_and_stop(url: &str, isolation: &str) -> Conn {
     let mut sweep = client(url).await;
