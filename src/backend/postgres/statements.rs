@@ -82,10 +82,11 @@ const TAG_KEYS: &str =
 
 /// Nothing unless nobody else is at it. Rows that somebody has locked are left for the next time. Only
 /// what is behind the last one that was deleted is looked at: the index has those before it until they
-/// are vacuumed.
+/// are vacuumed. The time is a subquery: compared with the function itself, which is volatile, every row
+/// behind those that are due would be looked at.
 const DELETE: &str = "WITH turn AS MATERIALIZED (SELECT pg_try_advisory_xact_lock($1, $2) AS is_ours), \
     due AS (SELECT {id}, kept_until FROM {prefix}_{table} \
-        WHERE (SELECT is_ours FROM turn) AND kept_until >= $3 AND kept_until <= clock_timestamp() \
+        WHERE (SELECT is_ours FROM turn) AND kept_until >= $3 AND kept_until <= (SELECT clock_timestamp()) \
         ORDER BY kept_until LIMIT $4 FOR UPDATE SKIP LOCKED), \
     gone AS (DELETE FROM {prefix}_{table} AS t USING due WHERE t.{id} = due.{id} RETURNING 1) \
     SELECT (SELECT count(*) FROM gone), (SELECT max(kept_until) FROM due)";

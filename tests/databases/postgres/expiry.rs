@@ -46,3 +46,27 @@ async fn what_is_due_is_deleted_in_steps_that_wait_for_nobody() {
     assert!(ids.contains(&"x7".to_owned()), "somebody has it locked");
     assert!(ids.contains(&kept.to_string()));
 }
+
+#[tokio::test]
+async fn what_is_not_due_is_not_looked_at() {
+    let server = PostgresServer::shared().await;
+    let url = server.database().await;
+    keep(&store(&url), &user("kept")).await;
+    let client = client(&url).await;
+    let rows = "INSERT INTO wxs_sessions SELECT 'x' || n, 0, 'u', '', '', NULL, now(), now(), '1 s', now(), \
+            NULL, NULL, NULL, NULL, NULL, now() + CASE WHEN n > 10 THEN interval '1 day' ELSE '-1 s' END, NULL \
+        FROM generate_series(1, 3000) AS n; ANALYZE wxs_sessions";
+    client.batch_execute(rows).await.unwrap();
+    let collecting = store(&url);
+    keep(&collecting, &user("kept")).await;
+    let number = async |of: &str| client.query_one(of, &[]).await.unwrap().get::<_, i64>(0);
+    let due = "SELECT count(*) FROM wxs_sessions WHERE kept_until < now()";
+    eventually("rows to be deleted", async || number(due).await == 0).await;
+    // What its connections have read is counted when they end.
+    drop(collecting);
+    let looked_at = "SELECT idx_tup_read FROM pg_stat_user_indexes \
+        WHERE indexrelname = 'wxs_sessions_kept_until'";
+    eventually("rows to be counted", async || number(looked_at).await > 0).await;
+    let looked_at = number(looked_at).await;
+    assert!(looked_at < 100, "{looked_at}");
+}
