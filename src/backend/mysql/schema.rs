@@ -127,9 +127,14 @@ async fn make(connection: &mut Conn, prefix: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The version of the tables, if they are there.
+/// The version of the tables, if they are all there.
 async fn version(connection: &mut Conn, prefix: &str) -> Result<Option<i64>, Failure> {
-    let select = format!("SELECT COALESCE(MAX(`version`), 0) FROM `{prefix}_version`");
+    let others = ["session", "user", "change", "tag_key"];
+    let others = others.map(|name| format!("EXISTS (SELECT 1 FROM `{prefix}_{name}` WHERE 1 = 0)"));
+    let select = format!(
+        "SELECT (SELECT COALESCE(MAX(`version`), 0) FROM `{prefix}_version`), {}",
+        others.join(", ")
+    );
     let found = connection.query_first::<Row, _>(select).await;
     let found = found.map_err(Failure::from);
     match found {

@@ -12,6 +12,16 @@ const TABLES: &str = include_str!("schema.sql");
 /// The version of `schema.sql`.
 const VERSION: i32 = 1;
 
+/// The one with the version first.
+const TABLE_NAMES: [&str; 4] = [
+    "{prefix}_schema",
+    "{prefix}_sessions",
+    "{prefix}_session_keys",
+    "{prefix}_tag_keys",
+];
+const FIND: &str = "SELECT to_regclass($1) IS NOT NULL, \
+    (SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest($2::text[]) AS name)";
+
 /// What makes the tables, for whoever applies it by hand.
 pub(super) fn ddl(names: &Names) -> String {
     names.fill(TABLES)
@@ -40,18 +50,16 @@ pub(super) async fn ensure(client: &Client, names: &Names) -> Result<(), StoreEr
 
 /// Whether the tables are there and can be worked with.
 async fn is_there(client: &Client, names: &Names) -> Result<bool, StoreError> {
-    let table = names.fill("{prefix}_schema");
+    let [version, others @ ..] = TABLE_NAMES.map(|name| names.fill(name));
     let found = client
         .query_typed_one(
-            "SELECT to_regclass($1) IS NOT NULL",
-            &[(&table, Type::TEXT)],
+            FIND,
+            &[(&version, Type::TEXT), (&&others[..], Type::TEXT_ARRAY)],
         )
         .await
         .map_err(|error| failed(&error))?;
-    if !found
-        .try_get::<_, bool>(0)
-        .map_err(|error| failed(&error))?
-    {
+    let (has_version, has_others): (bool, bool) = (found.get(0), found.get(1));
+    if !has_version {
         return Ok(false);
     }
     let newest = names.fill(
@@ -72,5 +80,5 @@ async fn is_there(client: &Client, names: &Names) -> Result<bool, StoreError> {
             names.fill("{prefix}")
         )));
     }
-    Ok(true)
+    Ok(has_others)
 }
