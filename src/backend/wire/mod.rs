@@ -12,7 +12,7 @@
 pub(crate) mod bytes;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 pub(crate) mod message;
-#[cfg(feature = "mysql")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) mod reason;
 #[cfg(any(feature = "file", feature = "redis"))]
 pub(crate) mod record;
