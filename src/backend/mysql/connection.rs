@@ -17,12 +17,13 @@ const ISOLATION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 
 /// Nothing is cut off silently, times do not depend on a zone with summer time, and whoever waits for a
 /// lock gives up: nobody waits for longer than a deadline, and a server does not notice by itself that
-/// a client has gone.
+/// a client has gone. No `COMMIT` begins a transaction of its own, in which what comes next would be lost.
 ///
 /// The longest that a statement may take, and a transaction may wait for its next one, have other names in MariaDB
 /// than in MySQL, where only reads have such a limit: each reads its own comment alone.
 const SETTINGS: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
-     time_zone = '+00:00', autocommit = 1, innodb_lock_wait_timeout = 1, wait_timeout = 60 \
+     time_zone = '+00:00', autocommit = 1, completion_type = 0, innodb_lock_wait_timeout = 1, \
+     wait_timeout = 60 \
      /*M!100300 , max_statement_time = 5, idle_transaction_timeout = 5 */ \
      /*!50708 , max_execution_time = 5000 */";
 

@@ -163,6 +163,7 @@ async fn no_setting_of_the_server_matters() {
         "default-time-zone=-11:00",
         "innodb-lock-wait-timeout=50",
         "autocommit=0",
+        "completion-type=CHAIN",
         "sql-mode=ANSI_QUOTES,PAD_CHAR_TO_FULL_LENGTH",
     ])
     .await;
@@ -171,6 +172,11 @@ async fn no_setting_of_the_server_matters() {
     let now = store.now().await.unwrap();
     let since = std::time::SystemTime::now().duration_since(now.into());
     assert!(since.is_ok_and(|since| since < 2 * SECOND), "{now:?}");
+    // On the connection of a transaction that has just ended.
+    store.revoke(logout(named("nobody"))).await.unwrap();
+    let kept = keep(&store, &named("somebody"), 1).await;
+    let seen = narrow(&url).load(kept).await.unwrap();
+    assert!(matches!(seen, Loaded::Live(_)), "others see it: {seen:?}");
 
     let mut holder = client(&url).await;
     for is_let_go in [true, true, false] {
