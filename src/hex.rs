@@ -5,6 +5,8 @@
     feature = "alipay",
     feature = "crypto",
     feature = "douyin",
+    feature = "mysql",
+    feature = "postgres",
     feature = "test-util",
     feature = "wechat"
 ))]

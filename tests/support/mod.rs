@@ -14,7 +14,10 @@ pub mod connect_golden;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod desk;
 pub mod errors;
+pub mod eventually;
+pub mod feed;
 pub mod forged;
+pub mod free_port;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod golden;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
@@ -26,9 +29,15 @@ pub mod http;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod languages;
 pub mod log;
+#[cfg(feature = "mysql")]
+pub mod mariadb;
 pub mod nginx;
 pub mod nodes;
 pub mod openssl;
+#[cfg(feature = "postgres")]
+pub mod pgbouncer;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod process;
 #[cfg(feature = "metrics")]
 pub mod prometheus;
@@ -41,6 +50,8 @@ pub mod script_check;
 pub mod signed;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod world;
+#[cfg(target_os = "linux")]
+pub mod wrong_clock;
 
 use std::future::Future;
 use std::pin::Pin;

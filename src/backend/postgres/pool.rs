@@ -1,0 +1,187 @@
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio_postgres::{Client, Error, Row};
+
+use super::columns::Time;
+use super::connection::{Parameter, drive};
+use super::fault::{failed, is_missing_table, leaves_connection};
+use super::pipeline::Pipeline;
+use super::primary::Primary;
+use crate::store::StoreError;
+use crate::sync::Lock;
+use crate::time::Timestamp;
+
+/// Connections to the primary, each for one transaction at a time.
+///
+/// There are never more of them than places: one that is given up in the middle of a transaction keeps
+/// its place until the server has answered, or is found gone, and is used again then. So neither a server that hangs,
+/// nor somebody's lock on a table, fills the server with connections that wait.
+#[derive(Clone)]
+pub(super) struct Pool(Arc<Inner>);
+
+struct Inner {
+    primary: Arc<Primary>,
+    places: Arc<Semaphore>,
+    /// One more for what must not wait behind all the others.
+    reserved: Arc<Semaphore>,
+    idle: Lock<Vec<Arc<Client>>>,
+}
+
+/// A connection that somebody has to himself.
+pub(super) struct Lease {
+    pool: Pool,
+    client: Arc<Client>,
+    permit: Option<OwnedSemaphorePermit>,
+    state: State,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    /// Nothing is under way.
+    Free,
+    /// All that was wanted is sent.
+    Answering,
+    /// A transaction is under way whose end was not sent.
+    Open,
+    /// The connection has failed, or leads to a server that is of no use.
+    Lost,
+}
+
+impl Pool {
+    pub(super) fn new(primary: Arc<Primary>, places: usize) -> Self {
+        Self(Arc::new(Inner {
+            primary,
+            places: Arc::new(Semaphore::new(places)),
+            reserved: Arc::new(Semaphore::new(1)),
+            idle: Lock::default(),
+        }))
+    }
+
+    /// A connection, as soon as there is one to spare.
+    pub(super) async fn lease(&self) -> Result<Lease, StoreError> {
+        self.lease_of(&self.0.places).await
+    }
+
+    /// The same, for a link's heartbeat.
+    pub(super) async fn lease_reserved(&self) -> Result<Lease, StoreError> {
+        self.lease_of(&self.0.reserved).await
+    }
+
+    async fn lease_of(&self, places: &Arc<Semaphore>) -> Result<Lease, StoreError> {
+        let places = Arc::clone(places);
+        let permit = places.acquire_owned().await;
+        let permit = permit.map_err(StoreError::unavailable)?;
+        if let Some(idle) = self.take_idle() {
+            return Ok(self.lend(idle, permit));
+        }
+        // A task of its own: connecting may take longer than the caller has, and the next one finds the
+        // connection. If nobody waits any longer it comes back here with the lease.
+        let (sender, opened) = oneshot::channel();
+        let pool = self.clone();
+        tokio::spawn(async move {
+            let _ = sender.send(pool.open(permit).await);
+        });
+        opened.await.map_err(StoreError::unavailable)?
+    }
+
+    async fn open(&self, permit: OwnedSemaphorePermit) -> Result<Lease, StoreError> {
+        let primary = &self.0.primary;
+        let (client, wire) = primary.connect(&primary.settings.servers).await?;
+        tokio::spawn(drive(wire));
+        primary.prepare(&client).await?;
+        Ok(self.lend(Arc::new(client), permit))
+    }
+
+    fn lend(&self, client: Arc<Client>, permit: OwnedSemaphorePermit) -> Lease {
+        Lease {
+            pool: self.clone(),
+            client,
+            permit: Some(permit),
+            state: State::Free,
+        }
+    }
+
+    /// The one that was used last. Those that were lost meanwhile are forgotten.
+    fn take_idle(&self) -> Option<Arc<Client>> {
+        let mut idle = self.0.idle.lock();
+        idle.retain(|client| !client.is_closed());
+        idle.pop()
+    }
+}
+
+impl Lease {
+    /// The rows of one statement that only reads. The first column is the server's time, unless it is a
+    /// standby: a pooler may have changed the server.
+    pub(super) async fn read(
+        &mut self,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<(Timestamp, Vec<Row>), StoreError> {
+        self.state = State::Answering;
+        let rows = self.client.query_typed(statement, parameters).await;
+        let rows = self.finish(rows).map_err(|error| failed(&error))?;
+        let now = rows.first().and_then(|row| row.try_get::<_, Time>(0).ok());
+        now.map(|now| (now.0, rows)).ok_or_else(|| {
+            self.state = State::Lost;
+            StoreError::unavailable("the server has become a standby")
+        })
+    }
+
+    /// A transaction, all of it in one round trip: the rows of each step.
+    pub(super) async fn run(&mut self, all: Pipeline<'_>) -> Result<Vec<Vec<Row>>, Error> {
+        self.state = State::Answering;
+        let rows = all.run(&self.client).await;
+        self.finish(rows)
+    }
+
+    /// The first half of a transaction, which [`run`](Self::run) ends.
+    pub(super) async fn begin(&mut self, half: Pipeline<'_>) -> Result<Vec<Vec<Row>>, Error> {
+        self.state = State::Open;
+        half.run(&self.client).await.inspect_err(|error| {
+            self.failed(error, State::Open);
+        })
+    }
+
+    fn finish<T>(&mut self, answer: Result<T, Error>) -> Result<T, Error> {
+        match &answer {
+            Ok(_) => self.state = State::Free,
+            Err(error) => self.failed(error, State::Answering),
+        }
+        answer
+    }
+
+    /// What comes behind an answer that is an error may still be on its way.
+    fn failed(&mut self, error: &Error, state: State) {
+        if is_missing_table(error) {
+            self.pool.0.primary.forget_schema();
+        }
+        let is_as_good = leaves_connection(error) && !is_missing_table(error);
+        self.state = if is_as_good { state } else { State::Lost };
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let client = Arc::clone(&self.client);
+        let last_word = match self.state {
+            // Before the permit goes with the lease, so that whoever gets it finds the connection.
+            State::Free => return self.pool.0.idle.lock().push(client),
+            State::Lost => return,
+            State::Answering => "",
+            State::Open => "ROLLBACK",
+        };
+        let (pool, permit) = (Arc::downgrade(&self.pool.0), self.permit.take());
+        // Without a runtime the connection is closed.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                let is_answered = client.batch_execute(last_word).await.is_ok();
+                if is_answered && let Some(pool) = pool.upgrade() {
+                    pool.idle.lock().push(client);
+                }
+                drop(permit);
+            });
+        }
+    }
+}
