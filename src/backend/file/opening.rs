@@ -113,6 +113,15 @@ fn folder_of(path: &Path) -> &Path {
     folder.unwrap_or(Path::new("."))
 }
 
+/// What a file takes on the disk: a part of it that was never written takes nothing.
+pub(super) fn room(path: &Path) -> io::Result<u64> {
+    let found = fs::metadata(path)?;
+    #[cfg(unix)]
+    return Ok(512 * std::os::unix::fs::MetadataExt::blocks(&found));
+    #[cfg(not(unix))]
+    Ok(found.len())
+}
+
 /// Another name in the same folder.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
