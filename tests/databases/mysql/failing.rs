@@ -2,11 +2,12 @@
 
 use mysql_async::prelude::Queryable;
 use tokio::time::timeout;
+use tower_wx_session::SessionId;
 use tower_wx_session::store::{Loaded, SessionStore};
 
 use super::pool::waiting;
 use super::records::{
-    DEADLINE, SECOND, holds, id, keep, logout, named, new_session, told, use_of, user,
+    DEADLINE, holds, keep, literal, logout, named, new_session, told, use_of, user,
 };
 use crate::support::errors::texts;
 use crate::support::eventually::eventually;
@@ -193,35 +194,36 @@ async fn a_touch_that_waited_for_a_revocation_is_refused() {
 }
 
 #[tokio::test]
-async fn deadlocks_are_tried_again_at_once() {
-    let server = MariaDb::shared().await;
+async fn what_a_deadlock_has_undone_is_done_again() {
+    let server = MariaDb::start().await;
     let url = server.database().await;
     let store = store(&url);
-    for number in 1..=10 {
-        keep(&store, &user(), number).await;
+    let mut sessions = Vec::new();
+    for number in 1..=3 {
+        sessions.push(keep(&store, &user(), number).await);
     }
-    // Uses come row by row in any order, and meet a revocation that takes all rows of the user.
-    let mut rounds = 0;
-    while rounds < 20 {
-        rounds += 1;
-        let mut by_hand = client(&url).await;
-        by_hand.query_drop("START TRANSACTION").await.unwrap();
-        let last = "UPDATE wxs_session SET last_used = 1 WHERE id = (SELECT MAX(id) FROM (SELECT id FROM wxs_session) s)";
-        by_hand.query_drop(last).await.unwrap();
-        let revoking = {
-            let store = store.clone();
-            tokio::spawn(async move { store.revoke(logout(id(&user(), 200))).await })
-        };
-        by_hand.query_drop("COMMIT").await.unwrap();
-        assert_eq!(
-            timeout(5 * SECOND, revoking)
-                .await
-                .unwrap()
-                .unwrap()
-                .unwrap(),
-            []
-        );
-    }
+    let used = |id: SessionId| {
+        let id = literal(id.as_bytes());
+        format!("UPDATE wxs_session SET last_used = 1 WHERE id = {id}")
+    };
+    let mut other = client(&url).await;
+    other.query_drop("START TRANSACTION").await.unwrap();
+    // Who has written less is the victim.
+    let much = "INSERT INTO wxs_change (`at`, sessions) \
+         SELECT 1, '' FROM information_schema.columns LIMIT 500";
+    other.query_drop(much).await.unwrap();
+    other.query_drop(used(sessions[2])).await.unwrap();
+    let revoking = {
+        let store = store.clone();
+        tokio::spawn(async move { store.revoke(logout(user())).await })
+    };
+    waiting(&url).await;
+    other.query_drop(used(sessions[0])).await.unwrap();
+    other.query_drop("COMMIT").await.unwrap();
+    assert_eq!(revoking.await.unwrap().unwrap(), sessions);
+    let count = "SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'";
+    let (_, deadlocks): (String, u32) = other.query_first(count).await.unwrap().unwrap();
+    assert_eq!(deadlocks, 1);
 }
 
 #[cfg(feature = "tracing")]
