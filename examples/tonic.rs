@@ -9,7 +9,7 @@
 //! | Variable | Meaning | Default |
 //! |---|---|---|
 //! | `LISTEN` | address and port | `127.0.0.1:50051` |
-//! | `STORE` | where sessions are kept: `memory`, or `redis://…`, `rediss://…`, `redis+sentinel://…`, `redis+cluster://…` as `RedisStore` has it | `memory` |
+//! | `STORE` | where sessions are kept: `memory`; `file:PATH`; `postgres://…`, `mysql://…`, `redis://…`, `rediss://…`, `redis+sentinel://…`, `redis+cluster://…` as the stores of these names have it | `memory` |
 //! | `PLATFORM` | whose fake logs users in; see the axum example | `wechat` |
 //! | `WX_APPID`, `WX_SECRET` | the app at the real WeChat | the fake WeChat |
 //! | `WX_API_BASE` | another WeChat than the real one | `https://api.weixin.qq.com` |

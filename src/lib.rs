@@ -40,7 +40,7 @@
 //! - [`response`] is what refusals look like on the wire: every status, reason and action.
 //! - [`store`] is where sessions are kept.
 //! - [`guide`] leads from `wx.login` to the first protected request, helps to move over from other logins,
-//!   and has recipes, the order of layers, gRPC, outages, every default and its reason, metrics and tracing,
+//!   and has recipes, [which store](guide::which_store) to take, the order of layers, gRPC, outages, every default and its reason, metrics and tracing,
 //!   performance.
 //!
 //! # What it is not for
@@ -57,7 +57,9 @@
 //! | `wechat` | `wechat::WeChat`: logins, access token, session_key, phone number, over HTTPS | no |
 //! | `qq`, `douyin`, `baidu`, `kuaishou`, `alipay`, `lark`, `dingtalk`, `telegram`, `vk` | a provider of [`platform`] each; the guide has a page on them | no |
 //! | `crypto` | `open_data`: opens what the platform has encrypted, and checks its signatures | no |
+//! | `file` | `store::FileStore`: a file, for one process | no |
 //! | `postgres` | `store::PostgresStore`: PostgreSQL, alone, with standbys or behind a pooler | no |
+//! | `mysql` | `store::MySqlStore`: MySQL, MariaDB and what speaks their protocol | no |
 //! | `redis` | `store::RedisStore`: Redis or Valkey, alone, behind Sentinel or as a Cluster | no |
 //! | `tracing` | [Events and spans](guide::observability#events), without secrets | no |
 //! | `metrics` | [Metrics](guide::observability#metrics), for any recorder of the `metrics` crate | no |
@@ -78,7 +80,7 @@ mod head;
     feature = "alipay",
     feature = "crypto",
     feature = "douyin",
-    feature = "postgres",
+    feature = "mysql",
     feature = "telegram",
     feature = "test-util",
     feature = "wechat"

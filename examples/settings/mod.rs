@@ -10,12 +10,13 @@ use tokio::net::TcpListener;
 use tower_wx_session::Sessions;
 use tower_wx_session::response::Preset;
 use tower_wx_session::sessions::{OutagePolicy, SessionsBuilder};
-use tower_wx_session::store::{AnyStore, MemoryStore, RedisStore};
+use tower_wx_session::store::{AnyStore, MemoryStore};
 use tower_wx_session::wechat::WeChat;
 use tracing_subscriber::EnvFilter;
 
 mod platform;
 pub mod stop;
+mod store;
 
 use platform::NAMES;
 pub use platform::Platform;
@@ -38,7 +39,7 @@ impl Settings {
     pub fn from_env(listen: &str) -> Result<Self, String> {
         Ok(Self {
             listen: variable("LISTEN")?.unwrap_or_else(|| listen.to_owned()),
-            store: store()?,
+            store: store::named(&variable("STORE")?.unwrap_or_else(|| "memory".to_owned()))?,
             wechat: wechat()?,
             platform: platform()?,
             idle_timeout: seconds("IDLE_SECONDS", 2 * 60 * 60)?,
@@ -84,19 +85,6 @@ impl Settings {
     pub async fn listener(&self) -> Result<TcpListener, String> {
         let bound = TcpListener::bind(&self.listen).await;
         bound.map_err(|error| format!("LISTEN={}: {error}", self.listen))
-    }
-}
-
-fn store() -> Result<Option<AnyStore>, String> {
-    match variable("STORE")?.as_deref() {
-        None | Some("memory") => Ok(None),
-        // What it is stays out of the error: it may hold a password.
-        Some(url) => match RedisStore::builder(url).build() {
-            Ok(store) => Ok(Some(AnyStore::new(store))),
-            Err(error) => Err(format!(
-                "STORE: neither memory nor the URL of a Redis: {error}"
-            )),
-        },
     }
 }
 

@@ -18,4 +18,6 @@ pub(crate) mod redis;
 mod stored;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 mod tls;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod turns;
 mod wire;

@@ -26,7 +26,8 @@
 //! | [`hosts`] | How is it used with actix-web, Rocket, poem, volo, salvo, warp or Lambda? |
 //! | [`clients`] | Which request library does what when a session is over, and how is it set up? |
 //! | [`grpc`] | How does it work with tonic, and what do gRPC clients see? |
-//! | [`outages`] | What happens when Redis, the network or WeChat fails? |
+//! | [`which_store`] | Where are sessions kept: a file, PostgreSQL, MySQL, Redis? 会话存在哪里，用哪种数据库？ |
+//! | [`outages`] | What happens when the store, the network or WeChat fails? |
 #![cfg_attr(
     feature = "redis",
     doc = "| [`redis_servers`] | Which Redis servers work, and how are they set? 腾讯云、阿里云的 Redis 能不能用？ |"
@@ -77,6 +78,9 @@ pub mod clients {}
 
 #[doc = include_str!("grpc.md")]
 pub mod grpc {}
+
+#[doc = include_str!("which_store.md")]
+pub mod which_store {}
 
 #[doc = include_str!("outages.md")]
 pub mod outages {}

@@ -90,7 +90,7 @@ pub(crate) fn store_may_evict(policy: &str) {
     );
 }
 
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) fn store_may_lose(settings: &str) {
     event!(
         warn,

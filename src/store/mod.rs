@@ -1,8 +1,10 @@
 //! Where sessions are kept.
 //!
-//! [`MemoryStore`] serves one process and is the default of the examples. A fleet needs a store
-//! that all nodes share: `RedisStore` (feature `redis`), or any other type that implements
-//! [`SessionStore`]. [`AnyStore`] chooses one at run time.
+//! [`MemoryStore`] serves one process and is the default of the examples; a restart logs everybody
+//! out. `FileStore` (feature `file`) keeps the sessions of one process on disk. A fleet needs a store
+//! that all nodes share: `PostgresStore` (`postgres`), `MySqlStore` (`mysql`), `RedisStore` (`redis`), or
+//! any other type that implements [`SessionStore`]. [`AnyStore`] chooses one at run time, and
+//! [the guide](crate::guide::which_store) says what each survives and costs.
 //!
 //! Whoever shares a store shares the sessions in it, and takes each other's tokens. Two projects on
 //! one store name their apps: see [`SessionsBuilder::appids`](crate::sessions::SessionsBuilder::appids).
@@ -60,7 +62,11 @@ pub use self::operation::{
 };
 pub use self::session_key::PutSessionKey;
 pub(crate) use self::session_key::SESSION_KEYS;
+#[cfg(feature = "file")]
+pub use crate::backend::file::{FileError, FileErrorKind, FileStore};
 pub use crate::backend::memory::MemoryStore;
+#[cfg(feature = "mysql")]
+pub use crate::backend::mysql::{MySqlConfigError, MySqlStore, MySqlStoreBuilder};
 #[cfg(feature = "postgres")]
 pub use crate::backend::postgres::{PostgresConfigError, PostgresStore, PostgresStoreBuilder};
 #[cfg(feature = "redis")]

@@ -1,7 +1,10 @@
 //! The examples as they are started by hand. `cargo test` has built them.
 #![cfg(all(
     feature = "axum",
+    feature = "file",
     feature = "metrics",
+    feature = "mysql",
+    feature = "postgres",
     feature = "redis",
     feature = "tracing",
     feature = "wechat",
@@ -27,6 +30,7 @@ mod hyper;
 mod miniprogram;
 #[cfg(all(feature = "alipay", feature = "crypto", feature = "vk"))]
 mod platforms;
+mod stores;
 #[path = "../support/mod.rs"]
 mod support;
 mod tonic;

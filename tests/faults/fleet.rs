@@ -1,8 +1,10 @@
 //! Nodes: example servers in processes of their own, and the sessions of their users.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -13,27 +15,65 @@ use super::history::{Asked, History, Revoked};
 use super::scenario::scaled;
 use crate::support::{process, redis};
 
+/// Instead of a status: the node was dead, or was killed before it had answered.
+pub const KILLED: u16 = 1;
+
 /// One node.
 pub struct Node {
-    child: Child,
+    child: Mutex<Child>,
     directory: PathBuf,
+    environment: Vec<(String, String)>,
+    /// Counts its starts and its ends: odd while it is dead.
+    changes: AtomicU32,
     pub base: String,
 }
 
 impl Node {
     pub async fn start(store: &str, environment: &[(&str, &str)]) -> Self {
         let directory = redis::directory();
-        let file = |name| File::create(directory.join(name)).unwrap();
-        let mut command = process::command("axum", &[("STORE", store), ("RUST_LOG", "warn")]);
-        command.envs(environment.iter().copied());
-        let command = command.stdout(file("out")).stderr(file("log"));
-        let child = command.stdin(Stdio::null()).spawn().unwrap();
+        let own = [("STORE", store), ("RUST_LOG", "warn")];
+        let all = own.iter().chain(environment);
+        let environment: Vec<_> = all
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let child = Mutex::new(spawn(&directory, &environment));
         let base = listening(&directory).await;
         Self {
             child,
             directory,
+            environment,
+            changes: AtomicU32::new(0),
             base,
         }
+    }
+
+    /// `kill -9`.
+    pub fn kill(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        let mut child = self.child.lock().unwrap();
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+
+    /// Starts it again where it was, and waits until it listens.
+    pub async fn restart(&self) {
+        let address = self.base.trim_start_matches("http://").to_owned();
+        let mut environment = self.environment.clone();
+        environment.push(("LISTEN".to_owned(), address));
+        *self.child.lock().unwrap() = spawn(&self.directory, &environment);
+        assert_eq!(listening(&self.directory).await, self.base);
+        self.changes.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Which of its lives it is in.
+    pub fn life(&self) -> Life {
+        Life(self.changes.load(Ordering::SeqCst))
+    }
+
+    /// What stands for no answer to a request that began in that life.
+    pub fn no_answer(&self, began: Life) -> u16 {
+        let is_alive = began.0.is_multiple_of(2) && began == self.life();
+        if is_alive { 0 } else { KILLED }
     }
 
     pub fn log(&self) -> String {
@@ -42,7 +82,7 @@ impl Node {
 
     /// What it has in memory, in KiB.
     pub fn resident(&self) -> u64 {
-        let status = format!("/proc/{}/status", self.child.id());
+        let status = format!("/proc/{}/status", self.child.lock().unwrap().id());
         let status = fs::read_to_string(status).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let size = line.unwrap().trim().trim_end_matches(" kB");
@@ -50,12 +90,29 @@ impl Node {
     }
 }
 
+/// A number that a node has from a start or an end to the next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Life(u32);
+
 impl Drop for Node {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
         let _ = fs::remove_dir_all(&self.directory);
     }
+}
+
+/// Its log goes on where that of an earlier life ended.
+fn spawn(directory: &std::path::Path, environment: &[(String, String)]) -> Child {
+    let mut log = OpenOptions::new();
+    let log = log.create(true).append(true).open(directory.join("log"));
+    let out = File::create(directory.join("out")).unwrap();
+    let mut command = process::command("axum", &[]);
+    command.envs(environment.iter().cloned());
+    let command = command
+        .stdin(Stdio::null())
+        .stdout(out)
+        .stderr(log.unwrap());
+    command.spawn().unwrap()
 }
 
 /// Where it says that it listens.
@@ -81,7 +138,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// A node for each of these URLs.
+    /// A node for each of these stores, as `STORE` names them.
     pub async fn start(stores: &[&str]) -> Self {
         Self::start_with(stores, &[]).await
     }
@@ -145,21 +202,23 @@ impl Fleet {
         }
     }
 
-    /// One request, which goes down in history; the status.
+    /// One request, which goes down in history if it may have been answered; the status.
     pub async fn ask(&self, node: usize, session: usize) -> u16 {
         let asked = self.request(node, session).await;
         let status = asked.status;
-        self.history.asked(asked);
+        if status != KILLED {
+            self.history.asked(asked);
+        }
         status
     }
 
     async fn request(&self, node: usize, session: usize) -> Asked {
         let url = format!("{}/me", self.nodes[node].base);
         let request = self.client.get(url).bearer_auth(&self.tokens[session]);
-        let start = self.history.now();
+        let (start, life) = (self.history.now(), self.nodes[node].life());
         let status = match request.timeout(Duration::from_secs(10)).send().await {
             Ok(answer) => answer.status().as_u16(),
-            Err(_) => 0,
+            Err(_) => self.nodes[node].no_answer(life),
         };
         let end = self.history.now();
         Asked {
@@ -181,12 +240,35 @@ impl Fleet {
         (status, body["reason"].as_str().unwrap_or("").to_owned())
     }
 
+    /// The hour of the day that a node puts into its answers.
+    pub async fn hour(&self, node: usize) -> String {
+        let url = format!("{}/public", self.nodes[node].base);
+        let answer = self.client.get(url).send().await.unwrap();
+        let date = answer.headers()["date"].to_str().unwrap();
+        date.split([' ', ':']).nth(4).unwrap().to_owned()
+    }
+
     /// Whether a login works at a node: its status.
     pub async fn try_login(&self, node: usize, user: &str) -> u16 {
         let body = json!({ "code": user });
         let url = format!("{}/login", self.nodes[node].base);
         let answer = self.client.post(url).json(&body).send().await;
         answer.unwrap().status().as_u16()
+    }
+
+    /// Waits until each node logs users in again.
+    pub async fn recovered(&self) {
+        for node in 0..self.nodes.len() {
+            let start = Instant::now();
+            let code = || format!("probe:{node}-{}", self.history.now().as_nanos());
+            while self.try_login(node, &code()).await != 200 {
+                assert!(
+                    start.elapsed() < Duration::from_secs(20),
+                    "node {node} logs nobody in"
+                );
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
     }
 
     /// Ends a session by a request to a node, which goes down in history; the status.

@@ -38,12 +38,23 @@ pub struct Bounds {
     others: Duration,
     /// Until when a node that could not know has in any case.
     excused: HashMap<usize, Duration>,
+    /// From when until when no node heard of any other's.
+    outages: Vec<(Duration, Duration)>,
 }
 
 impl Bounds {
     pub fn others_within(others: Duration) -> Self {
-        let excused = HashMap::new();
-        Self { others, excused }
+        Self {
+            others,
+            excused: HashMap::new(),
+            outages: Vec::new(),
+        }
+    }
+
+    /// What would have to be known within this time need not be before its end.
+    pub fn outage(mut self, from: Duration, until: Duration) -> Self {
+        self.outages.push((from, until));
+        self
     }
 
     pub fn excuse(mut self, node: usize, until: Duration) -> Self {
@@ -52,10 +63,15 @@ impl Bounds {
     }
 
     fn refused_from(&self, node: usize, revoked: &Revoked) -> Option<Duration> {
-        let is_own = node == revoked.node;
-        let allowed = if is_own { Duration::ZERO } else { self.others };
         let excused = self.excused.get(&node).copied().unwrap_or_default();
-        Some(excused.max(revoked.acknowledged? + allowed))
+        let acknowledged = revoked.acknowledged?;
+        if node == revoked.node {
+            return Some(excused.max(acknowledged));
+        }
+        let known = acknowledged + self.others;
+        let missed = |(from, until): &&(Duration, Duration)| acknowledged < *until && *from < known;
+        let heard = self.outages.iter().filter(missed).map(|outage| outage.1);
+        Some(heard.fold(excused.max(known), Duration::max))
     }
 }
 
@@ -113,14 +129,16 @@ impl History {
         })
     }
 
-    /// Requests that passed although the session had to be refused by then.
-    pub fn fail_opens(&self, bounds: &Bounds) -> Vec<Asked> {
+    /// Requests that passed although the session had to be refused by then, with its end.
+    pub fn fail_opens(&self, bounds: &Bounds) -> Vec<(Asked, Revoked)> {
         let revoked = self.revoked.lock().unwrap();
-        self.select(|asked| {
-            let revoked = revoked.get(&asked.session);
-            let refused_from = revoked.and_then(|it| bounds.refused_from(asked.node, it));
-            asked.status == 200 && refused_from.is_some_and(|from| asked.start > from)
-        })
+        let passed = self.select(|asked| asked.status == 200).into_iter();
+        let ended = passed.filter_map(|asked| {
+            let revoked = revoked.get(&asked.session)?;
+            let refused_from = bounds.refused_from(asked.node, revoked)?;
+            (asked.start > refused_from).then(|| (asked, revoked.clone()))
+        });
+        ended.collect()
     }
 
     /// How much longer than its acknowledgement each revocation was missed by other nodes.
@@ -214,6 +232,27 @@ mod tests {
             let passed = history(200, node, start, 500);
             assert_eq!(fail_opens(&passed), expected, "node {node} at {start}");
             assert_eq!(fail_opens(&history(503, node, start, 500)), 0);
+        }
+    }
+
+    #[test]
+    fn what_is_revoked_in_an_outage_or_just_before_it_binds_others_from_its_end_on() {
+        let rows = [(0, 140, 1), (1, 299, 0), (1, 301, 1)];
+        for outage in [(ms(90), ms(300)), (ms(105), ms(300)), (ms(155), ms(300))] {
+            let bounds = Bounds::others_within(ms(50)).outage(outage.0, outage.1);
+            for (node, start, expected) in rows {
+                let passed = history(200, node, start, 500);
+                assert_eq!(
+                    passed.fail_opens(&bounds).len(),
+                    expected,
+                    "node {node} at {start}"
+                );
+            }
+        }
+        for outage in [(ms(10), ms(109)), (ms(161), ms(300))] {
+            let bounds = Bounds::others_within(ms(50)).outage(outage.0, outage.1);
+            let passed = history(200, 1, 161, 500);
+            assert_eq!(passed.fail_opens(&bounds).len(), 1, "{outage:?}");
         }
     }
 

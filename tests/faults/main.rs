@@ -1,4 +1,5 @@
-//! Faults made for real: Redis killed, stopped, slow, unreachable or wrong, while clients go on.
+//! Faults made for real: nodes killed, and the servers of their stores killed, stopped, slow, unreachable or
+//! wrong, while clients go on.
 //!
 //! The nodes are example servers in processes of their own, unless a scenario needs settings that
 //! these do not have. `./test faults` runs all of it, `./test` a short form, `cargo test` only
@@ -7,7 +8,10 @@
 #![cfg(all(
     unix,
     feature = "axum",
+    feature = "file",
     feature = "metrics",
+    feature = "mysql",
+    feature = "postgres",
     feature = "redis",
     feature = "test-util",
     feature = "tracing",
@@ -23,16 +27,24 @@
 
 mod answers;
 mod clients;
+#[cfg(target_os = "linux")]
+mod clocks;
+mod crashes;
+mod file;
 mod fleet;
 mod history;
 mod load;
+mod mariadb;
+mod matrix;
 mod network;
 mod outage;
+mod postgres;
 mod proxy;
 mod races;
 mod resp2;
 mod revocation;
 mod scenario;
+mod server;
 mod slots;
 mod users;
 

@@ -12,7 +12,7 @@ use super::proxy::Proxy;
 use super::scenario::{
     DEADLINE, Scenario, UNLINKED, all_are, durable_redis, linked, scaled, with_status, within,
 };
-use crate::support::redis::RedisServer;
+use super::server::Server;
 
 const KNOWN: usize = 60;
 const SCHEDULING: Duration = Duration::from_millis(50);
@@ -20,10 +20,14 @@ const SCHEDULING: Duration = Duration::from_millis(50);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes its time: ./test runs it"]
 async fn latency_costs_hits_nothing_and_misses_the_deadline() {
-    let scenario = Scenario::begin("F4 latency").await;
-    let redis = durable_redis().await;
-    let proxy = Proxy::start(redis.port).await;
-    let mut fleet = Fleet::start(&[&proxy.url(), &redis.url()]).await;
+    latency("F4 latency", durable_redis()).await;
+}
+
+pub async fn latency(name: &'static str, server: impl Future<Output = impl Server>) {
+    let scenario = Scenario::begin(name).await;
+    let server = server.await;
+    let proxy = Proxy::before(&server).await;
+    let mut fleet = Fleet::start(&[&server.url_at(proxy.address), &server.url()]).await;
     let each = scaled(60, 400);
     fleet.log_in(1, KNOWN + 4 * each).await;
     fleet.get_known(&[0], 0..KNOWN).await;
@@ -74,11 +78,11 @@ async fn resets_are_no_end_of_a_session() {
     resets("F4 resets", durable_redis()).await;
 }
 
-pub async fn resets(name: &'static str, redis: impl Future<Output = RedisServer>) {
+pub async fn resets(name: &'static str, server: impl Future<Output = impl Server>) {
     let scenario = Scenario::begin(name).await;
-    let redis = redis.await;
-    let proxy = Proxy::start(redis.port).await;
-    let mut fleet = Fleet::start(&[&proxy.url(), &redis.url()]).await;
+    let server = server.await;
+    let proxy = Proxy::before(&server).await;
+    let mut fleet = Fleet::start(&[&server.url_at(proxy.address), &server.url()]).await;
     let unknown = scaled(800, 2000);
     fleet.log_in(1, KNOWN + unknown).await;
     fleet.get_known(&[0], 0..KNOWN).await;
@@ -110,11 +114,11 @@ async fn a_link_that_dies_alone() {
     link_dies_alone("F5 link", durable_redis()).await;
 }
 
-pub async fn link_dies_alone(name: &'static str, redis: impl Future<Output = RedisServer>) {
+pub async fn link_dies_alone(name: &'static str, server: impl Future<Output = impl Server>) {
     let scenario = Scenario::begin(name).await;
-    let redis = redis.await;
-    let proxy = Proxy::start(redis.port).await;
-    let mut fleet = Fleet::start(&[&redis.url(), &proxy.url()]).await;
+    let server = server.await;
+    let proxy = Proxy::before(&server).await;
+    let mut fleet = Fleet::start(&[&server.url(), &server.url_at(proxy.address)]).await;
     let sessions = fleet.log_in(0, scaled(60, 300)).await;
     fleet.get_known(&[0, 1], sessions.clone()).await;
     let fleet = Arc::new(fleet);
@@ -145,8 +149,9 @@ pub async fn link_dies_alone(name: &'static str, redis: impl Future<Output = Red
 }
 
 /// Three nodes, the last one behind a proxy, and all of them know all sessions.
-async fn three_nodes(proxy: &Proxy, direct: &str, grace: u64) -> Fleet {
-    let stores = [direct, direct, &proxy.url()];
+async fn three_nodes(proxy: &Proxy, server: &impl Server, grace: u64) -> Fleet {
+    let (direct, proxied) = (server.url(), server.url_at(proxy.address));
+    let stores = [direct.as_str(), &direct, &proxied];
     let mut fleet = Fleet::start_with(&stores, &[("GRACE_SECONDS", &grace.to_string())]).await;
     let sessions = fleet.log_in(0, KNOWN).await;
     fleet.get_known(&[0, 1, 2], sessions).await;
@@ -159,11 +164,11 @@ async fn one_node_cut_off_hears_of_everything_when_it_is_back() {
     one_node_cut_off("F6 healing", durable_redis()).await;
 }
 
-pub async fn one_node_cut_off(name: &'static str, redis: impl Future<Output = RedisServer>) {
+pub async fn one_node_cut_off(name: &'static str, server: impl Future<Output = impl Server>) {
     let scenario = Scenario::begin(name).await;
-    let redis = redis.await;
-    let proxy = Proxy::start(redis.port).await;
-    let fleet = Arc::new(three_nodes(&proxy, &redis.url(), 60).await);
+    let server = server.await;
+    let proxy = Proxy::before(&server).await;
+    let fleet = Arc::new(three_nodes(&proxy, &server, 60).await);
     let mut bounds = Bounds::others_within(linked());
     let load = Load::on(&fleet, &[0, 1, 2], 0..KNOWN, 3, scenario.dice);
     for round in 0..scaled(2, 3) {
@@ -204,12 +209,12 @@ async fn a_node_that_stays_cut_off_stops_when_its_grace_ends() {
     node_stays_cut_off("F6 grace", durable_redis()).await;
 }
 
-pub async fn node_stays_cut_off(name: &'static str, redis: impl Future<Output = RedisServer>) {
+pub async fn node_stays_cut_off(name: &'static str, server: impl Future<Output = impl Server>) {
     let scenario = Scenario::begin(name).await;
-    let redis = redis.await;
-    let proxy = Proxy::start(redis.port).await;
+    let server = server.await;
+    let proxy = Proxy::before(&server).await;
     let grace = scaled(4, 60);
-    let fleet = Arc::new(three_nodes(&proxy, &redis.url(), grace).await);
+    let fleet = Arc::new(three_nodes(&proxy, &server, grace).await);
     let load = Load::on(&fleet, &[0, 1, 2], 0..KNOWN, 3, scenario.dice);
     proxy.change(|weather| weather.is_cut = true);
     let cut = fleet.history.now();

@@ -11,15 +11,15 @@ use super::load::Load;
 use super::scenario::{
     DEADLINE, Scenario, all_are, durable_redis, is_full, linked, scaled, with_status, within,
 };
-use crate::support::redis::RedisServer;
+use super::server::Server;
 
 const KNOWN: usize = 100;
 /// How much later than it should a machine with other things to do may have an answer.
 const SCHEDULING: Duration = Duration::from_millis(50);
 
 /// Three nodes; the first two know the first sessions, the third has logged in all of them.
-async fn fleet(redis: &RedisServer, unknown: usize, environment: &[(&str, &str)]) -> Arc<Fleet> {
-    let url = redis.url();
+async fn fleet(server: &impl Server, unknown: usize, environment: &[(&str, &str)]) -> Arc<Fleet> {
+    let url = server.url();
     let mut fleet = Fleet::start_with(&[&url, &url, &url], environment).await;
     fleet.log_in(2, KNOWN + unknown).await;
     fleet.get_known(&[0, 1], 0..KNOWN).await;
@@ -32,14 +32,14 @@ async fn kill_9_under_load() {
     kill_9("F1 kill -9", durable_redis()).await;
 }
 
-pub async fn kill_9(name: &'static str, redis: impl Future<Output = RedisServer>) {
+pub async fn kill_9(name: &'static str, server: impl Future<Output = impl Server>) {
     let scenario = Scenario::begin(name).await;
-    let redis = redis.await;
+    let server = server.await;
     let unknown = scaled(600, 4000);
-    let fleet = fleet(&redis, unknown, &[]).await;
+    let fleet = fleet(&server, unknown, &[]).await;
     let known = Load::on(&fleet, &[0, 1], 0..KNOWN, 4, scenario.dice);
     sleep(Duration::from_millis(500)).await;
-    redis.kill();
+    server.kill();
     let killed = fleet.history.now();
     let others = Load::once_each(&fleet, 0, KNOWN..KNOWN + unknown, 8);
     sleep(Duration::from_secs(scaled(2, 12))).await;
@@ -103,16 +103,16 @@ async fn restart_after_kill_9() {
     restart("F2 restart", durable_redis()).await;
 }
 
-pub async fn restart(name: &'static str, redis: impl Future<Output = RedisServer>) {
+pub async fn restart(name: &'static str, server: impl Future<Output = impl Server>) {
     let scenario = Scenario::begin(name).await;
-    let redis = redis.await;
+    let server = server.await;
     let unknown = scaled(1500, 4000);
-    let fleet = fleet(&redis, unknown, &[]).await;
+    let fleet = fleet(&server, unknown, &[]).await;
     let known = Load::on(&fleet, &[0, 1], 0..KNOWN, 2, scenario.dice);
-    redis.kill();
+    server.kill();
     let others = Load::once_each(&fleet, 0, KNOWN..KNOWN + unknown, 4);
     sleep(Duration::from_secs(2)).await;
-    redis.restart().await;
+    server.restart().await;
     let answers = fleet.history.now();
     sleep(Duration::from_secs(scaled(3, 6))).await;
     others.stop().await;
@@ -141,25 +141,25 @@ async fn a_server_that_hangs() {
     hang("F3 SIGSTOP", durable_redis()).await;
 }
 
-pub async fn hang(name: &'static str, redis: impl Future<Output = RedisServer>) {
+pub async fn hang(name: &'static str, server: impl Future<Output = impl Server>) {
     let scenario = Scenario::begin(name).await;
-    let redis = redis.await;
+    let server = server.await;
     let unknown = scaled(1200, 6000);
-    let fleet = fleet(&redis, unknown, &[]).await;
+    let fleet = fleet(&server, unknown, &[]).await;
     let known = Load::on(&fleet, &[0, 1], 0..KNOWN, 2, scenario.dice);
     let others = KNOWN..KNOWN + unknown;
     let warm_up = Load::once_each(&fleet, 0, others.start..others.start + 200, 32);
     sleep(Duration::from_secs(1)).await;
     warm_up.stop().await;
     let before = fleet.nodes[0].resident();
-    redis.pause();
+    server.pause();
     let paused = fleet.history.now();
     let load = Load::once_each(&fleet, 0, others.start + 200..others.end, 32);
     sleep(Duration::from_secs(scaled(3, 15))).await;
     load.stop().await;
     let after = fleet.nodes[0].resident();
     let ended = fleet.history.now();
-    redis.resume();
+    server.resume();
     let back = fleet.until(0, others.end - 1, 200).await;
     known.stop().await;
 
@@ -186,19 +186,23 @@ pub async fn hang(name: &'static str, redis: impl Future<Output = RedisServer>) 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes its time: ./test runs it"]
 async fn cold_start_without_the_store() {
-    let scenario = Scenario::begin("F16 cold start").await;
-    let redis = durable_redis().await;
-    let url = redis.url();
+    cold_start("F16 cold start", durable_redis()).await;
+}
+
+pub async fn cold_start(name: &'static str, server: impl Future<Output = impl Server>) {
+    let scenario = Scenario::begin(name).await;
+    let server = server.await;
+    let url = server.url();
     let mut fleet = Fleet::start(&[&url]).await;
     let sessions = fleet.log_in(0, 20).await;
-    redis.kill();
+    server.kill();
     fleet.nodes.push(Node::start(&url, &[]).await);
     for session in sessions.clone() {
         assert_eq!(fleet.ask(1, session).await, 503);
     }
     assert_eq!(fleet.try_login(1, "nobody:1").await, 503);
     sleep(Duration::from_secs(if is_full() { 10 } else { 1 })).await;
-    redis.restart().await;
+    server.restart().await;
     let ready = fleet.until(1, 0, 200).await;
     scenario.measured(&format!("ready after {ready:.1?}"));
     assert!(ready <= within(Duration::from_secs(2)), "{ready:?}");

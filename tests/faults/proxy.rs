@@ -10,6 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
+use super::server::Server;
+
 /// What the network does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weather {
@@ -30,20 +32,16 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    pub async fn start(port: u16) -> Self {
+    pub async fn before(server: &impl Server) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (weather, seen) = watch::channel(Weather::default());
-        let accepting = tokio::spawn(accept(listener, port, seen));
+        let accepting = tokio::spawn(accept(listener, Route::to(server), seen));
         Self {
             address,
             weather,
             accepting,
         }
-    }
-
-    pub fn url(&self) -> String {
-        format!("redis://{}", self.address)
     }
 
     pub fn change(&self, change: impl FnOnce(&mut Weather)) {
@@ -67,19 +65,38 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, port: u16, weather: watch::Receiver<Weather>) {
+/// Where connections go, and by which word they are known for a link's.
+#[derive(Clone, Copy)]
+struct Route {
+    server: SocketAddr,
+    link: &'static [u8],
+}
+
+impl Route {
+    fn to(server: &impl Server) -> Self {
+        let (server, link) = (server.address(), server.link_word());
+        Self { server, link }
+    }
+
+    fn is_link(self, bytes: &[u8]) -> bool {
+        let mut words = bytes.windows(self.link.len());
+        words.any(|word| word.eq_ignore_ascii_case(self.link))
+    }
+}
+
+async fn accept(listener: TcpListener, route: Route, weather: watch::Receiver<Weather>) {
     loop {
         let Ok((client, _)) = listener.accept().await else {
             continue;
         };
         if !weather.borrow().is_cut {
-            tokio::spawn(connect(client, port, weather.clone()));
+            tokio::spawn(connect(client, route, weather.clone()));
         }
     }
 }
 
-async fn connect(mut client: TcpStream, port: u16, weather: watch::Receiver<Weather>) {
-    let Ok(mut server) = TcpStream::connect(("127.0.0.1", port)).await else {
+async fn connect(mut client: TcpStream, route: Route, weather: watch::Receiver<Weather>) {
+    let Ok(mut server) = TcpStream::connect(route.server).await else {
         return;
     };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
@@ -91,7 +108,7 @@ async fn connect(mut client: TcpStream, port: u16, weather: watch::Receiver<Weat
         let (from_server, to_server) = server.split();
         tokio::select! {
             _ = watching.wait_for(|now| now.is_cut || now.resets != resets) => true,
-            () = ask(from_client, to_server, &weather, &is_link) => false,
+            () = ask(from_client, to_server, &weather, (route, &is_link)) => false,
             () = answer(from_server, to_client, &weather, &is_link) => false,
         }
     };
@@ -107,12 +124,10 @@ async fn ask(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
     weather: &Weathers,
-    is_link: &AtomicBool,
+    (route, is_link): (Route, &AtomicBool),
 ) {
     while let Some(bytes) = read(&mut from).await {
-        let subscribes = bytes
-            .windows(9)
-            .any(|word| word.eq_ignore_ascii_case(b"SUBSCRIBE"));
+        let subscribes = route.is_link(&bytes);
         let is_link = is_link.fetch_or(subscribes, Ordering::Relaxed) || subscribes;
         let is_swallowed = is_link && weather.borrow().swallows_links;
         if !is_swallowed && to.write_all(&bytes).await.is_err() {

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::time::{sleep, timeout};
-use tower_wx_session::store::{RedisStore, RevokeReason};
+use tower_wx_session::store::{AnyStore, RevokeReason};
 use tower_wx_session::{Identity, Sessions};
 
 use super::scenario::{Dice, Scenario, linked, scaled};
+use super::server::Server;
 use crate::support::redis::RedisServer;
 
-type Node = Sessions<RedisStore>;
+type Node = Sessions<AnyStore>;
 
 /// Races that go on next to each other.
 const AT_ONCE: usize = 64;
@@ -68,10 +69,19 @@ async fn race(nodes: [Node; 2], round: usize, mut dice: Dice) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes its time: ./test runs it"]
 async fn nothing_brings_a_revoked_session_back() {
-    let scenario = Scenario::begin("F8 races").await;
-    let redis = RedisServer::start().await;
+    races("F8 races", RedisServer::start()).await;
+}
+
+pub async fn races(name: &'static str, server: impl Future<Output = impl Server>) {
+    let scenario = Scenario::begin(name).await;
+    let server = server.await;
+    race_on(&scenario, || server.store()).await;
+}
+
+/// Two nodes at a store, and a third one that comes in the end.
+pub async fn race_on(scenario: &Scenario, store: impl Fn() -> AnyStore) {
     // So few that sessions drop out of the caches all the time.
-    let node = || Sessions::builder(redis.store()).cache_capacity(16);
+    let node = || Sessions::builder(store()).cache_capacity(16);
     let node = || {
         node()
             .store_deadline(Duration::from_secs(5))

@@ -79,7 +79,7 @@ impl Trial {
         self.scenario
             .end(&self.fleet, &Bounds::others_within(within(UNLINKED)));
         assert_eq!((report.lost, report.alive, report.strange()), (0, 0, 0));
-        report.has_done_everything();
+        report.has_done_everything(5);
         let allowed = match without_master {
             Duration::ZERO => within(LATE),
             without_master => without_master + within(NOTICED_WITHIN),

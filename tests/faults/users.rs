@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::fleet::Fleet;
+use super::fleet::{Fleet, KILLED};
 use super::history::{Asked, Revoked};
 use super::scenario::Dice;
 
@@ -19,6 +19,8 @@ const PAUSE: Duration = Duration::from_millis(30);
 /// An end of all sessions that is done late ends those with them that were issued until so long after
 /// it was asked for: the clocks of nodes differ.
 const LATE_ENDS: Duration = Duration::from_secs(5);
+/// A session that has, or may have, a successor is asked for so long: for less than its grace of 30 s.
+const GRACE: Duration = Duration::from_secs(20);
 /// Sessions that a user has at most.
 const MOST: usize = 5;
 
@@ -54,6 +56,7 @@ struct Shared {
     done: Mutex<Vec<Done>>,
     is_over: AtomicBool,
     only_checks: AtomicBool,
+    nodes_die: AtomicBool,
 }
 
 /// A token that a user holds.
@@ -61,6 +64,10 @@ struct Shared {
 struct Held {
     number: usize,
     token: String,
+    /// Until when it is certain to be live, unless somebody ends it.
+    until: Option<Duration>,
+    /// What was to put another one in its place, and may have: the answer was lost.
+    lost: Option<Deed>,
 }
 
 struct User {
@@ -87,6 +94,7 @@ impl Crowd {
             done: Mutex::default(),
             is_over: AtomicBool::new(false),
             only_checks: AtomicBool::new(false),
+            nodes_die: AtomicBool::new(false),
         });
         let mut users = JoinSet::new();
         for (number, openid) in openids.iter().enumerate() {
@@ -104,6 +112,11 @@ impl Crowd {
             users.spawn(user.live_on());
         }
         Self { users, shared }
+    }
+
+    /// From now on an end that was answered as pending may be forgotten: its node may die.
+    pub fn expect_dead_nodes(&self) {
+        self.shared.nodes_die.store(true, Ordering::Relaxed);
     }
 
     /// Has everybody check their sessions only, so that all that was answered is on all replicas a
@@ -143,6 +156,7 @@ impl User {
     }
 
     async fn do_something(&mut self) {
+        self.forget_the_replaced();
         let node = self.dice.below(self.shared.fleet.nodes.len());
         let rests = self.shared.fleet.history.now() < self.rests_until;
         let only_checks = rests || self.shared.only_checks.load(Ordering::Relaxed);
@@ -161,8 +175,10 @@ impl User {
                 self.check(node, &self.dead[which].clone()).await;
             }
             10..13 if self.live.len() < MOST => self.log_in(node, None).await,
-            13 if self.live.len() < MOST => self.log_in(node, Some(which)).await,
-            14..17 if !self.is_retired(which) => self.rotate(node, which).await,
+            13 if self.live.len() < MOST && self.live[which].lost.is_none() => {
+                self.log_in(node, Some(which)).await;
+            }
+            14..17 if self.may_rotate(which) => self.rotate(node, which).await,
             17 if self.live.len() > 1 => self.log_out_others(node, which).await,
             _ => self.log_out(node, which).await,
         }
@@ -178,33 +194,51 @@ impl User {
         let (status, _) = self
             .send(Deed::Check, node, Some(&held.token), Value::Null)
             .await;
-        self.shared.fleet.history.asked(Asked {
-            node,
-            session: held.number,
-            start,
-            end: self.shared.fleet.history.now(),
-            status,
-        });
+        if status != KILLED {
+            self.shared.fleet.history.asked(Asked {
+                node,
+                session: held.number,
+                start,
+                end: self.shared.fleet.history.now(),
+                status,
+            });
+        }
         status
+    }
+
+    /// Whatever the answer is: the request may be done, and its answer lost.
+    fn may_be_replaced(&mut self, which: usize) {
+        let until = self.shared.fleet.history.now() + GRACE;
+        self.live[which].until.get_or_insert(until);
+    }
+
+    fn forget_the_replaced(&mut self) {
+        let now = self.shared.fleet.history.now();
+        let is_certain = |held: &Held| held.until.is_none_or(|until| now < until);
+        self.live.retain(is_certain);
     }
 
     async fn log_in(&mut self, node: usize, instead_of: Option<usize>) {
         self.codes += 1;
         let body = json!({ "code": format!("{}:{}", self.openid, self.codes) });
         let token = instead_of.map(|which| self.live[which].token.clone());
+        if let Some(which) = instead_of {
+            self.may_be_replaced(which);
+        }
         let (_, answer) = self.send(Deed::Login, node, token.as_deref(), body).await;
-        self.take(&answer, instead_of);
+        self.take(&answer, instead_of, Deed::Login);
     }
 
     async fn rotate(&mut self, node: usize, which: usize) {
         let token = self.live[which].token.clone();
+        self.may_be_replaced(which);
         let (status, answer) = self
             .send(Deed::Rotate, node, Some(&token), Value::Null)
             .await;
         if status == 401 {
             self.note_refused(node, which);
         }
-        self.take(&answer, Some(which));
+        self.take(&answer, Some(which), Deed::Rotate);
     }
 
     /// A live session was refused: that goes down in history as a check would.
@@ -220,8 +254,11 @@ impl User {
     }
 
     /// Takes the token of an answer, which takes the place of another one.
-    fn take(&mut self, answer: &Value, instead_of: Option<usize>) {
+    fn take(&mut self, answer: &Value, instead_of: Option<usize>, deed: Deed) {
         let Some(token) = answer["token"].as_str() else {
+            if let Some(old) = instead_of {
+                self.live[old].lost.get_or_insert(deed);
+            }
             return;
         };
         let number = self.shared.sessions.fetch_add(1, Ordering::Relaxed);
@@ -232,11 +269,15 @@ impl User {
         self.live.push(Held {
             number,
             token: token.to_owned(),
+            until: None,
+            lost: None,
         });
     }
 
-    fn is_retired(&self, which: usize) -> bool {
-        self.successors.contains_key(&self.live[which].number)
+    /// A rotation whose answer was lost may be repeated; a login is none.
+    fn may_rotate(&self, which: usize) -> bool {
+        let held = &self.live[which];
+        held.lost != Some(Deed::Login) && !self.successors.contains_key(&held.number)
     }
 
     /// Ends a session and what took its place.
@@ -285,13 +326,15 @@ impl User {
             self.rests_until = history.now() + LATE_ENDS;
         }
         // One that was refused may or may not be over: nobody asks for it again.
-        if matches!(status, 202 | 204) {
+        let is_kept = !self.shared.nodes_die.load(Ordering::Relaxed);
+        if status == 204 || status == 202 && is_kept {
             self.dead.extend(over);
         }
     }
 
     /// How many of the sessions that have to be answered like this in the end are not.
     async fn count_not(&mut self, node: usize, status: u16) -> usize {
+        self.forget_the_replaced();
         let held = if status == 200 {
             &self.live
         } else {
@@ -336,11 +379,15 @@ impl User {
             request = request.bearer_auth(token);
         }
         let start = shared.fleet.history.now();
+        let life = shared.fleet.nodes[node].life();
         let answer = request.timeout(Duration::from_secs(10)).send().await;
         let (status, answer) = match answer {
             Ok(answer) => (answer.status().as_u16(), answer.json().await.ok()),
-            Err(_) => (0, None),
+            Err(_) => (shared.fleet.nodes[node].no_answer(life), None),
         };
+        if status == KILLED {
+            return (KILLED, Value::Null);
+        }
         shared.done.lock().unwrap().push(Done {
             user: self.number,
             deed,
@@ -376,8 +423,8 @@ impl Report {
         counts.collect::<Vec<_>>().join(", ")
     }
 
-    /// Fails unless each deed was done often.
-    pub fn has_done_everything(&self) {
+    /// Fails unless each deed was done more often than this.
+    pub fn has_done_everything(&self, least: usize) {
         for (deed, status) in [
             (Deed::Check, 200),
             (Deed::Login, 200),
@@ -387,7 +434,7 @@ impl Report {
         ] {
             let done = self.done.iter();
             let count = done.filter(|done| (done.deed, done.status) == (deed, status));
-            assert!(count.count() > 5, "{deed:?}: {}", self.figures());
+            assert!(count.count() > least, "{deed:?}: {}", self.figures());
         }
     }
 

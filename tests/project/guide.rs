@@ -93,23 +93,26 @@ fn runs(release: &str, topology: &str) -> bool {
     of_release.contains(&of_topology) || has("one_server") || has("several_servers")
 }
 
-#[test]
-fn every_test_that_the_tables_of_redis_servers_name_is_there() {
-    let page = include_str!("../../src/guide/redis_servers.md");
-    let cells = ["Run by tests", "What servers lack"].map(|title| {
+/// The last cells of the tables of a page that have these titles.
+fn last_cells(page: &'static str, titles: &[&str]) -> Vec<&'static str> {
+    let cells = titles.iter().map(|title| {
         let table = page.split("\n# ").find(|part| part.starts_with(title));
         let lines = table.expect(title).lines();
         let rows = lines.filter(|line| line.starts_with("| ")).skip(1);
         let last = |row: &'static str| row.trim_end_matches(" |").rsplit(" | ").next();
         rows.filter_map(last).collect::<Vec<_>>()
     });
-    let cells = cells.concat();
-    assert!(cells.len() > 20, "{cells:?}");
+    cells.collect::<Vec<_>>().concat()
+}
+
+/// Fails unless each of these cells names tests, and all of them are there.
+#[track_caller]
+fn are_tests(cells: &[&str], folders: &[&str]) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let tests =
-        ["tests/redis", "src/backend/redis"].map(|folder| sources(&root.join(folder)).concat());
-    let tests = tests.concat();
-    assert!(!runs("redis_8_2_3", "cluster"));
+    let tests = folders
+        .iter()
+        .flat_map(|folder| sources(&root.join(folder)));
+    let tests = tests.collect::<Vec<_>>().concat();
     for cell in cells {
         let names: Vec<_> = cell.split('`').skip(1).step_by(2).collect();
         assert!(!names.is_empty(), "{cell}");
@@ -121,4 +124,29 @@ fn every_test_that_the_tables_of_redis_servers_name_is_there() {
             assert!(is_there, "{name}");
         }
     }
+}
+
+#[test]
+fn every_test_that_the_tables_of_redis_servers_name_is_there() {
+    assert!(!runs("redis_8_2_3", "cluster"));
+    let page = include_str!("../../src/guide/redis_servers.md");
+    let cells = last_cells(page, &["Run by tests", "What servers lack"]);
+    assert!(cells.len() > 20, "{cells:?}");
+    are_tests(&cells, &["tests/redis", "src/backend/redis"]);
+}
+
+#[test]
+fn every_test_that_the_table_of_which_store_names_is_there() {
+    let page = include_str!("../../src/guide/which_store.md");
+    let cells = last_cells(page, &["Run by tests"]);
+    assert!(cells.len() > 4, "{cells:?}");
+    are_tests(
+        &cells,
+        &[
+            "tests/databases",
+            "tests/examples",
+            "tests/faults",
+            "tests/store",
+        ],
+    );
 }

@@ -29,6 +29,8 @@ pub mod http;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod languages;
 pub mod log;
+#[cfg(feature = "mysql")]
+pub mod mariadb;
 pub mod nginx;
 pub mod nodes;
 pub mod openssl;
@@ -48,6 +50,8 @@ pub mod script_check;
 pub mod signed;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod world;
+#[cfg(target_os = "linux")]
+pub mod wrong_clock;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -41,7 +41,6 @@ mod settings;
 mod statements;
 mod subscriber;
 mod tag_keys;
-mod turns;
 
 pub use self::builder::PostgresStoreBuilder;
 use self::connections::Connections;

@@ -1,0 +1,80 @@
+//! A file that is not read beyond its end: redb takes memory for what it is about to read, and a damaged
+//! page may lead it to terabytes.
+
+use std::fs::File;
+use std::io::{Error, ErrorKind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use redb::backends::FileBackend;
+use redb::{DatabaseError, StorageBackend};
+
+#[derive(Debug)]
+pub(super) struct Bounded {
+    file: FileBackend,
+    /// Relaxed: whoever reads a page has found it by a commit, which comes after the growth that made room
+    /// for it.
+    length: AtomicU64,
+}
+
+impl Bounded {
+    /// Locks the file.
+    pub(super) fn new(file: File) -> Result<Self, DatabaseError> {
+        let file = FileBackend::new(file)?;
+        let length = AtomicU64::new(file.len()?);
+        Ok(Self { file, length })
+    }
+}
+
+impl StorageBackend for Bounded {
+    fn len(&self) -> Result<u64, Error> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, len: usize) -> Result<Vec<u8>, Error> {
+        let end = u64::try_from(len)
+            .ok()
+            .and_then(|len| offset.checked_add(len));
+        match end {
+            Some(end) if end <= self.length.load(Ordering::Relaxed) => self.file.read(offset, len),
+            _ => Err(ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    fn set_len(&self, len: u64) -> Result<(), Error> {
+        self.file.set_len(len)?;
+        self.length.store(len, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn sync_data(&self, eventual: bool) -> Result<(), Error> {
+        self.file.sync_data(eventual)
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), Error> {
+        self.file.write(offset, data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_read_beyond_the_end() {
+        let name = format!("bounded-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::write(&path, [7; 100]).unwrap();
+        let file = File::options().read(true).write(true).open(&path).unwrap();
+        let bounded = Bounded::new(file).unwrap();
+        assert_eq!(bounded.read(90, 10).unwrap(), [7; 10]);
+        for (offset, length) in [(91, 10), (101, 0), (u64::MAX, 10), (0, 1 << 43)] {
+            let error = bounded.read(offset, length).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+        }
+        bounded.set_len(200).unwrap();
+        assert_eq!(bounded.read(100, 100).unwrap(), [0; 100]);
+        fs::remove_file(path).unwrap();
+    }
+}
