@@ -7,7 +7,6 @@ use crate::identity::Identity;
 /// Characters of [`user_name`].
 pub(crate) const USER_LEN: usize = 22;
 
-#[cfg(any(test, feature = "redis"))]
 /// A name for a user that does not say who it is: base64url of 16 bytes of a digest.
 #[cfg(any(feature = "file", feature = "postgres", feature = "redis"))]
 pub(crate) fn user_name(user: &Identity) -> String {
