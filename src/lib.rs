@@ -81,6 +81,7 @@ mod head;
     feature = "crypto",
     feature = "douyin",
     feature = "mysql",
+    feature = "postgres",
     feature = "telegram",
     feature = "test-util",
     feature = "wechat"
