@@ -127,3 +127,14 @@ async fn what_a_fault_keeps_from_being_read_is_read_when_the_file_was_opened_ane
         });
     assert_eq!(read.await.unwrap(), 1);
 }
+
+#[tokio::test]
+async fn a_file_that_has_lost_its_tables_is_no_new_one() {
+    let mut subject = Subject::new();
+    let path = subject.path.with_extension("empty");
+    let file = opening::options().create(true).open(&path).unwrap();
+    drop(opening::unchecked(file).unwrap());
+    std::fs::rename(&path, &subject.path).unwrap();
+    let error = subject.reopen().unwrap_err();
+    assert_eq!(error.kind(), FileErrorKind::Damaged);
+}
