@@ -95,7 +95,7 @@ async fn a_lock_on_a_table_does_not_fill_the_server_with_connections() {
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(3) {
         let _ = timeout(DEADLINE, store.load(id)).await;
-        let _ = timeout(DEADLINE, store.revoke(logout(&user("u")))).await;
+        let _ = timeout(DEADLINE, store.revoke(logout(user("u")))).await;
     }
     assert!(connections(&url, "").await <= 8);
     other.batch_execute("COMMIT").await.unwrap();

@@ -75,12 +75,12 @@ async fn a_link_tells_of_what_is_announced_in_its_database_and_nothing_else() {
         .await
         .unwrap();
     announce(&url, &[payload(&[id(2), id(3)])]).await;
-    loop {
-        match next(&mut feed).await.unwrap() {
-            FeedEvent::Changed(ids) => break assert_eq!(ids, [id(2), id(3)]),
-            _ => {}
+    let told = loop {
+        if let FeedEvent::Changed(told) = next(&mut feed).await.unwrap() {
+            break told;
         }
-    }
+    };
+    assert_eq!(told, [id(2), id(3)]);
 }
 
 #[tokio::test]

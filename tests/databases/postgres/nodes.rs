@@ -66,15 +66,15 @@ async fn what_one_node_revokes_the_others_refuse_at_once() {
     let [one, second, third] = [(); 3].map(|()| node(store(&url)));
     linked(&[&one, &second, &third]).await;
     let mut times = Vec::new();
-    for number in 0..50 {
+    for number in 0..100 {
         let (user, token) = known_to(&[&one, &second, &third], number).await;
         one.revoke(user, RevokeReason::KickedOut).await.unwrap();
         times.push(passes_for(&second, &token).await);
         times.push(passes_for(&third, &token).await);
     }
     times.sort();
-    let (median, most) = (times[times.len() / 2], times[times.len() * 95 / 100]);
-    println!("refused elsewhere after {median:.1?}, 95 of 100 within {most:.1?}");
+    let (median, most) = (times[times.len() / 2], times[times.len() * 99 / 100]);
+    println!("refused elsewhere after {median:.1?}, 99 of 100 within {most:.1?}");
     assert!(most < Duration::from_millis(50), "{most:?}");
 }
 
