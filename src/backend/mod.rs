@@ -1,7 +1,11 @@
 //! The stores that come with the crate; [`store`](crate::store) has their names.
 
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod batches;
 #[cfg(feature = "file")]
 pub(crate) mod file;
+mod kept_keys;
+mod ledger;
 pub(crate) mod memory;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
@@ -10,3 +14,4 @@ pub(crate) mod postgres;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
 mod stored;
+mod wire;

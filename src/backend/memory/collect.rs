@@ -37,7 +37,7 @@ impl Shard {
     fn collect_keys(&mut self, user: &Identity, now: Timestamp) {
         if let Some(kept) = self.users.get_mut(user) {
             kept.keys_due = None;
-            kept.drop_old_keys(now);
+            kept.keys.drop_old(now);
             self.schedule_keys(user);
             self.forget_empty(user);
         }
@@ -49,7 +49,7 @@ impl Shard {
             if let Some(due) = user.keys_due.take() {
                 self.agenda.cancel(due);
             }
-            let first = user.first_key_end();
+            let first = user.keys.first_end();
             user.keys_due = first.map(|at| self.agenda.add(at, Due::Keys(of.clone())));
         }
     }

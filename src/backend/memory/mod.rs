@@ -13,7 +13,6 @@ use crate::token::{SessionId, TagKey};
 
 mod agenda;
 mod collect;
-mod rotate;
 mod shard;
 mod user;
 
@@ -122,15 +121,8 @@ impl SessionStore for MemoryStore {
 
     async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
         let bucket = revoke.target.bucket();
-        let (revoked, perhaps_held) = self.with_shard(bucket, |shard, now| {
-            let revoked = shard.revoke(&revoke, now);
-            // Nodes may hold what is gone from here.
-            let target = revoke.target.session();
-            let gone = target.filter(|id| !shard.was_revoked(*id));
-            (revoked, gone)
-        });
-        self.announce(&revoked);
-        self.announce(perhaps_held.as_slice());
+        let (revoked, changed) = self.with_shard(bucket, |shard, now| shard.revoke(&revoke, now));
+        self.announce(&changed);
         Ok(revoked)
     }
 

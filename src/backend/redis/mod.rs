@@ -3,6 +3,7 @@ use std::fmt;
 use redis::Value;
 
 use crate::backend::stored::Stored;
+use crate::backend::wire::record;
 use crate::identity::Identity;
 use crate::session::{Record, Touch};
 use crate::store::{
@@ -26,9 +27,8 @@ use self::servers::router::Router;
 use self::servers::settings::Settings;
 use self::wire::answer::{ended, inserted, rotated, touched};
 use self::wire::keys::{Keys, bucket_slot};
-use self::wire::record;
 use self::wire::reply::{bytes, items, unintelligible};
-use self::wire::secret;
+use self::wire::session_key;
 pub use crate::config_error::ConfigError as RedisConfigError;
 
 /// Keeps sessions in Redis (6.2 or later) or Valkey, for any number of processes.
@@ -223,11 +223,11 @@ impl SessionStore for RedisStore {
     async fn session_keys(&self, user: Identity) -> Result<Vec<Vec<u8>>, StoreError> {
         let key = self.keys.session_keys(&user);
         let mut get = redis::cmd("HMGET");
-        get.arg(&key).arg(&secret::SESSION_KEY_FIELDS);
+        get.arg(&key).arg(&session_key::SESSION_KEY_FIELDS);
         let answer = self.router.query(&key, &get).await?;
         let now = self.router.finder().clock.now();
         let keys = items(&answer)?.iter().filter_map(bytes);
-        keys.filter_map(|kept| secret::session_key(kept, now).transpose())
+        keys.filter_map(|kept| session_key::session_key(kept, now).transpose())
             .collect()
     }
 

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use super::RedisStore;
 use super::wire::keys::COPIES;
 use super::wire::reply::{bytes, items};
-use super::wire::secret;
+use crate::backend::wire::tag_key;
 use crate::store::{StoreError, StoreErrorKind};
 use crate::token::TagKey;
 
@@ -100,7 +100,7 @@ impl RedisStore {
         add.arg(to);
         for key in keys {
             add.arg(key.usable_since().as_millis());
-            add.arg(secret::encode_tag_key(key));
+            add.arg(tag_key::encode(key));
         }
         self.router.query(to, &add).await.map(drop)
     }
@@ -108,7 +108,7 @@ impl RedisStore {
 
 fn decode(answer: &Value) -> Kept {
     let keys = items(answer)?.iter().filter_map(bytes);
-    keys.map(secret::decode_tag_key).collect()
+    keys.map(tag_key::decode).collect()
 }
 
 /// What a place has, unless it takes longer than [`PATIENCE`] after another one has told of keys.

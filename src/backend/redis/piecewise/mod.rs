@@ -21,8 +21,8 @@ mod rotate;
 
 use super::RedisStore;
 use super::wire::answer::is_done;
-use super::wire::bytes::LATEST;
-use super::wire::keys::user_name;
+use crate::backend::wire::bytes::LATEST;
+use crate::backend::wire::user::user_name;
 use crate::session::Record;
 use crate::store::{Retire, StoreError};
 use crate::time::Timestamp;

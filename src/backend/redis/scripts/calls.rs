@@ -6,9 +6,10 @@ use super::{
     Call, END, INDEX, INSERT, KEEP, LIST, PUT_SESSION_KEY, REPLACE, REVOKE_SESSION, REVOKE_USER,
     ROTATE, SUCCEED, Script, TAG_KEYS, TIDY, TOUCH,
 };
-use crate::backend::redis::wire::bytes::LATEST;
-use crate::backend::redis::wire::keys::{Keys, NamedKey, user_name};
-use crate::backend::redis::wire::{record, secret};
+use crate::backend::redis::wire::keys::{Keys, NamedKey};
+use crate::backend::wire::bytes::LATEST;
+use crate::backend::wire::user::user_name;
+use crate::backend::wire::{record, tag_key};
 use crate::identity::Identity;
 use crate::session::{Record, Touch};
 use crate::store::{Insert, PutSessionKey, Retire, Revoke, Rotate, Target};
@@ -141,7 +142,7 @@ impl<'a> Calls<'a> {
     pub(crate) fn tag_keys(&self, place: String, offer: &TagKey) -> Call {
         self.call(&TAG_KEYS, [place])
             .number(offer.usable_since().as_millis())
-            .arg(secret::encode_tag_key(offer))
+            .arg(tag_key::encode(offer))
     }
 
     /// Keeps the record of a new session, and does nothing else.

@@ -2,8 +2,8 @@ use std::sync::OnceLock;
 
 use redis::{Cmd, cmd};
 
-use super::wire::bytes::ID_LEN;
 use super::wire::keys::NamedKey;
+use crate::backend::wire::bytes::ID_LEN;
 
 pub(crate) mod calls;
 #[cfg(test)]

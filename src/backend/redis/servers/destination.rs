@@ -7,7 +7,7 @@ use super::fault::{Remedy, remedy};
 use super::unannounced::{Changes, Unannounced};
 use crate::backend::redis::scripts::{Call, Publisher};
 use crate::backend::redis::wire::answer::changed;
-use crate::backend::redis::wire::message;
+use crate::backend::wire::message;
 
 /// A server that a command is sent to: one that has the slot, or one that takes it over.
 pub(super) struct Destination<'a> {

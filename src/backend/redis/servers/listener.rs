@@ -4,8 +4,8 @@ use std::sync::Arc;
 use redis::{PushInfo, PushKind};
 use tokio::sync::Notify;
 
-use crate::backend::redis::wire::message;
 use crate::backend::redis::wire::reply::bytes;
+use crate::backend::wire::message;
 use crate::store::{FeedEvent, FeedSender};
 
 /// Passes on what a master publishes; whatever cannot be passed on is a doubt, and so is a connection

@@ -14,7 +14,7 @@ use super::listener::Listener;
 use super::settings::Settings;
 use super::socket::{self, Socket};
 use crate::backend::redis::wire::address::Address;
-use crate::backend::redis::wire::message::{Heard, heard};
+use crate::backend::redis::wire::heard::{Heard, heard};
 use crate::store::StoreError;
 
 /// Publishes as the scripts do, at the server that has the key.

@@ -2,10 +2,10 @@
 
 use redis::Value;
 
-use super::bytes::{corrupt, session_id};
-use super::record;
 use super::reply::{bytes, items, unintelligible};
 use crate::backend::stored::Stored;
+use crate::backend::wire::bytes::{corrupt, session_id};
+use crate::backend::wire::record;
 use crate::session::{EndReason, Record};
 use crate::store::{Inserted, Rotated, StoreError, StoreErrorKind};
 use crate::time::Timestamp;

@@ -2,15 +2,13 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
 
+use crate::backend::wire::user::{USER_LEN, user_name};
 use crate::identity::Identity;
 use crate::random;
 use crate::store::StoreError;
 use crate::token::SessionId;
 
-/// Characters of [`user_name`].
-pub(crate) const USER_LEN: usize = 22;
 /// Copies of the keys of the tags.
 pub(crate) const COPIES: usize = 4;
 /// Slots of a Cluster.
@@ -121,25 +119,6 @@ impl Keys {
     }
 }
 
-/// A name for a user that does not say who it is: base64url of 16 bytes of a digest.
-pub(crate) fn user_name(user: &Identity) -> String {
-    String::from_utf8_lossy(&user_name_bytes(user)).into_owned()
-}
-
-/// The same without an allocation.
-pub(crate) fn user_name_bytes(user: &Identity) -> [u8; USER_LEN] {
-    let digest = Sha256::new()
-        .chain_update(b"tower-wx-session user\0")
-        .chain_update(user.appid().as_bytes())
-        .chain_update([0])
-        .chain_update(user.openid().as_bytes())
-        .finalize();
-    let mut name = [0; USER_LEN];
-    // 16 bytes are 22 characters.
-    let _ = URL_SAFE_NO_PAD.encode_slice(&digest[..16], &mut name);
-    name
-}
-
 /// The slot of a Cluster that a key is in: CRC-16/XMODEM of its hash tag, if it has one.
 pub(crate) fn slot(key: &str) -> u16 {
     let tag = key
@@ -208,13 +187,5 @@ mod tests {
         for bucket in [[0, 0], [0x0f, 0xf0], [0xab, 0xcd], [0xff, 0xff]] {
             assert_eq!(bucket_slot(bucket), slot(&keys.base(bucket)));
         }
-    }
-
-    #[test]
-    fn where_one_name_ends_and_the_other_begins_matters() {
-        let one = user_name(&Identity::new("ab", "c"));
-        let other = user_name(&Identity::new("a", "bc"));
-        assert_ne!(one, other);
-        assert_eq!(one.len(), USER_LEN);
     }
 }

@@ -2,13 +2,11 @@
 
 pub(crate) mod address;
 pub(crate) mod answer;
-pub(crate) mod bytes;
 pub(crate) mod cluster_view;
 pub(crate) mod greeting;
+pub(crate) mod heard;
 pub(crate) mod info;
 pub(crate) mod keys;
-pub(crate) mod message;
-pub(crate) mod record;
 pub(crate) mod reply;
-pub(crate) mod secret;
+pub(crate) mod session_key;
 pub(crate) mod slots;

@@ -11,6 +11,20 @@ pub(crate) const LATEST: u64 = (1 << 48) - 1;
 /// Characters of a session's name.
 pub(crate) const ID_LEN: usize = 24;
 
+/// What is kept beside records begins with this.
+pub(crate) const VERSION: u8 = 1;
+
+/// What follows the version.
+pub(crate) fn versioned(bytes: &[u8]) -> Result<&[u8], StoreError> {
+    match bytes.split_first() {
+        Some((&VERSION, rest)) => Ok(rest),
+        Some((&version, _)) if version > VERSION => {
+            Err(StoreError::new(StoreErrorKind::NewerVersion))
+        }
+        _ => Err(corrupt()),
+    }
+}
+
 /// Bytes that nobody has written.
 pub(crate) const fn corrupt() -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt)
@@ -81,8 +95,13 @@ impl<'a> Reader<'a> {
         None
     }
 
-    pub(crate) fn text(&mut self) -> Option<&'a str> {
+    /// Bytes after their length.
+    pub(crate) fn bytes(&mut self) -> Option<&'a [u8]> {
         let length = self.length()?;
-        str::from_utf8(self.take(length)?).ok()
+        self.take(length)
+    }
+
+    pub(crate) fn text(&mut self) -> Option<&'a str> {
+        str::from_utf8(self.bytes()?).ok()
     }
 }

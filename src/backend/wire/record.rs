@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::bytes::{ID_LEN, Reader, corrupt, put_length, put_time, put_u48, session_id};
-use super::keys::{USER_LEN, user_name_bytes};
+use super::user::{USER_LEN, user_name_bytes};
 use crate::backend::stored::Stored;
 use crate::identity::Identity;
 use crate::session::{EndReason, Record};
@@ -70,6 +70,7 @@ pub(crate) const fn reason(code: u8) -> Option<EndReason> {
     })
 }
 
+/// The bytes of a session that was not revoked.
 pub(crate) fn encode(record: &Record) -> Vec<u8> {
     let names = encode_names(&record.identity);
     let is_retired = record.is_retired() || record.successor.is_some();
@@ -92,6 +93,20 @@ pub(crate) fn encode(record: &Record) -> Vec<u8> {
         bytes.extend(successor.map_or_else(|| vec![0; ID_LEN], String::into_bytes));
     }
     bytes
+}
+
+/// The bytes of whatever is kept of a session.
+#[cfg(feature = "file")]
+pub(crate) fn encode_stored(stored: &Stored) -> Vec<u8> {
+    match stored {
+        Stored::Kept(record) => encode(record),
+        Stored::Revoked { reason, at, until } => {
+            let mut bytes = vec![VERSION, code(*reason), 0];
+            put_time(&mut bytes, *at);
+            put_time(&mut bytes, *until);
+            bytes
+        }
+    }
 }
 
 const fn flag(is_set: bool, flag: u8) -> u8 {
