@@ -60,6 +60,8 @@ pub use self::operation::{
 };
 pub use self::session_key::PutSessionKey;
 pub(crate) use self::session_key::SESSION_KEYS;
+#[cfg(feature = "file")]
+pub use crate::backend::file::{FileError, FileErrorKind, FileStore};
 pub use crate::backend::memory::MemoryStore;
 #[cfg(feature = "redis")]
 pub use crate::backend::redis::{RedisConfigError, RedisStore, RedisStoreBuilder};

@@ -54,10 +54,16 @@ enum Source {
 
 impl Clock {
     pub(crate) fn monotonic() -> Self {
+        Self::monotonic_from(Timestamp::default())
+    }
+
+    /// Shows `earliest` where the wall clock is behind that, as one is that was set back.
+    pub(crate) fn monotonic_from(earliest: Timestamp) -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        let wall = Timestamp(millis(since_epoch.unwrap_or_default()));
         Self::from(Source::Monotonic {
             started: Instant::now_without_cache_update(),
-            started_at: Timestamp(millis(since_epoch.unwrap_or_default())),
+            started_at: wall.max(earliest),
         })
     }
 

@@ -10,10 +10,10 @@ use tower_wx_session::test_util::conformance::{self, Fixture};
 use super::wrong::{Fault, WrongStore};
 
 /// A store whose time moves only when the suite says so.
-struct OnManualClock<S> {
-    store: S,
-    clock: ManualClock,
-    rounds: usize,
+pub struct OnManualClock<S> {
+    pub store: S,
+    pub clock: ManualClock,
+    pub rounds: usize,
 }
 
 impl<S: SessionStore + Clone> Fixture for OnManualClock<S> {
@@ -36,12 +36,12 @@ impl<S: SessionStore + Clone> Fixture for OnManualClock<S> {
     }
 }
 
-struct InRealTime(MemoryStore);
+pub struct InRealTime<S>(pub S);
 
-impl Fixture for InRealTime {
-    type Store = MemoryStore;
+impl<S: SessionStore + Clone> Fixture for InRealTime<S> {
+    type Store = S;
 
-    fn store(&self) -> MemoryStore {
+    fn store(&self) -> S {
         self.0.clone()
     }
 

@@ -8,5 +8,7 @@
 #![allow(unreachable_pub, reason = "modules of a test")]
 
 mod conformance;
+#[cfg(feature = "file")]
+mod file;
 mod memory;
 mod wrong;

@@ -1,1 +1,253 @@
-//! Sessions in a file of one process.
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use redb::ReadTransaction;
+
+use crate::backend::ledger::Ledger;
+use crate::backend::stored::Stored;
+use crate::backend::wire::user::user_name_bytes;
+use crate::identity::Identity;
+use crate::session::{Record, Touch};
+use crate::store::{
+    Feed, Insert, Inserted, Loaded, PutSessionKey, Revoke, Rotate, Rotated, SessionStore,
+    StoreError,
+};
+use crate::time::{Clock, Timestamp};
+use crate::token::{SessionId, TagKey};
+
+mod checked;
+mod collect;
+mod disk;
+mod fault;
+mod file_error;
+mod inner;
+mod job;
+mod opening;
+mod queue;
+mod read;
+mod readers;
+mod tables;
+mod transaction;
+mod writer;
+
+use self::disk::Disk;
+use self::fault::Fault;
+pub use self::file_error::{FileError, FileErrorKind};
+use self::inner::Inner;
+
+/// Events that a node may be behind before its link ends.
+const FEED_CAPACITY: usize = 1024;
+
+/// Keeps sessions in a file of this process: a restart logs nobody out, and there is nothing to install.
+///
+/// ```
+/// use tower_wx_session::{Sessions, store::FileStore};
+///
+/// # let folder = std::env::temp_dir();
+/// # let path = folder.join(format!("sessions-{}.redb", std::process::id()));
+/// let store = FileStore::open(&path)?;
+/// let sessions = Sessions::builder(store).build()?;
+/// # drop(sessions);
+/// # std::fs::remove_file(path)?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Clones are handles to the same file. The last one lets its threads finish what they have been given
+/// and close it.
+#[derive(Clone)]
+pub struct FileStore(Arc<Handle>);
+
+/// Ends the threads with the last clone.
+struct Handle(Arc<Inner>);
+
+impl FileStore {
+    /// Opens the file, or makes it.
+    ///
+    /// # Errors
+    ///
+    /// A [`FileError`] says what is wrong with the file and what to do.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, FileError> {
+        let (disk, latest) = Disk::open(path.as_ref())?;
+        Self::start(path.as_ref(), disk, Clock::monotonic_from(latest))
+    }
+
+    /// The same on a clock that a test moves.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    #[cfg(any(test, feature = "test-util"))]
+    pub fn with_clock(
+        path: impl AsRef<Path>,
+        clock: crate::time::ManualClock,
+    ) -> Result<Self, FileError> {
+        let (disk, _) = Disk::open(path.as_ref())?;
+        Self::start(path.as_ref(), disk, clock.into())
+    }
+
+    fn start(path: &Path, disk: Disk, clock: Clock) -> Result<Self, FileError> {
+        let inner = Arc::new(Inner::new(disk, clock));
+        // Should a thread not start, those that did end with this.
+        let store = Self(Arc::new(Handle(Arc::clone(&inner))));
+        let started = writer::start(&inner).and_then(|()| readers::start(&inner));
+        started.map_err(|error| FileError::io(path, error))?;
+        Ok(store)
+    }
+
+    fn inner(&self) -> &Inner {
+        &self.0.0
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl SessionStore for FileStore {
+    async fn insert(&self, insert: Insert) -> Result<Inserted, StoreError> {
+        let inner = self.inner();
+        inner.write(move |writing| writing.insert(insert)).await
+    }
+
+    async fn load(&self, id: SessionId) -> Result<Loaded, StoreError> {
+        let stored = self
+            .inner()
+            .read(move |reading| stored(reading, id))
+            .await?;
+        let now = self.inner().clock.now();
+        Ok(stored.map_or(Loaded::NeverSeen, |stored| stored.loaded(now)))
+    }
+
+    async fn touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
+        let written = self
+            .inner()
+            .write(move |writing| writing.touch(&touch))
+            .await;
+        match written {
+            Err(error) if error.is_unavailable() => self.touch_unwritten(touch, error).await,
+            touched => touched,
+        }
+    }
+
+    async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
+        let inner = self.inner();
+        inner.write(move |writing| writing.rotate(rotate)).await
+    }
+
+    async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
+        let inner = self.inner();
+        inner.write(move |writing| writing.revoke(&revoke)).await
+    }
+
+    async fn list(&self, user: Identity) -> Result<Vec<(SessionId, Record)>, StoreError> {
+        let clock = self.inner().clock.clone();
+        let list = move |reading: &ReadTransaction| {
+            let sessions = sessions_of(reading, &user)?;
+            Ok(Ledger::new(clock.now(), sessions).list())
+        };
+        self.inner().read(list).await
+    }
+
+    async fn put_session_key(&self, put: PutSessionKey) -> Result<(), StoreError> {
+        let inner = self.inner();
+        inner
+            .write(move |writing| writing.put_session_key(put))
+            .await
+    }
+
+    async fn session_keys(&self, user: Identity) -> Result<Vec<Vec<u8>>, StoreError> {
+        let user = user_name_bytes(&user);
+        let kept = self.inner().read(move |reading| {
+            tables::keys_of(&reading.open_table(tables::SESSION_KEYS)?, &user)
+        });
+        let now = self.inner().clock.now();
+        Ok(kept.await?.unwrap_or_default().live(now))
+    }
+
+    async fn tag_keys(&self, offer: TagKey) -> Result<Vec<TagKey>, StoreError> {
+        let inner = self.inner();
+        inner.write(move |writing| writing.tag_keys(offer)).await
+    }
+
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        Ok(self.inner().clock.now())
+    }
+
+    async fn writable(&self, _: [u8; 2]) -> Result<(), StoreError> {
+        let inner = self.inner();
+        let trial = inner.write(|writing| {
+            writing.try_writing();
+            Ok(())
+        });
+        trial
+            .await
+            .map_err(|error| StoreError::unwritten().caused_by(error))
+    }
+
+    async fn reach(&self, _: [u8; 2]) -> Result<(), StoreError> {
+        let sessions = self
+            .inner()
+            .read(|reading| Ok(reading.open_table(tables::SESSIONS)?));
+        sessions.await.map(drop)
+    }
+
+    async fn subscribe(&self) -> Result<Feed, StoreError> {
+        let (sender, feed) = Feed::channel(FEED_CAPACITY);
+        self.inner().add_feed(sender);
+        // It is in this process, and cannot die unnoticed.
+        Ok(feed.without_heartbeat())
+    }
+}
+
+impl FileStore {
+    /// What would become of a use that could not be written.
+    async fn touch_unwritten(
+        &self,
+        touch: Touch,
+        error: StoreError,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let kept = self
+            .inner()
+            .read(move |reading| stored(reading, touch.id))
+            .await?;
+        let Some(Stored::Kept(before)) = kept else {
+            return Ok(None);
+        };
+        let mut record = before.clone();
+        let deadline = record.touch(&touch, self.inner().clock.now());
+        if record == before {
+            return Ok(deadline);
+        }
+        Err(StoreError::unwritten().caused_by(error))
+    }
+}
+
+fn stored(reading: &ReadTransaction, id: SessionId) -> Result<Option<Stored>, Fault> {
+    tables::session(&reading.open_table(tables::SESSIONS)?, id)
+}
+
+/// The sessions of a user, without those that are damaged.
+fn sessions_of(
+    reading: &ReadTransaction,
+    user: &Identity,
+) -> Result<Vec<(SessionId, Stored)>, Fault> {
+    let sessions = reading.open_table(tables::SESSIONS)?;
+    let ids = tables::sessions_of(&reading.open_table(tables::USERS)?, user)?;
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        match tables::session(&sessions, id) {
+            Err(Fault::Record(_)) => {}
+            kept => found.extend(kept?.map(|stored| (id, stored))),
+        }
+    }
+    Ok(found)
+}
+
+impl fmt::Debug for FileStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileStore").finish_non_exhaustive()
+    }
+}

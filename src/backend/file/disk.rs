@@ -1,0 +1,108 @@
+//! The open file. After a fault it is opened anew.
+
+use std::fs::{self, File};
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, PoisonError, RwLock, RwLockWriteGuard};
+use std::time::Duration;
+
+use redb::Database;
+
+use super::fault::Fault;
+use super::file_error::{FileError, FileErrorKind};
+use super::opening;
+use crate::store::StoreError;
+use crate::sync::Lock;
+use crate::time::Timestamp;
+
+/// More than any transaction needs.
+const ROOM: usize = 4 << 20;
+
+/// The file, or why it is not open at the moment.
+pub(super) struct Disk {
+    path: PathBuf,
+    open: RwLock<Result<Database, FileError>>,
+    /// Set by whoever met a fault of the file, until it is opened anew.
+    is_faulty: Lock<bool>,
+    reopened: Condvar,
+}
+
+impl Disk {
+    /// Also gives the latest time that was noted in the file.
+    pub(super) fn open(path: &Path) -> Result<(Self, Timestamp), FileError> {
+        let database = opening::open_or_make(path)?;
+        let time = opening::latest_time(&database);
+        let time = time.map_err(|fault| opening::refused(path, fault))?;
+        let disk = Self {
+            path: path.to_owned(),
+            open: RwLock::new(Ok(database)),
+            is_faulty: Lock::from(false),
+            reopened: Condvar::new(),
+        };
+        Ok((disk, time))
+    }
+
+    /// Runs on the open file. A panic of redb is a fault of the file like any other.
+    pub(super) fn with<T>(
+        &self,
+        operate: impl FnOnce(&Database) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        let database = open.as_ref().map_err(|error| unavailable(error.clone()))?;
+        let error = match catch_unwind(AssertUnwindSafe(|| operate(database))) {
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(Fault::Record(error))) => return Err(error),
+            Ok(Err(Fault::File(error))) => {
+                unavailable(opening::refused(&self.path, Fault::File(error)))
+            }
+            Err(panic) => unavailable(opening::damaged(&self.path, &*panic)),
+        };
+        *self.is_faulty.lock() = true;
+        Err(error)
+    }
+
+    pub(super) fn is_faulty(&self) -> bool {
+        *self.is_faulty.lock()
+    }
+
+    /// Waits until the file was opened anew.
+    pub(super) fn wait_while_faulty(&self, patience: Duration) {
+        let is_faulty = self.is_faulty.lock();
+        let waited = self
+            .reopened
+            .wait_timeout_while(is_faulty, patience, |is_faulty| *is_faulty);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Opens the file anew: redb does nothing more with one that it has met a fault in.
+    pub(super) fn reopen(&self) -> Result<(), FileError> {
+        let mut open = self.lock();
+        let closed = Err(FileError::new(&self.path, FileErrorKind::Io));
+        let before = mem::replace(&mut *open, closed);
+        // It may panic again as it closes.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(before)));
+        *open = opening::open(&self.path);
+        let outcome = open.as_ref().map(drop).map_err(Clone::clone);
+        *self.is_faulty.lock() = outcome.is_err();
+        self.reopened.notify_all();
+        outcome
+    }
+
+    /// Fails unless the disk has room for a transaction of any size, without a write to the file itself.
+    pub(super) fn try_room(&self) -> Result<(), StoreError> {
+        let path = opening::beside(&self.path, ".room");
+        let tried = fs::write(&path, vec![1; ROOM]).and_then(|()| File::open(&path)?.sync_all());
+        let _ = fs::remove_file(&path);
+        tried.map_err(|error| StoreError::unavailable(FileError::io(&self.path, error)))
+    }
+
+    /// Waits for whoever reads, and keeps the others off.
+    fn lock(&self) -> RwLockWriteGuard<'_, Result<Database, FileError>> {
+        self.open.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unavailable(error: FileError) -> StoreError {
+    StoreError::unavailable(error)
+}

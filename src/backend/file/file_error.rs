@@ -1,0 +1,141 @@
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use redb::{DatabaseError, StorageError};
+
+use crate::cause::Cause;
+
+/// Why the file of a [`FileStore`](crate::store::FileStore) cannot be opened: which file, what is wrong
+/// with it, and what to do.
+///
+/// ```
+/// use tower_wx_session::store::{FileErrorKind, FileStore};
+///
+/// let error = FileStore::open("no/such/folder/sessions.redb").unwrap_err();
+/// assert_eq!(error.kind(), FileErrorKind::FolderMissing);
+/// assert_eq!(
+///     error.to_string(),
+///     "session file no/such/folder/sessions.redb: its folder is missing: make it first",
+/// );
+/// ```
+#[derive(Clone, Debug)]
+pub struct FileError {
+    path: PathBuf,
+    kind: FileErrorKind,
+    cause: Cause,
+}
+
+/// The kinds of [`FileError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileErrorKind {
+    /// The folder that the file should be in is not there.
+    FolderMissing,
+    /// The path is that of a folder, a device or the like.
+    NotAFile,
+    /// This process may not read or write the file, or make it.
+    NotPermitted,
+    /// Another process has the file open, or this one has it twice.
+    InUse,
+    /// The file is not one of this store. It was left as it is.
+    Foreign,
+    /// Some of its bytes have changed, or it was cut off.
+    Damaged,
+    /// A newer release of this crate has written it.
+    NewerVersion,
+    /// It was removed while it was in use.
+    Removed,
+    /// The system could not read or write it: a full disk, for one. The
+    /// [source](std::error::Error::source) says more.
+    Io,
+}
+
+impl FileError {
+    pub(super) fn new(path: &Path, kind: FileErrorKind) -> Self {
+        Self {
+            path: path.to_owned(),
+            kind,
+            cause: Cause::UNKNOWN,
+        }
+    }
+
+    pub(super) fn caused_by(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            cause: Cause::new(cause),
+            ..self
+        }
+    }
+
+    pub(super) fn io(path: &Path, error: io::Error) -> Self {
+        let kind = match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                FileErrorKind::NotPermitted
+            }
+            io::ErrorKind::InvalidData => FileErrorKind::Foreign,
+            io::ErrorKind::UnexpectedEof => FileErrorKind::Damaged,
+            _ => FileErrorKind::Io,
+        };
+        Self::new(path, kind).caused_by(error)
+    }
+
+    pub(super) fn of(path: &Path, error: DatabaseError) -> Self {
+        let kind = match error {
+            DatabaseError::Storage(StorageError::Io(error)) => return Self::io(path, error),
+            DatabaseError::DatabaseAlreadyOpen => FileErrorKind::InUse,
+            DatabaseError::UpgradeRequired(_) => FileErrorKind::Foreign,
+            DatabaseError::Storage(StorageError::Corrupted(_)) => FileErrorKind::Damaged,
+            _ => FileErrorKind::Io,
+        };
+        Self::new(path, kind).caused_by(error)
+    }
+
+    /// The kind, to match on.
+    #[must_use]
+    pub const fn kind(&self) -> FileErrorKind {
+        self.kind
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    const fn advice(&self) -> &'static str {
+        match self.kind {
+            FileErrorKind::FolderMissing => "its folder is missing: make it first",
+            FileErrorKind::NotAFile => "this is no file: give the path of one, or one that is free",
+            FileErrorKind::NotPermitted => {
+                "this process may not read and write it: look at the owner and the mode of the file and of its folder"
+            }
+            FileErrorKind::InUse => {
+                "it is open already: one process has a file for itself, and clones one `FileStore` instead of opening it twice"
+            }
+            FileErrorKind::Foreign => "it holds something else: give the path of a file of its own",
+            FileErrorKind::Damaged => {
+                "it is damaged: take a copy from before, or remove it, and everybody logs in again"
+            }
+            FileErrorKind::NewerVersion => {
+                "a newer release of tower-wx-session has written it: run that one, or give it a file of its own"
+            }
+            FileErrorKind::Removed => {
+                "it was removed while it was in use: start this process again"
+            }
+            FileErrorKind::Io => "the system cannot read or write it",
+        }
+    }
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "session file {}: {}", self.path.display(), self.advice())
+    }
+}
+
+impl Error for FileError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.source()
+    }
+}

@@ -1,0 +1,208 @@
+//! How a file is opened: checked as a whole, and made where there is none.
+
+use std::any::Any;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use redb::{Builder, Database, TableHandle, WriteTransaction};
+
+use super::checked;
+use super::fault::Fault;
+use super::file_error::{FileError, FileErrorKind};
+use super::tables::{self, Tables};
+use super::transaction::{FORMAT, TIME};
+use crate::time::Timestamp;
+
+/// The version of what is in the tables.
+const VERSION: u8 = 1;
+/// Memory for pages of the file. Those that are not in it are mostly in the system's.
+const CACHE: usize = 64 << 20;
+/// For how long a file may be in use before it is an error: the last handle of before may be closing it.
+const PATIENCE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(5);
+
+type Opened = Result<Database, FileError>;
+
+/// Opens the file, or makes it. Waits a little where another handle is closing it.
+pub(super) fn open_or_make(path: &Path) -> Opened {
+    let started = Instant::now();
+    loop {
+        match once(path) {
+            Err(error) if error.kind() == FileErrorKind::InUse && started.elapsed() < PATIENCE => {
+                sleep(PAUSE);
+            }
+            opened => return opened,
+        }
+    }
+}
+
+fn once(path: &Path) -> Opened {
+    match open(path) {
+        Err(error) if error.kind() == FileErrorKind::Removed => make(path),
+        opened => opened,
+    }
+}
+
+/// Opens the file that is there.
+pub(super) fn open(path: &Path) -> Opened {
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => {}
+        Ok(_) => return Err(FileError::new(path, FileErrorKind::NotAFile)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(FileError::new(path, FileErrorKind::Removed));
+        }
+        Err(error) => return Err(FileError::io(path, error)),
+    }
+    let file = options()
+        .open(path)
+        .map_err(|error| FileError::io(path, error))?;
+    check(path, file)
+}
+
+/// Makes the file under another name first, so that none is left half made.
+fn make(path: &Path) -> Opened {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(FileError::new(path, FileErrorKind::FolderMissing));
+    }
+    let unfinished = beside(path, ".new");
+    let failed = |error| FileError::io(path, error);
+    let file = options().create(true).open(&unfinished).map_err(failed)?;
+    let database = check(path, file)?;
+    // Whoever made it meanwhile has had this lock.
+    if path.exists() {
+        return Err(FileError::new(path, FileErrorKind::InUse));
+    }
+    fs::rename(&unfinished, path).map_err(failed)?;
+    sync_folder(folder);
+    Ok(database)
+}
+
+/// Another name in the same folder.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// A power failure must not take the name of the file away. Not every system lets a folder be opened.
+pub(super) fn sync_folder(folder: &Path) {
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+}
+
+/// Nobody but the owner may read who is logged in.
+pub(super) fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Opens a database, reads all of it, and compares each page with its checksum.
+fn check(path: &Path, file: File) -> Opened {
+    // What is damaged may have redb panic. Nothing of it is kept then.
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        let (mut database, is_checked) = unchecked(file)?;
+        if !is_checked {
+            database.check_integrity()?;
+        }
+        Ok(database)
+    }));
+    let database = match opened {
+        Ok(opened) => opened.map_err(|error| FileError::of(path, error))?,
+        Err(panic) => return Err(damaged(path, &*panic)),
+    };
+    prepare(&database)
+        .map_err(|fault| refused(path, fault))?
+        .map_err(|kind| FileError::new(path, kind))?;
+    Ok(database)
+}
+
+/// A database, and whether redb has checked all of its pages: it does so after a crash.
+pub(super) fn unchecked(file: File) -> Result<(Database, bool), redb::DatabaseError> {
+    let is_repaired = Arc::new(AtomicBool::new(false));
+    let noted = Arc::clone(&is_repaired);
+    let mut builder = Builder::new();
+    builder
+        // Later releases read no other format.
+        .create_with_file_format_v3(true)
+        .set_cache_size(CACHE)
+        .set_repair_callback(move |_| noted.store(true, Ordering::Relaxed));
+    let database = builder.create_file(file)?;
+    Ok((database, is_repaired.load(Ordering::Relaxed)))
+}
+
+/// Makes the tables in a new file, and looks at the version of an old one.
+fn prepare(database: &Database) -> Result<Result<(), FileErrorKind>, Fault> {
+    let reading = database.begin_read()?;
+    let names = reading.list_tables()?.map(|table| table.name().to_owned());
+    let names: Vec<_> = names.collect();
+    if names.is_empty() {
+        return make_tables(database.begin_write()?).map(Ok);
+    }
+    if !names.iter().any(|name| name == tables::META.name()) {
+        return Ok(Err(FileErrorKind::Foreign));
+    }
+    let meta = reading.open_table(tables::META)?;
+    Ok(match tables::meta(&meta, FORMAT)?.as_deref() {
+        Some([VERSION]) => Ok(()),
+        Some(_) => Err(FileErrorKind::NewerVersion),
+        None => Err(FileErrorKind::Foreign),
+    })
+}
+
+fn make_tables(writing: WriteTransaction) -> Result<(), Fault> {
+    let mut made = Tables::open(&writing)?;
+    let version = checked::seal(FORMAT.as_bytes(), &[VERSION]);
+    made.meta.insert(FORMAT, version.as_slice())?;
+    drop(made);
+    Ok(writing.commit()?)
+}
+
+/// The latest time that was noted in a file.
+pub(super) fn latest_time(database: &Database) -> Result<Timestamp, Fault> {
+    let meta = database.begin_read()?.open_table(tables::META)?;
+    let noted = tables::meta(&meta, TIME)?;
+    let noted = noted.and_then(|bytes| bytes.try_into().ok());
+    Ok(noted
+        .map(u64::from_be_bytes)
+        .map(Timestamp::from_millis)
+        .unwrap_or_default())
+}
+
+pub(super) fn refused(path: &Path, fault: Fault) -> FileError {
+    match fault {
+        Fault::Record(error) => FileError::new(path, FileErrorKind::Damaged).caused_by(error),
+        Fault::File(error) => match *error {
+            redb::Error::Io(error) => FileError::io(path, error),
+            other => FileError::new(path, kind_of(&other)).caused_by(other),
+        },
+    }
+}
+
+fn kind_of(error: &redb::Error) -> FileErrorKind {
+    match error {
+        redb::Error::Corrupted(_) => FileErrorKind::Damaged,
+        redb::Error::TableTypeMismatch { .. } | redb::Error::TypeDefinitionChanged { .. } => {
+            FileErrorKind::Foreign
+        }
+        // What comes after another fault, for one.
+        _ => FileErrorKind::Io,
+    }
+}
+
+pub(super) fn damaged(path: &Path, panic: &(dyn Any + Send)) -> FileError {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    FileError::new(path, FileErrorKind::Damaged).caused_by(text.unwrap_or("redb panicked"))
+}

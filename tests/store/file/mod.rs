@@ -1,0 +1,6 @@
+//! What `FileStore` promises beyond what every store does.
+
+mod conformance;
+mod folder;
+
+use self::folder::Folder;
