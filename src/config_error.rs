@@ -25,7 +25,12 @@ pub struct ConfigError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Value {
     Shown(String),
-    #[cfg(any(feature = "_http-client", feature = "redis", feature = "telegram"))]
+    #[cfg(any(
+        feature = "_http-client",
+        feature = "postgres",
+        feature = "redis",
+        feature = "telegram"
+    ))]
     Hidden,
 }
 
@@ -44,7 +49,12 @@ impl ConfigError {
     }
 
     /// The value may hold a secret.
-    #[cfg(any(feature = "_http-client", feature = "redis", feature = "telegram"))]
+    #[cfg(any(
+        feature = "_http-client",
+        feature = "postgres",
+        feature = "redis",
+        feature = "telegram"
+    ))]
     pub(crate) fn hidden(setting: &'static str, expected: impl Into<Cow<'static, str>>) -> Self {
         Self {
             setting,
@@ -80,7 +90,12 @@ impl fmt::Display for ConfigError {
         write!(f, "{}: expected {}, got ", self.setting, self.expected)?;
         match &self.value {
             Value::Shown(value) => f.write_str(value),
-            #[cfg(any(feature = "_http-client", feature = "redis", feature = "telegram"))]
+            #[cfg(any(
+                feature = "_http-client",
+                feature = "postgres",
+                feature = "redis",
+                feature = "telegram"
+            ))]
             Value::Hidden => f.write_str("a value that is not shown, as it may hold credentials"),
         }
     }

@@ -6,6 +6,8 @@ mod batches;
 pub(crate) mod file;
 mod kept_keys;
 mod ledger;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod link;
 pub(crate) mod memory;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
@@ -14,4 +16,6 @@ pub(crate) mod postgres;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
 mod stored;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod tls;
 mod wire;

@@ -90,6 +90,16 @@ pub(crate) fn store_may_evict(policy: &str) {
     );
 }
 
+#[cfg(feature = "postgres")]
+pub(crate) fn store_may_lose(settings: &str) {
+    event!(
+        warn,
+        settings = %settings,
+        "the session store may lose sessions, and ends of sessions, when its server dies: \
+         switch these settings on"
+    );
+}
+
 pub(crate) fn provider_failed(error: &(dyn Error + 'static), platform: Option<&str>) {
     event!(error, error = %Chain(error), platform = platform, "login provider failed");
 }

@@ -14,7 +14,9 @@ pub mod connect_golden;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod desk;
 pub mod errors;
+pub mod eventually;
 pub mod forged;
+pub mod free_port;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod golden;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
@@ -29,6 +31,10 @@ pub mod log;
 pub mod nginx;
 pub mod nodes;
 pub mod openssl;
+#[cfg(feature = "postgres")]
+pub mod pgbouncer;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod process;
 #[cfg(feature = "metrics")]
 pub mod prometheus;

@@ -1,15 +1,17 @@
 //! Real Redis servers: processes of their own on free ports, which end with the test.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 use tower_wx_session::store::RedisStore;
+
+pub use super::eventually::eventually;
+pub use super::free_port::free_port;
 
 /// The longest that a server takes to do what it is asked for.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -72,19 +74,6 @@ fn program_of_the_system() -> String {
     found
         .expect("these tests need redis-server or valkey-server: install it, or name it in REDIS_SERVER")
         .to_owned()
-}
-
-/// A port that is free, and whose neighbour 10 000 further is too: a Cluster's bus takes that.
-pub fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let own = (std::process::id() % 400) as u16 * 40;
-    loop {
-        let port = 12_000 + (own + NEXT.fetch_add(1, Ordering::Relaxed)) % 16_000;
-        let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-        if is_free(port) && is_free(port + 10_000) {
-            return port;
-        }
-    }
 }
 
 /// A directory of this test's own.
@@ -466,13 +455,4 @@ fn sentinel_settings(master: u16) -> String {
 
 pub fn path(path: &Path) -> &str {
     path.to_str().expect("a path of UTF-8")
-}
-
-/// Waits until something is so.
-pub async fn eventually(what: &str, is_so: impl AsyncFn() -> bool) {
-    let start = Instant::now();
-    while !is_so().await {
-        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
-        sleep(Duration::from_millis(20)).await;
-    }
 }

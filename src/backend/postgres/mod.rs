@@ -1,1 +1,261 @@
-//! Sessions in PostgreSQL.
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::backend::ledger::Ledger;
+use crate::backend::stored::Stored;
+use crate::identity::Identity;
+use crate::random;
+use crate::session::{Record, Touch};
+use crate::store::{
+    Feed, Insert, Inserted, Loaded, PutSessionKey, Revoke, Rotate, Rotated, SessionStore,
+    StoreError,
+};
+use crate::task::Task;
+use crate::time::Timestamp;
+use crate::token::{SessionId, TagKey};
+
+mod advice;
+mod announcement;
+mod builder;
+mod collector;
+mod columns;
+mod connection;
+mod connections;
+mod database;
+mod fault;
+mod link;
+mod locked;
+mod locks;
+mod names;
+mod pipeline;
+mod pool;
+mod primary;
+mod rows;
+mod schema;
+mod server;
+mod session_keys;
+mod settings;
+mod statements;
+mod subscriber;
+mod tag_keys;
+
+pub use self::builder::PostgresStoreBuilder;
+use self::connections::Connections;
+use self::database::{Change, Database, Found};
+use self::locked::Concerned;
+use self::settings::Settings;
+pub use crate::config_error::ConfigError as PostgresConfigError;
+
+/// Until a row that somebody has just changed or locked is looked at again.
+const AGAIN_AFTER: Duration = Duration::from_millis(5);
+/// For how long it is kept why a session whose record was damaged was revoked: the longest that sessions
+/// last by default.
+const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Keeps sessions in PostgreSQL (12 or later), for any number of processes.
+///
+/// Clones are handles to the same connections.
+#[derive(Clone)]
+pub struct PostgresStore {
+    database: Arc<Database>,
+    collector: Arc<Task>,
+}
+
+impl PostgresStore {
+    fn on(settings: Settings, connections: usize) -> Self {
+        let connections = Connections::new(settings, connections);
+        Self {
+            database: Arc::new(Database::new(connections)),
+            collector: Arc::default(),
+        }
+    }
+
+    /// Deletes what is due from now on, until the last handle goes.
+    fn collect(&self) {
+        let database = &self.database;
+        self.collector.start(|| {
+            let connections = Arc::downgrade(&database.connections);
+            collector::collect(connections, database.statements.clone())
+        });
+    }
+
+    /// Ends a session that has no successor, together with whoever ends others; `None` if somebody else
+    /// changes it at the same time.
+    async fn revoke_single(
+        &self,
+        id: SessionId,
+        found: Found,
+        revoke: &Revoke,
+    ) -> Result<Option<Vec<SessionId>>, StoreError> {
+        let Found { now, version } = found;
+        let revision = version.as_ref().map_or(0, |version| version.revision);
+        let (revoked, written, announced) = match version.map(|version| version.stored) {
+            // Nobody can say any longer when it would have ended.
+            Some(Err(_)) => {
+                let (reason, until) = (revoke.reason.into(), now.after(MONTH));
+                let at = now;
+                let stored = Stored::Revoked { reason, at, until };
+                (vec![id], Some((id, stored)), vec![id])
+            }
+            stored => {
+                let stored = stored.and_then(Result::ok);
+                let mut ledger = Ledger::new(now, stored.map(|stored| (id, stored)));
+                let revoked = ledger.revoke(revoke);
+                let mut changes = ledger.changes();
+                (revoked, changes.written.pop(), changes.announced)
+            }
+        };
+        let written = written.map(|(id, stored)| (id, stored, revision));
+        let change = Change { written, announced };
+        let is_done = change.is_empty() || self.database.change(change).await?;
+        Ok(is_done.then_some(revoked))
+    }
+
+    /// Ends sessions while nobody else changes what the user has.
+    async fn revoke_locked(&self, revoke: &Revoke) -> Result<Vec<SessionId>, StoreError> {
+        let target = revoke.target.session();
+        let concerned = Concerned {
+            bucket: revoke.target.bucket(),
+            ids: target.as_slice(),
+            user: revoke.target.user(),
+        };
+        self.database
+            .decide(concerned, |ledger| ledger.revoke(revoke))
+            .await
+    }
+}
+
+impl SessionStore for PostgresStore {
+    async fn insert(&self, insert: Insert) -> Result<Inserted, StoreError> {
+        self.collect();
+        let id = insert.id;
+        if insert.cap.is_none() && insert.retire.is_none() {
+            let is_kept = self.database.insert(id, insert.record).await?;
+            let kept = Inserted::Kept(Vec::new());
+            return Ok(if is_kept { kept } else { Inserted::Taken });
+        }
+        let user = insert.record.identity.clone();
+        let concerned = Concerned {
+            bucket: id.bucket(),
+            ids: &[id],
+            user: Some(&user),
+        };
+        self.database
+            .decide(concerned, |ledger| ledger.insert(insert))
+            .await
+    }
+
+    async fn load(&self, id: SessionId) -> Result<Loaded, StoreError> {
+        let Found { now, version } = self.database.load(id).await?;
+        Ok(match version {
+            Some(version) => version.stored?.loaded(now),
+            None => Loaded::NeverSeen,
+        })
+    }
+
+    async fn touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
+        loop {
+            let Found { now, version } = self.database.load(touch.id).await?;
+            let Some(version) = version else {
+                return Ok(None);
+            };
+            let Stored::Kept(recorded) = version.stored? else {
+                return Ok(None);
+            };
+            let mut record = recorded.clone();
+            let deadline = record.touch(&touch, now);
+            if record == recorded {
+                return Ok(deadline);
+            }
+            let written = Some((touch.id, Stored::Kept(record), version.revision));
+            let announced = Vec::new();
+            if self.database.change(Change { written, announced }).await? {
+                return Ok(deadline);
+            }
+            sleep(AGAIN_AFTER).await;
+        }
+    }
+
+    async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
+        let concerned = Concerned {
+            bucket: rotate.old.bucket(),
+            ids: &[rotate.old, rotate.new],
+            user: None,
+        };
+        self.database
+            .decide(concerned, |ledger| ledger.rotate(rotate.clone()))
+            .await
+    }
+
+    async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
+        if let Some(id) = revoke.target.session() {
+            let found = self.database.load(id).await?;
+            if !found.has_successor()
+                && let Some(revoked) = self.revoke_single(id, found, &revoke).await?
+            {
+                return Ok(revoked);
+            }
+        }
+        self.revoke_locked(&revoke).await
+    }
+
+    async fn list(&self, user: Identity) -> Result<Vec<(SessionId, Record)>, StoreError> {
+        Ok(self.database.sessions_of(&user).await?.list())
+    }
+
+    async fn put_session_key(&self, put: PutSessionKey) -> Result<(), StoreError> {
+        self.collect();
+        let Database {
+            connections,
+            statements,
+            ..
+        } = &*self.database;
+        session_keys::put(connections, statements, put).await
+    }
+
+    async fn session_keys(&self, user: Identity) -> Result<Vec<Vec<u8>>, StoreError> {
+        let Database {
+            connections,
+            statements,
+            ..
+        } = &*self.database;
+        session_keys::read(connections, statements, &user).await
+    }
+
+    async fn tag_keys(&self, offer: TagKey) -> Result<Vec<TagKey>, StoreError> {
+        let Database {
+            connections,
+            statements,
+            ..
+        } = &*self.database;
+        tag_keys::keep(connections, statements, &offer).await
+    }
+
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        let now = "SELECT clock_timestamp()";
+        database::now(&self.database.connections.query(now, &[]).await?)
+    }
+
+    async fn writable(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
+        let mut id = [0; 18];
+        random::fill(&mut id).map_err(StoreError::unavailable)?;
+        id[..2].copy_from_slice(&bucket);
+        self.database.try_writing(SessionId::from_bytes(id)).await
+    }
+
+    async fn subscribe(&self) -> Result<Feed, StoreError> {
+        self.collect();
+        link::open(&self.database.connections).await
+    }
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore")
+            .field("names", &self.database.connections.primary.settings.names)
+            .finish_non_exhaustive()
+    }
+}

@@ -3,8 +3,9 @@ use std::fmt;
 use super::RedisStore;
 use super::servers::location::{Credentials, Location, Topology};
 use super::servers::settings::Settings;
-use super::servers::tls::{Client, Tls};
+use super::servers::tls::Tls;
 use super::wire::keys::Keys;
+use crate::backend::tls::Client;
 use crate::config_error::ConfigError;
 
 const LONGEST_PREFIX: usize = 64;

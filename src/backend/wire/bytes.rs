@@ -78,6 +78,7 @@ impl<'a> Reader<'a> {
         self.u48().map(Timestamp::from_millis)
     }
 
+    #[cfg(any(feature = "file", feature = "redis"))]
     pub(crate) fn time_or_none(&mut self) -> Option<Option<Timestamp>> {
         let time = self.u48()?;
         Some((time != 0).then(|| Timestamp::from_millis(time)))
@@ -101,6 +102,7 @@ impl<'a> Reader<'a> {
         self.take(length)
     }
 
+    #[cfg(any(feature = "file", feature = "redis"))]
     pub(crate) fn text(&mut self) -> Option<&'a str> {
         str::from_utf8(self.bytes()?).ok()
     }

@@ -6,9 +6,18 @@ use crate::token::SessionId;
 const VERSION: u8 = 1;
 
 /// The message that names these sessions, as the scripts make it.
+#[cfg(feature = "redis")]
 pub(crate) fn encode(names: &[Vec<u8>]) -> Vec<u8> {
     let mut message = vec![VERSION];
     message.extend(names.iter().flatten());
+    message
+}
+
+/// The message that names these sessions.
+#[cfg(feature = "postgres")]
+pub(crate) fn text(sessions: &[SessionId]) -> String {
+    let mut message = String::from(char::from(VERSION));
+    message.extend(sessions.iter().map(ToString::to_string));
     message
 }
 
@@ -31,6 +40,8 @@ mod tests {
         assert_eq!(decode(one.as_bytes()), Some(vec![id]));
         let two = format!("{one}{id}");
         assert_eq!(decode(two.as_bytes()), Some(vec![id, id]));
+        #[cfg(feature = "postgres")]
+        assert_eq!(text(&[id, id]), two);
         let name = id.to_string().into_bytes();
         assert_eq!(encode(&[name.clone(), name]), two.as_bytes());
     }

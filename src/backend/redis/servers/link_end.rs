@@ -8,10 +8,11 @@ use super::connection::Connection;
 use super::fault::failed;
 use super::finder::Finder;
 use super::handshake::add_words;
-use super::listener::Listener;
 use super::master::Master;
+use super::pushes;
 use super::settings::Settings;
 use super::subscriber::Subscriber;
+use crate::backend::link::Listener;
 use crate::backend::redis::wire::greeting::Greeting;
 use crate::backend::redis::wire::info::topology_epoch;
 use crate::backend::redis::wire::keys::Keys;
@@ -49,7 +50,7 @@ impl LinkEnd {
     ) -> Result<Self, StoreError> {
         let (settings, address) = (&finder.settings, &master.address);
         let keys = &settings.keys;
-        let pushed = listener.clone().of_pushes();
+        let pushed = pushes::pass_on(listener.clone());
         let (connection, greeting) = Connection::open(settings, address, Some(pushed)).await?;
         greeting.expect_master()?;
         let channels = channels(settings, &master.id);

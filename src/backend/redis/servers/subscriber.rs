@@ -10,11 +10,12 @@ use super::connection::Connection;
 use super::destination::{is_elsewhere, is_refusal};
 use super::fault::failed;
 use super::handshake::authenticate;
-use super::listener::Listener;
 use super::settings::Settings;
 use super::socket::{self, Socket};
+use crate::backend::link::Listener;
 use crate::backend::redis::wire::address::Address;
 use crate::backend::redis::wire::heard::{Heard, heard};
+use crate::backend::wire::message;
 use crate::store::StoreError;
 
 /// Publishes as the scripts do, at the server that has the key.
@@ -172,7 +173,7 @@ async fn read(mut socket: Socket, channel: String, notices: Notices, listener: L
                 Notice::Probe(text.to_vec())
             }
             Some(Heard::Message { text, .. }) => {
-                listener.hear(Some(text));
+                listener.hear(message::decode(text));
                 continue;
             }
             None => {

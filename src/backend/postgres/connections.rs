@@ -1,0 +1,73 @@
+use std::sync::Arc;
+
+use tokio_postgres::{Client, Error, Row};
+
+use super::connection::{Parameter, Wire};
+use super::fault::failed;
+use super::pipeline::Pipeline;
+use super::pool::Pool;
+use super::primary::Primary;
+use super::settings::Settings;
+use crate::store::StoreError;
+
+/// Of eight connections this many are for reads, which need not wait behind writes that wait for the
+/// disk.
+const READS_OF_EIGHT: usize = 3;
+
+/// All connections of a store to the primary.
+pub(super) struct Connections {
+    pub(super) primary: Arc<Primary>,
+    pub(super) reads: Pool,
+    pub(super) writes: Pool,
+}
+
+impl Connections {
+    pub(super) fn new(settings: Settings, count: usize) -> Self {
+        let primary = Arc::new(Primary::new(settings));
+        let reads = (count * READS_OF_EIGHT / 8).max(1);
+        let writes = count.saturating_sub(reads).max(1);
+        Self {
+            reads: Pool::new(Arc::clone(&primary), reads),
+            writes: Pool::new(Arc::clone(&primary), writes),
+            primary,
+        }
+    }
+
+    /// A connection for a link, which goes past a pooler.
+    pub(super) async fn connect_link(&self) -> Result<(Client, Wire), StoreError> {
+        self.primary
+            .connect(&self.primary.settings.link_servers)
+            .await
+    }
+
+    /// The rows of a statement that only reads.
+    pub(super) async fn query(
+        &self,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Row>, StoreError> {
+        let rows = self.reads.lease().await?.read(statement, parameters).await;
+        rows.map_err(|error| failed(&error))
+    }
+
+    /// The one row of a statement on a connection for writes, as a link's probe.
+    pub(super) async fn query_one(
+        &self,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Row, StoreError> {
+        let rows = self.writes.lease().await?.read(statement, parameters).await;
+        let row = rows.map_err(|error| failed(&error))?.pop();
+        row.ok_or_else(|| StoreError::unavailable("the server's answer lacks a row"))
+    }
+
+    /// A whole transaction: the rows of each of its steps.
+    pub(super) async fn write(
+        &self,
+        all: Pipeline<'_>,
+        explain: impl Fn(&Error) -> StoreError,
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
+        let answers = self.writes.lease().await?.run(all).await;
+        answers.map_err(|error| explain(&error))
+    }
+}

@@ -1,0 +1,253 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_postgres::types::Type;
+use tokio_postgres::{Error, Row};
+
+use super::announcement::{ANNOUNCE, Announcement};
+use super::columns::Time;
+use super::connections::Connections;
+use super::fault::{failed, refuses_writes, unwritten};
+use super::locked::{Concerned, Locked};
+use super::pipeline::Pipeline;
+use super::rows::{self, ChangedRows, NewRows, Version};
+use super::statements::Statements;
+use crate::backend::batches::Batches;
+use crate::backend::ledger::Ledger;
+use crate::backend::stored::Stored;
+use crate::backend::wire::user::user_name;
+use crate::identity::Identity;
+use crate::session::Record;
+use crate::store::StoreError;
+use crate::time::Timestamp;
+use crate::token::SessionId;
+
+/// Reads and writes the tables. What that means for sessions is none of its matter.
+pub(super) struct Database {
+    pub(super) connections: Arc<Connections>,
+    pub(super) statements: Statements,
+    loads: Batches<SessionId, Found>,
+    inserts: Batches<(SessionId, Record), bool>,
+    changes: Batches<Change, bool>,
+}
+
+/// What there is of a session, at the server's `now`.
+#[derive(Clone)]
+pub(super) struct Found {
+    pub(super) now: Timestamp,
+    pub(super) version: Option<Version>,
+}
+
+/// A change of one session, if it is still as it was found, and what to announce with it.
+#[derive(Default)]
+pub(super) struct Change {
+    pub(super) written: Option<(SessionId, Stored, i32)>,
+    pub(super) announced: Vec<SessionId>,
+}
+
+impl Found {
+    /// Whether another session has taken its place, which is to end with it.
+    pub(super) fn has_successor(&self) -> bool {
+        let stored = self
+            .version
+            .as_ref()
+            .and_then(|version| version.stored.as_ref().ok());
+        stored
+            .and_then(Stored::record)
+            .is_some_and(|record| record.successor.is_some())
+    }
+}
+
+impl Change {
+    pub(super) fn is_empty(&self) -> bool {
+        self.written.is_none() && self.announced.is_empty()
+    }
+}
+
+impl Database {
+    pub(super) fn new(connections: Connections) -> Self {
+        Self {
+            statements: Statements::new(&connections.primary.settings.names),
+            connections: Arc::new(connections),
+            loads: Batches::default(),
+            inserts: Batches::default(),
+            changes: Batches::default(),
+        }
+    }
+
+    /// Reads a session, together with whoever reads others.
+    pub(super) async fn load(self: &Arc<Self>, id: SessionId) -> Result<Found, StoreError> {
+        let database = Arc::clone(self);
+        let load = move |ids| Arc::clone(&database).load_all(ids);
+        self.loads.ask(id, load).await
+    }
+
+    async fn load_all(self: Arc<Self>, ids: Vec<SessionId>) -> Result<Vec<Found>, StoreError> {
+        let names: Vec<_> = ids.iter().map(ToString::to_string).collect();
+        let load = &self.statements.load;
+        let rows = self
+            .connections
+            .query(load, &[(&names, Type::TEXT_ARRAY)])
+            .await?;
+        let now = now(&rows)?;
+        let mut versions: Vec<_> = rows.iter().filter_map(|row| rows::read(row, 1)).collect();
+        let find = |id| {
+            let place = versions.iter().position(|(other, _)| *other == id);
+            Found {
+                now,
+                version: place.map(|place| versions.swap_remove(place).1),
+            }
+        };
+        Ok(ids.into_iter().map(find).collect())
+    }
+
+    /// Adds a session, together with whoever adds others; `false` if there is one of this name.
+    pub(super) async fn insert(
+        self: &Arc<Self>,
+        id: SessionId,
+        record: Record,
+    ) -> Result<bool, StoreError> {
+        let database = Arc::clone(self);
+        let insert = move |new| Arc::clone(&database).insert_all(new);
+        self.inserts.ask((id, record), insert).await
+    }
+
+    async fn insert_all(
+        self: Arc<Self>,
+        new: Vec<(SessionId, Record)>,
+    ) -> Result<Vec<bool>, StoreError> {
+        let mut rows = NewRows::default();
+        for (id, record) in &new {
+            rows.push(*id, record);
+        }
+        let parameters = rows.parameters();
+        let insert = Pipeline::begin().then(&self.statements.insert_new, &parameters);
+        let answers = self.connections.write(insert.commit(), failed).await?;
+        let mut kept = names(answers.get(1));
+        // Of two that have one name, one is kept.
+        Ok(new
+            .iter()
+            .map(|(id, _)| kept.remove(&id.to_string()))
+            .collect())
+    }
+
+    /// Changes a session, together with whoever changes others; `false` if it is not as it was found,
+    /// or somebody has it locked.
+    pub(super) async fn change(self: &Arc<Self>, change: Change) -> Result<bool, StoreError> {
+        let database = Arc::clone(self);
+        let write = move |changes| Arc::clone(&database).change_all(changes);
+        self.changes.ask(change, write).await
+    }
+
+    async fn change_all(self: Arc<Self>, changes: Vec<Change>) -> Result<Vec<bool>, StoreError> {
+        let (mut rows, mut taken) = (ChangedRows::default(), HashSet::new());
+        let mut is_tried = Vec::with_capacity(changes.len());
+        for change in &changes {
+            let written = change.written.as_ref();
+            // The second of two changes finds something else than it expects.
+            let is_first = written.is_none_or(|(id, ..)| taken.insert(*id));
+            is_tried.push(is_first);
+            if let Some((id, stored, revision)) = written.filter(|_| is_first) {
+                rows.push(*id, stored, *revision);
+            }
+        }
+        let announced: Vec<_> = changes.iter().flat_map(|c| &c.announced).copied().collect();
+        let changed = self.write_changes(&rows, &announced).await?;
+        let is_done = changes.iter().zip(is_tried).map(|(change, is_tried)| {
+            let written = change.written.as_ref();
+            is_tried && written.is_none_or(|(id, ..)| changed.contains(&id.to_string()))
+        });
+        Ok(is_done.collect())
+    }
+
+    /// Writes rows that are as they were, and returns which those are.
+    async fn write_changes(
+        &self,
+        rows: &ChangedRows,
+        announced: &[SessionId],
+    ) -> Result<HashSet<String>, StoreError> {
+        let parameters = rows.parameters();
+        let announcement = Announcement::new(&self.connections.primary.settings.names, announced);
+        let words = announcement.parameters();
+        let mut steps = Pipeline::begin();
+        if !rows.is_empty() {
+            steps = steps.then(&self.statements.update_if_unchanged, &parameters);
+        }
+        if !announced.is_empty() {
+            steps = steps.then(ANNOUNCE, &words);
+        }
+        let answers = self.connections.write(steps.commit(), refused).await?;
+        Ok(names(answers.get(1).filter(|_| !rows.is_empty())))
+    }
+
+    /// Keeps a session and takes it back within one transaction, which waits for the disk as any other.
+    pub(super) async fn try_writing(&self, id: SessionId) -> Result<(), StoreError> {
+        let mut rows = NewRows::default();
+        let nobody = Identity::new("", "");
+        rows.push(
+            id,
+            &Record::issued(
+                nobody,
+                Timestamp::default(),
+                Duration::ZERO,
+                Duration::ZERO,
+                None,
+            ),
+        );
+        let parameters = rows.parameters();
+        let steps = Pipeline::begin()
+            .command("SAVEPOINT trial")
+            .then(&self.statements.insert, &parameters)
+            .command("ROLLBACK TO trial");
+        self.connections
+            .write(steps.commit(), refused)
+            .await
+            .map(drop)
+    }
+
+    /// Has an operation decided on what it concerns, while nobody else changes that, and writes what
+    /// comes of it.
+    pub(super) async fn decide<T>(
+        &self,
+        concerned: Concerned<'_>,
+        decide: impl FnOnce(&mut Ledger) -> T,
+    ) -> Result<T, StoreError> {
+        let locked = Locked::read(&self.connections, &self.statements, concerned).await?;
+        let mut ledger = locked.ledger();
+        let answer = decide(&mut ledger);
+        locked.write(&self.statements, ledger.changes()).await?;
+        Ok(answer)
+    }
+
+    /// The sessions of a user that were not revoked.
+    pub(super) async fn sessions_of(&self, user: &Identity) -> Result<Ledger, StoreError> {
+        let user = user_name(user);
+        let list = &self.statements.list;
+        let rows = self.connections.query(list, &[(&user, Type::TEXT)]).await?;
+        let sessions = rows.iter().filter_map(|row| rows::read(row, 1));
+        // A damaged record is the matter of its own session.
+        let sessions = sessions.filter_map(|(id, version)| Some((id, version.stored.ok()?)));
+        Ok(Ledger::new(now(&rows)?, sessions))
+    }
+}
+
+fn names(rows: Option<&Vec<Row>>) -> HashSet<String> {
+    let rows = rows.into_iter().flatten();
+    rows.filter_map(|row| row.try_get(0).ok()).collect()
+}
+
+/// The server's time is in the first column of each row.
+pub(super) fn now(rows: &[Row]) -> Result<Timestamp, StoreError> {
+    let now = rows.first().and_then(|row| row.try_get::<_, Time>(0).ok());
+    now.map(|now| now.0)
+        .ok_or_else(|| StoreError::unavailable("the server's answer lacks its time"))
+}
+
+/// A server that would do it and cannot write.
+fn refused(error: &Error) -> StoreError {
+    match refuses_writes(error) {
+        true => unwritten(error),
+        false => failed(error),
+    }
+}

@@ -1,0 +1,67 @@
+use std::error::Error as _;
+
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+
+use super::advice::advice;
+use super::server::Server;
+use crate::store::StoreError;
+
+/// Why an operation failed, and what to do about it if that is known.
+pub(super) fn failed(error: &Error) -> StoreError {
+    StoreError::unavailable(explained(error))
+}
+
+/// The server answers, and refuses a write as it would any other.
+pub(super) fn unwritten(error: &Error) -> StoreError {
+    StoreError::unwritten().caused_by(explained(error))
+}
+
+pub(super) fn connecting_failed(error: &Error, server: &Server) -> StoreError {
+    StoreError::unavailable(format!("{server}: {}", explained(error)))
+}
+
+/// Whether the server answers and cannot write.
+pub(super) fn refuses_writes(error: &Error) -> bool {
+    let Some(code) = error.code() else {
+        return false;
+    };
+    *code == SqlState::READ_ONLY_SQL_TRANSACTION
+        || *code == SqlState::IO_ERROR
+        || *code == SqlState::OUT_OF_MEMORY
+        || *code == SqlState::DISK_FULL
+}
+
+/// Whether the statement alone has failed, and the connection is as good as before. One to a server
+/// that has become a standby is not: the next one finds the new primary.
+pub(super) fn leaves_connection(error: &Error) -> bool {
+    let is_of_server = error.as_db_error().is_some();
+    is_of_server && error.code() != Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
+}
+
+/// Whether a table of the store is not there.
+pub(super) fn is_missing_table(error: &Error) -> bool {
+    error.code() == Some(&SqlState::UNDEFINED_TABLE)
+}
+
+/// The advice, and what it is based on. Details and hints of a server are left out: they hold values.
+fn explained(error: &Error) -> String {
+    let said = said(error);
+    match advice(error.code(), &said) {
+        Some(advice) => format!("{advice} ({said})"),
+        None => said,
+    }
+}
+
+fn said(error: &Error) -> String {
+    if let Some(error) = error.as_db_error() {
+        return format!("{}: {}", error.code().code(), error.message());
+    }
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        said = format!("{said}: {error}");
+        cause = error.source();
+    }
+    said
+}
