@@ -27,6 +27,7 @@ enum Value {
     Shown(String),
     #[cfg(any(
         feature = "_http-client",
+        feature = "mysql",
         feature = "postgres",
         feature = "redis",
         feature = "telegram"
@@ -51,6 +52,7 @@ impl ConfigError {
     /// The value may hold a secret.
     #[cfg(any(
         feature = "_http-client",
+        feature = "mysql",
         feature = "postgres",
         feature = "redis",
         feature = "telegram"
@@ -92,6 +94,7 @@ impl fmt::Display for ConfigError {
             Value::Shown(value) => f.write_str(value),
             #[cfg(any(
                 feature = "_http-client",
+                feature = "mysql",
                 feature = "postgres",
                 feature = "redis",
                 feature = "telegram"

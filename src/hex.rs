@@ -5,6 +5,7 @@
     feature = "alipay",
     feature = "crypto",
     feature = "douyin",
+    feature = "mysql",
     feature = "test-util",
     feature = "wechat"
 ))]

@@ -100,6 +100,15 @@ pub(crate) fn store_may_lose(settings: &str) {
     );
 }
 
+#[cfg(feature = "mysql")]
+pub(crate) fn store_may_lose_writes(setting: &str) {
+    event!(
+        warn,
+        setting = %setting,
+        "the session store may lose what it has acknowledged, ends of sessions among it: set this to 1"
+    );
+}
+
 pub(crate) fn provider_failed(error: &(dyn Error + 'static), platform: Option<&str>) {
     event!(error, error = %Chain(error), platform = platform, "login provider failed");
 }

@@ -63,6 +63,8 @@ pub(crate) use self::session_key::SESSION_KEYS;
 #[cfg(feature = "file")]
 pub use crate::backend::file::{FileError, FileErrorKind, FileStore};
 pub use crate::backend::memory::MemoryStore;
+#[cfg(feature = "mysql")]
+pub use crate::backend::mysql::{MySqlConfigError, MySqlStore, MySqlStoreBuilder};
 #[cfg(feature = "postgres")]
 pub use crate::backend::postgres::{PostgresConfigError, PostgresStore, PostgresStoreBuilder};
 #[cfg(feature = "redis")]

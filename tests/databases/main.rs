@@ -8,6 +8,8 @@
 )]
 #![allow(unreachable_pub, reason = "modules of a test")]
 
+#[cfg(feature = "mysql")]
+mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[path = "../support/mod.rs"]

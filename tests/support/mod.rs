@@ -28,6 +28,8 @@ pub mod http;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod languages;
 pub mod log;
+#[cfg(feature = "mysql")]
+pub mod mariadb;
 pub mod nginx;
 pub mod nodes;
 pub mod openssl;

@@ -12,6 +12,8 @@
 pub(crate) mod bytes;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 pub(crate) mod message;
+#[cfg(feature = "mysql")]
+pub(crate) mod reason;
 #[cfg(any(feature = "file", feature = "redis"))]
 pub(crate) mod record;
 #[cfg(any(

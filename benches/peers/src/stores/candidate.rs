@@ -2,7 +2,7 @@ use std::error::Error;
 
 use futures_util::future::LocalBoxFuture;
 use tower_sessions_0_14::SessionStore as PeerStore;
-use tower_wx_session::store::SessionStore;
+use tower_wx_session::store::AnyStore;
 
 use super::database::Database;
 use super::peer::PeersUsers;
@@ -59,7 +59,7 @@ trait Spend {
     ) -> LocalBoxFuture<'_, Result<Spent, Box<dyn Error>>>;
 }
 
-impl<S: SessionStore + Clone> Spend for Users<S> {
+impl Spend for Users<AnyStore> {
     fn spend(
         &mut self,
         operation: Operation,

@@ -1,18 +1,19 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{env, fs, io};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 use tower_sessions_sqlx_store::SqliteStore as Peer;
-use tower_wx_session::store::MemoryStore;
+use tower_wx_session::store::{AnyStore, FileStore, Insert, Inserted, Record, SessionStore};
 
-use super::database::Database;
+use super::database::{Database, Expired};
+use crate::user::identity;
 
 /// A folder with a file for each; the peer's is SQLite's, with a write-ahead log.
 pub(crate) struct File(PathBuf);
 
 impl Database for File {
-    type Ours = MemoryStore;
     type Peer = Peer;
 
     const NAME: &'static str = "a file";
@@ -32,8 +33,8 @@ impl Database for File {
         Ok(self.0.join(name).to_string_lossy().into_owned())
     }
 
-    async fn ours(_address: &str) -> Result<Self::Ours, Box<dyn Error>> {
-        Ok(MemoryStore::new())
+    async fn ours(address: &str) -> Result<AnyStore, Box<dyn Error>> {
+        Ok(AnyStore::new(FileStore::open(address)?))
     }
 
     async fn peer(address: &str, connections: u32) -> Result<Self::Peer, Box<dyn Error>> {
@@ -53,8 +54,18 @@ impl Database for File {
         Ok(length(address.as_ref())? + length(log.as_ref()).unwrap_or_default())
     }
 
-    async fn held(&self, _ours: &Self::Ours, _: &str) -> Result<u64, Box<dyn Error>> {
-        Ok(0)
+    /// They go in the order of their ends and ids.
+    async fn has_collected(&self, _: &str, expired: &Expired) -> Result<bool, Box<dyn Error>> {
+        let ours = &expired.ours;
+        let over = Record::issued(
+            identity(0),
+            ours.now().await?,
+            Duration::ZERO,
+            Duration::ZERO,
+            None,
+        );
+        let inserted = ours.insert(Insert::new(expired.last, over)).await?;
+        Ok(inserted != Inserted::Taken)
     }
 }
 

@@ -5,9 +5,9 @@ use std::{env, fs};
 use sqlx::mysql::{MySqlConnection, MySqlPoolOptions};
 use sqlx::{Connection, query, query_scalar};
 use tower_sessions_sqlx_store::MySqlStore as Peer;
-use tower_wx_session::store::MemoryStore;
+use tower_wx_session::store::{AnyStore, MySqlStore};
 
-use super::database::Database;
+use super::database::{Database, Expired};
 use super::server::Server;
 
 /// Where Debian has the server.
@@ -17,11 +17,10 @@ const USUAL: &str = "/usr/sbin/mariadbd";
 pub(crate) struct MariaDb(Server);
 
 impl Database for MariaDb {
-    type Ours = MemoryStore;
     type Peer = Peer;
 
     const NAME: &'static str = "MariaDB";
-    const POOLS: &'static [u32] = &[10];
+    const POOLS: &'static [u32] = &[10, 16];
 
     fn start() -> Result<Self, Box<dyn Error>> {
         let mut server = Server::new("mariadb", "-KILL")?;
@@ -62,8 +61,8 @@ impl Database for MariaDb {
         Ok(self.url(name))
     }
 
-    async fn ours(_address: &str) -> Result<Self::Ours, Box<dyn Error>> {
-        Ok(MemoryStore::new())
+    async fn ours(address: &str) -> Result<AnyStore, Box<dyn Error>> {
+        Ok(AnyStore::new(MySqlStore::builder(address).build()?))
     }
 
     async fn peer(address: &str, connections: u32) -> Result<Self::Peer, Box<dyn Error>> {
@@ -84,10 +83,14 @@ impl Database for MariaDb {
         Ok(bytes)
     }
 
-    async fn held(&self, _: &Self::Ours, address: &str) -> Result<u64, Box<dyn Error>> {
+    async fn has_collected(
+        &self,
+        address: &str,
+        expired: &Expired,
+    ) -> Result<bool, Box<dyn Error>> {
         let mut connection = MySqlConnection::connect(address).await?;
-        let held = query_scalar::<_, i64>("SELECT count(*) FROM wxs_sessions");
-        Ok(held.fetch_one(&mut connection).await?.try_into()?)
+        let held = query_scalar::<_, i64>("SELECT count(*) FROM wxs_session");
+        Ok(held.fetch_one(&mut connection).await? <= expired.others)
     }
 }
 

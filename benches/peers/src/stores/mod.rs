@@ -28,9 +28,9 @@ mod size;
 mod unprivileged;
 
 /// How many are in flight, and how often it is read and written in a turn: so that turns are about as long.
-const IN_FLIGHT: [(usize, usize, usize); 3] = [(1, 600, 150), (8, 2_000, 500), (64, MOST, 2_000)];
+const IN_FLIGHT: [(usize, usize, usize); 3] = [(1, 400, 100), (8, 1_500, 400), (64, MOST, 1_500)];
 /// The most that are done in a turn.
-const MOST: usize = 4_000;
+const MOST: usize = 3_000;
 
 /// How many sessions are kept for sizes.
 const SESSIONS: usize = 100_000;

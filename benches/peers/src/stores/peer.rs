@@ -13,6 +13,8 @@ use crate::user::openid;
 
 /// As long as an unused session of ours.
 const IDLE: Duration = Duration::hours(2);
+/// How far ahead of a use ours writes the session's deadline.
+const SLACK: Duration = Duration::minutes(12);
 /// Logins at the same time where they are not measured.
 const AT_ONCE: usize = 50;
 /// Under which name a session has its user.
@@ -103,11 +105,7 @@ impl<T: SessionStore> Turn<T> {
             Operation::Load => self.load(number).await,
             Operation::Check => self.check(number).await,
             Operation::Login => self.log_in(self.newcomer + number).await,
-            Operation::Use => self
-                .store
-                .save(&self.sessions[number])
-                .await
-                .map_err(Into::into),
+            Operation::Use => self.tell_use(number).await,
             Operation::Rotation => self.rotate(number).await,
             Operation::Logout => self
                 .store
@@ -135,6 +133,13 @@ impl<T: SessionStore> Turn<T> {
         let user = session.get::<String>(USER).await?;
         assert!(user.is_some(), "it is live");
         Ok(())
+    }
+
+    /// What a use changes is when the session expires.
+    async fn tell_use(&self, number: usize) -> Result<(), Failure> {
+        let mut record = self.sessions[number].clone();
+        record.expiry_date += SLACK;
+        Ok(self.store.save(&record).await?)
     }
 
     async fn log_in(&self, user: usize) -> Result<(), Failure> {

@@ -5,9 +5,9 @@ use std::{env, fs};
 use sqlx::postgres::{PgConnection, PgPoolOptions};
 use sqlx::{Connection, query, query_scalar};
 use tower_sessions_sqlx_store::PostgresStore as Peer;
-use tower_wx_session::store::MemoryStore;
+use tower_wx_session::store::{AnyStore, PostgresStore};
 
-use super::database::Database;
+use super::database::{Database, Expired};
 use super::server::Server;
 
 /// Where Debian has a folder for each version's programs.
@@ -21,11 +21,10 @@ const BYTES: &str = "SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_cla
 pub(crate) struct Postgres(Server);
 
 impl Database for Postgres {
-    type Ours = MemoryStore;
     type Peer = Peer;
 
     const NAME: &'static str = "PostgreSQL";
-    const POOLS: &'static [u32] = &[10];
+    const POOLS: &'static [u32] = &[10, 8];
 
     fn start() -> Result<Self, Box<dyn Error>> {
         let mut server = Server::new("postgres", "-QUIT")?;
@@ -74,8 +73,8 @@ impl Database for Postgres {
         Ok(self.url(name))
     }
 
-    async fn ours(_address: &str) -> Result<Self::Ours, Box<dyn Error>> {
-        Ok(MemoryStore::new())
+    async fn ours(address: &str) -> Result<AnyStore, Box<dyn Error>> {
+        Ok(AnyStore::new(PostgresStore::builder(address).build()?))
     }
 
     async fn peer(address: &str, connections: u32) -> Result<Self::Peer, Box<dyn Error>> {
@@ -91,10 +90,14 @@ impl Database for Postgres {
         Ok(bytes.fetch_one(&mut connection).await?.try_into()?)
     }
 
-    async fn held(&self, _: &Self::Ours, address: &str) -> Result<u64, Box<dyn Error>> {
+    async fn has_collected(
+        &self,
+        address: &str,
+        expired: &Expired,
+    ) -> Result<bool, Box<dyn Error>> {
         let mut connection = PgConnection::connect(address).await?;
         let held = query_scalar::<_, i64>("SELECT count(*) FROM wxs_sessions");
-        Ok(held.fetch_one(&mut connection).await?.try_into()?)
+        Ok(held.fetch_one(&mut connection).await? <= expired.others)
     }
 }
 

@@ -6,9 +6,9 @@ use tokio::time::sleep;
 use tower_sessions_0_14::cookie::time::{Duration as PeersDuration, OffsetDateTime};
 use tower_sessions_0_14::{ExpiredDeletion, SessionStore as PeerStore};
 use tower_wx_session::SessionId;
-use tower_wx_session::store::{Insert, Inserted, Record, SessionStore, Timestamp};
+use tower_wx_session::store::{AnyStore, Insert, Inserted, Record, SessionStore, Timestamp};
 
-use super::database::Database;
+use super::database::{Database, Expired};
 use super::first_answer::{FirstAnswer, Whose};
 use super::peer::record;
 use crate::csv::Csv;
@@ -80,7 +80,7 @@ impl Size {
             let issued = node(&ours).issue(identity(many)).await?;
             let end = fill(&ours, many).await?;
             let bytes = database.bytes(&address).await?;
-            let collected = collect(database, &ours, &address, end, many).await?;
+            let collected = collect(database, ours, &address, end, many).await?;
             let bytes_then = database.bytes(&address).await?;
             let token = issued.token().expose().to_owned();
             Ok::<_, Box<dyn Error>>((token, bytes, bytes_then, collected))
@@ -150,11 +150,8 @@ impl Size {
 }
 
 /// Keeps so many sessions; half of them end at the instant that this gives, after the last was kept.
-async fn fill<S: SessionStore + Clone>(
-    store: &S,
-    many: usize,
-) -> Result<Timestamp, Box<dyn Error>> {
-    let first = many / 20;
+async fn fill(store: &AnyStore, many: usize) -> Result<Timestamp, Box<dyn Error>> {
+    let first = first(many);
     let start = Instant::now();
     keep(store, 0..first, None).await?;
     // As long again for each twentieth, and half of that more.
@@ -166,9 +163,9 @@ async fn fill<S: SessionStore + Clone>(
     Ok(end)
 }
 
-/// Keeps sessions, of which ten in nineteen end at an instant if there is one.
-async fn keep<S: SessionStore + Clone>(
-    store: &S,
+/// Keeps sessions, of which some end at an instant if there is one.
+async fn keep(
+    store: &AnyStore,
     numbers: std::ops::Range<usize>,
     end: Option<Timestamp>,
 ) -> Result<(), Box<dyn Error>> {
@@ -181,7 +178,7 @@ async fn keep<S: SessionStore + Clone>(
     let act = move |number: usize| {
         let (store, number) = (store.clone(), first + number);
         let now = now.after(start.elapsed());
-        let (lifetime, idle) = match end.filter(|_| number % 19 < 10) {
+        let (lifetime, idle) = match end.filter(|_| is_short(number)) {
             Some(end) => (end.since(now), BEYOND),
             None => (LONG, IDLE),
         };
@@ -193,6 +190,16 @@ async fn keep<S: SessionStore + Clone>(
     };
     burst.of(act).await?;
     Ok(())
+}
+
+/// How many are kept before any that expires.
+const fn first(many: usize) -> usize {
+    many / 20
+}
+
+/// Of what comes after those, so many expire that it is half of all.
+const fn is_short(number: usize) -> bool {
+    number % 19 < 10
 }
 
 /// As if it was made from a token.
@@ -208,16 +215,24 @@ fn id(number: usize) -> SessionId {
 /// Waits until all that expired at an instant is gone; how long after it that was.
 async fn collect<D: Database>(
     database: &D,
-    ours: &D::Ours,
+    ours: AnyStore,
     address: &str,
     end: Timestamp,
     many: usize,
 ) -> Result<Duration, Box<dyn Error>> {
-    let left = (many - many / 2 + 1) as u64;
+    let numbers = (first(many)..many).filter(|number| is_short(*number));
+    let (count, last) = numbers.fold((0, None), |(count, last), number| {
+        (count + 1, last.max(Some(id(number))))
+    });
     let forgotten = end.after(BEYOND);
     sleep(forgotten.since(ours.now().await?)).await;
+    let expired = Expired {
+        ours,
+        last: last.ok_or("none expires")?,
+        others: (many + 1 - count).try_into()?,
+    };
     let start = Instant::now();
-    while database.held(ours, address).await? > left {
+    while !database.has_collected(address, &expired).await? {
         if start.elapsed() > PATIENCE {
             return Err("what expired is not collected".into());
         }

@@ -1,0 +1,170 @@
+//! A link: the table of changes, read every 200 ms.
+//!
+//! A change becomes visible when its transaction commits, and that is no order by which it could be asked for:
+//! numbers are given, and clocks read, before. So each look reads the names of all changes that were written
+//! up to [`LOOKS_BACK`] ago, and takes what it has not seen. No transaction of a node lives that long
+//! behind the statement that announces, because the server ends a connection on which nothing comes for
+//! [`WAIT_TIMEOUT`](super::connection::WAIT_TIMEOUT), and rolls back what it was about.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Params, Row, Value};
+use tokio::time::{sleep, timeout};
+
+use super::connection::WAIT_TIMEOUT;
+use super::fault::Failure;
+use super::loads::padded;
+use super::pool::Pool;
+use super::row::{column, number, only_time, unintelligible};
+use super::statements::LIST;
+use super::sweep;
+use crate::store::{Feed, FeedEvent, FeedSender, StoreError};
+use crate::time::Timestamp;
+use crate::token::SessionId;
+
+/// Events that a node may be behind before its link ends.
+const CAPACITY: usize = 1024;
+const EVERY: Duration = Duration::from_millis(200);
+/// The longest that a look takes.
+const WITHIN: Duration = Duration::from_secs(1);
+/// What the server may take to commit comes on top of what it waits for a statement.
+const LOOKS_BACK: Duration = WAIT_TIMEOUT.saturating_add(Duration::from_secs(30));
+/// Between two looks no more of the server's time passes. Otherwise this process stood still, or the clock was
+/// set: changes may have been missed, or deleted.
+const FARTHEST: Duration = Duration::from_secs(2);
+
+/// Opens a link on a connection of its own. What is collected from time to time is collected beside it.
+pub(super) async fn open(pool: &Arc<Pool>) -> Result<Feed, StoreError> {
+    let server = Arc::clone(&pool.server);
+    let connection = server.connect().await?;
+    let mut link = Link {
+        pool: Arc::clone(pool),
+        connection,
+        seen: HashSet::new(),
+        last: None,
+    };
+    // What is there by now is no news. A node trusts what it reads from here on.
+    let first = timeout(WITHIN, link.look()).await;
+    let first = first.map_err(StoreError::unavailable)?;
+    first.map_err(|failure| failure.at(&server.location.address))?;
+    let (sender, feed) = Feed::channel(CAPACITY);
+    let pool = Arc::clone(pool);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = link.follow(sender) => {}
+            () = sweep::repeat(&pool) => {}
+        }
+    });
+    Ok(feed)
+}
+
+struct Link {
+    pool: Arc<Pool>,
+    connection: Conn,
+    /// The changes that the last look has found.
+    seen: HashSet<i64>,
+    /// When that was, on the server's clock.
+    last: Option<Timestamp>,
+}
+
+/// What one look has found.
+struct Look {
+    /// The server's time before it.
+    now: Timestamp,
+    changed: Vec<SessionId>,
+}
+
+impl Link {
+    /// Looks until there is a doubt. What is dropped then ends the feed.
+    async fn follow(mut self, sender: FeedSender) {
+        loop {
+            sleep(EVERY).await;
+            let Ok(Ok(look)) = timeout(WITHIN, self.look()).await else {
+                return;
+            };
+            let changed = Some(look.changed).filter(|changed| !changed.is_empty());
+            let changed = changed.map(FeedEvent::Changed);
+            let events = changed.into_iter().chain([FeedEvent::Heartbeat(look.now)]);
+            for event in events {
+                if !sender.send(event) {
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<Look, Failure> {
+        let now = self.time().await?;
+        let last = self.last.unwrap_or(now);
+        if now.since(last) > FARTHEST || last.since(now) > FARTHEST {
+            return Err(doubt(
+                "the server's clock was set, or this process stood still",
+            ));
+        }
+        // From the time of the look before: what was written since then may be anywhere.
+        let found = self.changes_since(last.before(LOOKS_BACK)).await?;
+        let is_first = self.last.replace(now).is_none();
+        let new: Vec<Value> = found
+            .difference(&self.seen)
+            .map(|id| Value::from(*id))
+            .collect();
+        self.seen = found;
+        let mut changed = Vec::new();
+        if !is_first {
+            for ids in new.chunks(LIST) {
+                changed.extend(self.sessions_of(ids).await?);
+            }
+        }
+        Ok(Look { now, changed })
+    }
+
+    /// The server's time, if it is no replica by now: changes come late to one, or not at all.
+    async fn time(&mut self) -> Result<Timestamp, Failure> {
+        let statement = &self.pool.server.statements.now;
+        let row = self
+            .connection
+            .exec_first::<Row, _, _>(statement, ())
+            .await?;
+        let is_read_only = row.as_ref().map(|row| column::<String>(row, 1));
+        match is_read_only.transpose()?.as_deref() {
+            Some("0" | "OFF") => only_time(row),
+            _ => Err(doubt("the server is read-only")),
+        }
+    }
+
+    async fn changes_since(&mut self, since: Timestamp) -> Result<HashSet<i64>, Failure> {
+        let statement = &self.pool.server.statements.changes_since;
+        let rows: Vec<Row> = self.connection.exec(statement, (number(since),)).await?;
+        rows.into_iter().map(|row| column(&row, 0)).collect()
+    }
+
+    /// The sessions that changes name.
+    async fn sessions_of(&mut self, changes: &[Value]) -> Result<Vec<SessionId>, Failure> {
+        let changes = padded(changes);
+        let statement = self.pool.server.statements.changes(changes.len());
+        let rows: Vec<Row> = self
+            .connection
+            .exec(statement, Params::Positional(changes))
+            .await?;
+        let mut sessions = Vec::new();
+        for row in rows {
+            let names: Vec<u8> = column(&row, 0)?;
+            sessions.extend(decode(&names).ok_or_else(unintelligible)?);
+        }
+        Ok(sessions)
+    }
+}
+
+/// The sessions in a change: their names, one behind the other.
+fn decode(names: &[u8]) -> Option<Vec<SessionId>> {
+    let (ids, rest) = names.as_chunks();
+    let ids = ids.iter().map(|id| SessionId::from_bytes(*id));
+    rest.is_empty().then(|| ids.collect())
+}
+
+fn doubt(reason: &'static str) -> Failure {
+    StoreError::unavailable(reason).into()
+}

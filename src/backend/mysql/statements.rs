@@ -1,0 +1,182 @@
+//! The statements, with the names of one store's tables. Values are never part of them.
+//!
+//! They use what MySQL 8 and MariaDB 10.5 have in common: no `RETURNING`, no `SKIP LOCKED`, no `INSERT … AS`.
+
+use crate::session::KEPT_FOR_LATE_USES;
+use crate::time::millis;
+
+/// The server's time in milliseconds, when this is evaluated: behind a wait for a lock, not before it.
+const NOW: &str = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)";
+/// The most that a statement with a list takes.
+pub(super) const LIST: usize = 64;
+/// Rows that one step of the sweep deletes at most.
+pub(super) const SWEPT_AT_ONCE: u64 = 128;
+/// For how long changes are kept, far longer than any link looks back.
+const CHANGES_KEPT_MS: u64 = 5 * 60 * 1000;
+/// What is read of a session, as `row.rs` has it.
+const COLUMNS: &str = "s.`id`, s.`user`, s.`appid`, s.`openid`, s.`unionid`, s.`issued_at`, \
+     s.`absolute_end`, s.`idle_timeout`, s.`idle_deadline`, s.`last_used`, s.`retires_at`, \
+     s.`successor`, s.`data`, s.`reason`, s.`revoked_at`, s.`sweep_at`";
+/// What is written of one; its name comes last.
+const WRITTEN: [&str; 15] = [
+    "user",
+    "appid",
+    "openid",
+    "unionid",
+    "issued_at",
+    "absolute_end",
+    "idle_timeout",
+    "idle_deadline",
+    "last_used",
+    "retires_at",
+    "successor",
+    "data",
+    "reason",
+    "revoked_at",
+    "sweep_at",
+];
+/// As `Record::hard_end` has it.
+const HARD_END: &str = "LEAST(COALESCE(`retires_at`, `absolute_end`), `absolute_end`)";
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+#[derive(Debug)]
+pub(super) struct Statements {
+    prefix: String,
+    /// The time, and whether the server is to be read only.
+    pub(super) now: String,
+    /// Takes the lock on a user.
+    pub(super) lock: String,
+    /// Takes the lock on the user of a session; no row if the session was revoked or is not known.
+    pub(super) lock_by_session: String,
+    /// The time, and the sessions of a user who is locked, which are locked then.
+    pub(super) sessions_of_locked: String,
+    /// The same by one of the sessions.
+    pub(super) line_of_locked: String,
+    /// The time, and the sessions of a user.
+    pub(super) sessions_of: String,
+    pub(super) insert: String,
+    pub(super) overwrite: String,
+    pub(super) touch: String,
+    pub(super) announce: String,
+    /// The names of changes since a time.
+    pub(super) changes_since: String,
+    pub(super) session_keys: String,
+    pub(super) put_session_keys: String,
+    pub(super) tag_keys: String,
+    pub(super) add_tag_key: String,
+    pub(super) trial: String,
+    /// How many sessions are due to be swept, up to a step, and until when.
+    pub(super) due: String,
+    pub(super) postpone: String,
+    pub(super) sweep_sessions: String,
+    pub(super) sweep_users: String,
+    pub(super) sweep_changes: String,
+}
+
+impl Statements {
+    pub(super) fn new(prefix: &str) -> Self {
+        let [session, user, change, tag_key] =
+            ["session", "user", "change", "tag_key"].map(|name| format!("`{prefix}_{name}`"));
+        let late = millis(KEPT_FOR_LATE_USES);
+        // As `Record::kept_until` has it.
+        let kept_until = format!(
+            "LEAST(`idle_deadline` + GREATEST(`idle_timeout`, {late}), {HARD_END} + `idle_timeout`)"
+        );
+        // A row without session_keys is but a lock: it goes in a day or two, and comes again.
+        let until = format!("({NOW} DIV {DAY_MS} + 2) * {DAY_MS}");
+        let step = SWEPT_AT_ONCE;
+        Self {
+            prefix: prefix.to_owned(),
+            now: format!("SELECT {NOW}, CAST(@@GLOBAL.read_only AS CHAR)"),
+            lock: format!(
+                "INSERT INTO {user} (`user`, `until`) VALUES (?, {until}) \
+                 ON DUPLICATE KEY UPDATE `until` = GREATEST({user}.`until`, VALUES(`until`))"
+            ),
+            lock_by_session: format!(
+                "INSERT INTO {user} (`user`, `until`) \
+                 SELECT `user`, {until} FROM {session} WHERE `id` = ? AND `user` IS NOT NULL \
+                 ON DUPLICATE KEY UPDATE `until` = GREATEST({user}.`until`, VALUES(`until`))"
+            ),
+            sessions_of_locked: format!(
+                "SELECT {NOW}, {COLUMNS} \
+                 FROM {user} u LEFT JOIN {session} s ON s.`user` = u.`user` \
+                 WHERE u.`user` = ? FOR UPDATE"
+            ),
+            line_of_locked: format!(
+                "SELECT {NOW}, {COLUMNS} \
+                 FROM {session} one JOIN {session} s ON s.`user` = one.`user` \
+                 WHERE one.`id` = ? FOR UPDATE"
+            ),
+            sessions_of: format!("SELECT {NOW}, {COLUMNS} FROM {session} s WHERE s.`user` = ?"),
+            insert: format!(
+                "INSERT INTO {session} (`{}`, `id`) VALUES ({})",
+                WRITTEN.join("`, `"),
+                marks(WRITTEN.len() + 1),
+            ),
+            overwrite: format!(
+                "UPDATE {session} SET `{}` = ? WHERE `id` = ?",
+                WRITTEN.join("` = ?, `"),
+            ),
+            touch: touch(&session, &kept_until),
+            announce: format!("INSERT INTO {change} (`at`, `sessions`) VALUES ({NOW}, ?)"),
+            changes_since: format!("SELECT `id` FROM {change} WHERE `at` >= ?"),
+            session_keys: format!("SELECT {NOW}, `session_keys` FROM {user} WHERE `user` = ?"),
+            put_session_keys: format!(
+                "UPDATE {user} SET `session_keys` = ?, `until` = GREATEST(`until`, ?) WHERE `user` = ?"
+            ),
+            tag_keys: format!("SELECT `tag_key` FROM {tag_key}"),
+            add_tag_key: format!("INSERT INTO {tag_key} (`tag_key`) VALUES (?)"),
+            trial: format!("INSERT INTO {user} (`user`, `until`) VALUES (?, 0)"),
+            due: format!(
+                "SELECT COUNT(*), COALESCE(MAX(d.`sweep_at`), 0) FROM (SELECT `sweep_at` \
+                 FROM {session} WHERE `sweep_at` <= {NOW} ORDER BY `sweep_at` LIMIT {step}) d"
+            ),
+            postpone: format!(
+                "UPDATE {session} SET `sweep_at` = {kept_until} \
+                 WHERE `sweep_at` <= ? AND `user` IS NOT NULL AND {kept_until} > {NOW}"
+            ),
+            sweep_sessions: format!(
+                "DELETE FROM {session} WHERE `sweep_at` <= ? \
+                 AND (`user` IS NULL OR {kept_until} <= {NOW}) ORDER BY `sweep_at` LIMIT {step}"
+            ),
+            sweep_users: format!(
+                "DELETE FROM {user} WHERE `until` <= {NOW} ORDER BY `until` LIMIT {step}"
+            ),
+            sweep_changes: format!(
+                "DELETE FROM {change} WHERE `at` < {NOW} - {CHANGES_KEPT_MS} ORDER BY `at` LIMIT {step}"
+            ),
+        }
+    }
+
+    /// The time, and sessions by a list of names: `names` of them.
+    pub(super) fn sessions(&self, names: usize) -> String {
+        let marks = marks(names);
+        let prefix = &self.prefix;
+        format!("SELECT {NOW}, {COLUMNS} FROM `{prefix}_session` s WHERE s.`id` IN ({marks})")
+    }
+
+    /// Changes by a list of names.
+    pub(super) fn changes(&self, names: usize) -> String {
+        let (prefix, marks) = (&self.prefix, marks(names));
+        format!("SELECT `sessions` FROM `{prefix}_change` WHERE `id` IN ({marks})")
+    }
+}
+
+/// One conditional update, by the rules of `Record::touch`. `last_used` comes first, because each column is
+/// assigned before the next one is looked at. The new deadline comes back as the answer's last id.
+fn touch(session: &str, kept_until: &str) -> String {
+    let used_at = format!("LEAST(?, {NOW})");
+    format!(
+        "UPDATE {session} SET `last_used` = GREATEST(COALESCE(`last_used`, 0), {used_at}), \
+         `idle_deadline` = LAST_INSERT_ID(GREATEST(`idle_deadline`, {used_at} + `idle_timeout` + ?)) \
+         WHERE `id` = ? AND `user` IS NOT NULL AND {NOW} < {kept_until} \
+         AND LEAST(?, {used_at}) <= `idle_deadline` AND {used_at} < {HARD_END} \
+         AND `idle_deadline` <= ? + `idle_timeout`"
+    )
+}
+
+fn marks(count: usize) -> String {
+    let mut marks = "?, ".repeat(count);
+    marks.truncate(marks.len().saturating_sub(2));
+    marks
+}
