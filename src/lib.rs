@@ -57,6 +57,7 @@
 //! | `wechat` | `wechat::WeChat`: logins, access token, session_key, phone number, over HTTPS | no |
 //! | `qq`, `douyin`, `baidu`, `kuaishou`, `alipay`, `lark`, `dingtalk`, `telegram`, `vk` | a provider of [`platform`] each; the guide has a page on them | no |
 //! | `crypto` | `open_data`: opens what the platform has encrypted, and checks its signatures | no |
+//! | `file` | `store::FileStore`: a file of one process | no |
 //! | `redis` | `store::RedisStore`: Redis or Valkey, alone, behind Sentinel or as a Cluster | no |
 //! | `tracing` | [Events and spans](guide::observability#events), without secrets | no |
 //! | `metrics` | [Metrics](guide::observability#metrics), for any recorder of the `metrics` crate | no |

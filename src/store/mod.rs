@@ -1,7 +1,7 @@
 //! Where sessions are kept.
 //!
-//! [`MemoryStore`] serves one process and is the default of the examples. A fleet needs a store
-//! that all nodes share: `RedisStore` (feature `redis`), or any other type that implements
+//! [`MemoryStore`] serves one process and is the default of the examples; `FileStore` (feature `file`) does,
+//! too, and a restart logs nobody out. A fleet needs a store that all nodes share: `RedisStore` (feature `redis`), or any other type that implements
 //! [`SessionStore`]. [`AnyStore`] chooses one at run time.
 //!
 //! Whoever shares a store shares the sessions in it, and takes each other's tokens. Two projects on

@@ -1,6 +1,7 @@
 //! The open file. After a fault it is opened anew.
 
 use std::fs::{self, File};
+use std::io;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use redb::Database;
 
+use super::compaction;
 use super::fault::Fault;
 use super::file_error::{FileError, FileErrorKind};
 use super::opening;
@@ -32,6 +34,7 @@ impl Disk {
     /// Also gives the latest time that was noted in the file.
     pub(super) fn open(path: &Path) -> Result<(Self, Timestamp), FileError> {
         let database = opening::open_or_make(path)?;
+        let database = compaction::at_start(path, database);
         let time = opening::latest_time(&database);
         let time = time.map_err(|fault| opening::refused(path, fault))?;
         let disk = Self {
@@ -91,10 +94,28 @@ impl Disk {
 
     /// Fails unless the disk has room for a transaction of any size, without a write to the file itself.
     pub(super) fn try_room(&self) -> Result<(), StoreError> {
-        let path = opening::beside(&self.path, ".room");
+        let path = opening::beside(&self.path, opening::ROOM);
         let tried = fs::write(&path, vec![1; ROOM]).and_then(|()| File::open(&path)?.sync_all());
         let _ = fs::remove_file(&path);
         tried.map_err(|error| StoreError::unavailable(FileError::io(&self.path, error)))
+    }
+
+    /// Puts a copy without free pages in the place of the file; how many bytes that gives back. Reads go on
+    /// meanwhile, and nobody may write.
+    pub(super) fn compact(&self) -> Result<u64, StoreError> {
+        let failed = |error: io::Error| StoreError::unavailable(FileError::io(&self.path, error));
+        let before = fs::metadata(&self.path).map_err(failed)?.len();
+        let copy = self.with(|database| {
+            // That a copy could not be made is no fault of the file.
+            let copy = compaction::copy(&self.path, database, None);
+            copy.map_err(|fault| Fault::Record(unavailable(opening::refused(&self.path, fault))))
+        })?;
+        let mut open = self.lock();
+        if let Some(copy) = copy {
+            *open = Ok(copy.take_over(&self.path).map_err(failed)?);
+        }
+        let after = fs::metadata(&self.path).map_err(failed)?.len();
+        Ok(before.saturating_sub(after))
     }
 
     /// Waits for whoever reads, and keeps the others off.

@@ -1,5 +1,7 @@
 //! What goes wrong in a transaction: one record, or the file.
 
+use std::io;
+
 use crate::store::StoreError;
 
 /// Why an operation came to nothing.
@@ -28,4 +30,10 @@ macro_rules! of_the_file {
     };
 }
 
-of_the_file!(CommitError Error StorageError TableError TransactionError);
+of_the_file!(CommitError DatabaseError Error StorageError TableError TransactionError);
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::File(Box::new(redb::Error::Io(error)))
+    }
+}

@@ -1,5 +1,7 @@
 //! What the handles and the threads of a store share.
 
+use tokio::sync::oneshot;
+
 use super::disk::Disk;
 use super::fault::Fault;
 use super::job::{Job, Operation};
@@ -51,6 +53,15 @@ impl Inner {
         let (operation, answer) = Operation::new(operate);
         let job: Box<dyn Job> = Box::new(operation);
         if !self.writes.push(Order::Run(job)) {
+            return Err(too_many());
+        }
+        answer.await.unwrap_or_else(|_| Err(too_many()))
+    }
+
+    /// Has the writer copy the file.
+    pub(super) async fn compact(&self) -> Result<u64, StoreError> {
+        let (waiter, answer) = oneshot::channel();
+        if !self.writes.push(Order::Compact(waiter)) {
             return Err(too_many());
         }
         answer.await.unwrap_or_else(|_| Err(too_many()))

@@ -27,6 +27,13 @@ const CACHE: usize = 64 << 20;
 const PATIENCE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// What the names of other files beside it end with: one that is being made,
+const NEW: &str = ".new";
+/// a copy that is being made,
+pub(super) const COPY: &str = ".copy";
+/// a file that shows that there is room.
+pub(super) const ROOM: &str = ".room";
+
 type Opened = Result<Database, FileError>;
 
 /// Opens the file, or makes it. Waits a little where another handle is closing it.
@@ -67,24 +74,37 @@ pub(super) fn open(path: &Path) -> Opened {
 
 /// Makes the file under another name first, so that none is left half made.
 fn make(path: &Path) -> Opened {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    if !folder.is_dir() {
+    if !folder_of(path).is_dir() {
         return Err(FileError::new(path, FileErrorKind::FolderMissing));
     }
-    let unfinished = beside(path, ".new");
-    let failed = |error| FileError::io(path, error);
-    let file = options().create(true).open(&unfinished).map_err(failed)?;
-    let database = check(path, file)?;
+    let unfinished = beside(path, NEW);
+    let made = make_at(path, &unfinished).or_else(|error| match error.kind() {
+        FileErrorKind::InUse => Err(error),
+        // A process died as it made it, and this one has had its lock.
+        _ => fs::remove_file(&unfinished)
+            .map_err(|_| error)
+            .and_then(|()| make_at(path, &unfinished)),
+    });
+    let database = made?;
     // Whoever made it meanwhile has had this lock.
     if path.exists() {
         return Err(FileError::new(path, FileErrorKind::InUse));
     }
-    fs::rename(&unfinished, path).map_err(failed)?;
-    sync_folder(folder);
+    fs::rename(&unfinished, path).map_err(|error| FileError::io(path, error))?;
+    sync_folder_of(path);
     Ok(database)
+}
+
+fn make_at(path: &Path, unfinished: &Path) -> Opened {
+    let file = options().create(true).open(unfinished);
+    check(path, file.map_err(|error| FileError::io(path, error))?)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 /// Another name in the same folder.
@@ -95,8 +115,8 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// A power failure must not take the name of the file away. Not every system lets a folder be opened.
-pub(super) fn sync_folder(folder: &Path) {
-    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+pub(super) fn sync_folder_of(path: &Path) {
+    let _ = File::open(folder_of(path)).and_then(|folder| folder.sync_all());
 }
 
 /// Nobody but the owner may read who is logged in.

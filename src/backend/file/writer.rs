@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
 use super::inner::Inner;
 use super::job::Job;
 use crate::store::StoreError;
@@ -34,6 +36,7 @@ pub(super) enum Order {
     Run(Box<dyn Job>),
     /// Another thread has met a fault.
     LookAfterTheFile,
+    Compact(oneshot::Sender<Result<u64, StoreError>>),
 }
 
 pub(super) fn start(inner: &Arc<Inner>) -> io::Result<()> {
@@ -69,14 +72,22 @@ impl<'i> Writer<'i> {
 
     fn run(mut self) {
         while let Some(orders) = self.inner.writes.take(AT_ONCE, self.pause) {
-            let jobs = orders.into_iter().filter_map(|order| match order {
-                Order::Run(job) => Some(job).filter(|job| job.is_wanted()),
-                Order::LookAfterTheFile => None,
-            });
+            let jobs = orders.into_iter().filter_map(|order| self.job(order));
             self.step(jobs.collect());
         }
         // Whoever opens the file again goes on from this time.
         let _ = self.transact(&mut [], true);
+    }
+
+    fn job(&self, order: Order) -> Option<Box<dyn Job>> {
+        match order {
+            Order::Run(job) => Some(job).filter(|job| job.is_wanted()),
+            Order::LookAfterTheFile => None,
+            Order::Compact(waiter) => {
+                let _ = waiter.send(self.inner.disk.compact());
+                None
+            }
+        }
     }
 
     fn step(&mut self, mut jobs: Vec<Box<dyn Job>>) {

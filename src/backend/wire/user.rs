@@ -7,6 +7,7 @@ use crate::identity::Identity;
 /// Characters of [`user_name`].
 pub(crate) const USER_LEN: usize = 22;
 
+#[cfg(any(test, feature = "redis"))]
 /// A name for a user that does not say who it is: base64url of 16 bytes of a digest.
 pub(crate) fn user_name(user: &Identity) -> String {
     String::from_utf8_lossy(&user_name_bytes(user)).into_owned()

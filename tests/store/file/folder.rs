@@ -1,6 +1,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use tower_wx_session::store::FileStore;
 
 /// A folder of its own, which goes with the test.
 pub struct Folder(PathBuf);
@@ -31,6 +34,15 @@ impl Folder {
     /// The file of a store.
     pub fn file(&self) -> PathBuf {
         self.0.join("sessions.redb")
+    }
+
+    /// What is in the file once its last handle has closed it.
+    pub fn read_closed(&self, last: FileStore) -> Vec<u8> {
+        drop(last);
+        // Its threads hold the lock until then.
+        let waited = Command::new("flock").arg(self.file()).arg("true").status();
+        assert!(waited.unwrap().success());
+        fs::read(self.file()).unwrap()
     }
 
     pub fn path(&self) -> &Path {

@@ -1,6 +1,13 @@
 //! What `FileStore` promises beyond what every store does.
 
+mod child;
 mod conformance;
+mod contents;
+mod crash;
 mod folder;
+mod full_disk;
+mod opening;
+mod restart;
+mod size;
 
 use self::folder::Folder;

@@ -1,0 +1,145 @@
+//! A file that has become too large is copied, without what is free in it.
+//!
+//! redb can also move pages within a file. With half of a million sessions gone that took twice as long, with
+//! nobody reading, and gave back 1 % of the disk where a copy gives back a third; nor can it be stopped.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use redb::{
+    Database, Key, ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition, Value,
+    WriteTransaction,
+};
+
+use super::checked;
+use super::fault::Fault;
+use super::opening::{self, COPY, ROOM, beside};
+use super::tables;
+
+/// A file smaller than this is never worth a copy.
+const SMALL: u64 = 32 << 20;
+/// What a session needs in a copy, and a bit more. A file may be three times as large: it grows to twice its
+/// size when it is full.
+const PER_SESSION: u64 = 512;
+const LARGEST: u64 = 3;
+/// For how long a start may be held up.
+const AT_START: Duration = Duration::from_secs(3);
+/// Sessions between two looks at the clock.
+const ROUND: usize = 1000;
+/// The name in the table `meta` of the size that the file had after it was copied last.
+const COPIED: &str = "copied";
+
+/// A copy that is complete, but not in the place of the file yet.
+pub(super) struct Copy {
+    database: Database,
+    path: PathBuf,
+}
+
+impl Copy {
+    /// Puts it in the place of the file. Whoever opens that finds it locked from the first moment on.
+    pub(super) fn take_over(self, path: &Path) -> std::io::Result<Database> {
+        fs::rename(&self.path, path)?;
+        opening::sync_folder_of(path);
+        Ok(self.database)
+    }
+}
+
+/// The file again, or a copy of it in its place if that pays and can be made in no time.
+pub(super) fn at_start(path: &Path, database: Database) -> Database {
+    for left in [COPY, ROOM] {
+        let _ = fs::remove_file(beside(path, left));
+    }
+    let until = Instant::now() + AT_START;
+    let is_worth_it = pays(path, &database).unwrap_or(false);
+    match is_worth_it.then(|| copy(path, &database, Some(until))) {
+        Some(Ok(Some(copy))) => copy.take_over(path).unwrap_or(database),
+        _ => database,
+    }
+}
+
+fn pays(path: &Path, database: &Database) -> Result<bool, Fault> {
+    let size = fs::metadata(path).map_or(0, |file| file.len());
+    let reading = database.begin_read()?;
+    let sessions = reading.open_table(tables::SESSIONS)?.len()?;
+    let copied = tables::meta(&reading.open_table(tables::META)?, COPIED)?;
+    let copied = copied.and_then(|bytes| bytes.try_into().ok());
+    let copied = copied.map_or(0, u64::from_be_bytes);
+    Ok(size >= SMALL && size >= LARGEST * PER_SESSION * sessions && size >= 2 * copied)
+}
+
+/// A copy beside the file, if it can be made in time.
+pub(super) fn copy(
+    path: &Path,
+    database: &Database,
+    until: Option<Instant>,
+) -> Result<Option<Copy>, Fault> {
+    let beside = beside(path, COPY);
+    let made = write(&beside, database, until);
+    if !matches!(made, Ok(Some(_))) {
+        let _ = fs::remove_file(&beside);
+    }
+    Ok(made?.map(|database| Copy {
+        database,
+        path: beside,
+    }))
+}
+
+fn write(path: &Path, from: &Database, until: Option<Instant>) -> Result<Option<Database>, Fault> {
+    let file = opening::options().create(true).truncate(true).open(path)?;
+    let (copy, _) = opening::unchecked(file)?;
+    let reading = from.begin_read()?;
+    let writing = copy.begin_write()?;
+    let is_complete = Copying {
+        reading,
+        writing: &writing,
+        until,
+    }
+    .all()?;
+    if !is_complete {
+        return Ok(None);
+    }
+    writing.commit()?;
+    note_size(path, &copy)?;
+    Ok(Some(copy))
+}
+
+/// From one file to another.
+struct Copying<'c> {
+    reading: ReadTransaction,
+    writing: &'c WriteTransaction,
+    until: Option<Instant>,
+}
+
+impl Copying<'_> {
+    /// Whether there was enough time.
+    fn all(&self) -> Result<bool, Fault> {
+        Ok(self.table(tables::META)?
+            && self.table(tables::SESSION_KEYS)?
+            && self.table(tables::SESSIONS)?
+            && self.table(tables::USERS)?
+            && self.table(tables::DUE)?)
+    }
+
+    fn table<K: Key, V: Value>(&self, table: TableDefinition<'_, K, V>) -> Result<bool, Fault> {
+        let mut to = self.writing.open_table(table)?;
+        for (number, entry) in self.reading.open_table(table)?.iter()?.enumerate() {
+            if number % ROUND == 0 && self.until.is_some_and(|until| until < Instant::now()) {
+                return Ok(false);
+            }
+            let (key, value) = entry?;
+            to.insert(key.value(), value.value())?;
+        }
+        Ok(true)
+    }
+}
+
+fn note_size(path: &Path, copy: &Database) -> Result<(), Fault> {
+    let size = fs::metadata(path)?.len().to_be_bytes();
+    let writing = copy.begin_write()?;
+    let noted = checked::seal(COPIED.as_bytes(), &size);
+    let mut meta = writing.open_table(tables::META)?;
+    meta.insert(COPIED, noted.as_slice())?;
+    drop(meta);
+    Ok(writing.commit()?)
+}

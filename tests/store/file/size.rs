@@ -1,0 +1,64 @@
+//! How large a file gets.
+
+use std::fs;
+use std::time::Duration;
+
+use tower_wx_session::store::{FileStore, Loaded, SessionStore};
+use tower_wx_session::test_util::ManualClock;
+
+use super::{Folder, contents};
+
+/// Sessions that are never used are collected after so long.
+const KEPT: Duration = Duration::from_secs(8 * 3600 + 1);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_expires_makes_room_for_what_comes() {
+    let (folder, clock) = (Folder::in_memory(), ManualClock::new());
+    let store = FileStore::with_clock(folder.file(), clock.clone()).unwrap();
+    let mut sizes = Vec::new();
+    for generation in 0..8 {
+        let first = generation * 2000;
+        contents::fill(&store, first..first + 2000).await;
+        sizes.push(fs::metadata(folder.file()).unwrap().len());
+        clock.advance(KEPT);
+        let loaded = store.load(contents::id(first)).await.unwrap();
+        assert_eq!(loaded, Loaded::NeverSeen);
+    }
+    // What expires goes while others come, so there are up to two generations at once; and a file grows to
+    // twice its size when it is full.
+    assert!(sizes[7] <= 4 * sizes[0], "{sizes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_gives_back_what_is_free_and_keeps_the_rest() {
+    let (folder, clock) = (Folder::in_memory(), ManualClock::new());
+    let open = || FileStore::with_clock(folder.file(), clock.clone()).unwrap();
+    let store = open();
+    contents::fill(&store, 0..1500).await;
+    clock.advance(KEPT);
+    contents::fill(&store, 1500..3000).await;
+    let before = contents::read(&store, 3000).await;
+    let size = fs::metadata(folder.file()).unwrap().len();
+
+    let compacting = tokio::spawn({
+        let store = store.clone();
+        async move { store.compact().await.unwrap() }
+    });
+    // What comes meanwhile waits, and is not lost.
+    contents::fill(&store, 3000..3003).await;
+    let given_back = compacting.await.unwrap();
+    assert!(given_back > 0);
+    assert_eq!(
+        fs::metadata(folder.file()).unwrap().len(),
+        size - given_back
+    );
+    drop(store);
+    let store = open();
+    for (answer, before) in contents::read(&store, 3000).await.into_iter().zip(before) {
+        assert_eq!(answer.unwrap(), before.unwrap());
+    }
+    let late = store.load(contents::id(3000)).await.unwrap();
+    assert!(matches!(late, Loaded::Live(_)));
+    let names = fs::read_dir(folder.path()).unwrap();
+    assert_eq!(names.count(), 1, "nothing beside it");
+}
