@@ -6,6 +6,7 @@
     feature = "crypto",
     feature = "douyin",
     feature = "mysql",
+    feature = "postgres",
     feature = "test-util",
     feature = "wechat"
 ))]

@@ -58,6 +58,7 @@
 //! | `qq`, `douyin`, `baidu`, `kuaishou`, `alipay`, `lark`, `dingtalk`, `telegram`, `vk` | a provider of [`platform`] each; the guide has a page on them | no |
 //! | `crypto` | `open_data`: opens what the platform has encrypted, and checks its signatures | no |
 //! | `file` | `store::FileStore`: a file of one process | no |
+//! | `postgres` | `store::PostgresStore`: PostgreSQL, alone, with standbys or behind a pooler | no |
 //! | `redis` | `store::RedisStore`: Redis or Valkey, alone, behind Sentinel or as a Cluster | no |
 //! | `tracing` | [Events and spans](guide::observability#events), without secrets | no |
 //! | `metrics` | [Metrics](guide::observability#metrics), for any recorder of the `metrics` crate | no |

@@ -1,14 +1,12 @@
 //! The link that tells of changes.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use tokio::time::{sleep, timeout};
-use tower_wx_session::SessionId;
-use tower_wx_session::store::{
-    Feed, FeedEvent, RedisStore, RevokeReason, SessionStore, StoreErrorKind, Timestamp,
-};
+use tokio::time::sleep;
+use tower_wx_session::store::{RedisStore, RevokeReason, SessionStore, StoreErrorKind};
 
 use super::records::{DEADLINE, SECOND, id, keep, kind, user};
+pub use crate::support::feed::{beats, ended, next, told};
 use crate::support::nodes::{alice, node_in_real_time};
 use crate::support::redis::{RedisServer, eventually, store};
 use crate::support::resp2::{Proxy, RENAMED_CLIENT, RESP2_ONLY};
@@ -85,35 +83,6 @@ impl Site {
 
     fn store(&self) -> RedisStore {
         store(&self.url)
-    }
-}
-
-pub async fn next(feed: &mut Feed) -> Option<FeedEvent> {
-    timeout(5 * SECOND, feed.next()).await.expect("an event")
-}
-
-/// Waits until the link has told of a session.
-pub async fn told(feed: &mut Feed, id: SessionId) {
-    loop {
-        match next(feed).await.expect("the link is up") {
-            FeedEvent::Changed(ids) if ids.contains(&id) => return,
-            _ => {}
-        }
-    }
-}
-
-/// Waits for the end of a link, and returns how long that took.
-pub async fn ended(feed: &mut Feed) -> Duration {
-    let start = Instant::now();
-    while next(feed).await.is_some() {}
-    start.elapsed()
-}
-
-pub async fn beats(feed: &mut Feed) -> Timestamp {
-    loop {
-        if let FeedEvent::Heartbeat(now) = next(feed).await.expect("the link is up") {
-            return now;
-        }
     }
 }
 

@@ -15,6 +15,7 @@ pub mod connect_golden;
 pub mod desk;
 pub mod errors;
 pub mod eventually;
+pub mod feed;
 pub mod forged;
 pub mod free_port;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]

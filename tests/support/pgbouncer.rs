@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use super::free_port::free_port;
-use super::postgres::{PostgresServer, as_nobody, directory};
+use super::postgres::{PostgresServer, as_nobody, directory, signal};
 
 /// The longest that it takes to start.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -49,6 +49,15 @@ impl PgBouncer {
 
     pub fn log(&self) -> String {
         fs::read_to_string(self.directory.join("log")).unwrap_or_default()
+    }
+
+    /// Has it accept and never answer.
+    pub fn pause(&self) {
+        signal("-STOP", &[self.child.id()]);
+    }
+
+    pub fn resume(&self) {
+        signal("-CONT", &[self.child.id()]);
     }
 
     /// The same database as at this URL of the server, through here.

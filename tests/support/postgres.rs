@@ -190,7 +190,7 @@ impl PostgresServer {
         signal("-CONT", &family(self.pid()));
     }
 
-    fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         let child = self.child.lock().unwrap();
         child.as_ref().expect("it runs").id()
     }
@@ -356,7 +356,8 @@ fn stop(pid: u32) -> Vec<u32> {
     family
 }
 
-fn signal(signal: &str, pids: &[u32]) {
+/// Sends a signal to processes.
+pub fn signal(signal: &str, pids: &[u32]) {
     let mut kill = Command::new("kill");
     kill.arg(signal).args(pids.iter().map(ToString::to_string));
     // One of them may have ended by itself meanwhile.

@@ -9,7 +9,7 @@ const RIGHTS: &str = "the user lacks a right: it needs SELECT, INSERT, UPDATE an
     store's tables, and SELECT on the one of their version";
 
 /// What is found in the text of an error, and what to do then; the first that is found counts.
-const TEXTS: [(&str, &str); 18] = [
+const TEXTS: [(&str, &str); 19] = [
     (
         "no encryption",
         "the server's pg_hba.conf lets nobody in from here without TLS: write sslmode=require in the URL",
@@ -65,6 +65,10 @@ const TEXTS: [(&str, &str); 18] = [
     (
         "Connection refused",
         "nothing listens there: see whether the server is up, and the port in the URL",
+    ),
+    (
+        "could not extend file",
+        "the server's disk is full, or a quota",
     ),
     (
         "No such file or directory",

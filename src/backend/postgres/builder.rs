@@ -67,7 +67,7 @@ impl PostgresStoreBuilder {
         Self { link_url, ..self }
     }
 
-    /// How many connections a store has at most, besides that of its link: at least 2. Default: 8.
+    /// How many connections a store has at most, besides two for its link: at least 2. Default: 8.
     ///
     /// Three of eight are for reads. They are opened when they are needed, and stay.
     pub fn connections(self, connections: usize) -> Self {

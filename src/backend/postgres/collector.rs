@@ -24,9 +24,11 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// Deletes for as long as the store lives, in turns with the stores of other processes.
 pub(super) async fn collect(connections: Weak<Connections>, statements: Statements) {
+    // Not all processes of a fleet at the same time.
+    let mut pause = share_of(Duration::from_secs(1));
     loop {
-        // Not all processes of a fleet at the same time.
-        sleep(PAUSE / 2 + share_of(PAUSE)).await;
+        sleep(pause).await;
+        pause = PAUSE / 2 + share_of(PAUSE);
         for delete in [&statements.delete_sessions, &statements.delete_session_keys] {
             let Some(connections) = connections.upgrade() else {
                 return;

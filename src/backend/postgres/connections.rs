@@ -50,15 +50,10 @@ impl Connections {
         rows.map_err(|error| failed(&error))
     }
 
-    /// The one row of a statement on a connection for writes, as a link's probe.
-    pub(super) async fn query_one(
-        &self,
-        statement: &str,
-        parameters: &[Parameter<'_>],
-    ) -> Result<Row, StoreError> {
-        let rows = self.writes.lease().await?.read(statement, parameters).await;
-        let row = rows.map_err(|error| failed(&error))?.pop();
-        row.ok_or_else(|| StoreError::unavailable("the server's answer lacks a row"))
+    /// The rows of each step of a link's probe, which goes the way of changes and waits for none of them.
+    pub(super) async fn probe(&self, probe: Pipeline<'_>) -> Result<Vec<Vec<Row>>, StoreError> {
+        let answers = self.writes.lease_reserved().await?.run(probe).await;
+        answers.map_err(|error| failed(&error))
     }
 
     /// A whole transaction: the rows of each of its steps.

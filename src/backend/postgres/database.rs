@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,15 +91,13 @@ impl Database {
             .query(load, &[(&names, Type::TEXT_ARRAY)])
             .await?;
         let now = now(&rows)?;
-        let mut versions: Vec<_> = rows.iter().filter_map(|row| rows::read(row, 1)).collect();
-        let find = |id| {
-            let place = versions.iter().position(|(other, _)| *other == id);
-            Found {
-                now,
-                version: place.map(|place| versions.swap_remove(place).1),
-            }
+        let versions: HashMap<_, _> = rows.iter().filter_map(|row| rows::read(row, 1)).collect();
+        // Several may ask for the same one.
+        let find = |id| Found {
+            now,
+            version: versions.get(id).cloned(),
         };
-        Ok(ids.into_iter().map(find).collect())
+        Ok(ids.iter().map(find).collect())
     }
 
     /// Adds a session, together with whoever adds others; `false` if there is one of this name.

@@ -23,13 +23,19 @@ pub(super) fn connecting_failed(error: &Error, server: &Server) -> StoreError {
 
 /// Whether the server answers and cannot write.
 pub(super) fn refuses_writes(error: &Error) -> bool {
-    let Some(code) = error.code() else {
+    let Some(error) = error.as_db_error() else {
         return false;
     };
-    *code == SqlState::READ_ONLY_SQL_TRANSACTION
-        || *code == SqlState::IO_ERROR
-        || *code == SqlState::OUT_OF_MEMORY
-        || *code == SqlState::DISK_FULL
+    // A quota has no code of its own: what fails is the storage manager.
+    let is_storage = || error.file() == Some("md.c");
+    [
+        SqlState::READ_ONLY_SQL_TRANSACTION,
+        SqlState::DISK_FULL,
+        SqlState::OUT_OF_MEMORY,
+        SqlState::IO_ERROR,
+    ]
+    .contains(error.code())
+        || (*error.code() == SqlState::INTERNAL_ERROR && is_storage())
 }
 
 /// Whether the statement alone has failed, and the connection is as good as before. One to a server

@@ -5,20 +5,23 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_postgres::types::Type;
 
+use super::columns::Time;
+use super::connection::Parameter;
 use super::connections::Connections;
+use super::pipeline::Pipeline;
 use super::subscriber::Subscriber;
 use crate::backend::link::{CAPACITY, Ends, Listener, follow};
-use crate::random;
 use crate::store::{Feed, StoreError};
 use crate::time::Timestamp;
+use crate::{hex, random};
 
-/// The longest that a server takes to let somebody listen, and a first probe to come.
-const OPENED_WITHIN: Duration = Duration::from_secs(1);
-/// The time is read before the probe is in line behind what was committed before.
-const PROBE: &str =
-    "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint, pg_notify($1, $2)";
-const DEAF: &str = "the link's connection does not hear what the store announces: it has to be a session \
-    at the same server and database; where PgBouncer pools transactions, name a URL that leads past it in `link_url`";
+/// The longest that a server takes to let somebody listen, to take a first probe, and to pass it on.
+const STEP_WITHIN: Duration = Duration::from_secs(1);
+/// The time is read before the probe gets in line behind all that was committed before.
+const PROBE: &str = "SELECT clock_timestamp(), pg_notify($1, $2)";
+const DEAF: &str = "the link's connection does not hear what the store announces: it has to be a \
+    session of its own, at the same server and database. Where PgBouncer pools transactions, give \
+    PostgresStoreBuilder::link_url a URL that leads past it";
 
 /// Opens a link: a connection that hears what is announced, and probes on those that announce.
 ///
@@ -42,39 +45,44 @@ struct Link {
 impl Link {
     async fn open(connections: Arc<Connections>, listener: Listener) -> Result<Self, StoreError> {
         let channel = own_channel()?;
-        let opening = async {
-            let connection = connections.connect_link().await?;
-            let changes = &connections.primary.settings.names.channel();
-            Subscriber::open(connection, changes, &channel, listener).await
-        };
-        let opened = timeout(OPENED_WITHIN, opening).await;
-        let subscriber = opened.map_err(StoreError::unavailable)??;
+        let changes = connections.primary.settings.names.channel();
+        let connection = connections.connect_link().await?;
+        let subscribing = Subscriber::open(connection, [&changes, &channel], listener);
         let mut link = Self {
+            subscriber: step(subscribing).await?,
             connections,
-            subscriber,
             channel,
         };
-        let (_, probe) = link.announce().await?;
-        match timeout(OPENED_WITHIN, link.subscriber.hear(&probe)).await {
+        let (_, probe) = step(link.announce()).await?;
+        match timeout(STEP_WITHIN, link.subscriber.hear(&probe)).await {
             Ok(heard) => heard.map(|()| link),
             Err(_) => {
-                let _ = timeout(OPENED_WITHIN, link.subscriber.close()).await;
+                link.subscriber.give_up().await;
                 Err(StoreError::unavailable(DEAF))
             }
         }
     }
 
-    /// Announces a probe as changes are announced, and returns it with the store's time.
+    /// Announces a probe the way that changes take; returns it with the server's time.
     async fn announce(&self) -> Result<(Timestamp, String), StoreError> {
-        // Never one that was announced before: one that comes late stands for no other.
+        // None is ever announced again: one that comes late stands for no other.
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let probe = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
-        let words: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
-            [(&self.channel, Type::TEXT), (&probe, Type::TEXT)];
-        let row = self.connections.query_one(PROBE, &words).await?;
-        let now: i64 = row.try_get(0).map_err(StoreError::unavailable)?;
-        Ok((Timestamp::from_millis(now.max(0) as u64), probe))
+        let words: [Parameter<'_>; 2] = [(&self.channel, Type::TEXT), (&probe, Type::TEXT)];
+        // A transaction has a time limit. Without one, a commit that waits for a standby, and has all that
+        // is announced wait behind it, would keep one connection after the other.
+        let probing = Pipeline::begin().then(PROBE, &words).commit();
+        let answers = self.connections.probe(probing).await?;
+        let row = answers.get(1).and_then(|rows| rows.first());
+        let now = row.and_then(|row| row.try_get::<_, Time>(0).ok());
+        now.map(|now| (now.0, probe))
+            .ok_or_else(|| StoreError::unavailable("the server's answer lacks its time"))
     }
+}
+
+async fn step<T>(step: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let done = timeout(STEP_WITHIN, step).await;
+    done.unwrap_or_else(|late| Err(StoreError::unavailable(late)))
 }
 
 impl Ends for Link {
@@ -89,6 +97,5 @@ impl Ends for Link {
 fn own_channel() -> Result<String, StoreError> {
     let mut name = [0; 16];
     random::fill(&mut name).map_err(StoreError::unavailable)?;
-    let digits = name.iter().map(|byte| format!("{byte:02x}"));
-    Ok(format!("wxs_probe_{}", digits.collect::<String>()))
+    Ok(format!("wxs_probe_{}", hex::encode(&name)))
 }

@@ -57,6 +57,62 @@ const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Keeps sessions in PostgreSQL (12 or later), for any number of processes.
 ///
+/// The URL is what tokio-postgres takes: `postgres://user:password@host:port/database`, with several hosts
+/// behind commas where there are standbys, and options behind a question mark. Whichever host is the
+/// primary is used, in any order and after any failover; a standby alone is an error.
+///
+/// **Two projects on one database need a [prefix](PostgresStoreBuilder::prefix) each**, or each takes the
+/// other's tokens: what they share is one set of sessions, as it has to be for the nodes of one.
+///
+/// 1. The tables are made at the first connection, under a lock, by whichever process comes first. Where
+///    the user may not make tables, have one who may apply [`PostgresStoreBuilder::ddl`]. The user then
+///    needs `SELECT` on the table of the version, and `SELECT`, `INSERT`, `UPDATE` and `DELETE` on the
+///    other three. A newer release may add to them while nodes of this one run, unless it says that they cannot go on.
+/// 2. Columns can be read by people; the comments of the [`ddl`](PostgresStoreBuilder::ddl) say what is in
+///    them. No token is there, and session_keys are sealed.
+/// 3. Reads, uses, logins without a cap and ends of single sessions go together with those that come at the
+///    same time: one statement, and one wait for the disk. All else is a transaction of two round trips, with a lock
+///    on its user and the rows.
+/// 4. The server's clock is the fleet's. Nothing is prepared, set or locked beyond the end of a
+///    transaction, so a pooler may give connections to others in between (PgBouncer with `pool_mode = transaction`).
+/// 5. A link has a connection of its own, on which the server announces what other nodes change
+///    (`LISTEN` and `NOTIFY`), and a heartbeat every 500 ms that comes the same way. **It needs a URL that leads past a
+///    pooler that pools transactions**: [`link_url`](PostgresStoreBuilder::link_url). It says so if it is deaf.
+/// 6. Rows that nobody can read any more are deleted a few hundred at a time, by one process at a time, without
+///    a lock on anything else. They stay for 6 to 7 hours after the idle deadline, so that late uses
+///    count. Leave autovacuum on.
+/// 7. Nothing connects before the first operation. While the server is down operations fail; they
+///    work again by themselves. There are never more connections than the [setting](PostgresStoreBuilder::connections)
+///    says, also while a server hangs or somebody has the tables locked.
+///
+/// # What a server may lose
+///
+/// Nothing that was acknowledged, if it dies and comes back, unless `fsync`, `full_page_writes` or
+/// `synchronous_commit` is off: there is a warning. A failover to a standby may lose the last writes,
+/// revocations among them, unless the primary waits for it (`synchronous_standby_names`). A node repeats what it has
+/// revoked in the last ten minutes when its link is back.
+///
+/// # Encryption
+///
+/// | `sslmode` in the URL | connections are |
+/// |---|---|
+/// | `require` (or `verify-full`) | encrypted, and the server's certificate is verified with its name |
+/// | none, or `prefer` | the same where the server offers encryption, in the clear where it does not |
+/// | `disable` | in the clear |
+///
+/// **Write `sslmode=require` on any network that is not your own**: with `prefer` whoever sits in between
+/// can switch encryption off, and ask for the password. What other clients call `require`, without
+/// a look at the certificate, there is not. A server with a certificate of its own making, as Debian's has,
+/// needs [`tls_authorities`](PostgresStoreBuilder::tls_authorities), which makes encryption a requirement.
+///
+/// ```
+/// use tower_wx_session::{Sessions, store::PostgresStore};
+///
+/// let store = PostgresStore::builder("postgres://shop:password@localhost/shop").build()?;
+/// let sessions = Sessions::builder(store).build()?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+///
 /// Clones are handles to the same connections.
 #[derive(Clone)]
 pub struct PostgresStore {

@@ -21,6 +21,8 @@ pub(super) struct Pool(Arc<Inner>);
 struct Inner {
     primary: Arc<Primary>,
     places: Arc<Semaphore>,
+    /// One more for what must not wait behind all the others.
+    reserved: Arc<Semaphore>,
     idle: Lock<Vec<Arc<Connection>>>,
 }
 
@@ -46,13 +48,23 @@ impl Pool {
         Self(Arc::new(Inner {
             primary,
             places: Arc::new(Semaphore::new(places)),
+            reserved: Arc::new(Semaphore::new(1)),
             idle: Lock::default(),
         }))
     }
 
     /// A connection, as soon as there is one to spare.
     pub(super) async fn lease(&self) -> Result<Lease, StoreError> {
-        let places = Arc::clone(&self.0.places);
+        self.lease_of(&self.0.places).await
+    }
+
+    /// The same, for a link's heartbeat.
+    pub(super) async fn lease_reserved(&self) -> Result<Lease, StoreError> {
+        self.lease_of(&self.0.reserved).await
+    }
+
+    async fn lease_of(&self, places: &Arc<Semaphore>) -> Result<Lease, StoreError> {
+        let places = Arc::clone(places);
         let permit = places.acquire_owned().await;
         let permit = permit.map_err(StoreError::unavailable)?;
         if let Some(idle) = self.take_idle() {

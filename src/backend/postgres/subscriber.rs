@@ -1,10 +1,13 @@
 use std::future::poll_fn;
+use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_postgres::{AsyncMessage, Client, Connection};
+use tokio::time::timeout;
+use tokio_postgres::{AsyncMessage, Client};
 
+use super::connection::Wire;
+use super::fault::failed;
 use crate::backend::link::Listener;
 use crate::backend::wire::message;
 use crate::store::StoreError;
@@ -13,6 +16,9 @@ use crate::store::StoreError;
 /// link does not.
 const STAY: &str =
     "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'";
+
+/// The longest that a last word takes.
+const GIVEN_UP_WITHIN: Duration = Duration::from_millis(100);
 
 /// A connection that does nothing but hear what is announced.
 ///
@@ -30,26 +36,20 @@ pub(super) struct Subscriber {
 
 impl Subscriber {
     /// Subscribes to the channel of changes and to one for probes.
-    pub(super) async fn open<S, T>(
-        (client, connection): (Client, Connection<S, T>),
-        changes: &str,
-        probes: &str,
+    pub(super) async fn open(
+        (client, wire): (Client, Wire),
+        [changes, probes]: [&str; 2],
         listener: Listener,
-    ) -> Result<Self, StoreError>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    ) -> Result<Self, StoreError> {
         let (told, heard) = mpsc::unbounded_channel();
-        let reading = read(connection, probes.to_owned(), told, listener);
         let subscriber = Self {
-            reading: tokio::spawn(reading),
+            reading: tokio::spawn(read(wire, probes.to_owned(), told, listener)),
             client,
             probes: heard,
         };
-        let listen = format!("{STAY}; LISTEN \"{changes}\"; LISTEN \"{probes}\"");
+        let listen = format!("{STAY}; LISTEN {changes}; LISTEN {probes}");
         let listening = subscriber.client.batch_execute(&listen).await;
-        listening.map_err(StoreError::unavailable)?;
+        listening.map_err(|error| failed(&error))?;
         Ok(subscriber)
     }
 
@@ -65,26 +65,24 @@ impl Subscriber {
         }
     }
 
-    /// Leaves nothing behind in a session that a pooler may give to somebody else.
-    pub(super) async fn close(self) {
-        let _ = self.client.batch_execute("UNLISTEN *").await;
+    /// Takes care that nothing stays behind in a session that a pooler gives to somebody else.
+    pub(super) async fn give_up(self) {
+        let unlisten = self.client.batch_execute("UNLISTEN *");
+        let _ = timeout(GIVEN_UP_WITHIN, unlisten).await;
     }
 }
 
 /// Reads until the connection ends.
 ///
 /// The one task that reads has passed on every change by the time it tells of a probe behind it.
-async fn read<S, T>(
-    mut connection: Connection<S, T>,
+async fn read(
+    mut wire: Wire,
     channel: String,
     probes: mpsc::UnboundedSender<Result<String, StoreError>>,
     listener: Listener,
-) where
-    S: AsyncRead + AsyncWrite + Unpin,
-    T: AsyncRead + AsyncWrite + Unpin,
-{
+) {
     let why = loop {
-        match poll_fn(|cx| connection.poll_message(cx)).await {
+        match poll_fn(|cx| wire.poll_message(cx)).await {
             Some(Ok(AsyncMessage::Notification(heard))) if heard.channel() == channel => {
                 // Whoever waited for it is gone with the link, and this task is about to end as well.
                 let _ = probes.send(Ok(heard.payload().to_owned()));
@@ -93,7 +91,7 @@ async fn read<S, T>(
                 listener.hear(message::decode(heard.payload().as_bytes()));
             }
             Some(Ok(_)) => {}
-            Some(Err(error)) => break StoreError::unavailable(error),
+            Some(Err(error)) => break failed(&error),
             None => break StoreError::unavailable("the link's connection has ended"),
         }
     };

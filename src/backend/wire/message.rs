@@ -6,7 +6,7 @@ use crate::token::SessionId;
 const VERSION: u8 = 1;
 
 /// The message that names these sessions, as the scripts make it.
-#[cfg(feature = "redis")]
+#[cfg(any(test, feature = "redis"))]
 pub(crate) fn encode(names: &[Vec<u8>]) -> Vec<u8> {
     let mut message = vec![VERSION];
     message.extend(names.iter().flatten());

@@ -1,2 +1,13 @@
+mod advice;
+mod expiry;
+mod failover;
+mod faults;
+mod link;
+mod nodes;
+mod pooler;
+mod races;
+mod records;
+mod schema;
 mod servers;
 mod suite;
+mod tls;

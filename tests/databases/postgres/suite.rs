@@ -18,7 +18,10 @@ pub struct Fleet {
 
 impl Fleet {
     pub fn at(url: &str) -> Self {
-        let node = || PostgresStore::builder(url).build().unwrap();
+        Self::of(|| PostgresStore::builder(url).build().unwrap())
+    }
+
+    pub fn of(node: impl Fn() -> PostgresStore) -> Self {
         Self {
             nodes: (0..3).map(|_| node()).collect(),
             next: AtomicUsize::new(0),

@@ -1,0 +1,112 @@
+//! Several at the same time.
+
+use std::collections::HashSet;
+
+use tokio::task::JoinSet;
+use tower_wx_session::store::{
+    Insert, Inserted, Loaded, Record, Revoke, RevokeReason, SessionStore, Touch,
+};
+
+use super::records::{HOUR, id_of, is_live, keep, logout, store, user};
+use crate::support::postgres::PostgresServer;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_who_read_a_session_at_once_get_it() {
+    let server = PostgresServer::shared().await;
+    let store = store(&server.database().await);
+    let id = keep(&store, &user("u")).await;
+    let mut readers = JoinSet::new();
+    for _ in 0..200 {
+        let store = store.clone();
+        readers.spawn(async move { is_live(&store, id).await });
+    }
+    assert!(readers.join_all().await.into_iter().all(|is_live| is_live));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_inserts_with_one_name_at_once_one_is_kept() {
+    let server = PostgresServer::shared().await;
+    let store = store(&server.database().await);
+    let (user, now) = (user("u"), store.now().await.unwrap());
+    let id = id_of(&user);
+    let mut inserts = JoinSet::new();
+    for n in 0..64 {
+        let mut record = Record::issued(user.clone(), now, HOUR, HOUR, Some("1".into()));
+        record.data = Some(n.to_string().into());
+        let mut insert = Insert::new(id, record.clone());
+        // Some of them alone, some with others.
+        insert.cap = (n % 2 == 0).then_some(5);
+        let store = store.clone();
+        inserts.spawn(async move {
+            let inserted = store.insert(insert).await.unwrap();
+            (inserted == Inserted::Kept(Vec::new())).then_some(record)
+        });
+    }
+    let kept: Vec<_> = inserts.join_all().await.into_iter().flatten().collect();
+    assert_eq!(kept.len(), 1);
+    let loaded = store.load(id).await.unwrap();
+    assert_eq!(loaded, Loaded::Live(kept[0].clone()));
+}
+
+/// Touches, logouts and ends of all of a user's sessions, of the same few sessions, by two processes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_session_is_ended_once_and_stays_ended_whatever_comes_at_the_same_time() {
+    let server = PostgresServer::shared().await;
+    let url = server.database().await;
+    let nodes = [store(&url), store(&url)];
+    let user = user("u");
+    for _ in 0..10 {
+        let mut ids = Vec::new();
+        for _ in 0..4 {
+            ids.push(keep(&nodes[0], &user).await);
+        }
+        let now = nodes[0].now().await.unwrap();
+        let mut racing = JoinSet::new();
+        for n in 0..64 {
+            let (node, id, user) = (nodes[n % 2].clone(), ids[n / 2 % 4], user.clone());
+            racing.spawn(async move {
+                match n % 8 {
+                    0..5 => {
+                        node.touch(Touch::new(id, now, HOUR)).await.unwrap();
+                        Vec::new()
+                    }
+                    5 | 6 => node.revoke(logout(id)).await.unwrap(),
+                    _ => {
+                        let all = Revoke::new(&user, RevokeReason::KickedOut);
+                        node.revoke(all).await.unwrap()
+                    }
+                }
+            });
+        }
+        let ended: Vec<_> = racing.join_all().await.concat();
+        assert_eq!(ended.len(), ids.len(), "each by one call");
+        assert_eq!(ended.iter().collect::<HashSet<_>>().len(), ids.len());
+        for id in ids {
+            let touched = nodes[0].touch(Touch::new(id, now, HOUR)).await.unwrap();
+            assert_eq!(touched, None);
+            assert!(!is_live(&nodes[1], id).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_the_matter_of_its_own_session() {
+    let server = PostgresServer::shared().await;
+    let url = server.database().await;
+    let store = store(&url);
+    let user = user("u");
+    let (damaged, whole) = (keep(&store, &user).await, keep(&store, &user).await);
+    let damage = format!("UPDATE wxs_sessions SET openid = '\\xff' WHERE id = '{damaged}'");
+    let client = crate::support::postgres::client(&url).await;
+    client.batch_execute(&damage).await.unwrap();
+    let error = store.load(damaged).await.unwrap_err();
+    assert_eq!(error.to_string(), "session record damaged");
+    let listed = store.list(user.clone()).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(store.revoke(logout(damaged)).await.unwrap(), [damaged]);
+    assert!(matches!(
+        store.load(damaged).await.unwrap(),
+        Loaded::Ended { .. }
+    ));
+    assert_eq!(store.revoke(logout(&user)).await.unwrap(), [whole]);
+}
