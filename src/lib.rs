@@ -79,6 +79,7 @@ mod head;
     feature = "alipay",
     feature = "crypto",
     feature = "douyin",
+    feature = "mysql",
     feature = "telegram",
     feature = "test-util",
     feature = "wechat"

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Params, Row, Value};
+use mysql_async::{Conn, Params, Row};
 
 use super::Loading;
 use super::fault::Failure;
@@ -55,7 +55,7 @@ pub(super) async fn read(
 }
 
 /// The list with its last value repeated, up to a power of two: so few statements do for all lengths.
-pub(super) fn padded(values: &[Value]) -> Vec<Value> {
+pub(super) fn padded<T: Clone>(values: &[T]) -> Vec<T> {
     let length = values.len().next_power_of_two();
     let last = values.last().into_iter().cycle();
     values.iter().chain(last).take(length).cloned().collect()

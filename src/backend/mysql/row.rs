@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::prelude::FromValue;
-use mysql_async::{Params, Row, Value};
+use mysql_async::{Row, Value};
 
 use super::fault::Failure;
 use crate::backend::stored::Stored;
@@ -31,21 +31,26 @@ impl Sessions {
     pub(super) fn read(rows: Vec<Row>) -> Result<Self, Failure> {
         let mut sessions = Self::default();
         for row in rows {
-            sessions.add(row)?;
+            sessions.add(&row)?;
         }
         Ok(sessions)
     }
 
-    fn add(&mut self, mut row: Row) -> Result<(), Failure> {
-        self.now = self.now.max(time(column(&row, 0)?));
-        let Some(id) = column::<Option<Vec<u8>>>(&row, 1)? else {
+    /// Whether there was no row, and so no time.
+    pub(super) fn is_empty(&self) -> bool {
+        self.kept.is_empty() && self.damaged.is_empty()
+    }
+
+    fn add(&mut self, row: &Row) -> Result<(), Failure> {
+        self.now = self.now.max(time(column(row, 0)?));
+        let Some(id) = column::<Option<Vec<u8>>>(row, 1)? else {
             return Ok(());
         };
         let id = SessionId::from_bytes(id.try_into().map_err(|_| unintelligible())?);
-        match stored(&row) {
+        match stored(row) {
             Ok(stored) => self.kept.push((id, stored)),
             Err(Failure::Store(error)) if error.kind() == StoreErrorKind::Corrupt => {
-                let until: (i64, i64) = (column(&row, 7)?, column(&row, 16)?);
+                let until: (i64, i64) = (column(row, 7)?, column(row, 16)?);
                 self.damaged.push((id, time(until.0.max(until.1))));
             }
             Err(failure) => return Err(failure),
@@ -116,14 +121,14 @@ fn text_or_none(row: &Row, index: usize) -> Result<Option<String>, Failure> {
 }
 
 /// What stands in each column, the name last.
-pub(super) fn columns(id: SessionId, stored: &Stored) -> Params {
+pub(super) fn columns(id: SessionId, stored: &Stored) -> Vec<Value> {
     let mut columns = match stored {
         Stored::Kept(record) => columns_of_record(record),
         Stored::Revoked { reason, at, .. } => columns_of_revoked(*reason, *at),
     };
     columns.push(number(stored.kept_until()));
     columns.push(id.as_bytes().as_slice().into());
-    Params::Positional(columns)
+    columns
 }
 
 fn columns_of_record(record: &Record) -> Vec<Value> {

@@ -68,7 +68,7 @@ async fn warn_of_losses(connection: &mut Conn) -> Result<(), Failure> {
     let Some(row) = row else {
         return Ok(());
     };
-    let mut is = |index, value: i64| column::<i64>(&row, index).is_ok_and(|is| is == value);
+    let is = |index, value: i64| column::<i64>(&row, index).is_ok_and(|is| is == value);
     if !is(0, 1) {
         trace::store_may_lose_writes("innodb_flush_log_at_trx_commit");
     }

@@ -55,7 +55,6 @@ pub(super) struct Statements {
     /// The time, and the sessions of a user.
     pub(super) sessions_of: String,
     pub(super) insert: String,
-    pub(super) overwrite: String,
     pub(super) touch: String,
     pub(super) announce: String,
     /// The names of changes since a time.
@@ -113,10 +112,6 @@ impl Statements {
                 WRITTEN.join("`, `"),
                 marks(WRITTEN.len() + 1),
             ),
-            overwrite: format!(
-                "UPDATE {session} SET `{}` = ? WHERE `id` = ?",
-                WRITTEN.join("` = ?, `"),
-            ),
             touch: touch(&session, &kept_until),
             announce: format!("INSERT INTO {change} (`at`, `sessions`) VALUES ({NOW}, ?)"),
             changes_since: format!("SELECT `id` FROM {change} WHERE `at` >= ?"),
@@ -153,6 +148,29 @@ impl Statements {
         let marks = marks(names);
         let prefix = &self.prefix;
         format!("SELECT {NOW}, {COLUMNS} FROM `{prefix}_session` s WHERE s.`id` IN ({marks})")
+    }
+
+    /// The same, locked, unless another transaction has a lock on one of them.
+    pub(super) fn sessions_to_lock(&self, names: usize) -> String {
+        let (prefix, marks) = (&self.prefix, marks(names));
+        // By the names whatever the optimizer thinks: a scan would meet the locks of others.
+        format!(
+            "SELECT {NOW}, {COLUMNS} FROM `{prefix}_session` s FORCE INDEX (PRIMARY) \
+             WHERE s.`id` IN ({marks}) FOR UPDATE NOWAIT"
+        )
+    }
+
+    /// Overwrites so many sessions that are there and locked: the way to do that with one statement.
+    pub(super) fn overwrite(&self, sessions: usize) -> String {
+        let row = format!("({}), ", marks(WRITTEN.len() + 1)).repeat(sessions);
+        let rows = row.trim_end_matches(", ");
+        let update = WRITTEN.map(|column| format!("`{column}` = VALUES(`{column}`)"));
+        format!(
+            "INSERT INTO `{}_session` (`{}`, `id`) VALUES {rows} ON DUPLICATE KEY UPDATE {}",
+            self.prefix,
+            WRITTEN.join("`, `"),
+            update.join(", "),
+        )
     }
 
     /// Changes by a list of names.

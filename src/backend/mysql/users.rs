@@ -7,12 +7,12 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Params, Row};
 
 use super::fault::{DUPLICATE, Failure};
-use super::loads;
+use super::loads::{self, padded};
 use super::now::Now;
 use super::pool::Pool;
 use super::row::{Sessions, columns};
 use super::run::Operation;
-use super::statements::Statements;
+use super::statements::{LIST, Statements};
 use crate::backend::ledger::{Changes, Ledger};
 use crate::backend::stored::Stored;
 use crate::backend::wire::user::user_name_bytes;
@@ -153,7 +153,7 @@ async fn read_line(
     }
     // It is not known, or was revoked, which is for ever: nobody has to be kept out.
     let mut read = loads::read(on, statements, &[id]).await?;
-    if read.kept.is_empty() && read.damaged.is_empty() {
+    if read.is_empty() {
         read.now = Now.on(on, statements).await?;
     }
     Ok(read)
@@ -166,7 +166,7 @@ fn known(read: &Sessions) -> Vec<SessionId> {
 }
 
 /// What takes the place of a damaged record whose session is to end.
-fn end_of_damaged(read: &Sessions, revoke: &Revoke) -> Vec<(SessionId, Stored)> {
+pub(super) fn end_of_damaged(read: &Sessions, revoke: &Revoke) -> Vec<(SessionId, Stored)> {
     let target = revoke.target.session();
     let damaged = read.damaged.iter();
     let damaged = damaged.filter(|(id, _)| Some(*id) == target);
@@ -186,17 +186,33 @@ async fn write(
     known: &[SessionId],
     changes: Changes,
 ) -> Result<bool, Failure> {
-    for (id, stored) in &changes.written {
-        if known.contains(id) {
-            let row = columns(*id, stored);
-            on.exec_drop(&statements.overwrite, row).await?;
-        } else if !add(on, statements, *id, stored).await? {
+    let written = changes.written.into_iter();
+    let (old, new): (Vec<_>, Vec<_>) = written.partition(|(id, _)| known.contains(id));
+    overwrite(on, statements, &old).await?;
+    for (id, stored) in &new {
+        if !add(on, statements, *id, stored).await? {
             on.query_drop("ROLLBACK").await?;
             return Ok(false);
         }
     }
     announce(on, statements, &changes.announced).await?;
     Ok(true)
+}
+
+/// Overwrites sessions that were read and locked.
+pub(super) async fn overwrite(
+    on: &mut Conn,
+    statements: &Statements,
+    sessions: &[(SessionId, Stored)],
+) -> Result<(), Failure> {
+    for some in sessions.chunks(LIST) {
+        let rows = padded(some);
+        let values = rows.iter().flat_map(|(id, stored)| columns(*id, stored));
+        let values = Params::Positional(values.collect());
+        on.exec_drop(statements.overwrite(rows.len()), values)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Adds a session; `false` if its name is taken.
@@ -206,7 +222,7 @@ async fn add(
     id: SessionId,
     stored: &Stored,
 ) -> Result<bool, Failure> {
-    let row = columns(id, stored);
+    let row = Params::Positional(columns(id, stored));
     match on.exec_drop(&statements.insert, row).await {
         Ok(()) => Ok(true),
         Err(Error::Server(error)) if error.code == DUPLICATE => Ok(false),
@@ -215,7 +231,7 @@ async fn add(
 }
 
 /// In the transaction of the change, and as its last statement: see the link.
-async fn announce(
+pub(super) async fn announce(
     on: &mut Conn,
     statements: &Statements,
     ids: &[SessionId],

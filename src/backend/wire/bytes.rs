@@ -1,14 +1,12 @@
 //! How numbers and text are written in a record.
 
-use std::str;
-
 use crate::store::{StoreError, StoreErrorKind};
 use crate::time::Timestamp;
-use crate::token::SessionId;
 
 /// The end of time, in the 48 bits that a Lua number holds exactly.
 pub(crate) const LATEST: u64 = (1 << 48) - 1;
 /// Characters of a session's name.
+#[cfg(any(feature = "file", feature = "postgres", feature = "redis"))]
 pub(crate) const ID_LEN: usize = 24;
 
 /// What is kept beside records begins with this.
@@ -31,8 +29,9 @@ pub(crate) const fn corrupt() -> StoreError {
 }
 
 /// A session's name from its text.
-pub(crate) fn session_id(text: &[u8]) -> Option<SessionId> {
-    str::from_utf8(text).ok()?.parse().ok()
+#[cfg(any(feature = "file", feature = "postgres", feature = "redis"))]
+pub(crate) fn session_id(text: &[u8]) -> Option<crate::token::SessionId> {
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 pub(crate) fn put_length(bytes: &mut Vec<u8>, mut length: usize) {
@@ -104,6 +103,6 @@ impl<'a> Reader<'a> {
 
     #[cfg(any(feature = "file", feature = "redis"))]
     pub(crate) fn text(&mut self) -> Option<&'a str> {
-        str::from_utf8(self.bytes()?).ok()
+        std::str::from_utf8(self.bytes()?).ok()
     }
 }

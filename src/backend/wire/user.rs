@@ -9,6 +9,7 @@ pub(crate) const USER_LEN: usize = 22;
 
 #[cfg(any(test, feature = "redis"))]
 /// A name for a user that does not say who it is: base64url of 16 bytes of a digest.
+#[cfg(any(feature = "file", feature = "postgres", feature = "redis"))]
 pub(crate) fn user_name(user: &Identity) -> String {
     String::from_utf8_lossy(&user_name_bytes(user)).into_owned()
 }

@@ -1,1 +1,10 @@
+mod failing;
+mod figures;
+mod links;
+mod pool;
+mod records;
+mod schema;
 mod suite;
+mod sweep;
+mod tls;
+mod users;

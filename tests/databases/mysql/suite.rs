@@ -9,8 +9,8 @@ use tower_wx_session::test_util::conformance::{self, Fixture};
 use crate::support::mariadb::{MariaDb, store};
 
 /// A store whose time is that of its server; every handle has connections of its own.
-struct OnMariaDb {
-    url: String,
+pub struct OnMariaDb {
+    pub url: String,
 }
 
 impl Fixture for OnMariaDb {
