@@ -60,7 +60,8 @@ pub async fn clocks_jump(name: &'static str, server: impl Future<Output = impl S
         fleet.until(session % 2, session, 401).await;
     }
     let found_idle = fleet.history.now() - issued;
-    sleep(began + LIFETIME + Duration::from_secs(scaled(1, 5)) - fleet.history.now()).await;
+    let end = issued + LIFETIME + Duration::from_secs(scaled(1, 5));
+    sleep(end.saturating_sub(fleet.history.now())).await;
     load.stop().await;
 
     let of_used = |asked: &super::history::Asked| !unused.contains(&asked.session);

@@ -5,6 +5,10 @@
     clippy::unwrap_used,
     reason = "a test fails by panicking"
 )]
+#![allow(
+    clippy::print_stdout,
+    reason = "children tell, and tests that take long say what they did"
+)]
 #![allow(unreachable_pub, reason = "modules of a test")]
 
 mod conformance;

@@ -19,8 +19,7 @@ use super::tables;
 
 /// A file smaller than this is never worth a copy.
 const SMALL: u64 = 32 << 20;
-/// What a session needs in a copy, and a bit more. A file may be three times as large: it grows to twice its
-/// size when it is full.
+/// What a session needs in a copy, and a bit more. A file may be three times as large.
 const PER_SESSION: u64 = 512;
 const LARGEST: u64 = 3;
 /// For how long a start may be held up.
@@ -37,6 +36,16 @@ pub(super) struct Copy {
 }
 
 impl Copy {
+    /// What it takes on the disk.
+    pub(super) fn room(&self) -> std::io::Result<u64> {
+        opening::room(&self.path)
+    }
+
+    /// It is of no use.
+    pub(super) fn remove(self) {
+        let _ = fs::remove_file(self.path);
+    }
+
     /// Puts it in the place of the file. Whoever opens that finds it locked from the first moment on.
     pub(super) fn take_over(self, path: &Path) -> std::io::Result<Database> {
         fs::rename(&self.path, path)?;
@@ -59,7 +68,7 @@ pub(super) fn at_start(path: &Path, database: Database) -> Database {
 }
 
 fn pays(path: &Path, database: &Database) -> Result<bool, Fault> {
-    let size = fs::metadata(path).map_or(0, |file| file.len());
+    let size = opening::room(path)?;
     let reading = database.begin_read()?;
     let sessions = reading.open_table(tables::SESSIONS)?.len()?;
     let copied = tables::meta(&reading.open_table(tables::META)?, COPIED)?;
@@ -122,9 +131,22 @@ impl Copying<'_> {
     }
 
     fn table<K: Key, V: Value>(&self, table: TableDefinition<'_, K, V>) -> Result<bool, Fault> {
+        Ok(self.half(table, true)? && self.half(table, false)?)
+    }
+
+    /// Three of five entries, and then the others: put in one after the other they would leave each page half
+    /// full.
+    fn half<K: Key, V: Value>(
+        &self,
+        table: TableDefinition<'_, K, V>,
+        is_first: bool,
+    ) -> Result<bool, Fault> {
         let mut to = self.writing.open_table(table)?;
         for (number, entry) in self.reading.open_table(table)?.iter()?.enumerate() {
-            if number % ROUND == 0 && self.until.is_some_and(|until| until < Instant::now()) {
+            if (number % 5 % 2 == 0) != is_first {
+                continue;
+            }
+            if number % ROUND < 5 && self.until.is_some_and(|until| until < Instant::now()) {
                 return Ok(false);
             }
             let (key, value) = entry?;
@@ -135,7 +157,7 @@ impl Copying<'_> {
 }
 
 fn note_size(path: &Path, copy: &Database) -> Result<(), Fault> {
-    let size = fs::metadata(path)?.len().to_be_bytes();
+    let size = opening::room(path)?.to_be_bytes();
     let writing = copy.begin_write()?;
     let noted = checked::seal(COPIED.as_bytes(), &size);
     let mut meta = writing.open_table(tables::META)?;

@@ -104,17 +104,20 @@ impl Disk {
     /// meanwhile, and nobody may write.
     pub(super) fn compact(&self) -> Result<u64, StoreError> {
         let failed = |error: io::Error| StoreError::unavailable(FileError::io(&self.path, error));
-        let before = fs::metadata(&self.path).map_err(failed)?.len();
+        let before = opening::room(&self.path).map_err(failed)?;
         let copy = self.with(|database| {
             // That a copy could not be made is no fault of the file.
             let copy = compaction::copy(&self.path, database, None);
             copy.map_err(|fault| Fault::Record(unavailable(opening::refused(&self.path, fault))))
         })?;
-        let mut open = self.lock();
-        if let Some(copy) = copy {
+        let Some(copy) = copy else { return Ok(0) };
+        let after = copy.room().map_err(failed)?;
+        if after < before {
+            let mut open = self.lock();
             *open = Ok(copy.take_over(&self.path).map_err(failed)?);
+        } else {
+            copy.remove();
         }
-        let after = fs::metadata(&self.path).map_err(failed)?.len();
         Ok(before.saturating_sub(after))
     }
 

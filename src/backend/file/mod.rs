@@ -102,7 +102,7 @@ const FEED_CAPACITY: usize = 1024;
 /// first. [`compact`](Self::compact) gives it back to the disk; so does [`open`](Self::open), where two thirds
 /// of the file are free and it takes no longer than 3 s.
 ///
-/// 64 MiB of memory hold pages of the file. Opening it reads all of it: about 1.5 s for a million sessions.
+/// 64 MiB of memory hold pages of the file. Opening it reads all of it: 1 to 3 s for a million sessions.
 #[derive(Clone)]
 pub struct FileStore(Arc<Handle>);
 
@@ -122,10 +122,11 @@ impl FileStore {
         Self::start(path.as_ref(), disk, Clock::monotonic_from(latest))
     }
 
-    /// Makes the file smaller, by a copy of it without what is free; how many bytes that gives back.
+    /// Makes the file smaller, by a copy of it without what is free; how many bytes that gives back: 0 where a copy
+    /// would be no smaller, and the file stays as it is.
     ///
     /// Reads go on meanwhile, and writes wait: logins get 503, uses and ends of sessions are written
-    /// afterwards. The disk needs room for the copy. A copy takes some 15 s for a million sessions.
+    /// afterwards. The disk needs room for the copy. A copy takes 15 to 20 s for a million sessions.
     ///
     /// # Errors
     ///

@@ -113,6 +113,15 @@ fn folder_of(path: &Path) -> &Path {
     folder.unwrap_or(Path::new("."))
 }
 
+/// What a file takes on the disk: a part of it that was never written takes nothing.
+pub(super) fn room(path: &Path) -> io::Result<u64> {
+    let found = fs::metadata(path)?;
+    #[cfg(unix)]
+    return Ok(512 * std::os::unix::fs::MetadataExt::blocks(&found));
+    #[cfg(not(unix))]
+    Ok(found.len())
+}
+
 /// Another name in the same folder.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -135,25 +144,26 @@ pub(super) fn options() -> OpenOptions {
 }
 
 /// redb believes the header what its pages are like, and takes gigabytes of memory for some that cannot be.
-fn look_at_header(path: &Path, file: &File) -> Result<(), FileError> {
+/// Whether the file is empty yet.
+fn look_at_header(path: &Path, file: &File) -> Result<bool, FileError> {
     let mut header = Vec::new();
     let read = file.take(PAGES.1 as u64).read_to_end(&mut header);
     read.map_err(|error| FileError::io(path, error))?;
     if header.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
     if !header.starts_with(MAGIC) {
         return Err(FileError::new(path, FileErrorKind::Foreign));
     }
     match header.get(PAGES.0..) {
-        Some(pages) if pages == PAGES_OF_OURS => Ok(()),
+        Some(pages) if pages == PAGES_OF_OURS => Ok(false),
         _ => Err(FileError::new(path, FileErrorKind::Damaged)),
     }
 }
 
 /// Opens a database, reads all of it, and compares each page with its checksum.
 fn check(path: &Path, file: File) -> Opened {
-    look_at_header(path, &file)?;
+    let is_new = look_at_header(path, &file)?;
     // What is damaged may have redb panic. Nothing of it is kept then.
     let opened = catch_unwind(AssertUnwindSafe(|| {
         let (mut database, is_checked) = unchecked(file)?;
@@ -166,7 +176,7 @@ fn check(path: &Path, file: File) -> Opened {
         Ok(opened) => opened.map_err(|error| FileError::of(path, error))?,
         Err(panic) => return Err(damaged(path, &*panic)),
     };
-    prepare(&database)
+    prepare(&database, is_new)
         .map_err(|fault| refused(path, fault))?
         .map_err(|kind| FileError::new(path, kind))?;
     Ok(database)
@@ -186,13 +196,17 @@ pub(super) fn unchecked(file: File) -> Result<(Database, bool), redb::DatabaseEr
     Ok((database, is_repaired.load(Ordering::Relaxed)))
 }
 
-/// Makes the tables in a new file, and looks at the version of an old one.
-fn prepare(database: &Database) -> Result<Result<(), FileErrorKind>, Fault> {
+/// Makes the tables in a new file, and looks at the version of an old one. One damaged byte of the header
+/// has redb find no tables at all.
+fn prepare(database: &Database, is_new: bool) -> Result<Result<(), FileErrorKind>, Fault> {
     let reading = database.begin_read()?;
     let names = reading.list_tables()?.map(|table| table.name().to_owned());
     let names: Vec<_> = names.collect();
-    if names.is_empty() {
+    if is_new {
         return make_tables(database.begin_write()?).map(Ok);
+    }
+    if names.is_empty() {
+        return Ok(Err(FileErrorKind::Damaged));
     }
     if !names.iter().any(|name| name == tables::META.name()) {
         return Ok(Err(FileErrorKind::Foreign));

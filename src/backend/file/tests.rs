@@ -22,7 +22,9 @@ impl Subject {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("file-store-unit-{}-{number}.redb", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        // In memory, where there is such a place: nothing here needs a disk.
+        let memory = Some(PathBuf::from("/dev/shm")).filter(|folder| folder.is_dir());
+        let path = memory.unwrap_or_else(std::env::temp_dir).join(name);
         let store = FileStore::open(&path).unwrap();
         Self { store, path }
     }
@@ -126,4 +128,15 @@ async fn what_a_fault_keeps_from_being_read_is_read_when_the_file_was_opened_ane
             earlier => Ok(earlier),
         });
     assert_eq!(read.await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_has_lost_its_tables_is_no_new_one() {
+    let mut subject = Subject::new();
+    let path = subject.path.with_extension("empty");
+    let file = opening::options().create(true).open(&path).unwrap();
+    drop(opening::unchecked(file).unwrap());
+    std::fs::rename(&path, &subject.path).unwrap();
+    let error = subject.reopen().unwrap_err();
+    assert_eq!(error.kind(), FileErrorKind::Damaged);
 }

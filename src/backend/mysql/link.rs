@@ -1,8 +1,9 @@
 //! A link: the table of changes, read every 200 ms.
 //!
 //! A change becomes visible when its transaction commits, and that is no order by which it could be asked for:
-//! numbers are given, and clocks read, before. So each look reads the names of all changes that were written
-//! up to [`LOOKS_BACK`] ago, and takes what it has not seen. No transaction of a node lives that long
+//! numbers are given, and clocks read, before. So each look reads the numbers of all changes that were written
+//! up to [`SHORTLY`] ago, and takes what it has not seen. For a transaction that has stood still before its
+//! commit, every [`FAR_EVERY`] a look goes back by [`FAR`]: no transaction of a node lives that long
 //! behind the statement that announces, because the server ends a connection on which nothing comes for
 //! [`WAIT_TIMEOUT`](super::connection::WAIT_TIMEOUT), and rolls back what it was about.
 
@@ -30,8 +31,11 @@ const CAPACITY: usize = 1024;
 const EVERY: Duration = Duration::from_millis(200);
 /// The longest that a look takes.
 const WITHIN: Duration = Duration::from_secs(1);
+/// Far more than a node leaves between the statement that announces and the commit behind it.
+const SHORTLY: Duration = Duration::from_secs(5);
 /// What the server may take to commit comes on top of what it waits for a statement.
-const LOOKS_BACK: Duration = WAIT_TIMEOUT.saturating_add(Duration::from_secs(30));
+const FAR: Duration = WAIT_TIMEOUT.saturating_add(Duration::from_secs(30));
+const FAR_EVERY: Duration = Duration::from_secs(3);
 /// Between two looks no more of the server's time passes. Otherwise this process stood still, or the clock was
 /// set: changes may have been missed, or deleted.
 const FARTHEST: Duration = Duration::from_secs(2);
@@ -63,6 +67,7 @@ async fn begin(pool: &Arc<Pool>) -> Result<Link, Failure> {
             connection: lease.into_connection(),
             seen: HashSet::new(),
             last: None,
+            last_far: Timestamp::default(),
         };
         let first = timeout(WITHIN, link.look()).await;
         match first.map_err(StoreError::unavailable)? {
@@ -76,10 +81,12 @@ async fn begin(pool: &Arc<Pool>) -> Result<Link, Failure> {
 struct Link {
     pool: Arc<Pool>,
     connection: Conn,
-    /// The changes that the last look has found.
+    /// The changes that were found since the last look that went far back, and by that one.
     seen: HashSet<i64>,
-    /// When that was, on the server's clock.
+    /// When the last look was, on the server's clock,
     last: Option<Timestamp>,
+    /// and when the last one that went far back.
+    last_far: Timestamp,
 }
 
 /// What one look has found.
@@ -116,14 +123,21 @@ impl Link {
                 "the server's clock was set, or this process stood still",
             ));
         }
+        let is_far = now.since(self.last_far) >= FAR_EVERY;
+        let back = if is_far { FAR } else { SHORTLY };
         // From the time of the look before: what was written since then may be anywhere.
-        let found = self.changes_since(last.before(LOOKS_BACK)).await?;
+        let found = self.changes_since(last.before(back)).await?;
         let is_first = self.last.replace(now).is_none();
         let new: Vec<Value> = found
             .difference(&self.seen)
             .map(|id| Value::from(*id))
             .collect();
-        self.seen = found;
+        if is_far {
+            self.last_far = now;
+            self.seen = found;
+        } else {
+            self.seen.extend(found);
+        }
         let mut changed = Vec::new();
         if !is_first {
             for ids in new.chunks(LIST) {

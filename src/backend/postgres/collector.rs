@@ -18,7 +18,7 @@ use crate::store::StoreError;
 use crate::time::Timestamp;
 
 /// Rows that go together.
-const STEP: i64 = 500;
+const STEP: i64 = 1000;
 /// How long nothing is looked for when nothing is due.
 const PAUSE: Duration = Duration::from_secs(10);
 

@@ -57,6 +57,22 @@ async fn a_change_that_is_written_first_and_committed_last_is_told() {
 }
 
 #[tokio::test]
+async fn a_change_whose_transaction_stood_still_for_a_minute_is_told() {
+    let server = MariaDb::shared().await;
+    let url = server.database().await;
+    let store = store(&url);
+    let mut feed = store.subscribe().await.unwrap();
+    let late = id(&user(), 1);
+    let mut slow = client(&url).await;
+    let insert = format!(
+        "INSERT INTO wxs_change (`at`, sessions) VALUES (UNIX_TIMESTAMP(SYSDATE(3)) * 1000 - 60000, {})",
+        literal(late.as_bytes())
+    );
+    slow.query_drop(insert).await.unwrap();
+    assert!(hears(&mut feed, late).await);
+}
+
+#[tokio::test]
 async fn a_change_is_told_within_a_second_and_once() {
     let server = MariaDb::shared().await;
     let url = server.database().await;

@@ -81,7 +81,7 @@ async fn damage(count: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_file_is_refused_or_read_as_it_was() {
-    damage(30).await;
+    damage(20).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
