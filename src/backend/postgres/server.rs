@@ -100,6 +100,9 @@ fn with_known_sslmode(url: &str) -> String {
 fn without_hosts(all: &Config) -> Config {
     let mut one = Config::new();
     one.application_name(all.get_application_name().unwrap_or(APPLICATION))
+        // A name may have several addresses, and not each of them be a primary's.
+        .target_session_attrs(all.get_target_session_attrs())
+        .load_balance_hosts(all.get_load_balance_hosts())
         .ssl_mode(all.get_ssl_mode())
         .ssl_negotiation(all.get_ssl_negotiation())
         .channel_binding(all.get_channel_binding())
@@ -172,7 +175,8 @@ mod tests {
     fn everything_but_the_hosts_is_kept() {
         let url = "postgres://u:p@h/d?options=-c%20search_path%3Dshop&application_name=a\
             &sslmode=require&connect_timeout=3&tcp_user_timeout=4&keepalives=0&keepalives_idle=5\
-            &keepalives_interval=6&keepalives_retries=7&channel_binding=require";
+            &keepalives_interval=6&keepalives_retries=7&channel_binding=require\
+            &target_session_attrs=read-write&load_balance_hosts=random";
         let expected: Config = url.parse().unwrap();
         assert!(servers(url)[0].config == expected);
     }
