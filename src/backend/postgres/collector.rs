@@ -3,7 +3,7 @@
 use std::sync::Weak;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
@@ -19,6 +19,8 @@ use crate::time::Timestamp;
 
 /// Rows that go together.
 const STEP: i64 = 1000;
+/// The longest that a step takes: behind that the server hangs, and another one may be the primary.
+const STEP_WITHIN: Duration = Duration::from_secs(10);
 /// How long nothing is looked for when nothing is due.
 const PAUSE: Duration = Duration::from_secs(10);
 
@@ -44,7 +46,8 @@ async fn delete_all(connections: &Weak<Connections>, delete: &str) -> Result<(),
     let mut behind = Timestamp::default();
     while let Some(connections) = connections.upgrade() {
         let start = Instant::now();
-        let (deleted, last) = step(&connections, delete, behind).await?;
+        let step = timeout(STEP_WITHIN, step(&connections, delete, behind)).await;
+        let (deleted, last) = step.map_err(StoreError::unavailable)??;
         if deleted < STEP {
             break;
         }

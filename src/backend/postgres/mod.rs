@@ -83,7 +83,8 @@ const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 ///    count. Leave autovacuum on.
 /// 7. Nothing connects before the first operation. While the server is down operations fail; they
 ///    work again by themselves. There are never more connections than the [setting](PostgresStoreBuilder::connections)
-///    says, also while a server hangs or somebody has the tables locked.
+///    says, also while somebody has the tables locked. A server that hangs is given up after six seconds: another one
+///    may be the primary by then.
 ///
 /// # What a server may lose
 ///

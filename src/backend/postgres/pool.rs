@@ -1,8 +1,12 @@
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::timeout;
 use tokio_postgres::{Client, Error, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::columns::Time;
 use super::connection::{Parameter, drive};
@@ -13,11 +17,19 @@ use crate::store::StoreError;
 use crate::sync::Lock;
 use crate::time::Timestamp;
 
+/// The longest that the tables take to be looked for, and made.
+const PREPARED_WITHIN: Duration = Duration::from_secs(15);
+/// How long a connection that was given up is waited for before its statement is cancelled.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
+/// The longest that a server takes to cancel a statement.
+const CANCELLED_WITHIN: Duration = Duration::from_secs(1);
+
 /// Connections to the primary, each for one transaction at a time.
 ///
 /// There are never more of them than places: one that is given up in the middle of a transaction keeps
-/// its place until the server has answered, or is found gone, and is used again then. So neither a server that hangs,
-/// nor somebody's lock on a table, fills the server with connections that wait.
+/// its place until the server has answered, or is found gone, and is used again then. So neither a server that
+/// is slow, nor somebody's lock on a table, fills the server with connections that wait. A server that does not
+/// even cancel a statement hangs, and another one may be the primary by then: the place is free.
 #[derive(Clone)]
 pub(super) struct Pool(Arc<Inner>);
 
@@ -90,7 +102,8 @@ impl Pool {
         let primary = &self.0.primary;
         let (client, wire) = primary.connect(&primary.settings.servers).await?;
         tokio::spawn(drive(wire));
-        primary.prepare(&client).await?;
+        let prepared = timeout(PREPARED_WITHIN, primary.prepare(&client)).await;
+        prepared.map_err(StoreError::unavailable)??;
         Ok(self.lend(Arc::new(client), permit))
     }
 
@@ -175,13 +188,33 @@ impl Drop for Lease {
         let (pool, permit) = (Arc::downgrade(&self.pool.0), self.permit.take());
         // Without a runtime the connection is closed.
         if let Ok(runtime) = Handle::try_current() {
+            let tls = self.pool.0.primary.settings.tls.clone();
             runtime.spawn(async move {
-                let is_answered = client.batch_execute(last_word).await.is_ok();
-                if is_answered && let Some(pool) = pool.upgrade() {
-                    pool.idle.lock().push(client);
+                let is_answered = is_answered(&client, last_word, tls).await;
+                if let Some(pool) = pool.upgrade() {
+                    let mut idle = pool.idle.lock();
+                    match is_answered {
+                        true => idle.push(client),
+                        // Those to the same server are of no more use.
+                        false => idle.clear(),
+                    }
                 }
                 drop(permit);
             });
         }
     }
+}
+
+/// Waits for the answer to all that was asked on a connection that was given up; whether it is as good as
+/// before.
+async fn is_answered(client: &Client, last_word: &str, tls: MakeRustlsConnect) -> bool {
+    let mut answer = pin!(client.batch_execute(last_word));
+    if let Ok(answer) = timeout(ANSWERED_WITHIN, &mut answer).await {
+        return answer.is_ok();
+    }
+    let token = client.cancel_token();
+    let cancelled = async { token.cancel_query(tls).await.is_ok() && answer.await.is_ok() };
+    let _ = timeout(CANCELLED_WITHIN, cancelled).await;
+    // A cancellation that comes late must not meet what somebody asks next.
+    false
 }

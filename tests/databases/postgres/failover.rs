@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tower_wx_session::store::{
     EndReason, Insert, Loaded, PostgresStore, Record, Revoke, RevokeReason, SessionStore,
@@ -104,4 +105,51 @@ async fn a_promoted_standby_has_every_end_that_was_acknowledged_and_carries_link
     }
     store.revoke(logout(id(250))).await.unwrap();
     told(&mut feed, id(250)).await;
+}
+
+/// How many connections the stores have to a server.
+async fn connections(server: &PostgresServer) -> i64 {
+    let count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tower-wx-session'";
+    let row = server.client().await.query_one(count, &[]).await.unwrap();
+    row.get(0)
+}
+
+/// The old one neither answers nor closes its connections, as one does whose disk hangs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes its time: ./test runs it"]
+async fn a_primary_that_hangs_keeps_nobody_from_the_one_that_takes_its_place() {
+    let (primary, standby) = pair().await;
+    let (first, second) = (primary.port, standby.port);
+    let url = format!("postgres://postgres@127.0.0.1:{first},127.0.0.1:{second}/postgres");
+    let store = store(&url);
+    keep(&store, 1).await;
+    eventually("all connections to be open", async || {
+        let mut all = JoinSet::new();
+        for number in 0..16 {
+            let (store, user) = (store.clone(), Identity::new("appid", number.to_string()));
+            all.spawn(async move {
+                let listed = store.list(user.clone());
+                let ended = store.revoke(Revoke::new(user.clone(), RevokeReason::LoggedOut));
+                tokio::try_join!(listed, ended).map(drop).unwrap();
+            });
+        }
+        all.join_all().await;
+        connections(&primary).await == 8
+    })
+    .await;
+    primary.pause();
+    standby.promote().await;
+    let start = Instant::now();
+    eventually("the new primary", async || {
+        let (loaded, written) = tokio::join!(
+            timeout(SECOND / 4, store.load(id(1))),
+            timeout(SECOND / 4, store.writable([0, 0])),
+        );
+        matches!((loaded, written), (Ok(Ok(_)), Ok(Ok(()))))
+    })
+    .await;
+    let took = start.elapsed();
+    println!("a primary that hangs was given up after {took:.1?}");
+    assert!(took < 10 * SECOND, "{took:?}");
+    primary.resume();
 }
