@@ -23,7 +23,9 @@ pub(super) async fn read(
     let user = user_name(user);
     let of = [(&user as _, Type::TEXT)];
     let (now, rows) = connections.read(&statements.session_keys, &of).await?;
-    Ok(decode(&rows)?.live(now))
+    let keys = kept(&rows)?.map(KeptKeys::decode).transpose();
+    let keys = keys.map_err(StoreError::about_no_record)?;
+    Ok(keys.unwrap_or_default().live(now))
 }
 
 pub(super) async fn put(
@@ -41,7 +43,9 @@ pub(super) async fn put(
         .then(&statements.session_keys, &of);
     let answers = lease.begin(steps).await.map_err(|error| failed(&error))?;
     let rows = answers.get(2).map_or(&[][..], Vec::as_slice);
-    let mut keys = decode(rows)?;
+    // What is damaged is of no use, and makes way.
+    let keys = kept(rows)?.and_then(|bytes| KeptKeys::decode(bytes).ok());
+    let mut keys = keys.unwrap_or_default();
     keys.put(put, now(rows)?);
     let (bytes, until) = (keys.encode(), Time(keys.until()));
     let kept: [Parameter<'_>; 3] = [
@@ -54,10 +58,8 @@ pub(super) async fn put(
     done.map(drop).map_err(|error| failed(&error))
 }
 
-fn decode(rows: &[Row]) -> Result<KeptKeys, StoreError> {
-    let kept = rows.first().map(|row| row.try_get::<_, Option<&[u8]>>(1));
-    match kept.transpose().map_err(|error| failed(&error))?.flatten() {
-        Some(bytes) => KeptKeys::decode(bytes).map_err(StoreError::about_no_record),
-        None => Ok(KeptKeys::default()),
-    }
+/// What is kept of a user, behind the time.
+fn kept(rows: &[Row]) -> Result<Option<&[u8]>, StoreError> {
+    let kept = rows.first().map(|row| row.try_get(1)).transpose();
+    kept.map(Option::flatten).map_err(|error| failed(&error))
 }

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use tokio::task::JoinSet;
 use tower_wx_session::store::{
-    Insert, Inserted, Loaded, Record, Revoke, RevokeReason, SessionStore, Touch,
+    Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, RevokeReason, SessionStore, Touch,
 };
 
 use super::records::{HOUR, id_of, is_live, keep, logout, store, user};
-use crate::support::postgres::PostgresServer;
+use crate::support::postgres::{PostgresServer, client};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_who_read_a_session_at_once_get_it() {
@@ -52,8 +52,34 @@ async fn of_inserts_with_one_name_at_once_one_is_kept() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_session_is_ended_once_and_stays_ended_whatever_comes_at_the_same_time() {
     let server = PostgresServer::shared().await;
+    race_in(&server.database().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_setting_of_the_database_matters() {
+    let server = PostgresServer::shared().await;
     let url = server.database().await;
-    let nodes = [store(&url), store(&url)];
+    let name = url.rsplit('/').next().unwrap();
+    let client = client(&url).await;
+    for setting in [
+        "default_transaction_isolation = serializable",
+        "default_transaction_deferrable = on",
+        "standard_conforming_strings = off",
+        "timezone = 'America/St_Johns'",
+        "datestyle = 'SQL, DMY'",
+        "intervalstyle = sql_standard",
+        "bytea_output = escape",
+        "lock_timeout = '1min'",
+        "plan_cache_mode = force_generic_plan",
+    ] {
+        let set = format!("ALTER DATABASE \"{name}\" SET {setting}");
+        client.batch_execute(&set).await.unwrap();
+    }
+    race_in(&url).await;
+}
+
+async fn race_in(url: &str) {
+    let nodes = [store(url), store(url)];
     let user = user("u");
     for _ in 0..10 {
         let mut ids = Vec::new();
@@ -97,7 +123,7 @@ async fn a_damaged_row_is_the_matter_of_its_own_session() {
     let user = user("u");
     let (damaged, whole) = (keep(&store, &user).await, keep(&store, &user).await);
     let damage = format!("UPDATE wxs_sessions SET openid = '\\xff' WHERE id = '{damaged}'");
-    let client = crate::support::postgres::client(&url).await;
+    let client = client(&url).await;
     client.batch_execute(&damage).await.unwrap();
     let error = store.load(damaged).await.unwrap_err();
     assert_eq!(error.to_string(), "session record damaged");
@@ -109,4 +135,20 @@ async fn a_damaged_row_is_the_matter_of_its_own_session() {
         Loaded::Ended { .. }
     ));
     assert_eq!(store.revoke(logout(&user)).await.unwrap(), [whole]);
+}
+
+#[tokio::test]
+async fn damaged_session_keys_make_way_for_new_ones() {
+    let server = PostgresServer::shared().await;
+    let url = server.database().await;
+    let store = store(&url);
+    let user = user("u");
+    let put = PutSessionKey::new(user.clone(), vec![1], [1; 16], HOUR, HOUR);
+    store.put_session_key(put.clone()).await.unwrap();
+    let client = client(&url).await;
+    let damage = "UPDATE wxs_session_keys SET keys = '\\x0107'";
+    client.batch_execute(damage).await.unwrap();
+    store.session_keys(user.clone()).await.unwrap_err();
+    store.put_session_key(put).await.unwrap();
+    assert_eq!(store.session_keys(user).await.unwrap(), [[1]]);
 }
