@@ -157,7 +157,11 @@ impl Link {
         let is_read_only = row.as_ref().map(|row| column::<String>(row, 1));
         match is_read_only.transpose()?.as_deref() {
             Some("0" | "OFF") => only_time(row),
-            _ => Err(doubt("the server is read-only")),
+            _ => {
+                // The others lead there as well, and loads would read what is old.
+                self.pool.close_idle();
+                Err(doubt("the server is read-only"))
+            }
         }
     }
 

@@ -134,7 +134,14 @@ async fn a_link_ends_where_the_server_takes_no_writes_any_more() {
     let store = store(&url);
     let mut feed = store.subscribe().await.unwrap();
     let mut client = client(&url).await;
+    keep(&store, &user(), 1).await;
     client.query_drop("SET GLOBAL read_only = 1").await.unwrap();
     ends(&mut feed).await;
+    let others = "SELECT COUNT(*) FROM information_schema.processlist \
+        WHERE db = DATABASE() AND id <> CONNECTION_ID()";
+    let deadline = Instant::now() + 2 * SECOND;
+    while client.query_first::<u32, _>(others).await.unwrap() != Some(0) {
+        assert!(Instant::now() < deadline, "nothing is read there any more");
+    }
     holds(&told(store.subscribe().await), "the server is read-only");
 }
