@@ -49,6 +49,11 @@ pub(super) struct Change {
 }
 
 impl Found {
+    pub(super) fn is_damaged(&self) -> bool {
+        let version = self.version.as_ref();
+        version.is_some_and(|version| version.stored.is_err())
+    }
+
     /// Whether another session has taken its place, which is to end with it.
     pub(super) fn has_successor(&self) -> bool {
         let stored = self

@@ -251,15 +251,23 @@ impl SessionStore for PostgresStore {
     }
 
     async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
-        if let Some(id) = revoke.target.session() {
+        let Some(id) = revoke.target.session() else {
+            return self.revoke_locked(&revoke).await;
+        };
+        loop {
             let found = self.database.load(id).await?;
+            let is_damaged = found.is_damaged();
             if !found.has_successor()
                 && let Some(revoked) = self.revoke_single(id, found, &revoke).await?
             {
                 return Ok(revoked);
             }
+            // Of a damaged record nothing can be decided with a lock either.
+            if !is_damaged {
+                return self.revoke_locked(&revoke).await;
+            }
+            sleep(AGAIN_AFTER).await;
         }
-        self.revoke_locked(&revoke).await
     }
 
     async fn list(&self, user: Identity) -> Result<Vec<(SessionId, Record)>, StoreError> {

@@ -1,8 +1,10 @@
 //! Several at the same time.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tower_wx_session::store::{
     Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, RevokeReason, SessionStore, Touch,
 };
@@ -129,7 +131,18 @@ async fn a_damaged_row_is_the_matter_of_its_own_session() {
     assert_eq!(error.to_string(), "session record damaged");
     let listed = store.list(user.clone()).await.unwrap();
     assert_eq!(listed.len(), 1);
-    assert_eq!(store.revoke(logout(damaged)).await.unwrap(), [damaged]);
+    // Somebody looks at it, and lets go of it as it is.
+    client
+        .batch_execute(&format!("BEGIN; {damage}"))
+        .await
+        .unwrap();
+    let revoking = {
+        let store = store.clone();
+        tokio::spawn(async move { store.revoke(logout(damaged)).await.unwrap() })
+    };
+    sleep(Duration::from_millis(50)).await;
+    client.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(revoking.await.unwrap(), [damaged]);
     assert!(matches!(
         store.load(damaged).await.unwrap(),
         Loaded::Ended { .. }
