@@ -1,6 +1,6 @@
 //! Where an example keeps its sessions.
 
-use std::fmt::Display;
+use std::error::Error;
 
 use tower_wx_session::store::{
     AnyStore, FileStore, MySqlStore, PostgresStore, RedisStore, SessionStore,
@@ -26,7 +26,17 @@ pub fn named(store: &str) -> Result<Option<AnyStore>, String> {
     }
 }
 
-fn opened<S: SessionStore>(store: Result<S, impl Display>) -> Result<Option<AnyStore>, String> {
+fn opened<S: SessionStore>(
+    store: Result<S, impl Error + 'static>,
+) -> Result<Option<AnyStore>, String> {
     let store = store.map(AnyStore::new).map(Some);
-    store.map_err(|error| format!("STORE: {error}"))
+    store.map_err(|error| {
+        let mut told = format!("STORE: {error}");
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            told = format!("{told}: {error}");
+            cause = error.source();
+        }
+        told
+    })
 }

@@ -14,6 +14,8 @@ pub struct StoreError {
     kind: StoreErrorKind,
     /// The store would accept the operation, but cannot write at the moment.
     is_unwritten: bool,
+    /// A link has failed, and what it would tell of goes on.
+    is_of_link_alone: bool,
     cause: Cause,
 }
 
@@ -36,6 +38,7 @@ impl StoreError {
         Self {
             kind,
             is_unwritten: false,
+            is_of_link_alone: false,
             cause: Cause::UNKNOWN,
         }
     }
@@ -48,6 +51,7 @@ impl StoreError {
         Self {
             kind: StoreErrorKind::Unavailable,
             is_unwritten: true,
+            is_of_link_alone: false,
             cause: Cause::UNKNOWN,
         }
     }
@@ -60,6 +64,20 @@ impl StoreError {
     /// Whether the store itself has failed; other failures are those of one record.
     pub(crate) fn is_unavailable(&self) -> bool {
         self.kind == StoreErrorKind::Unavailable
+    }
+
+    /// The store has answered a write meanwhile: no use is late because of this failure.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn of_link_alone(self) -> Self {
+        Self {
+            is_of_link_alone: true,
+            ..self
+        }
+    }
+
+    /// Whether it says nothing of the store but that there is no link to it.
+    pub(crate) const fn is_of_link_alone(&self) -> bool {
+        self.is_of_link_alone
     }
 
     /// Whether all that is known is that no answer came in time.

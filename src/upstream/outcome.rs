@@ -46,7 +46,7 @@ impl<S: SessionStore> Upstream<S> {
     pub(super) fn report<T>(&self, place: Place, answer: &Result<T, StoreError>) {
         let now = self.clock.uptime();
         match answer {
-            Err(error) if error.is_unavailable() => {
+            Err(error) if error.is_unavailable() && !error.is_of_link_alone() => {
                 // A deadline says nothing of the cause; that comes later, from whoever has more patience.
                 let tells = self.breaker.with(place.part, |part| match error.is_late() {
                     true => part.fell_silent(now),
@@ -58,7 +58,7 @@ impl<S: SessionStore> Upstream<S> {
                 if let Some(over) = self.breaker.with(place.part, |part| part.succeeded(now)) {
                     trace::store_is_back(over);
                 }
-                // Of one record, not of the store.
+                // Of one record or of the link, not of the store.
                 if let Err(error) = answer {
                     trace::store_failed(error, false);
                 }

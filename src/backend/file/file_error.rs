@@ -73,6 +73,7 @@ impl FileError {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 FileErrorKind::NotPermitted
             }
+            io::ErrorKind::NotADirectory => FileErrorKind::FolderMissing,
             io::ErrorKind::InvalidData => FileErrorKind::Foreign,
             io::ErrorKind::UnexpectedEof => FileErrorKind::Damaged,
             _ => FileErrorKind::Io,

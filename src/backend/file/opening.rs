@@ -64,6 +64,10 @@ fn once(path: &Path) -> Opened {
 
 /// Opens the file that is there.
 pub(super) fn open(path: &Path) -> Opened {
+    // An empty path, for one: what is made beside that has a name, and stays.
+    if path.file_name().is_none() {
+        return Err(FileError::new(path, FileErrorKind::NotAFile));
+    }
     match fs::metadata(path) {
         Ok(found) if found.is_file() => {}
         Ok(_) => return Err(FileError::new(path, FileErrorKind::NotAFile)),

@@ -169,7 +169,11 @@ impl fmt::Display for Fault {
 
 impl Error for Fault {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        // What it is made of says the same again.
-        Some(&self.error)
+        // Each layer of the client's error says again what is below it.
+        let mut innermost: &(dyn Error + 'static) = &self.error;
+        while let Some(source) = innermost.source() {
+            innermost = source;
+        }
+        Some(innermost)
     }
 }

@@ -20,6 +20,10 @@ impl Location {
     pub(super) fn parse(url: &str, authorities: &[u8]) -> Result<Self, ConfigError> {
         let malformed = || ConfigError::hidden("url", FORM);
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        if holds_stray_at(base) {
+            let expected = "no @ behind the host (in a password, / is %2F, # is %23 and @ is %40)";
+            return Err(ConfigError::hidden("url", expected));
+        }
         let parsed = Opts::from_url(base).map_err(|_| malformed())?;
         let database = parsed.db_name().filter(|name| !name.is_empty());
         let database = database.ok_or_else(malformed)?.to_owned();
@@ -35,6 +39,14 @@ impl Location {
             database,
         })
     }
+}
+
+/// Whether a password has a `/` or a `#` as it is. What stands before that would be taken for the host, and
+/// errors name hosts.
+fn holds_stray_at(base: &str) -> bool {
+    let (_, rest) = base.split_once("://").unwrap_or_default();
+    let (_, behind_host) = rest.split_once(['/', '#']).unwrap_or_default();
+    behind_host.contains('@')
 }
 
 /// Whatever asks for encryption gets it with a certificate that is checked: less would be of no use against
@@ -117,6 +129,9 @@ mod tests {
             "us:secret@localhost/shop",
             "mysql://us:secret@localhost/shop?ssl-mode=PREFERRED",
             "mysql://us:secret@localhost/shop?secret=1",
+            "mysql://us:a@secret/b@localhost/shop",
+            "mysql://secret:1/b@localhost/shop",
+            "mysql://secret:1#b@localhost/shop",
         ] {
             let error = parse(url).err().unwrap_or_default();
             assert!(error.starts_with("url: expected"), "{url}: {error}");

@@ -36,7 +36,8 @@ const TEXTS: [(&str, &str); 19] = [
     ),
     (
         "UnknownIssuer",
-        "this machine does not trust the authority of the server's certificate: give that to tls_authorities",
+        "this machine does not trust the authority of the server's certificate: give that to tls_authorities, or write \
+         sslmode=disable in the URL if the network is your own",
     ),
     (
         "CaUsedAsEndEntity",

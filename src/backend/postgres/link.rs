@@ -17,8 +17,13 @@ use crate::{hex, random};
 
 /// The longest that a server takes to let somebody listen, to take a first probe, and to pass it on.
 const STEP_WITHIN: Duration = Duration::from_secs(1);
+/// The longest that a connection for a link takes: what is asked after that has to fit into the patience of
+/// whoever opens it.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(3);
 /// The time is read before the probe gets in line behind all that was committed before.
 const PROBE: &str = "SELECT clock_timestamp(), pg_notify($1, $2)";
+/// A channel to which nobody listens.
+const NOBODY: &str = "wxs_probe";
 const DEAF: &str = "the link's connection does not hear what the store announces: it has to be a \
     session of its own, at the same server and database. Where PgBouncer pools transactions, give \
     PostgresStoreBuilder::link_url a URL that leads past it";
@@ -30,9 +35,22 @@ const DEAF: &str = "the link's connection does not hear what the store announces
 pub(super) async fn open(connections: &Arc<Connections>) -> Result<Feed, StoreError> {
     let (sender, feed) = Feed::channel(CAPACITY);
     let listener = Listener::new(sender);
-    let link = Link::open(Arc::clone(connections), listener.clone()).await?;
-    tokio::spawn(follow(link, connections.primary.clock.clone(), listener));
-    Ok(feed)
+    match Link::open(Arc::clone(connections), listener.clone()).await {
+        Ok(link) => {
+            tokio::spawn(follow(link, connections.primary.clock.clone(), listener));
+            Ok(feed)
+        }
+        Err(error) => Err(told_apart(connections, error).await),
+    }
+}
+
+/// A link that leads elsewhere than the store, or through a pooler, may fail while the store is well: its
+/// sessions end in time then, and are not waited for as in an outage.
+async fn told_apart(connections: &Connections, error: StoreError) -> StoreError {
+    match step(announce(connections, NOBODY)).await {
+        Ok(_) => error.of_link_alone(),
+        Err(_) => error,
+    }
 }
 
 struct Link {
@@ -46,7 +64,8 @@ impl Link {
     async fn open(connections: Arc<Connections>, listener: Listener) -> Result<Self, StoreError> {
         let channel = own_channel()?;
         let changes = connections.primary.settings.names.channel();
-        let connection = connections.connect_link().await?;
+        let connecting = timeout(CONNECTED_WITHIN, connections.connect_link());
+        let connection = (connecting.await).map_err(StoreError::unavailable)??;
         let subscribing = Subscriber::open(connection, [&changes, &channel], listener);
         let mut link = Self {
             subscriber: step(subscribing).await?,
@@ -63,21 +82,28 @@ impl Link {
         }
     }
 
-    /// Announces a probe the way that changes take; returns it with the server's time.
     async fn announce(&self) -> Result<(Timestamp, String), StoreError> {
-        // None is ever announced again: one that comes late stands for no other.
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let probe = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
-        let words: [Parameter<'_>; 2] = [(&self.channel, Type::TEXT), (&probe, Type::TEXT)];
-        // A transaction has a time limit. Without one, a commit that waits for a standby, and has all that
-        // is announced wait behind it, would keep one connection after the other.
-        let probing = Pipeline::begin().then(PROBE, &words).commit();
-        let answers = self.connections.probe(probing).await?;
-        let row = answers.get(1).and_then(|rows| rows.first());
-        let now = row.and_then(|row| row.try_get::<_, Time>(0).ok());
-        now.map(|now| (now.0, probe))
-            .ok_or_else(|| StoreError::unavailable("the server's answer lacks its time"))
+        announce(&self.connections, &self.channel).await
     }
+}
+
+/// Announces a probe the way that changes take; returns it with the server's time.
+async fn announce(
+    connections: &Connections,
+    channel: &str,
+) -> Result<(Timestamp, String), StoreError> {
+    // None is ever announced again: one that comes late stands for no other.
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let probe = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
+    let words: [Parameter<'_>; 2] = [(&channel, Type::TEXT), (&probe, Type::TEXT)];
+    // A transaction has a time limit. Without one, a commit that waits for a standby, and has all that
+    // is announced wait behind it, would keep one connection after the other.
+    let probing = Pipeline::begin().then(PROBE, &words).commit();
+    let answers = connections.probe(probing).await?;
+    let row = answers.get(1).and_then(|rows| rows.first());
+    let now = row.and_then(|row| row.try_get::<_, Time>(0).ok());
+    now.map(|now| (now.0, probe))
+        .ok_or_else(|| StoreError::unavailable("the server's answer lacks its time"))
 }
 
 async fn step<T>(step: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {

@@ -27,7 +27,14 @@ impl Server {
     /// The servers of a URL, in its order.
     pub(super) fn all(setting: &'static str, url: &str) -> Result<Vec<Self>, ConfigError> {
         // A file that holds a secret often ends with a line break.
-        let parsed = with_known_sslmode(url.trim()).parse::<Config>();
+        let url = url.trim();
+        if holds_stray_at(url) {
+            return Err(refused(
+                setting,
+                "no @ but the one before the host (in a password, @ is %40)",
+            ));
+        }
+        let parsed = with_known_sslmode(url).parse::<Config>();
         let config = parsed.map_err(|error| refused(setting, expected(&error)))?;
         let (hosts, addresses) = (config.get_hosts(), config.get_hostaddrs());
         let (count, ports) = (hosts.len().max(addresses.len()), config.get_ports().len());
@@ -90,6 +97,17 @@ impl fmt::Display for Server {
     }
 }
 
+/// Whether a password has an `@` as it is. The client would take what stands behind that for the host, and
+/// errors name hosts.
+fn holds_stray_at(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else {
+        return false;
+    };
+    let (_, behind_user) = rest.split_once('@').unwrap_or_default();
+    let (location, _) = behind_user.split_once('?').unwrap_or((behind_user, ""));
+    location.contains('@')
+}
+
 /// Certificates are verified wherever there is TLS: what other clients call `verify-full`.
 fn with_known_sslmode(url: &str) -> String {
     url.replace("sslmode=verify-full", "sslmode=require")
@@ -127,6 +145,9 @@ fn without_hosts(all: &Config) -> Config {
 fn expected(error: &tokio_postgres::Error) -> String {
     let cause = std::error::Error::source(error).map(ToString::to_string);
     match cause {
+        Some(cause) if cause.contains("`sslmode`") => {
+            "a valid value for option `sslmode`: disable, prefer or require".to_owned()
+        }
         // One of the options by name.
         Some(cause) if cause.starts_with("invalid value for option") => {
             cause.replace("invalid value for", "a valid value for")
@@ -201,7 +222,16 @@ mod tests {
         for (url, expected) in [
             ("redis://secret@host", "postgres://user:password@host"),
             ("postgres://u:secret@host:port/db", "option `port`"),
-            ("postgres://u:secret@h/d?sslmode=on", "option `sslmode`"),
+            (
+                "postgres://u:secret@h/d?sslmode=on",
+                "option `sslmode`: disable",
+            ),
+            ("postgres://u:a@secret@h/d", "in a password, @ is %40"),
+            ("postgres://u:a@secret/b@h/d", "in a password, @ is %40"),
+            (
+                "postgres://u:a@secret#b@h:1,i/d?sslmode=disable",
+                "in a password, @ is %40",
+            ),
             ("postgres://u:secret@h/d?secret=1", "tls_authorities"),
             ("postgres:///db?user=secret", "a host"),
             ("postgres://u:secret@a:1,b:2,c:3/d?port=4", "as many ports"),

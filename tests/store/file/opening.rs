@@ -32,6 +32,12 @@ async fn the_text_says_what_to_do() {
             FileErrorKind::NotAFile,
             "give the path of one",
         ),
+        ("".into(), FileErrorKind::NotAFile, "give the path of one"),
+        (
+            foreign(&folder).join("sessions.redb"),
+            FileErrorKind::FolderMissing,
+            "its folder is missing",
+        ),
         (
             foreign(&folder),
             FileErrorKind::Foreign,
