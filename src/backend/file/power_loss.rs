@@ -18,11 +18,11 @@ use crate::sync::Lock;
 use crate::time::Clock;
 use crate::token::SessionId;
 
-const FILES: usize = 5;
+const FILES: usize = 3;
 /// Of each file.
-const LOSSES: usize = 12;
+const LOSSES: usize = 10;
 /// Syncs from one loss to the next. It happens in the middle of one: that leaves whatever any other moment would.
-const LONGEST_RUN: u64 = 20;
+const LONGEST_RUN: u64 = 40;
 /// The same once the file has grown.
 const AFTER_GROWTH: u64 = 2;
 const SECTOR: usize = 512;
@@ -237,7 +237,7 @@ impl Trial {
 
 /// So much that the file grows several times.
 fn data() -> Option<Arc<str>> {
-    Some("x".repeat(20_000).into())
+    Some("x".repeat(15_000).into())
 }
 
 fn user(number: u64) -> Identity {
