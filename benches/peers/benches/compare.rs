@@ -7,8 +7,8 @@ use std::env;
 use peers::{Outcome, Part};
 
 fn main() -> Outcome {
-    if Part::is_server(env::args().skip(1)) {
-        return Part::serve();
+    if let Some(done) = Part::as_started(env::args().skip(1)) {
+        return done;
     }
     let parts = Part::wanted(env::args().skip(1))?;
     if parts != [Part::Memory] {

@@ -12,6 +12,11 @@ impl Latencies {
         self.0.push(nanos);
     }
 
+    /// Adds those of another one.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.0.append(&mut other.0);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

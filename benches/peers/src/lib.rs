@@ -27,6 +27,7 @@ mod runtime;
 mod scale;
 mod steps;
 mod stopwatch;
+mod stores;
 mod table;
 mod text_table;
 mod threads;

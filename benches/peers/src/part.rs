@@ -1,6 +1,7 @@
+use crate::stores::first_answer;
 use crate::{
     Outcome, end_to_end, eviction, expiry, lookup, machine, operations, outage, scale, steps,
-    table, threads,
+    stores, table, threads,
 };
 
 /// What can be measured by itself.
@@ -24,6 +25,8 @@ pub enum Part {
     Outage,
     /// What operations cost that talk to Redis, against plain commands.
     Redis,
+    /// What operations cost on a file and on SQL databases, against tower-sessions' stores.
+    Stores,
     /// What a full cache costs the store, by what it gives up: counted.
     Eviction,
     /// What the layer takes from a server over loopback.
@@ -32,7 +35,7 @@ pub enum Part {
 
 impl Part {
     /// All parts, in the order they run.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Table,
         Self::Steps,
         Self::Lookup,
@@ -42,6 +45,7 @@ impl Part {
         Self::Expiry,
         Self::Outage,
         Self::Redis,
+        Self::Stores,
         Self::Eviction,
         Self::EndToEnd,
     ];
@@ -57,6 +61,7 @@ impl Part {
             Self::Expiry => "expiry",
             Self::Outage => "outage",
             Self::Redis => "redis",
+            Self::Stores => "stores",
             Self::Eviction => "eviction",
             Self::EndToEnd => "end_to_end",
         }
@@ -100,24 +105,20 @@ impl Part {
             Self::Expiry => expiry::run(),
             Self::Outage => outage::run(),
             Self::Redis => operations::run(),
+            Self::Stores => stores::run(),
             Self::Eviction => eviction::run(),
             Self::EndToEnd => end_to_end::run(),
         }
     }
 
-    /// Whether this process is to be the server of [`EndToEnd`](Self::EndToEnd), which starts one.
-    #[must_use]
-    pub fn is_server(mut arguments: impl Iterator<Item = String>) -> bool {
-        arguments.any(|argument| argument == end_to_end::SERVE)
-    }
-
-    /// Is that server, until the one who started it ends.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot listen.
-    pub fn serve() -> Outcome {
-        end_to_end::serve()
+    /// Is the process that [`EndToEnd`](Self::EndToEnd) or [`Stores`](Self::Stores) has started,
+    /// if the arguments say so, until the one who started it ends it.
+    pub fn as_started(mut arguments: impl Iterator<Item = String>) -> Option<Outcome> {
+        match &*arguments.next()? {
+            end_to_end::SERVE => Some(end_to_end::serve()),
+            first_answer::ANSWER => Some(first_answer::answer(arguments)),
+            _ => None,
+        }
     }
 
     /// Says what the figures were measured on.

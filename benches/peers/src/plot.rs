@@ -20,6 +20,8 @@ const COLOURS: [RGBColor; 6] = [
     RGBColor(213, 94, 0),
 ];
 const FONT: &str = "sans-serif";
+/// The height of a line of text above bars, of the height of all.
+const LINE: f64 = 0.05;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
@@ -115,32 +117,54 @@ pub(crate) fn outage(curves: &[Curve], outage: Range<f64>) -> Outcome {
 
 /// Bytes of a session, a bar for each cache.
 pub(crate) fn memory(bars: &[(&str, f64)]) -> Outcome {
-    draw("memory.svg", |area| {
-        let highest = bars.iter().map(|bar| bar.1).fold(0.0, f64::max) * 1.1;
-        let mut chart = ChartBuilder::on(area)
-            .caption("Memory of a cached session", (FONT, 20))
-            .margin(12)
-            .x_label_area_size(30)
-            .y_label_area_size(60)
-            .build_cartesian_2d(0.0..bars.len() as f64, 0.0..highest)?;
-        chart
-            .configure_mesh()
-            .disable_x_mesh()
-            .light_line_style(TRANSPARENT)
-            .y_label_formatter(&whole)
-            .x_labels(0)
-            .y_desc("bytes")
-            .draw()?;
-        let centred = TextStyle::from((FONT, 14)).pos(Pos::new(HPos::Center, VPos::Bottom));
-        for (number, (name, bytes)) in bars.iter().enumerate() {
-            let left = number as f64;
-            let bar = [(left + 0.2, 0.0), (left + 0.8, *bytes)];
-            chart.draw_series([Rectangle::new(bar, COLOURS[number].filled())])?;
-            let label = format!("{name}: {bytes:.0}");
-            chart.draw_series([Text::new(label, (left + 0.5, *bytes), centred.clone())])?;
+    let axes = Axes {
+        title: "Memory of a cached session",
+        x: "",
+        y: "bytes",
+    };
+    draw("memory.svg", |area| standing(area, &axes, bars))
+}
+
+/// Cold checks a second, a bar for each store.
+pub(crate) fn stores(bars: &[(String, f64)]) -> Outcome {
+    let axes = Axes {
+        title: "Checks of sessions that this node does not know, 64 in flight",
+        x: "",
+        y: "checks a second",
+    };
+    let bars: Vec<_> = bars.iter().map(|bar| (&*bar.0, bar.1)).collect();
+    draw("stores.svg", |area| standing(area, &axes, &bars))
+}
+
+/// Bars, each with its name and its figure above it.
+fn standing(area: &Area<'_>, axes: &Axes<'_>, bars: &[(&str, f64)]) -> Outcome {
+    let highest = bars.iter().map(|bar| bar.1).fold(0.0, f64::max) * 1.15;
+    let mut chart = ChartBuilder::on(area)
+        .caption(axes.title, (FONT, 20))
+        .margin(12)
+        .x_label_area_size(30)
+        .y_label_area_size(60)
+        .build_cartesian_2d(0.0..bars.len() as f64, 0.0..highest)?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(TRANSPARENT)
+        .y_label_formatter(&whole)
+        .x_labels(0)
+        .y_desc(axes.y)
+        .draw()?;
+    let centred = TextStyle::from((FONT, 14)).pos(Pos::new(HPos::Center, VPos::Bottom));
+    for (number, (name, figure)) in bars.iter().enumerate() {
+        let left = number as f64;
+        let bar = [(left + 0.2, 0.0), (left + 0.8, *figure)];
+        chart.draw_series([Rectangle::new(bar, COLOURS[number].filled())])?;
+        let lines = [format!("{figure:.0}"), (*name).to_owned()];
+        for (line, text) in lines.into_iter().enumerate() {
+            let height = figure + highest * LINE * line as f64;
+            chart.draw_series([Text::new(text, (left + 0.5, height), centred.clone())])?;
         }
-        Ok(())
-    })
+    }
+    Ok(())
 }
 
 fn draw(name: &str, paint: impl FnOnce(&Area<'_>) -> Outcome) -> Outcome {

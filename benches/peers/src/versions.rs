@@ -1,21 +1,26 @@
 const LOCK: &str = include_str!("../../../Cargo.lock");
 
 /// What is compared, and what decides how fast that is.
-const PACKAGES: [&str; 16] = [
+const PACKAGES: [&str; 21] = [
     "tower-wx-session",
     "axum-login",
     "axum_session",
     "jsonwebtoken",
     "aws-lc-rs",
     "moka",
+    "mysql_async",
     "papaya",
     "quick_cache",
+    "redb",
     "redis",
     "sha2",
+    "sqlx",
+    "tokio-postgres",
     "tower",
     "tower-http",
     "tower-sessions",
     "tower-sessions-moka-store",
+    "tower-sessions-sqlx-store",
     "http",
     "tokio",
 ];

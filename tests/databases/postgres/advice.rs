@@ -115,6 +115,7 @@ async fn a_lock_that_somebody_holds_for_long_is_told_of() {
 
 #[cfg(feature = "tracing")]
 #[tokio::test]
+#[ignore = "takes its time: ./test runs it"]
 async fn a_server_that_may_lose_what_it_has_acknowledged_is_warned_of_once() {
     let (log, _guard) = crate::support::log::Log::from(tracing::Level::WARN);
     let settings = [

@@ -176,6 +176,7 @@ async fn a_link_ends_while_a_commit_hangs_that_announces() {
 
 /// What hangs is what announces. Whoever asks for a link again and again leaves connections for the rest.
 #[tokio::test]
+#[ignore = "takes its time: ./test runs it"]
 async fn reads_go_on_while_a_commit_hangs_that_announces() {
     let settings = [
         "synchronous_standby_names=nobody",
@@ -223,6 +224,7 @@ async fn a_link_to_a_standby_is_refused() {
 }
 
 #[tokio::test]
+#[ignore = "takes its time: ./test runs it"]
 async fn a_server_that_closes_idle_sessions_keeps_the_link() {
     let server = PostgresServer::start_with(&["idle_session_timeout=700ms"]).await;
     let mut feed = store(&server.url()).subscribe().await.unwrap();

@@ -5,6 +5,7 @@ use crate::support::pgbouncer::PgBouncer;
 use crate::support::postgres::{PostgresServer, client};
 
 #[tokio::test]
+#[ignore = "takes its time: ./test runs it"]
 async fn a_killed_server_comes_back_with_what_was_committed() {
     let server = PostgresServer::start().await;
     let before = server.client().await;
@@ -21,6 +22,7 @@ async fn a_killed_server_comes_back_with_what_was_committed() {
 }
 
 #[tokio::test]
+#[ignore = "takes its time: ./test runs it"]
 async fn a_standby_takes_over() {
     let primary = PostgresServer::start().await;
     let standby = primary.standby("other").await;

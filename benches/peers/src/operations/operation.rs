@@ -35,6 +35,10 @@ impl Operation {
         }
     }
 
+    pub(crate) const fn writes(self) -> bool {
+        matches!(self.plain(), Command::Set)
+    }
+
     /// The least that it could be.
     pub(crate) const fn plain(self) -> Command {
         match self {

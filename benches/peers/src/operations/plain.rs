@@ -48,7 +48,7 @@ impl Plain {
     }
 
     /// Puts the record of a session that is there under so many keys as long as its own.
-    pub(crate) async fn fill(&mut self, server: &RedisServer, many: usize) -> Outcome {
+    pub(crate) async fn fill(&mut self, many: usize) -> Outcome {
         let mut keys = redis::cmd("KEYS");
         keys.arg("wxs:*:s:*");
         let keys: Vec<String> = keys.query_async(&mut self.connection).await?;
@@ -59,7 +59,6 @@ impl Plain {
         let record: Vec<u8> = get.query_async(&mut self.connection).await?;
         self.value = record.into();
         let filling = Burst {
-            server,
             in_flight: 8,
             times: many,
         };
@@ -71,7 +70,7 @@ impl Plain {
     pub(crate) async fn spend(
         &self,
         command: Command,
-        burst: Burst<'_>,
+        burst: Burst,
     ) -> Result<Spent, Box<dyn Error>> {
         let plain = self.clone();
         let send = move |number| plain.clone().send(command, number);

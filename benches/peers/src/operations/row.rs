@@ -1,12 +1,15 @@
+use std::error::Error;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
+use tower_wx_session::store::RedisStore;
 
-use super::burst::Burst;
+use super::burst::{Burst, Spent};
 use super::operation::Operation;
 use super::plain::Plain;
 use super::users::Users;
 use crate::csv::Csv;
+use crate::redis_server::RedisServer;
 use crate::rounds::Rounds;
 use crate::text_table::TextTable;
 
@@ -55,22 +58,26 @@ pub(crate) fn csv() -> Csv {
 impl Row {
     pub(crate) fn measure(
         runtime: &Runtime,
+        server: &RedisServer,
         operation: Operation,
-        burst: Burst<'_>,
-        users: &mut Users,
+        burst: Burst,
+        users: &mut Users<RedisStore>,
         plain: &Plain,
     ) -> Self {
         let mut processor = [Duration::ZERO; 2];
         let rates = Rounds::of(ROUNDS, &mut [OURS, PLAIN], |which| {
             let spent = runtime.block_on(async {
                 match *which {
-                    OURS => users.spend(operation, burst).await,
-                    _ => plain.spend(operation.plain(), burst).await,
+                    OURS => {
+                        let turn = users.prepare(operation, burst.times).await?;
+                        watched(server, turn.spend(burst)).await
+                    }
+                    _ => watched(server, plain.spend(operation.plain(), burst)).await,
                 }
             });
-            let spent = spent.expect("the server is up");
-            processor[*which] += spent.processor;
-            burst.times as f64 / spent.time.as_secs_f64()
+            let (spent, of_the_server) = spent.expect("the server is up");
+            processor[*which] += of_the_server;
+            spent.rate()
         });
         // One round more was spent than is in the rates.
         let times = (ROUNDS + 1) * burst.times;
@@ -111,4 +118,14 @@ impl Row {
             plain_server,
         ]);
     }
+}
+
+/// What is spent, and what of the server's processor.
+async fn watched(
+    server: &RedisServer,
+    spending: impl Future<Output = Result<Spent, Box<dyn Error>>>,
+) -> Result<(Spent, Duration), Box<dyn Error>> {
+    let before = server.processor_time()?;
+    let spent = spending.await?;
+    Ok((spent, server.processor_time()? - before))
 }

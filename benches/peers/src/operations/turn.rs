@@ -1,26 +1,34 @@
+use std::error::Error;
 use std::sync::Arc;
 
 use tower_wx_session::sessions::{Issued, Revocation};
-use tower_wx_session::store::{Loaded, RedisStore, RevokeReason, SessionStore, Timestamp, Touch};
+use tower_wx_session::store::{Loaded, RevokeReason, SessionStore, Timestamp, Touch};
 use tower_wx_session::{SessionId, Sessions};
 
+use super::burst::{Burst, Spent};
 use super::operation::Operation;
 use super::users::SLACK;
 use crate::user::identity;
 
 /// One operation on many sessions, with all that it needs made ready.
-pub(crate) struct Turn {
+pub(crate) struct Turn<S> {
     pub(crate) operation: Operation,
-    pub(crate) store: RedisStore,
-    pub(crate) node: Sessions<RedisStore>,
+    pub(crate) store: S,
+    pub(crate) node: Sessions<S>,
     pub(crate) sessions: Arc<[Issued]>,
     /// The first of the users who log in.
     pub(crate) newcomer: usize,
     pub(crate) now: Timestamp,
 }
 
-impl Turn {
-    pub(crate) async fn act(self: Arc<Self>, number: usize) {
+impl<S: SessionStore> Turn<S> {
+    /// Acts on so many of the sessions.
+    pub(crate) async fn spend(self: Arc<Self>, burst: Burst) -> Result<Spent, Box<dyn Error>> {
+        let act = move |number| Arc::clone(&self).act(number);
+        Ok(burst.of(act).await?)
+    }
+
+    async fn act(self: Arc<Self>, number: usize) {
         match self.operation {
             Operation::Load => self.load(self.id(number)).await,
             Operation::Check => self.check(number).await,

@@ -1,0 +1,268 @@
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use tokio::time::sleep;
+use tower_sessions_0_14::cookie::time::{Duration as PeersDuration, OffsetDateTime};
+use tower_sessions_0_14::{ExpiredDeletion, SessionStore as PeerStore};
+use tower_wx_session::SessionId;
+use tower_wx_session::store::{AnyStore, Insert, Inserted, Record, SessionStore, Timestamp};
+
+use super::database::{Database, Expired};
+use super::first_answer::{FirstAnswer, Whose};
+use super::peer::record;
+use crate::csv::Csv;
+use crate::draw::Draw;
+use crate::operations::burst::Burst;
+use crate::operations::users::node;
+use crate::text_table::TextTable;
+use crate::user::identity;
+
+const IN_FLIGHT: usize = 64;
+
+/// How long a session lasts that does not expire meanwhile.
+const LONG: Duration = Duration::from_secs(30 * 24 * 3600);
+const IDLE: Duration = Duration::from_secs(2 * 3600);
+/// Of one that does: a store keeps it so much longer than its end.
+const BEYOND: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether all that expired is gone, and how long at most.
+const PAUSE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What many sessions take on the disk, and a process that starts with them.
+pub(crate) struct Size {
+    store: &'static str,
+    sessions: usize,
+    bytes: u64,
+    /// After half of them have expired and were collected.
+    bytes_then: u64,
+    /// How long after the last one's end all were collected.
+    collected: Duration,
+    start: FirstAnswer,
+}
+
+pub(crate) fn table() -> TextTable {
+    TextTable::new([
+        "store",
+        "B a session",
+        "MB",
+        "MB with half of them expired",
+        "collected in s",
+        "first answer after ms",
+        "after kill -9",
+    ])
+}
+
+pub(crate) fn csv() -> Csv {
+    Csv::new([
+        "database",
+        "store",
+        "sessions",
+        "bytes",
+        "bytes_with_half_expired",
+        "collected_s",
+        "first_answer_ms",
+        "first_answer_after_kill_ms",
+    ])
+}
+
+impl Size {
+    pub(crate) fn of_ours<D: Database>(
+        runtime: &Runtime,
+        database: &D,
+        many: usize,
+    ) -> Result<Self, Box<dyn Error>> {
+        let address = runtime.block_on(database.make("ours_many"))?;
+        let (token, bytes, bytes_then, collected) = runtime.block_on(async {
+            let ours = D::ours(&address).await?;
+            // The keys of the tokens, before any other node asks for them.
+            let issued = node(&ours).issue(identity(many)).await?;
+            let end = fill(&ours, many).await?;
+            let bytes = database.bytes(&address).await?;
+            let collected = collect(database, ours, &address, end, many).await?;
+            let bytes_then = database.bytes(&address).await?;
+            let token = issued.token().expose().to_owned();
+            Ok::<_, Box<dyn Error>>((token, bytes, bytes_then, collected))
+        })?;
+        Ok(Self {
+            store: "ours",
+            sessions: many,
+            bytes,
+            bytes_then,
+            collected,
+            start: FirstAnswer::measure::<D>(Whose::Ours, &address, &token)?,
+        })
+    }
+
+    pub(crate) fn of_the_peer<D: Database>(
+        runtime: &Runtime,
+        database: &D,
+        many: usize,
+    ) -> Result<Self, Box<dyn Error>> {
+        let address = runtime.block_on(database.make("peer_many"))?;
+        let (id, bytes, bytes_then, collected) = runtime.block_on(async {
+            let peer = D::peer(&address, D::POOLS[0]).await?;
+            let mut stays = record(many, OffsetDateTime::now_utc() + PeersDuration::days(30));
+            peer.create(&mut stays).await?;
+            fill_peers(&peer, many).await?;
+            let bytes = database.bytes(&address).await?;
+            let start = Instant::now();
+            peer.delete_expired().await?;
+            let collected = start.elapsed();
+            let bytes_then = database.bytes(&address).await?;
+            Ok::<_, Box<dyn Error>>((stays.id.to_string(), bytes, bytes_then, collected))
+        })?;
+        Ok(Self {
+            store: "peer",
+            sessions: many,
+            bytes,
+            bytes_then,
+            collected,
+            start: FirstAnswer::measure::<D>(Whose::Peers, &address, &id)?,
+        })
+    }
+
+    pub(crate) fn print(&self, version: &str, table: &mut TextTable, csv: &mut Csv) {
+        let megabytes = |bytes: u64| format!("{:.1}", bytes as f64 / 1e6);
+        let millis = |time: Duration| format!("{:.1}", time.as_secs_f64() * 1e3);
+        let collected = format!("{:.2}", self.collected.as_secs_f64());
+        table.row([
+            self.store.to_owned(),
+            format!("{:.0}", self.bytes as f64 / self.sessions as f64),
+            megabytes(self.bytes),
+            megabytes(self.bytes_then),
+            collected.clone(),
+            millis(self.start.after_an_end),
+            millis(self.start.after_a_kill),
+        ]);
+        csv.line([
+            version.to_owned(),
+            self.store.to_owned(),
+            self.sessions.to_string(),
+            self.bytes.to_string(),
+            self.bytes_then.to_string(),
+            collected,
+            millis(self.start.after_an_end),
+            millis(self.start.after_a_kill),
+        ]);
+    }
+}
+
+/// Keeps so many sessions; half of them end at the instant that this gives, after the last was kept.
+async fn fill(store: &AnyStore, many: usize) -> Result<Timestamp, Box<dyn Error>> {
+    let first = first(many);
+    let start = Instant::now();
+    keep(store, 0..first, None).await?;
+    // As long again for each twentieth, and half of that more.
+    let end = store
+        .now()
+        .await?
+        .after(start.elapsed() * 19 * 3 / 2 + 10 * BEYOND);
+    keep(store, first..many, Some(end)).await?;
+    Ok(end)
+}
+
+/// Keeps sessions, of which some end at an instant if there is one.
+async fn keep(
+    store: &AnyStore,
+    numbers: std::ops::Range<usize>,
+    end: Option<Timestamp>,
+) -> Result<(), Box<dyn Error>> {
+    let (now, start) = (store.now().await?, Instant::now());
+    let (store, first) = (store.clone(), numbers.start);
+    let burst = Burst {
+        in_flight: IN_FLIGHT,
+        times: numbers.len(),
+    };
+    let act = move |number: usize| {
+        let (store, number) = (store.clone(), first + number);
+        let now = now.after(start.elapsed());
+        let (lifetime, idle) = match end.filter(|_| is_short(number)) {
+            Some(end) => (end.since(now), BEYOND),
+            None => (LONG, IDLE),
+        };
+        async move {
+            let record = Record::issued(identity(number), now, lifetime, idle, None);
+            let kept = store.insert(Insert::new(id(number), record)).await;
+            assert!(matches!(kept, Ok(Inserted::Kept(_))), "{kept:?}");
+        }
+    };
+    burst.of(act).await?;
+    Ok(())
+}
+
+/// How many are kept before any that expires.
+const fn first(many: usize) -> usize {
+    many / 20
+}
+
+/// Of what comes after those, so many expire that it is half of all.
+const fn is_short(number: usize) -> bool {
+    number % 19 < 10
+}
+
+/// As if it was made from a token.
+fn id(number: usize) -> SessionId {
+    let mut draw = Draw::new(number as u64);
+    let mut bytes = [0; 18];
+    bytes[..2].copy_from_slice(&identity(number).bucket());
+    bytes[2..10].copy_from_slice(&draw.next().to_le_bytes());
+    bytes[10..].copy_from_slice(&draw.next().to_le_bytes());
+    SessionId::from_bytes(bytes)
+}
+
+/// Waits until all that expired at an instant is gone; how long after it that was.
+async fn collect<D: Database>(
+    database: &D,
+    ours: AnyStore,
+    address: &str,
+    end: Timestamp,
+    many: usize,
+) -> Result<Duration, Box<dyn Error>> {
+    let numbers = (first(many)..many).filter(|number| is_short(*number));
+    let (count, last) = numbers.fold((0, None), |(count, last), number| {
+        (count + 1, last.max(Some(id(number))))
+    });
+    let forgotten = end.after(BEYOND);
+    sleep(forgotten.since(ours.now().await?)).await;
+    let expired = Expired {
+        ours,
+        last: last.ok_or("none expires")?,
+        others: (many + 1 - count).try_into()?,
+    };
+    let start = Instant::now();
+    while !database.has_collected(address, &expired).await? {
+        if start.elapsed() > PATIENCE {
+            return Err("what expired is not collected".into());
+        }
+        sleep(PAUSE).await;
+    }
+    Ok(start.elapsed())
+}
+
+/// Keeps so many sessions, of which half are over.
+async fn fill_peers<T: PeerStore + ExpiredDeletion + Clone>(
+    store: &T,
+    many: usize,
+) -> Result<(), Box<dyn Error>> {
+    let store = store.clone();
+    let now = OffsetDateTime::now_utc();
+    let act = move |number: usize| {
+        let store = store.clone();
+        let expiry_date = match number % 2 {
+            0 => now + PeersDuration::days(30),
+            _ => now - PeersDuration::hours(1),
+        };
+        async move {
+            let created = store.create(&mut record(number, expiry_date)).await;
+            created.expect("the server is up");
+        }
+    };
+    let burst = Burst {
+        in_flight: IN_FLIGHT,
+        times: many,
+    };
+    burst.of(act).await?;
+    Ok(())
+}
