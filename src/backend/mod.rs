@@ -2,6 +2,7 @@
 
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod batches;
+mod feeds;
 #[cfg(feature = "file")]
 pub(crate) mod file;
 mod kept_keys;

@@ -147,6 +147,7 @@ fn every_test_that_the_table_of_which_store_names_is_there() {
             "tests/examples",
             "tests/faults",
             "tests/store",
+            "src/backend/file",
         ],
     );
 }

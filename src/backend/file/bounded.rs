@@ -1,5 +1,8 @@
-//! A file that is not read beyond its end: redb takes memory for what it is about to read, and a damaged
-//! page may lead it to terabytes.
+//! A file whose end redb does not take on trust.
+//!
+//! It is not read beyond its end: redb takes memory for what it is about to read, and a damaged page may lead it
+//! to terabytes. And where it grows, that is on the disk before anything else is: redb 2.6 panics when it opens a file
+//! that is shorter than its header says, which a loss of power in the middle of a commit would leave.
 
 use std::fs::File;
 use std::io::{Error, ErrorKind};
@@ -9,8 +12,8 @@ use redb::backends::FileBackend;
 use redb::{DatabaseError, StorageBackend};
 
 #[derive(Debug)]
-pub(super) struct Bounded {
-    file: FileBackend,
+pub(super) struct Bounded<B = FileBackend> {
+    file: B,
     /// Relaxed: whoever reads a page has found it by a commit, which comes after the growth that made room
     /// for it.
     length: AtomicU64,
@@ -19,13 +22,18 @@ pub(super) struct Bounded {
 impl Bounded {
     /// Locks the file.
     pub(super) fn new(file: File) -> Result<Self, DatabaseError> {
-        let file = FileBackend::new(file)?;
+        Ok(Self::over(FileBackend::new(file)?)?)
+    }
+}
+
+impl<B: StorageBackend> Bounded<B> {
+    pub(super) fn over(file: B) -> Result<Self, Error> {
         let length = AtomicU64::new(file.len()?);
         Ok(Self { file, length })
     }
 }
 
-impl StorageBackend for Bounded {
+impl<B: StorageBackend> StorageBackend for Bounded<B> {
     fn len(&self) -> Result<u64, Error> {
         self.file.len()
     }
@@ -42,8 +50,11 @@ impl StorageBackend for Bounded {
 
     fn set_len(&self, len: u64) -> Result<(), Error> {
         self.file.set_len(len)?;
-        self.length.store(len, Ordering::Relaxed);
-        Ok(())
+        let before = self.length.swap(len, Ordering::Relaxed);
+        match before < len {
+            true => self.file.sync_data(false),
+            false => Ok(()),
+        }
     }
 
     fn sync_data(&self, eventual: bool) -> Result<(), Error> {
@@ -58,8 +69,10 @@ impl StorageBackend for Bounded {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::sync::Arc;
 
     use super::*;
+    use crate::sync::Lock;
 
     #[test]
     fn nothing_is_read_beyond_the_end() {
@@ -76,5 +89,43 @@ mod tests {
         bounded.set_len(200).unwrap();
         assert_eq!(bounded.read(100, 100).unwrap(), [0; 100]);
         fs::remove_file(path).unwrap();
+    }
+
+    /// Notes what it is asked for.
+    #[derive(Debug, Default)]
+    struct Noted(Arc<Lock<Vec<&'static str>>>);
+
+    impl StorageBackend for Noted {
+        fn len(&self) -> Result<u64, Error> {
+            Ok(100)
+        }
+
+        fn read(&self, _: u64, len: usize) -> Result<Vec<u8>, Error> {
+            Ok(vec![0; len])
+        }
+
+        fn set_len(&self, _: u64) -> Result<(), Error> {
+            self.0.lock().push("length");
+            Ok(())
+        }
+
+        fn sync_data(&self, _: bool) -> Result<(), Error> {
+            self.0.lock().push("sync");
+            Ok(())
+        }
+
+        fn write(&self, _: u64, _: &[u8]) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_it_grows_by_is_on_the_disk_first() {
+        let noted = Arc::new(Lock::default());
+        let bounded = Bounded::over(Noted(Arc::clone(&noted))).unwrap();
+        bounded.set_len(200).unwrap();
+        assert_eq!(*noted.lock(), ["length", "sync"]);
+        bounded.set_len(50).unwrap();
+        assert_eq!(*noted.lock(), ["length", "sync", "length"]);
     }
 }

@@ -12,6 +12,7 @@ use redb::{
     WriteTransaction,
 };
 
+use super::bounded::Bounded;
 use super::checked;
 use super::fault::Fault;
 use super::opening::{self, COPY, ROOM, beside};
@@ -48,7 +49,10 @@ impl Copy {
 
     /// Puts it in the place of the file. Whoever opens that finds it locked from the first moment on.
     pub(super) fn take_over(self, path: &Path) -> std::io::Result<Database> {
-        fs::rename(&self.path, path)?;
+        if let Err(error) = fs::rename(&self.path, path) {
+            let _ = fs::remove_file(&self.path);
+            return Err(error);
+        }
         opening::sync_folder_of(path);
         Ok(self.database)
     }
@@ -95,8 +99,7 @@ pub(super) fn copy(
 }
 
 fn write(path: &Path, from: &Database, until: Option<Instant>) -> Result<Option<Database>, Fault> {
-    let file = opening::options().create(true).truncate(true).open(path)?;
-    let (copy, _) = opening::unchecked(file)?;
+    let (copy, _) = opening::unchecked(Bounded::new(opening::anew(path)?)?)?;
     let reading = from.begin_read()?;
     let writing = copy.begin_write()?;
     let is_complete = Copying {

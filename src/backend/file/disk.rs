@@ -1,7 +1,7 @@
 //! The open file. After a fault it is opened anew.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs;
+use std::io::{self, Write};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -33,12 +33,17 @@ pub(super) struct Disk {
 impl Disk {
     /// Also gives the latest time that was noted in the file.
     pub(super) fn open(path: &Path) -> Result<(Self, Timestamp), FileError> {
-        let database = opening::open_or_make(path)?;
-        let database = compaction::at_start(path, database);
+        let opened = Self::open_at(opening::place_of(path));
+        opened.map_err(|error| error.of(path))
+    }
+
+    fn open_at(path: PathBuf) -> Result<(Self, Timestamp), FileError> {
+        let database = opening::open_or_make(&path)?;
+        let database = compaction::at_start(&path, database);
         let time = opening::latest_time(&database);
-        let time = time.map_err(|fault| opening::refused(path, fault))?;
+        let time = time.map_err(|fault| opening::refused(&path, fault))?;
         let disk = Self {
-            path: path.to_owned(),
+            path,
             open: RwLock::new(Ok(database)),
             is_faulty: Lock::from(false),
             reopened: Condvar::new(),
@@ -82,9 +87,7 @@ impl Disk {
     pub(super) fn reopen(&self) -> Result<(), FileError> {
         let mut open = self.lock();
         let closed = Err(FileError::new(&self.path, FileErrorKind::Io));
-        let before = mem::replace(&mut *open, closed);
-        // It may panic again as it closes.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(before)));
+        close(mem::replace(&mut *open, closed));
         *open = opening::open(&self.path);
         let outcome = open.as_ref().map(drop).map_err(Clone::clone);
         *self.is_faulty.lock() = outcome.is_err();
@@ -95,7 +98,10 @@ impl Disk {
     /// Fails unless the disk has room for a transaction of any size, without a write to the file itself.
     pub(super) fn try_room(&self) -> Result<(), StoreError> {
         let path = opening::beside(&self.path, opening::ROOM);
-        let tried = fs::write(&path, vec![1; ROOM]).and_then(|()| File::open(&path)?.sync_all());
+        let tried = opening::anew(&path).and_then(|mut file| {
+            file.write_all(&vec![1; ROOM])?;
+            file.sync_all()
+        });
         let _ = fs::remove_file(&path);
         tried.map_err(|error| StoreError::unavailable(FileError::io(&self.path, error)))
     }
@@ -114,7 +120,8 @@ impl Disk {
         let after = copy.room().map_err(failed)?;
         if after < before {
             let mut open = self.lock();
-            *open = Ok(copy.take_over(&self.path).map_err(failed)?);
+            let copy = copy.take_over(&self.path).map_err(failed)?;
+            close(mem::replace(&mut *open, Ok(copy)));
         } else {
             copy.remove();
         }
@@ -125,6 +132,11 @@ impl Disk {
     fn lock(&self) -> RwLockWriteGuard<'_, Result<Database, FileError>> {
         self.open.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// It may panic as it closes, where it has met a fault.
+fn close(before: Result<Database, FileError>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(before)));
 }
 
 fn unavailable(error: FileError) -> StoreError {

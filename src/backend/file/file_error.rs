@@ -3,8 +3,6 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use redb::{DatabaseError, StorageError};
-
 use crate::cause::Cause;
 
 /// Why the file of a [`FileStore`](crate::store::FileStore) cannot be opened: which file, what is wrong
@@ -81,15 +79,12 @@ impl FileError {
         Self::new(path, kind).caused_by(error)
     }
 
-    pub(super) fn of(path: &Path, error: DatabaseError) -> Self {
-        let kind = match error {
-            DatabaseError::Storage(StorageError::Io(error)) => return Self::io(path, error),
-            DatabaseError::DatabaseAlreadyOpen => FileErrorKind::InUse,
-            DatabaseError::UpgradeRequired(_) => FileErrorKind::Foreign,
-            DatabaseError::Storage(StorageError::Corrupted(_)) => FileErrorKind::Damaged,
-            _ => FileErrorKind::Io,
-        };
-        Self::new(path, kind).caused_by(error)
+    /// The same of a file with another name.
+    pub(super) fn of(self, path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            ..self
+        }
     }
 
     /// The kind, to match on.

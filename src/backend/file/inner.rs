@@ -9,8 +9,8 @@ use super::queue::Queue;
 use super::read::{Read, Reading};
 use super::transaction::{Transaction, transact};
 use super::writer::Order;
-use crate::store::{FeedEvent, FeedSender, StoreError};
-use crate::sync::Lock;
+use crate::backend::feeds::Feeds;
+use crate::store::StoreError;
 use crate::time::Clock;
 use crate::token::SessionId;
 
@@ -19,7 +19,7 @@ pub(super) struct Inner {
     pub(super) clock: Clock,
     pub(super) reads: Queue<Box<dyn Read>>,
     pub(super) writes: Queue<Order>,
-    feeds: Lock<Vec<FeedSender>>,
+    pub(super) feeds: Feeds,
 }
 
 impl Inner {
@@ -29,7 +29,7 @@ impl Inner {
             clock,
             reads: Queue::default(),
             writes: Queue::default(),
-            feeds: Lock::default(),
+            feeds: Feeds::default(),
         }
     }
 
@@ -75,19 +75,6 @@ impl Inner {
     ) -> Result<(), StoreError> {
         let disk = &self.disk;
         disk.with(|database| transact(database, &self.clock, announced, operate))
-    }
-
-    /// Publishes to every node that these sessions have changed. A feed that is full or gone is dropped,
-    /// which ends the link of its node: no node goes on with an event missing.
-    pub(super) fn announce(&self, changed: Vec<SessionId>) {
-        if !changed.is_empty() {
-            let event = FeedEvent::Changed(changed);
-            self.feeds.lock().retain(|feed| feed.send(event.clone()));
-        }
-    }
-
-    pub(super) fn add_feed(&self, feed: FeedSender) {
-        self.feeds.lock().push(feed);
     }
 
     /// Lets the threads finish what waits, and end. The last of them closes the file.

@@ -26,6 +26,8 @@ mod file_error;
 mod inner;
 mod job;
 mod opening;
+#[cfg(test)]
+mod power_loss;
 mod queue;
 mod read;
 mod readers;
@@ -39,9 +41,6 @@ use self::disk::Disk;
 use self::fault::Fault;
 pub use self::file_error::{FileError, FileErrorKind};
 use self::inner::Inner;
-
-/// Events that a node may be behind before its link ends.
-const FEED_CAPACITY: usize = 1024;
 
 /// Keeps sessions in a file of this process: a restart logs nobody out, and there is nothing to install.
 ///
@@ -71,7 +70,7 @@ const FEED_CAPACITY: usize = 1024;
 /// | the disk is full | Reads go on, writes fail as unavailable: sessions in use pass, no code is spent on a login. Once there is room again all goes on within a second, or ten times as long as it takes to open the file. |
 /// | the disk hangs, or fails to read | As any store that is down: known sessions pass for their grace, everyone else gets 503. The file is opened anew until that works. |
 /// | bytes of the file change | Opening it compares every page with its checksum, and fails with [`FileErrorKind::Damaged`]. Each record has a checksum of its own besides: one that changes later is refused by itself. |
-/// | the wall clock is set back between two runs | The time goes on from the latest that is in the file, which each write notes, and once a minute if there is none. Nobody is logged out early, and nothing that was over begins again. Where the clock was years ahead once, sessions live on in that time until the file is removed. |
+/// | the wall clock is set back between two runs | The time goes on from the latest that is in the file, which each write notes, and once a minute if there is none. Nobody is logged out early, and nothing that was over begins again. A clock that was once years ahead leaves its time in the file: sessions last as long as they should, at dates that are ahead. |
 /// | the wall clock is set forward between two runs | As a pause of that length: idle sessions end. |
 /// | the wall clock is set while the process runs | Nothing. |
 ///
@@ -82,11 +81,13 @@ const FEED_CAPACITY: usize = 1024;
 /// 2. The file has to be on a disk of this machine. Network file systems keep neither locks nor syncs as they
 ///    should.
 /// 3. It is as durable as the disk: one that has not written what it calls synced loses that.
-/// 4. A backup is a copy made while no process has the file, or a snapshot of the whole file system. Whoever was
+/// 4. Nobody else may move, replace or remove the file while it is open: what is written from then on is not
+///    there after a restart. Its folder is best one that only this service may write to.
+/// 5. A backup is a copy made while no process has the file, or a snapshot of the whole file system. Whoever was
 ///    logged out since is logged in again by it.
-/// 5. Of a file that was not closed, damage in what was written last looks like a transaction that was not finished:
+/// 6. Of a file that was not closed, damage in what was written last looks like a transaction that was not finished:
 ///    it is left out.
-/// 6. A damaged file may have redb panic; the store makes an error of it, and the hook for panics prints a line.
+/// 7. A damaged file may have redb panic; the store makes an error of it, and the hook for panics prints a line.
 ///    Built with `panic = "abort"` the process ends.
 ///
 /// Whoever reads the file knows who is logged in, but cannot log in: it holds digests of tokens. It is made
@@ -95,14 +96,17 @@ const FEED_CAPACITY: usize = 1024;
 ///
 /// # How large it gets
 ///
-/// Some 400 bytes for each session, and what the application's data takes. A file that is full grows to twice its
-/// size, most of which takes no room on the disk yet; so it is at most four times as large as what was in it
-/// when that was most. Sessions are kept as long as [`Record::kept_until`] says, and what is over goes a little at a
-/// time: two for each one that is written, and 3000 a second while nothing is. What is free is used again
-/// first. [`compact`](Self::compact) gives it back to the disk; so does [`open`](Self::open), where two thirds
-/// of the file are free and it takes no longer than 3 s.
+/// Some 400 bytes for each session, and the application's data. A file that is full grows to twice its size; most
+/// of that takes no room on the disk before it is used. It never grows to more than four times of what it has
+/// had to hold at one time.
 ///
-/// 64 MiB of memory hold pages of the file. Opening it reads all of it: 1 to 3 s for a million sessions.
+/// Sessions are kept as long as [`Record::kept_until`] says. What is over goes a little at a time: two sessions for
+/// each one that is written, and 3000 a second while nothing is. The room that they leave is used for others;
+/// [`compact`](Self::compact) gives it back to the disk. So does [`open`](Self::open), where two thirds of the file
+/// are free and it takes no longer than 3 s.
+///
+/// 64 MiB of memory hold pages of the file, twice that while it is compacted. Opening it reads all of it: 1 to
+/// 3 s for a million sessions.
 #[derive(Clone)]
 pub struct FileStore(Arc<Handle>);
 
@@ -110,7 +114,7 @@ pub struct FileStore(Arc<Handle>);
 struct Handle(Arc<Inner>);
 
 impl FileStore {
-    /// Opens the file, or makes it. It has to be in a folder that is there.
+    /// Opens the file, or makes it, in a folder that is there. A link is followed, and stays a link.
     ///
     /// It reads the whole file, so it blocks: call it as the process starts.
     ///
@@ -261,10 +265,7 @@ impl SessionStore for FileStore {
     }
 
     async fn subscribe(&self) -> Result<Feed, StoreError> {
-        let (sender, feed) = Feed::channel(FEED_CAPACITY);
-        self.inner().add_feed(sender);
-        // It is in this process, and cannot die unnoticed.
-        Ok(feed.without_heartbeat())
+        Ok(self.inner().feeds.subscribe())
     }
 }
 

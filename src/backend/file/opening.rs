@@ -1,8 +1,8 @@
 //! How a file is opened: checked as a whole, and made where there is none.
 
 use std::any::Any;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use redb::{Builder, Database, TableHandle, WriteTransaction};
+use redb::{Builder, Database, DatabaseError, StorageBackend, TableHandle, WriteTransaction};
 
 use super::bounded::Bounded;
 use super::checked;
@@ -27,11 +27,13 @@ const CACHE: usize = 64 << 20;
 /// For how long a file may be in use before it is an error: the last handle of before may be closing it.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(5);
+/// Links that are followed to a file: as many as Linux follows.
+const LINKS: usize = 40;
 
 /// A file of redb begins so,
 const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
 /// and says here what its pages are like: 4096 bytes, and 130 pages in front of each 2^20 of them.
-const PAGES: (usize, usize) = (12, 24);
+const PAGES: (usize, u64) = (12, 24);
 const PAGES_OF_OURS: [u8; 12] = [0, 0x10, 0, 0, 0x82, 0, 0, 0, 0, 0, 0x10, 0];
 /// What the names of other files beside it end with: one that is being made,
 const NEW: &str = ".new";
@@ -41,6 +43,23 @@ pub(super) const COPY: &str = ".copy";
 pub(super) const ROOM: &str = ".room";
 
 type Opened = Result<Database, FileError>;
+
+/// Where a file is, whatever leads there: what takes its place goes there, too, and the working directory of
+/// a process may change.
+pub(super) fn place_of(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    // What a link names may not be there yet.
+    for _ in 0..LINKS {
+        match fs::read_link(&path) {
+            Ok(target) => path = folder_of(&path).join(target),
+            Err(_) => break,
+        }
+    }
+    match (fs::canonicalize(folder_of(&path)), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path,
+    }
+}
 
 /// Opens the file, or makes it. Waits a little where another handle is closing it.
 pub(super) fn open_or_make(path: &Path) -> Opened {
@@ -57,7 +76,10 @@ pub(super) fn open_or_make(path: &Path) -> Opened {
 
 fn once(path: &Path) -> Opened {
     match open(path) {
-        Err(error) if error.kind() == FileErrorKind::Removed => make(path),
+        Err(error) if error.kind() == FileErrorKind::Removed => {
+            make(path).map_err(|error| error.of(path))?;
+            open(path)
+        }
         opened => opened,
     }
 }
@@ -69,45 +91,44 @@ pub(super) fn open(path: &Path) -> Opened {
         return Err(FileError::new(path, FileErrorKind::NotAFile));
     }
     match fs::metadata(path) {
-        Ok(found) if found.is_file() => {}
-        Ok(_) => return Err(FileError::new(path, FileErrorKind::NotAFile)),
+        Ok(found) if found.is_file() => check(path, options().open(path)),
+        Ok(_) => Err(FileError::new(path, FileErrorKind::NotAFile)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(FileError::new(path, FileErrorKind::Removed));
+            Err(FileError::new(path, FileErrorKind::Removed))
         }
-        Err(error) => return Err(FileError::io(path, error)),
+        Err(error) => Err(FileError::io(path, error)),
     }
-    let file = options()
-        .open(path)
-        .map_err(|error| FileError::io(path, error))?;
-    check(path, file)
 }
 
 /// Makes the file under another name first, so that none is left half made.
-fn make(path: &Path) -> Opened {
+fn make(path: &Path) -> Result<(), FileError> {
+    if path.file_name().is_none() {
+        return Err(FileError::new(path, FileErrorKind::NotAFile));
+    }
     if !folder_of(path).is_dir() {
         return Err(FileError::new(path, FileErrorKind::FolderMissing));
     }
     let unfinished = beside(path, NEW);
-    let made = make_at(path, &unfinished).or_else(|error| match error.kind() {
+    let made = make_unfinished(&unfinished).or_else(|error| match error.kind() {
         FileErrorKind::InUse => Err(error),
         // A process died as it made it, and this one has had its lock.
         _ => fs::remove_file(&unfinished)
             .map_err(|_| error)
-            .and_then(|()| make_at(path, &unfinished)),
+            .and_then(|()| make_unfinished(&unfinished)),
     });
-    let database = made?;
+    // Locked until it has its name.
+    let _locked = made?;
     // Whoever made it meanwhile has had this lock.
     if path.exists() {
-        return Err(FileError::new(path, FileErrorKind::InUse));
+        return fs::remove_file(&unfinished).map_err(|error| FileError::io(path, error));
     }
     fs::rename(&unfinished, path).map_err(|error| FileError::io(path, error))?;
     sync_folder_of(path);
-    Ok(database)
+    Ok(())
 }
 
-fn make_at(path: &Path, unfinished: &Path) -> Opened {
-    let file = options().create(true).open(unfinished);
-    check(path, file.map_err(|error| FileError::io(path, error))?)
+fn make_unfinished(path: &Path) -> Opened {
+    check(path, options().create(true).open(path))
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -147,47 +168,78 @@ pub(super) fn options() -> OpenOptions {
     options
 }
 
-/// redb believes the header what its pages are like, and takes gigabytes of memory for some that cannot be.
-/// Whether the file is empty yet.
-fn look_at_header(path: &Path, file: &File) -> Result<bool, FileError> {
-    let mut header = Vec::new();
-    let read = file.take(PAGES.1 as u64).read_to_end(&mut header);
-    read.map_err(|error| FileError::io(path, error))?;
-    if header.is_empty() {
-        return Ok(true);
+/// A new file in the place of whatever has this name, which may be a link to a file of somebody else.
+pub(super) fn anew(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => options().create_new(true).open(path),
     }
-    if !header.starts_with(MAGIC) {
-        return Err(FileError::new(path, FileErrorKind::Foreign));
+}
+
+/// Locks the file, and makes sure that it is still the one with this name: whoever had the lock before may
+/// have put a copy in its place.
+fn lock(path: &Path, file: io::Result<File>) -> Result<Bounded, Fault> {
+    let file = file?;
+    let opened = file.metadata()?;
+    let locked = Bounded::new(file)?;
+    match fs::metadata(path) {
+        Ok(named) if is_same(&opened, &named) => Ok(locked),
+        _ => Err(DatabaseError::DatabaseAlreadyOpen.into()),
     }
-    match header.get(PAGES.0..) {
+}
+
+#[cfg(unix)]
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Elsewhere a file that is open keeps its name.
+#[cfg(not(unix))]
+const fn is_same(_: &Metadata, _: &Metadata) -> bool {
+    true
+}
+
+/// Whether the file is empty yet. redb believes the header what its pages are like, and takes gigabytes of
+/// memory for some that cannot be.
+fn look_at_header(file: &impl StorageBackend) -> Result<Result<bool, FileErrorKind>, Fault> {
+    let length = file.len()?.min(PAGES.1);
+    let header = file.read(0, length as usize)?;
+    Ok(match header.get(PAGES.0..) {
+        _ if header.is_empty() => Ok(true),
+        _ if !header.starts_with(MAGIC) => Err(FileErrorKind::Foreign),
         Some(pages) if pages == PAGES_OF_OURS => Ok(false),
-        _ => Err(FileError::new(path, FileErrorKind::Damaged)),
-    }
+        _ => Err(FileErrorKind::Damaged),
+    })
 }
 
 /// Opens a database, reads all of it, and compares each page with its checksum.
-fn check(path: &Path, file: File) -> Opened {
-    let is_new = look_at_header(path, &file)?;
+fn check(path: &Path, file: io::Result<File>) -> Opened {
     // What is damaged may have redb panic. Nothing of it is kept then.
-    let opened = catch_unwind(AssertUnwindSafe(|| {
-        let (mut database, is_checked) = unchecked(file)?;
-        if !is_checked {
-            database.check_integrity()?;
-        }
-        Ok(database)
-    }));
-    let database = match opened {
-        Ok(opened) => opened.map_err(|error| FileError::of(path, error))?,
-        Err(panic) => return Err(damaged(path, &*panic)),
+    let checked = catch_unwind(AssertUnwindSafe(|| check_all(lock(path, file)?)));
+    let checked = checked.map_err(|panic| damaged(path, &*panic))?;
+    let checked = checked.map_err(|fault| refused(path, fault))?;
+    checked.map_err(|kind| FileError::new(path, kind))
+}
+
+/// A fault is one of reading it; a kind is what is wrong with what was read.
+pub(super) fn check_all(
+    file: impl StorageBackend,
+) -> Result<Result<Database, FileErrorKind>, Fault> {
+    let is_new = match look_at_header(&file)? {
+        Ok(is_new) => is_new,
+        Err(kind) => return Ok(Err(kind)),
     };
-    prepare(&database, is_new)
-        .map_err(|fault| refused(path, fault))?
-        .map_err(|kind| FileError::new(path, kind))?;
-    Ok(database)
+    let (mut database, is_checked) = unchecked(file)?;
+    if !is_checked {
+        database.check_integrity()?;
+    }
+    Ok(prepare(&database, is_new)?.map(|()| database))
 }
 
 /// A database, and whether redb has checked all of its pages: it does so after a crash.
-pub(super) fn unchecked(file: File) -> Result<(Database, bool), redb::DatabaseError> {
+pub(super) fn unchecked(file: impl StorageBackend) -> Result<(Database, bool), DatabaseError> {
     let is_repaired = Arc::new(AtomicBool::new(false));
     let noted = Arc::clone(&is_repaired);
     let mut builder = Builder::new();
@@ -196,7 +248,7 @@ pub(super) fn unchecked(file: File) -> Result<(Database, bool), redb::DatabaseEr
         .create_with_file_format_v3(true)
         .set_cache_size(CACHE)
         .set_repair_callback(move |_| noted.store(true, Ordering::Relaxed));
-    let database = builder.create_with_backend(Bounded::new(file)?)?;
+    let database = builder.create_with_backend(file)?;
     Ok((database, is_repaired.load(Ordering::Relaxed)))
 }
 
@@ -254,10 +306,11 @@ pub(super) fn refused(path: &Path, fault: Fault) -> FileError {
 
 fn kind_of(error: &redb::Error) -> FileErrorKind {
     match error {
+        redb::Error::DatabaseAlreadyOpen => FileErrorKind::InUse,
         redb::Error::Corrupted(_) => FileErrorKind::Damaged,
-        redb::Error::TableTypeMismatch { .. } | redb::Error::TypeDefinitionChanged { .. } => {
-            FileErrorKind::Foreign
-        }
+        redb::Error::TableTypeMismatch { .. }
+        | redb::Error::TypeDefinitionChanged { .. }
+        | redb::Error::UpgradeRequired(_) => FileErrorKind::Foreign,
         // What comes after another fault, for one.
         _ => FileErrorKind::Io,
     }
@@ -267,4 +320,23 @@ pub(super) fn damaged(path: &Path, panic: &(dyn Any + Send)) -> FileError {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     FileError::new(path, FileErrorKind::Damaged).caused_by(text.unwrap_or("redb panicked"))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_whose_name_another_one_has_by_now_is_not_opened() {
+        let name = format!("opening-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let new = beside(&path, COPY);
+        let before = anew(&path);
+        anew(&new).unwrap();
+        fs::rename(new, &path).unwrap();
+        let fault = lock(&path, before).unwrap_err();
+        assert_eq!(refused(&path, fault).kind(), FileErrorKind::InUse);
+        lock(&path, options().open(&path)).unwrap();
+        fs::remove_file(path).unwrap();
+    }
 }

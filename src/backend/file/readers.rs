@@ -23,13 +23,17 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 const REOPENING: Duration = Duration::from_secs(1);
 
 pub(super) fn start(inner: &Arc<Inner>) -> io::Result<()> {
-    let count = available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4));
-    for _ in 0..count {
+    for _ in 0..count() {
         let inner = Arc::clone(inner);
         let thread = Builder::new().name("session-reader".into());
         thread.spawn(move || run(&inner))?;
     }
     Ok(())
+}
+
+/// How many threads read.
+pub(super) fn count() -> usize {
+    available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4))
 }
 
 fn run(inner: &Inner) {

@@ -17,6 +17,7 @@ use super::checked;
 use super::fault::Fault;
 use crate::backend::kept_keys::KeptKeys;
 use crate::backend::stored::Stored;
+use crate::backend::wire::bytes::LATEST;
 use crate::backend::wire::record;
 use crate::backend::wire::user::{USER_LEN, user_name_bytes};
 use crate::identity::Identity;
@@ -132,7 +133,7 @@ pub(super) fn due_key(at: Timestamp, name: &[u8]) -> Vec<u8> {
 
 /// In the 48 bits that a record has for a time, too.
 fn time_bytes(time: Timestamp) -> [u8; TIME_LEN] {
-    let millis = time.as_millis().min((1 << 48) - 1).to_be_bytes();
+    let millis = time.as_millis().min(LATEST).to_be_bytes();
     std::array::from_fn(|i| millis[i + 2])
 }
 

@@ -1,13 +1,18 @@
 //! Faults that only this crate can make.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::time::Duration;
+
+use tokio::task::{JoinSet, yield_now};
+use tokio::time::timeout;
 
 use super::fault::Fault;
 use super::transaction::FORMAT;
 use super::*;
 use crate::store::{EndReason, RevokeReason, StoreErrorKind};
+use crate::sync::Lock;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -134,9 +139,38 @@ async fn what_a_fault_keeps_from_being_read_is_read_when_the_file_was_opened_ane
 async fn a_file_that_has_lost_its_tables_is_no_new_one() {
     let mut subject = Subject::new();
     let path = subject.path.with_extension("empty");
-    let file = opening::options().create(true).open(&path).unwrap();
+    let file = bounded::Bounded::new(opening::anew(&path).unwrap()).unwrap();
     drop(opening::unchecked(file).unwrap());
     std::fs::rename(&path, &subject.path).unwrap();
     let error = subject.reopen().unwrap_err();
     assert_eq!(error.kind(), FileErrorKind::Damaged);
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_holds_up_no_thread_of_a_runtime() {
+    let subject = Subject::new();
+    let id = subject.issue(1).await;
+    let (mut hanging, mut held) = (JoinSet::new(), Vec::new());
+    let begun = Arc::new(AtomicUsize::new(0));
+    for number in 1..=readers::count() {
+        let (store, now_begun) = (subject.store.clone(), Arc::clone(&begun));
+        let (hold, until_released) = mpsc::channel::<()>();
+        let until_released = Lock::from(until_released);
+        held.push(hold);
+        let hang = move |_: &ReadTransaction| {
+            now_begun.fetch_add(1, Ordering::Relaxed);
+            let _ = until_released.lock().recv();
+            Ok(())
+        };
+        hanging.spawn(async move { store.inner().read(hang).await });
+        while begun.load(Ordering::Relaxed) < number {
+            yield_now().await;
+        }
+    }
+    // On the one thread of this test.
+    let load = timeout(Duration::from_millis(20), subject.store.load(id));
+    load.await.unwrap_err();
+    drop(held);
+    assert!(matches!(subject.store.load(id).await, Ok(Loaded::Live(_))));
+    hanging.join_all().await;
 }

@@ -133,7 +133,7 @@ impl<'i> Writer<'i> {
             // At once, so that reads go on.
             Err(error) => drop(self.reopen().map(|took| self.refuse(error.clone(), took))),
         }
-        self.inner.announce(announced);
+        self.inner.feeds.announce(announced);
         committed
     }
 

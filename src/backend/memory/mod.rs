@@ -1,11 +1,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::backend::feeds::Feeds;
 use crate::identity::Identity;
 use crate::session::{Record, Touch};
 use crate::store::{
-    Feed, FeedEvent, FeedSender, Insert, Inserted, Loaded, PutSessionKey, Revoke, Rotate, Rotated,
-    SessionStore, StoreError,
+    Feed, Insert, Inserted, Loaded, PutSessionKey, Revoke, Rotate, Rotated, SessionStore,
+    StoreError,
 };
 use crate::sync::Lock;
 use crate::time::{Clock, Timestamp};
@@ -17,9 +18,6 @@ mod shard;
 mod user;
 
 use self::shard::{SHARDS, Shard};
-
-/// Events that a node may be behind before its link ends.
-const FEED_CAPACITY: usize = 1024;
 
 /// Keeps sessions in this process's memory. They end with the process.
 ///
@@ -36,7 +34,7 @@ struct Inner {
     shards: [Lock<Shard>; SHARDS],
     clock: Clock,
     tag_keys: Lock<Vec<TagKey>>,
-    feeds: Lock<Vec<FeedSender>>,
+    feeds: Feeds,
 }
 
 impl MemoryStore {
@@ -66,7 +64,7 @@ impl MemoryStore {
             shards: std::array::from_fn(|_| Lock::default()),
             clock,
             tag_keys: Lock::default(),
-            feeds: Lock::default(),
+            feeds: Feeds::default(),
         }))
     }
 
@@ -84,15 +82,6 @@ impl MemoryStore {
         shard.collect(now);
         answer
     }
-
-    /// Publishes to every node that these sessions have changed. A feed that is full or gone is dropped,
-    /// which ends the link of its node: no node goes on with an event missing.
-    fn announce(&self, changed: &[SessionId]) {
-        if !changed.is_empty() {
-            let event = FeedEvent::Changed(changed.to_vec());
-            self.0.feeds.lock().retain(|feed| feed.send(event.clone()));
-        }
-    }
 }
 
 impl SessionStore for MemoryStore {
@@ -100,7 +89,7 @@ impl SessionStore for MemoryStore {
         let bucket = insert.id.bucket();
         let (inserted, changed) = self.with_shard(bucket, |shard, now| shard.insert(insert, now));
         // After the change, here and below: a node that drops a session may load it again at once.
-        self.announce(&changed);
+        self.0.feeds.announce(changed);
         Ok(inserted)
     }
 
@@ -115,14 +104,14 @@ impl SessionStore for MemoryStore {
     async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
         let bucket = rotate.old.bucket();
         let (rotated, changed) = self.with_shard(bucket, |shard, now| shard.rotate(rotate, now));
-        self.announce(&changed);
+        self.0.feeds.announce(changed);
         Ok(rotated)
     }
 
     async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
         let bucket = revoke.target.bucket();
         let (revoked, changed) = self.with_shard(bucket, |shard, now| shard.revoke(&revoke, now));
-        self.announce(&changed);
+        self.0.feeds.announce(changed);
         Ok(revoked)
     }
 
@@ -154,9 +143,7 @@ impl SessionStore for MemoryStore {
     }
 
     async fn subscribe(&self) -> Result<Feed, StoreError> {
-        let (sender, feed) = Feed::channel(FEED_CAPACITY);
-        self.0.feeds.lock().push(sender);
-        Ok(feed.without_heartbeat())
+        Ok(self.0.feeds.subscribe())
     }
 
     fn is_shared(&self) -> bool {

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::identity::Identity;
 
-/// Characters of [`user_name`].
+/// Characters of a user's name.
 pub(crate) const USER_LEN: usize = 22;
 
 /// A name for a user that does not say who it is: base64url of 16 bytes of a digest.

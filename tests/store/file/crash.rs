@@ -1,8 +1,9 @@
-//! A process that is killed while it writes.
+//! A process that is killed while it writes, and while it puts a copy in the place of the file.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use tokio::time::sleep;
 use tower_wx_session::store::{
     FileStore, Insert, Loaded, Revoke, RevokeReason, Rotate, Rotated, SessionStore,
 };
@@ -11,7 +12,9 @@ use super::child::{TestProcess, file_of_child, tell};
 use super::{Folder, contents};
 
 const GRACE: Duration = Duration::from_secs(600);
-/// Sessions of one run of the child have numbers of their own.
+/// Tells a child which run it is.
+const RUN: &str = "RUN_OF_CHILD";
+/// Sessions of one run have numbers of their own.
 const NUMBERS: u32 = 100_000;
 const TASKS: u32 = 8;
 
@@ -55,12 +58,16 @@ async fn kill_for(span: Duration) {
 /// Runs the child, kills it at some moment, and notes what it has told.
 fn tell_apart(folder: &Folder, run: u32, told: &mut HashMap<u32, Told>) {
     let test = "file::crash::child_writes_until_it_is_killed";
-    let mut child = TestProcess::start(&["env"], test, &folder.file());
+    let number = format!("{RUN}={run}");
+    let mut child = TestProcess::start(&["env", &number], test, &folder.file());
     child.wait_for("begins");
-    // Any moment is as good as another.
-    std::thread::sleep(Duration::from_millis(u64::from(40 + run * 37 % 150)));
-    child.kill();
+    // Any moment is as good as another: the other tasks are in the middle of something.
+    let mut left = 20 + run * 37 % 150;
     while let Some(line) = child.line() {
+        left = left.saturating_sub(1);
+        if left == 0 {
+            child.kill();
+        }
         let (what, number) = line.split_once(' ').unwrap();
         let number: u32 = number.parse().unwrap();
         let session = told.entry(run * NUMBERS + number).or_default();
@@ -99,21 +106,22 @@ async fn check(store: &FileStore, number: u32, told: Told) {
 async fn child_writes_until_it_is_killed() {
     let Some(file) = file_of_child() else { return };
     let store = FileStore::open(file).unwrap();
-    let first = first_free(&store).await;
+    let run: u32 = std::env::var(RUN).unwrap().parse().unwrap();
+    let first = run * NUMBERS;
     tell("begins");
+    tokio::spawn(compact(store.clone()));
     let tasks = (0..TASKS).map(|task| tokio::spawn(write(store.clone(), first, task)));
     for task in tasks.collect::<Vec<_>>() {
         task.await.unwrap();
     }
 }
 
-/// Runs begin at multiples of [`NUMBERS`]; each issues its first session first of all.
-async fn first_free(store: &FileStore) -> u32 {
-    let mut run = 0;
-    while store.load(contents::id(run * NUMBERS)).await.unwrap() != Loaded::NeverSeen {
-        run += 1;
+/// Puts one copy after the other in the place of the file.
+async fn compact(store: FileStore) {
+    loop {
+        store.compact().await.unwrap();
+        sleep(Duration::from_millis(60)).await;
     }
-    run * NUMBERS
 }
 
 async fn write(store: FileStore, first: u32, task: u32) {

@@ -30,12 +30,21 @@ fn a_full_disk_is_read_and_works_again_when_there_is_room() {
     ];
     let mut child = TestProcess::start(&limited, test, &folder.file());
     child.wait_for("full");
-    let id = child.id().to_string();
-    let widened = Command::new("prlimit")
-        .args(["--fsize=unlimited", "--pid", &id])
-        .status();
-    assert!(widened.unwrap().success());
+    limit(&child, "unlimited");
     child.wait_for("healed");
+    limit(&child, "100000:unlimited");
+    child.wait_for("no copy");
+    limit(&child, "unlimited");
+    child.wait_for("a copy");
+}
+
+/// How large a file of it may get.
+fn limit(child: &TestProcess, bytes: &str) {
+    let (limit, id) = (format!("--fsize={bytes}"), child.id().to_string());
+    let limited = Command::new("prlimit")
+        .args([&limit, "--pid", &id])
+        .status();
+    assert!(limited.unwrap().success());
 }
 
 /// No test by itself: the child of the one above.
@@ -55,6 +64,16 @@ async fn child_fills_its_disk() {
     contents::fill(&store, count + 10..count + 2000).await;
     store.writable([0, 0]).await.unwrap();
     tell("healed");
+    // Until the limit is there.
+    while store.compact().await.is_ok() {}
+    reads_all(&store, count).await;
+    tell("no copy");
+    while store.compact().await.is_err() {
+        sleep(Duration::from_millis(50)).await;
+    }
+    reads_all(&store, count).await;
+    contents::fill(&store, count + 3000..count + 3010).await;
+    tell("a copy");
 }
 
 /// Issues sessions until the disk is full; how many were issued.

@@ -11,9 +11,11 @@ async fn a_new_file_is_for_its_owner_alone() {
     use std::os::unix::fs::MetadataExt;
 
     let folder = Folder::new();
-    let _store = FileStore::open(folder.file()).unwrap();
-    let mode = fs::metadata(folder.file()).unwrap().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    let store = FileStore::open(folder.file()).unwrap();
+    let mode = || fs::metadata(folder.file()).unwrap().mode() & 0o777;
+    assert_eq!(mode(), 0o600);
+    assert!(store.compact().await.unwrap() > 0);
+    assert_eq!(mode(), 0o600, "so is a copy");
     let names = fs::read_dir(folder.path()).unwrap();
     assert_eq!(names.count(), 1, "nothing beside it");
 }
@@ -22,6 +24,7 @@ async fn a_new_file_is_for_its_owner_alone() {
 async fn the_text_says_what_to_do() {
     let folder = Folder::new();
     let cases = [
+        ("".into(), FileErrorKind::NotAFile, "give the path of one"),
         (
             folder.path().join("no/sessions.redb"),
             FileErrorKind::FolderMissing,
@@ -54,6 +57,44 @@ async fn the_text_says_what_to_do() {
             "{text}"
         );
     }
+}
+
+/// As a deployment does that keeps its data apart from its releases.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_to_a_file_stays_one() {
+    let folder = Folder::in_memory();
+    fs::create_dir(folder.path().join("data")).unwrap();
+    let link = folder.path().join("link.redb");
+    let (to, file) = (
+        "data/sessions.redb",
+        folder.path().join("data/sessions.redb"),
+    );
+    std::os::unix::fs::symlink(to, &link).unwrap();
+
+    let store = FileStore::open(&link).unwrap();
+    contents::fill(&store, 0..3).await;
+    assert!(store.compact().await.unwrap() > 0);
+    contents::fill(&store, 3..6).await;
+    drop(store);
+    let is_link = |path| fs::symlink_metadata(path).unwrap().is_symlink();
+    assert!(is_link(&link) && !is_link(&file));
+    let store = FileStore::open(&file).unwrap();
+    for number in 0..6 {
+        let loaded = store.load(contents::id(number)).await.unwrap();
+        assert!(matches!(loaded, Loaded::Live(_)), "{number}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_written_beside_a_file_goes_to_no_file_of_others() {
+    let folder = Folder::in_memory();
+    let store = FileStore::open(folder.file()).unwrap();
+    contents::fill(&store, 0..3).await;
+    let others = foreign(&folder);
+    std::os::unix::fs::symlink(&others, folder.path().join("sessions.redb.copy")).unwrap();
+    assert!(store.compact().await.unwrap() > 0);
+    assert_eq!(fs::read_to_string(others).unwrap(), "milk, bread");
+    contents::fill(&store, 3..6).await;
 }
 
 fn foreign(folder: &Folder) -> std::path::PathBuf {
