@@ -18,7 +18,8 @@
 set -euo pipefail
 pgbouncer=$(PATH=$PATH:/usr/sbin; command -v pgbouncer || true)
 found=$([ -z "$pgbouncer" ] || "$pgbouncer" --version | head -1)
-[ "$found" = "PgBouncer 1.18.0" ] || { echo "setup failed: this needs PgBouncer 1.18.0 (Debian 12: apt-get install pgbouncer), and found: ${found:-none}"; exit 2; }
+[ "$found" = "PgBouncer 1.18.0" ] ||
+  { echo "setup failed: this needs PgBouncer 1.18.0 (Debian 12: apt-get install pgbouncer), and found: ${found:-none}"; exit 2; }
 T=$(mktemp -d); trap 'rm -rf "$T"' EXIT
 cd "$T"; case $(uname -m) in aarch64) cpu=arm64 ;; *) cpu=x64 ;; esac
 { python3 -m venv v && v/bin/pip install -q --disable-pip-version-check psycopg2-binary==2.9.13 \
