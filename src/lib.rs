@@ -74,6 +74,7 @@ mod config_error;
 mod drain;
 #[cfg(feature = "axum")]
 pub mod extract;
+mod flights;
 pub mod guide;
 mod head;
 #[cfg(any(

@@ -11,10 +11,12 @@ use std::sync::Arc;
 use tokio::sync::{OnceCell, watch};
 
 use crate::cache::Cache;
+use crate::flights::Flights;
 use crate::observe::meter::Meter;
 use crate::store::{SessionStore, StoreError};
 use crate::task::Task;
 use crate::time::Clock;
+use crate::token::SessionId;
 use crate::upstream::{Upstream, within};
 
 #[cfg(feature = "wechat")]
@@ -24,7 +26,6 @@ pub(crate) mod claim;
 mod conclude;
 pub(crate) mod config;
 mod detached;
-mod flights;
 mod flush;
 mod follow;
 mod hit;
@@ -56,7 +57,6 @@ mod upkeep;
 mod wait;
 
 use self::config::Config;
-use self::flights::Flights;
 use self::key_checks::KeyChecks;
 use self::keyring::Keyring;
 use self::pending::Pending;
@@ -71,7 +71,7 @@ pub(crate) struct Node<S> {
     pub(crate) meter: Meter,
     cache: Cache,
     upstream: Upstream<S>,
-    flights: Flights,
+    flights: Flights<SessionId>,
     keyring: Keyring,
     unknown_keys: UnknownKeys,
     touches: Touches,

@@ -67,7 +67,6 @@ impl StoreError {
     }
 
     /// The store has answered a write meanwhile: no use is late because of this failure.
-    #[cfg(feature = "postgres")]
     pub(crate) fn of_link_alone(self) -> Self {
         Self {
             is_of_link_alone: true,

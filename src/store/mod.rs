@@ -46,6 +46,9 @@ macro_rules! for_each_operation {
     };
 }
 
+#[cfg(test)]
+pub(crate) use for_each_operation;
+
 mod any;
 mod error;
 mod feed;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 
+use crate::flights::Flights;
 use crate::store::{Feed, Measured, SessionStore, StoreError};
 use crate::time::{Clock, Moment, Timestamp};
 
@@ -36,6 +37,8 @@ pub(crate) struct Upstream<S> {
     breaker: Breaker,
     deadline: Duration,
     clock: Clock,
+    /// Writes that try whether a part can be written.
+    trials: Flights<u64>,
 }
 
 /// Where something is read or written: a part of the store, and a bucket in it if it concerns one.
@@ -53,6 +56,7 @@ impl<S: SessionStore> Upstream<S> {
             breaker: Breaker::new(reads_in_flight),
             deadline,
             clock,
+            trials: Flights::default(),
         }
     }
 
@@ -117,9 +121,19 @@ impl<S: SessionStore> Upstream<S> {
     pub(crate) async fn subscribe(&self) -> Result<Feed, StoreError> {
         let whole = self.place(None);
         self.try_first(whole, self.deadline).await?;
-        let opened = within(SUBSCRIBE_WITHIN, self.store.subscribe()).await;
+        let opened = match within(SUBSCRIBE_WITHIN, self.store.subscribe()).await {
+            Err(error) if self.takes_writes().await => Err(error.of_link_alone()),
+            opened => opened,
+        };
         self.report(whole, &opened);
         opened
+    }
+
+    /// Whether the store is well by itself: a link that leads past a pooler, or needs a right of its own, may
+    /// fail all the same. Sessions end in time then, and are not waited for as in an outage.
+    async fn takes_writes(&self) -> bool {
+        let written = self.store.writable([0, 0]);
+        within(self.deadline, written).await.is_ok()
     }
 
     /// Whether other processes can read what is written.

@@ -56,7 +56,14 @@ impl<S: SessionStore> Upstream<S> {
         Ok(())
     }
 
+    /// One write tells all who want to know: hundreds of logins come at once, and so many writes would take
+    /// the place of their sessions'.
     async fn try_writing(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
+        let part = self.store.part(bucket);
+        self.trials.join(part, self.try_writing_alone(bucket)).await
+    }
+
+    async fn try_writing_alone(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
         let part = self.store.part(bucket);
         let is_shown = |now| self.breaker.with(part, |part| part.is_shown_writable(now));
         if is_shown(self.clock.uptime()) {
@@ -71,5 +78,56 @@ impl<S: SessionStore> Upstream<S> {
             }
         }
         written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::identity::Identity;
+    use crate::session::{Record, Touch};
+    use crate::store::{
+        Feed, Insert, Inserted, Loaded, MemoryStore, PutSessionKey, Revoke, Rotate, Rotated,
+    };
+    use crate::time::{Clock, Timestamp};
+    use crate::token::{SessionId, TagKey};
+
+    /// Takes its time for trial writes, and counts them.
+    #[derive(Default)]
+    struct Slow {
+        inner: MemoryStore,
+        trials: AtomicUsize,
+    }
+
+    macro_rules! forward {
+        ($($method:ident($($argument:ident: $type:ty)?) -> $answer:ty;)*) => {
+            impl SessionStore for Slow {
+                $(async fn $method(&self $(, $argument: $type)?) -> Result<$answer, StoreError> {
+                    if stringify!($method) == "writable" {
+                        self.trials.fetch_add(1, Ordering::Relaxed);
+                        sleep(Duration::from_millis(100)).await;
+                    }
+                    self.inner.$method($($argument)?).await
+                })*
+            }
+        };
+    }
+
+    crate::store::for_each_operation!(forward);
+
+    #[tokio::test(start_paused = true)]
+    async fn logins_that_come_at_once_share_one_trial() {
+        let (clock, deadline) = (Clock::monotonic(), Duration::from_millis(250));
+        let upstream = Upstream::new(Slow::default(), deadline, 256, clock);
+        let logins = (0..500).map(|_| upstream.ensure_logins());
+        for tried in futures_util::future::join_all(logins).await {
+            tried.unwrap();
+        }
+        assert_eq!(upstream.store.0.trials.load(Ordering::Relaxed), 1);
     }
 }

@@ -22,8 +22,6 @@ const STEP_WITHIN: Duration = Duration::from_secs(1);
 const CONNECTED_WITHIN: Duration = Duration::from_secs(3);
 /// The time is read before the probe gets in line behind all that was committed before.
 const PROBE: &str = "SELECT clock_timestamp(), pg_notify($1, $2)";
-/// A channel to which nobody listens.
-const NOBODY: &str = "wxs_probe";
 const DEAF: &str = "the link's connection does not hear what the store announces: it has to be a \
     session of its own, at the same server and database. Where PgBouncer pools transactions, give \
     PostgresStoreBuilder::link_url a URL that leads past it";
@@ -35,22 +33,9 @@ const DEAF: &str = "the link's connection does not hear what the store announces
 pub(super) async fn open(connections: &Arc<Connections>) -> Result<Feed, StoreError> {
     let (sender, feed) = Feed::channel(CAPACITY);
     let listener = Listener::new(sender);
-    match Link::open(Arc::clone(connections), listener.clone()).await {
-        Ok(link) => {
-            tokio::spawn(follow(link, connections.primary.clock.clone(), listener));
-            Ok(feed)
-        }
-        Err(error) => Err(told_apart(connections, error).await),
-    }
-}
-
-/// A link that leads elsewhere than the store, or through a pooler, may fail while the store is well: its
-/// sessions end in time then, and are not waited for as in an outage.
-async fn told_apart(connections: &Connections, error: StoreError) -> StoreError {
-    match step(announce(connections, NOBODY)).await {
-        Ok(_) => error.of_link_alone(),
-        Err(_) => error,
-    }
+    let link = Link::open(Arc::clone(connections), listener.clone()).await?;
+    tokio::spawn(follow(link, connections.primary.clock.clone(), listener));
+    Ok(feed)
 }
 
 struct Link {
@@ -82,28 +67,21 @@ impl Link {
         }
     }
 
+    /// Announces a probe the way that changes take; returns it with the server's time.
     async fn announce(&self) -> Result<(Timestamp, String), StoreError> {
-        announce(&self.connections, &self.channel).await
+        // None is ever announced again: one that comes late stands for no other.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let probe = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
+        let words: [Parameter<'_>; 2] = [(&self.channel, Type::TEXT), (&probe, Type::TEXT)];
+        // A transaction has a time limit. Without one, a commit that waits for a standby, and has all that
+        // is announced wait behind it, would keep one connection after the other.
+        let probing = Pipeline::begin().then(PROBE, &words).commit();
+        let answers = self.connections.probe(probing).await?;
+        let row = answers.get(1).and_then(|rows| rows.first());
+        let now = row.and_then(|row| row.try_get::<_, Time>(0).ok());
+        now.map(|now| (now.0, probe))
+            .ok_or_else(|| StoreError::unavailable("the server's answer lacks its time"))
     }
-}
-
-/// Announces a probe the way that changes take; returns it with the server's time.
-async fn announce(
-    connections: &Connections,
-    channel: &str,
-) -> Result<(Timestamp, String), StoreError> {
-    // None is ever announced again: one that comes late stands for no other.
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let probe = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
-    let words: [Parameter<'_>; 2] = [(&channel, Type::TEXT), (&probe, Type::TEXT)];
-    // A transaction has a time limit. Without one, a commit that waits for a standby, and has all that
-    // is announced wait behind it, would keep one connection after the other.
-    let probing = Pipeline::begin().then(PROBE, &words).commit();
-    let answers = connections.probe(probing).await?;
-    let row = answers.get(1).and_then(|rows| rows.first());
-    let now = row.and_then(|row| row.try_get::<_, Time>(0).ok());
-    now.map(|now| (now.0, probe))
-        .ok_or_else(|| StoreError::unavailable("the server's answer lacks its time"))
 }
 
 async fn step<T>(step: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
