@@ -1,5 +1,4 @@
 mod failing;
-mod figures;
 mod links;
 mod pool;
 mod records;
