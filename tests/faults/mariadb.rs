@@ -24,7 +24,7 @@ impl Database {
 
 impl Server for Database {
     fn link_word(&self) -> &'static [u8] {
-        b"FROM `wxs_change` WHERE `at` >="
+        b"FROM `wxs_changes` WHERE `at` >="
     }
 
     /// A link looks five times a second.

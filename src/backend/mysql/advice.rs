@@ -36,7 +36,7 @@ const CODES: [(u16, &str); 21] = [
     (1370, RIGHTS),
     (
         1146,
-        "a table of this store is gone: it is made again by the next operation, or apply what MySqlStore::schema says",
+        "a table of this store is gone: it is made again by the next operation, or apply what MySqlStoreBuilder::schema says",
     ),
     (1290, READ_ONLY),
     (1792, READ_ONLY),
@@ -149,7 +149,7 @@ mod tests {
             ),
             (
                 1142,
-                "CREATE command denied to user 'node'@'%' for table `shop`.`wxs_user`",
+                "CREATE command denied to user 'node'@'%' for table `shop`.`wxs_users`",
                 "the user lacks a right",
             ),
             (

@@ -2,6 +2,7 @@ use std::fmt;
 
 use super::MySqlStore;
 use super::location::Location;
+use super::schema;
 use crate::config_error::ConfigError;
 
 /// Longest prefix of the tables: their whole names have to stay below the 64 characters of MySQL.
@@ -68,6 +69,17 @@ impl MySqlStoreBuilder {
         }
     }
 
+    /// The statements that make the tables, for those who apply them by themselves: by hand, or among
+    /// their migrations. They do no harm where the tables are there.
+    ///
+    /// # Errors
+    ///
+    /// If the prefix is malformed.
+    pub fn schema(&self) -> Result<String, ConfigError> {
+        self.expect_prefix()?;
+        Ok(schema::tables(&self.prefix).join(";\n\n") + ";\n")
+    }
+
     /// Makes the store. It connects with the first operation, and needs no runtime before.
     ///
     /// # Errors
@@ -75,14 +87,7 @@ impl MySqlStoreBuilder {
     /// If the URL, the prefix, a certificate or the number of connections is malformed, or if there are
     /// authorities and the URL has no `ssl-mode`. A server that is down is no error.
     pub fn build(self) -> Result<MySqlStore, ConfigError> {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        if self.prefix.is_empty()
-            || self.prefix.len() > LONGEST_PREFIX
-            || !self.prefix.chars().all(is_plain)
-        {
-            let expected = "1 to 32 letters, digits or _";
-            return Err(ConfigError::new("prefix", expected, &self.prefix));
-        }
+        self.expect_prefix()?;
         if !(1..=MOST_CONNECTIONS).contains(&self.connections) {
             let expected = "1 to 1000";
             return Err(ConfigError::new("connections", expected, &self.connections));
@@ -90,6 +95,18 @@ impl MySqlStoreBuilder {
         // A file that holds a secret often ends with a line break.
         let location = Location::parse(self.url.trim(), &self.authorities)?;
         Ok(MySqlStore::at(location, &self.prefix, self.connections))
+    }
+
+    fn expect_prefix(&self) -> Result<(), ConfigError> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let is_name = !self.prefix.is_empty()
+            && self.prefix.len() <= LONGEST_PREFIX
+            && self.prefix.chars().all(is_plain);
+        if is_name {
+            return Ok(());
+        }
+        let expected = "1 to 32 letters, digits or _";
+        Err(ConfigError::new("prefix", expected, &self.prefix))
     }
 }
 

@@ -56,14 +56,14 @@ pub use crate::config_error::ConfigError as MySqlConfigError;
 /// 1. A load is one `SELECT`, for all sessions that are asked for at the same time; a use is one `UPDATE` whose
 ///    conditions stand on the row; a login that has nothing to do with other sessions is one `INSERT`.
 ///    Ends of single sessions share a transaction with those that come at the same time. Everything else
-///    takes a lock on the user, the row in `wxs_user`, reads, decides, and writes what has changed, in one
+///    takes a lock on the user, the row in `wxs_users`, reads, decides, and writes what has changed, in one
 ///    transaction.
 /// 2. Names and data are bytes, and no collation compares them: `oAbc`, `oabc` and `oabc` with a space behind it
 ///    are three users. Times are milliseconds on the server's clock, whatever its time zone.
 /// 3. Each connection sets what the store relies on: READ COMMITTED, a strict `sql_mode`, and how long a
 ///    statement may wait for a lock (1 s) and the server for the next statement (60 s).
 /// 4. The tables are made with the first connection, by one process at a time. Who does not want
-///    that applies what [`schema`](Self::schema) says.
+///    that applies what [`schema`](MySqlStoreBuilder::schema) says.
 /// 5. Nothing connects before the first operation. While the server is down operations fail; they work again
 ///    by themselves. A deadlock is tried again; an operation whose `COMMIT` was not answered is not.
 /// 6. A link reads the table of changes every 200 ms on a connection of its own: a node hears of what another one
@@ -113,13 +113,6 @@ impl MySqlStore {
             loads: Batches::default(),
             revocations: Batches::default(),
         }
-    }
-
-    /// The statements that make the tables of a [prefix](MySqlStoreBuilder::prefix), for those who apply them
-    /// themselves: doing them again changes nothing. Otherwise a store does them with its first connection.
-    #[must_use]
-    pub fn schema(prefix: &str) -> String {
-        schema::tables(prefix).join(";\n\n") + ";\n"
     }
 
     fn failed(&self, failure: Failure) -> StoreError {

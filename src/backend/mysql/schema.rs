@@ -18,7 +18,7 @@ const LOCKED_WITHIN: u8 = 1;
 pub(super) fn tables(prefix: &str) -> [String; 6] {
     [
         format!(
-            "CREATE TABLE IF NOT EXISTS `{prefix}_session` (\n  \
+            "CREATE TABLE IF NOT EXISTS `{prefix}_sessions` (\n  \
              `id` VARBINARY(18) NOT NULL,\n  \
              `user` VARBINARY(22) NULL,\n  \
              `appid` BLOB NULL,\n  \
@@ -41,7 +41,7 @@ pub(super) fn tables(prefix: &str) -> [String; 6] {
              ) ENGINE = InnoDB"
         ),
         format!(
-            "CREATE TABLE IF NOT EXISTS `{prefix}_user` (\n  \
+            "CREATE TABLE IF NOT EXISTS `{prefix}_users` (\n  \
              `user` VARBINARY(22) NOT NULL,\n  \
              `session_keys` MEDIUMBLOB NULL,\n  \
              `until` BIGINT NOT NULL,\n  \
@@ -50,7 +50,7 @@ pub(super) fn tables(prefix: &str) -> [String; 6] {
              ) ENGINE = InnoDB"
         ),
         format!(
-            "CREATE TABLE IF NOT EXISTS `{prefix}_change` (\n  \
+            "CREATE TABLE IF NOT EXISTS `{prefix}_changes` (\n  \
              `id` BIGINT NOT NULL AUTO_INCREMENT,\n  \
              `at` BIGINT NOT NULL,\n  \
              `sessions` MEDIUMBLOB NOT NULL,\n  \
@@ -59,7 +59,7 @@ pub(super) fn tables(prefix: &str) -> [String; 6] {
              ) ENGINE = InnoDB"
         ),
         format!(
-            "CREATE TABLE IF NOT EXISTS `{prefix}_tag_key` (\n  \
+            "CREATE TABLE IF NOT EXISTS `{prefix}_tag_keys` (\n  \
              `tag_key` VARBINARY(64) NOT NULL,\n  \
              PRIMARY KEY (`tag_key`)\n\
              ) ENGINE = InnoDB"
@@ -129,7 +129,7 @@ async fn make(connection: &mut Conn, prefix: &str) -> Result<(), Failure> {
 
 /// The version of the tables, if they are all there.
 async fn version(connection: &mut Conn, prefix: &str) -> Result<Option<i64>, Failure> {
-    let others = ["session", "user", "change", "tag_key"];
+    let others = ["sessions", "users", "changes", "tag_keys"];
     let others = others.map(|name| format!("EXISTS (SELECT 1 FROM `{prefix}_{name}` WHERE 1 = 0)"));
     let select = format!(
         "SELECT (SELECT COALESCE(MAX(`version`), 0) FROM `{prefix}_version`), {}",

@@ -84,7 +84,7 @@ pub(super) struct Sweep {
 impl Statements {
     pub(super) fn new(prefix: &str) -> Self {
         let [session, user, change, tag_key] =
-            ["session", "user", "change", "tag_key"].map(|name| format!("`{prefix}_{name}`"));
+            ["sessions", "users", "changes", "tag_keys"].map(|name| format!("`{prefix}_{name}`"));
         let late = millis(KEPT_FOR_LATE_USES);
         // As `Record::kept_until` has it.
         let kept_until = format!(
@@ -149,7 +149,7 @@ impl Statements {
     pub(super) fn sessions(&self, names: usize) -> String {
         let marks = marks(names);
         let prefix = &self.prefix;
-        format!("SELECT {NOW}, {COLUMNS} FROM `{prefix}_session` s WHERE s.`id` IN ({marks})")
+        format!("SELECT {NOW}, {COLUMNS} FROM `{prefix}_sessions` s WHERE s.`id` IN ({marks})")
     }
 
     /// The same, locked, unless another transaction has a lock on one of them.
@@ -157,7 +157,7 @@ impl Statements {
         let (prefix, marks) = (&self.prefix, marks(names));
         // By the names whatever the optimizer thinks: a scan would meet the locks of others.
         format!(
-            "SELECT {NOW}, {COLUMNS} FROM `{prefix}_session` s FORCE INDEX (PRIMARY) \
+            "SELECT {NOW}, {COLUMNS} FROM `{prefix}_sessions` s FORCE INDEX (PRIMARY) \
              WHERE s.`id` IN ({marks}) FOR UPDATE NOWAIT"
         )
     }
@@ -168,7 +168,7 @@ impl Statements {
         let rows = row.trim_end_matches(", ");
         let update = WRITTEN.map(|column| format!("`{column}` = VALUES(`{column}`)"));
         format!(
-            "INSERT INTO `{}_session` (`{}`, `id`) VALUES {rows} ON DUPLICATE KEY UPDATE {}",
+            "INSERT INTO `{}_sessions` (`{}`, `id`) VALUES {rows} ON DUPLICATE KEY UPDATE {}",
             self.prefix,
             WRITTEN.join("`, `"),
             update.join(", "),
@@ -178,7 +178,7 @@ impl Statements {
     /// Changes by a list of names.
     pub(super) fn changes(&self, names: usize) -> String {
         let (prefix, marks) = (&self.prefix, marks(names));
-        format!("SELECT `sessions` FROM `{prefix}_change` WHERE `id` IN ({marks})")
+        format!("SELECT `sessions` FROM `{prefix}_changes` WHERE `id` IN ({marks})")
     }
 }
 

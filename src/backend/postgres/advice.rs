@@ -4,7 +4,7 @@ use tokio_postgres::error::SqlState;
 
 const CREDENTIALS: &str = "the server knows no such user with this password: see both in the URL";
 const TABLES: &str = "the tables are not there and this user may not create them: have one who may \
-    apply what PostgresStoreBuilder::ddl returns, with this prefix";
+    apply what PostgresStoreBuilder::schema returns, with this prefix";
 const RIGHTS: &str = "the user lacks a right: it needs SELECT, INSERT, UPDATE and DELETE on the \
     store's tables, and SELECT on the one of their version";
 

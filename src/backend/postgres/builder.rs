@@ -4,7 +4,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::PostgresStore;
 use super::names::Names;
-use super::schema::ddl;
+use super::schema;
 use super::server::Server;
 use super::settings::Settings;
 use crate::backend::tls::{Client, client_config};
@@ -108,8 +108,8 @@ impl PostgresStoreBuilder {
     /// # Errors
     ///
     /// If the prefix is malformed.
-    pub fn ddl(&self) -> Result<String, ConfigError> {
-        self.names().map(|names| ddl(&names))
+    pub fn schema(&self) -> Result<String, ConfigError> {
+        self.names().map(|names| schema::tables(&names))
     }
 
     /// Makes the store. It connects with the first operation, and needs no runtime before.

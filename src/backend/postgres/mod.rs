@@ -65,10 +65,10 @@ const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// other's tokens: what they share is one set of sessions, as it has to be for the nodes of one.
 ///
 /// 1. The tables are made at the first connection, under a lock, by whichever process comes first. Where
-///    the user may not make tables, have one who may apply [`PostgresStoreBuilder::ddl`]. The user then
+///    the user may not make tables, have one who may apply [`PostgresStoreBuilder::schema`]. The user then
 ///    needs `SELECT` on the table of the version, and `SELECT`, `INSERT`, `UPDATE` and `DELETE` on the
 ///    other three. A newer release may add to them while nodes of this one run, unless it says that they cannot go on.
-/// 2. Columns can be read by people; the comments of the [`ddl`](PostgresStoreBuilder::ddl) say what is in
+/// 2. Columns can be read by people; the comments of the [`schema`](PostgresStoreBuilder::schema) say what is in
 ///    them. No token is there, and session_keys are sealed.
 /// 3. Reads, uses, logins without a cap and ends of single sessions go together with those that come at the
 ///    same time: one statement, and one wait for the disk. All else is a transaction of two round trips, with a lock

@@ -23,7 +23,7 @@ const FIND: &str = "SELECT to_regclass($1) IS NOT NULL, \
     (SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest($2::text[]) AS name)";
 
 /// What makes the tables, for whoever applies it by hand.
-pub(super) fn ddl(names: &Names) -> String {
+pub(super) fn tables(names: &Names) -> String {
     names.fill(TABLES)
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn ensure(client: &Client, names: &Names) -> Result<(), StoreEr
     // `CREATE TABLE IF NOT EXISTS` alone fails where two do it at once.
     let all = format!(
         "BEGIN; SET LOCAL lock_timeout = '10s'; {lock}; {}; COMMIT",
-        ddl(names)
+        tables(names)
     );
     let made = client.batch_execute(&all).await;
     if let Err(error) = made {

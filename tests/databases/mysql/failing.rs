@@ -181,7 +181,7 @@ async fn a_touch_that_waited_for_a_revocation_is_refused() {
     // What a revocation does, stopped before it commits.
     let mut revoking = client(&url).await;
     revoking.query_drop("START TRANSACTION").await.unwrap();
-    let revoke = "UPDATE wxs_session SET user = NULL, reason = 'kicked_out', revoked_at = 1";
+    let revoke = "UPDATE wxs_sessions SET user = NULL, reason = 'kicked_out', revoked_at = 1";
     revoking.query_drop(revoke).await.unwrap();
     let touching = {
         let store = store.clone();
@@ -204,12 +204,12 @@ async fn what_a_deadlock_has_undone_is_done_again() {
     }
     let used = |id: SessionId| {
         let id = literal(id.as_bytes());
-        format!("UPDATE wxs_session SET last_used = 1 WHERE id = {id}")
+        format!("UPDATE wxs_sessions SET last_used = 1 WHERE id = {id}")
     };
     let mut other = client(&url).await;
     other.query_drop("START TRANSACTION").await.unwrap();
     // Who has written less is the victim.
-    let much = "INSERT INTO wxs_change (`at`, sessions) \
+    let much = "INSERT INTO wxs_changes (`at`, sessions) \
          SELECT 1, '' FROM information_schema.columns LIMIT 500";
     other.query_drop(much).await.unwrap();
     other.query_drop(used(sessions[2])).await.unwrap();

@@ -40,7 +40,7 @@ async fn a_change_that_is_written_first_and_committed_last_is_told() {
     let mut slow = client(&url).await;
     slow.query_drop("START TRANSACTION").await.unwrap();
     let insert = format!(
-        "INSERT INTO wxs_change (`at`, sessions) VALUES (UNIX_TIMESTAMP(SYSDATE(3)) * 1000, {})",
+        "INSERT INTO wxs_changes (`at`, sessions) VALUES (UNIX_TIMESTAMP(SYSDATE(3)) * 1000, {})",
         literal(late.as_bytes())
     );
     slow.query_drop(insert).await.unwrap();
@@ -51,7 +51,7 @@ async fn a_change_that_is_written_first_and_committed_last_is_told() {
     }
     slow.query_drop("COMMIT").await.unwrap();
     assert!(hears(&mut feed, late).await, "though later ones were told");
-    let select = "SELECT MIN(id), MAX(id) FROM wxs_change";
+    let select = "SELECT MIN(id), MAX(id) FROM wxs_changes";
     let (first, last): (u64, u64) = slow.query_first(select).await.unwrap().unwrap();
     assert!(first == before && last > before, "it has the lowest number");
 }
@@ -65,7 +65,7 @@ async fn a_change_whose_transaction_stood_still_for_a_minute_is_told() {
     let late = id(&user(), 1);
     let mut slow = client(&url).await;
     let insert = format!(
-        "INSERT INTO wxs_change (`at`, sessions) VALUES (UNIX_TIMESTAMP(SYSDATE(3)) * 1000 - 60000, {})",
+        "INSERT INTO wxs_changes (`at`, sessions) VALUES (UNIX_TIMESTAMP(SYSDATE(3)) * 1000 - 60000, {})",
         literal(late.as_bytes())
     );
     slow.query_drop(insert).await.unwrap();

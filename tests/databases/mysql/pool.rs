@@ -28,9 +28,9 @@ async fn operations_that_were_given_up_on_a_lock_hold_nobody_up() {
     let isolation = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
     holder.query_drop(isolation).await.unwrap();
     holder.query_drop("START TRANSACTION").await.unwrap();
-    let lock = "SELECT * FROM wxs_session FOR UPDATE";
+    let lock = "SELECT * FROM wxs_sessions FOR UPDATE";
     holder.query_drop(lock).await.unwrap();
-    let lock = "SELECT * FROM wxs_user FOR UPDATE";
+    let lock = "SELECT * FROM wxs_users FOR UPDATE";
     holder.query_drop(lock).await.unwrap();
 
     let mut given_up = JoinSet::new();
@@ -182,7 +182,7 @@ async fn no_setting_of_the_server_matters() {
     for is_let_go in [true, true, false] {
         let session = keep(&store, &user(), 2 + u8::from(is_let_go)).await;
         holder.query_drop("START TRANSACTION").await.unwrap();
-        let lock = "SELECT * FROM wxs_session FOR UPDATE";
+        let lock = "SELECT * FROM wxs_sessions FOR UPDATE";
         holder.query_drop(lock).await.unwrap();
         let revoking = {
             let store = store.clone();
@@ -194,7 +194,7 @@ async fn no_setting_of_the_server_matters() {
             holder.query_drop("ROLLBACK").await.unwrap();
             assert_eq!(revoking.await.unwrap().unwrap(), [session]);
             store.revoke(logout(user())).await.unwrap();
-            holder.query_drop("DELETE FROM wxs_session").await.unwrap();
+            holder.query_drop("DELETE FROM wxs_sessions").await.unwrap();
             holder.query_drop("COMMIT").await.unwrap();
         } else {
             let given_up = timeout(10 * SECOND, revoking).await.unwrap();
@@ -217,7 +217,7 @@ async fn the_time_is_that_behind_the_wait_for_a_lock() {
     store.revoke(logout(id(&user(), 9))).await.unwrap();
     let mut holder = client(&url).await;
     holder.query_drop("START TRANSACTION").await.unwrap();
-    let lock = "UPDATE wxs_session SET last_used = last_used";
+    let lock = "UPDATE wxs_sessions SET last_used = last_used";
     holder.query_drop(lock).await.unwrap();
     let rotating = {
         let (store, rotate) = (store.clone(), Rotate::new(old, id(&user(), 2), HOUR));

@@ -31,8 +31,8 @@ async fn tables_that_are_gone_are_made_again() {
     let store = store(&url);
     keep(&store, &user(), 1).await;
     let mut client = client(&url).await;
-    let all = "wxs_session, wxs_user, wxs_change, wxs_tag_key, wxs_version";
-    for tables in [all, "wxs_session"] {
+    let all = "wxs_sessions, wxs_users, wxs_changes, wxs_tag_keys, wxs_version";
+    for tables in [all, "wxs_sessions"] {
         let drop = format!("DROP TABLE {tables}");
         client.query_drop(drop).await.unwrap();
         holds(
@@ -86,7 +86,8 @@ async fn an_account_with_these_rights_passes_the_suite_on_tables_that_somebody_e
     holds(&told, "the user lacks a right on the tables");
 
     let mut root = client(&url).await;
-    for statement in MySqlStore::schema("wxs").split(';') {
+    let schema = MySqlStore::builder(&url).schema().unwrap();
+    for statement in schema.split(';') {
         if !statement.trim().is_empty() {
             root.query_drop(statement).await.unwrap();
         }

@@ -23,7 +23,7 @@ async fn count(url: &str, table: &str) -> usize {
 /// Has a session be over since long ago, as far as its row says.
 async fn age(client: &mut Conn, id: SessionId) {
     let update = format!(
-        "UPDATE wxs_session SET issued_at = 1, absolute_end = 3, idle_deadline = 2, \
+        "UPDATE wxs_sessions SET issued_at = 1, absolute_end = 3, idle_deadline = 2, \
          idle_timeout = 1, sweep_at = 4 WHERE id = {}",
         literal(id.as_bytes())
     );
@@ -43,37 +43,37 @@ async fn what_is_over_is_deleted_and_what_was_used_meanwhile_is_not() {
     let used = keep(&store, &named("used"), 1).await;
     let put = PutSessionKey::new(named("used"), b"key".to_vec(), [1; 16], 48 * HOUR, HOUR);
     store.put_session_key(put).await.unwrap();
-    let changes = "INSERT INTO wxs_change (`at`, sessions) VALUES (1, ''), (2, '')";
+    let changes = "INSERT INTO wxs_changes (`at`, sessions) VALUES (1, ''), (2, '')";
     client.query_drop(changes).await.unwrap();
-    let users = "INSERT INTO wxs_user (user, until) VALUES ('gone', 1)";
+    let users = "INSERT INTO wxs_users (user, until) VALUES ('gone', 1)";
     client.query_drop(users).await.unwrap();
-    let due = "UPDATE wxs_session SET sweep_at = 1 WHERE absolute_end > 3";
+    let due = "UPDATE wxs_sessions SET sweep_at = 1 WHERE absolute_end > 3";
     client.query_drop(due).await.unwrap();
 
     let _link = store.subscribe().await.unwrap();
     eventually("one session to be left", async || {
-        count(&url, "session").await == 1
+        count(&url, "sessions").await == 1
     })
     .await;
     eventually("old changes to go", async || {
-        count(&url, "change").await == 0
+        count(&url, "changes").await == 0
     })
     .await;
-    eventually("users to go", async || count(&url, "user").await == 1).await;
+    eventually("users to go", async || count(&url, "users").await == 1).await;
     assert!(matches!(store.load(used).await.unwrap(), Loaded::Live(_)));
     let keys = store.session_keys(named("used")).await.unwrap();
     assert_eq!(keys, [b"key"]);
     // It comes up again when a use could not keep it any longer: 6 hours behind its idle deadline.
-    let select = "SELECT sweep_at - idle_deadline FROM wxs_session";
+    let select = "SELECT sweep_at - idle_deadline FROM wxs_sessions";
     let later: u64 = client.query_first(select).await.unwrap().unwrap();
     assert_eq!(later, 6 * 3600 * 1000);
 }
 
 /// By what rows are due in each table.
 const COLUMNS: [(&str, &str, &str); 3] = [
-    ("session", "sweep_at", "id"),
-    ("user", "until", "user"),
-    ("change", "`at`", "id"),
+    ("sessions", "sweep_at", "id"),
+    ("users", "until", "user"),
+    ("changes", "`at`", "id"),
 ];
 
 #[tokio::test]
@@ -87,13 +87,13 @@ async fn what_is_not_due_is_not_looked_at_and_may_be_locked() {
     keep(&store, &named("live"), 1).await;
     // Of a few rows a server reads all.
     for statement in [
-        "INSERT INTO wxs_session (id, user, appid, openid, issued_at, absolute_end, idle_timeout, \
+        "INSERT INTO wxs_sessions (id, user, appid, openid, issued_at, absolute_end, idle_timeout, \
              idle_deadline, sweep_at) \
          SELECT seq, user, appid, openid, issued_at, absolute_end, idle_timeout, idle_deadline, \
-             sweep_at + seq FROM wxs_session JOIN seq_1_to_2000 WHERE sweep_at > 4",
-        "INSERT INTO wxs_user (user, until) SELECT seq, seq * 1000000000 FROM seq_1_to_3000",
-        "INSERT INTO wxs_change (`at`, sessions) SELECT seq * 1000000000, '' FROM seq_1_to_3000",
-        "ANALYZE TABLE wxs_session, wxs_user, wxs_change",
+             sweep_at + seq FROM wxs_sessions JOIN seq_1_to_2000 WHERE sweep_at > 4",
+        "INSERT INTO wxs_users (user, until) SELECT seq, seq * 1000000000 FROM seq_1_to_3000",
+        "INSERT INTO wxs_changes (`at`, sessions) SELECT seq * 1000000000, '' FROM seq_1_to_3000",
+        "ANALYZE TABLE wxs_sessions, wxs_users, wxs_changes",
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         "START TRANSACTION",
     ] {
@@ -122,9 +122,9 @@ async fn sweep_and_stop(url: &str, isolation: &str) -> Conn {
     sweep.query_drop(isolation).await.unwrap();
     sweep.query_drop("START TRANSACTION").await.unwrap();
     for delete in [
-        "DELETE FROM wxs_session WHERE sweep_at <= 4 ORDER BY sweep_at LIMIT 128",
-        "DELETE FROM wxs_user WHERE until <= 1 ORDER BY until LIMIT 128",
-        "DELETE FROM wxs_change WHERE `at` < 2 ORDER BY `at` LIMIT 128",
+        "DELETE FROM wxs_sessions WHERE sweep_at <= 4 ORDER BY sweep_at LIMIT 128",
+        "DELETE FROM wxs_users WHERE until <= 1 ORDER BY until LIMIT 128",
+        "DELETE FROM wxs_changes WHERE `at` < 2 ORDER BY `at` LIMIT 128",
     ] {
         sweep.query_drop(delete).await.unwrap();
     }

@@ -44,7 +44,7 @@ async fn a_damaged_row_is_the_matter_of_its_own_session() {
     );
     let mut client = client(&url).await;
     let update = format!(
-        "UPDATE wxs_session SET openid = 'oSomebodyElse' WHERE id = {}",
+        "UPDATE wxs_sessions SET openid = 'oSomebodyElse' WHERE id = {}",
         literal(damaged.as_bytes())
     );
     client.query_drop(update).await.unwrap();

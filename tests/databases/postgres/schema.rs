@@ -10,8 +10,8 @@ use super::records::{HOUR, id_of, is_live, keep, logout, store, user};
 use crate::support::errors::texts;
 use crate::support::postgres::{PostgresServer, client};
 
-fn ddl() -> String {
-    PostgresStore::builder("postgres://h/d").ddl().unwrap()
+fn schema() -> String {
+    PostgresStore::builder("postgres://h/d").schema().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -35,10 +35,10 @@ async fn the_statements_for_the_tables_do_no_harm_where_they_are_there() {
     let server = PostgresServer::shared().await;
     let url = server.database().await;
     let client = client(&url).await;
-    client.batch_execute(&ddl()).await.unwrap();
+    client.batch_execute(&schema()).await.unwrap();
     let store = store(&url);
     let id = keep(&store, &user("u")).await;
-    client.batch_execute(&ddl()).await.unwrap();
+    client.batch_execute(&schema()).await.unwrap();
     assert!(is_live(&store, id).await);
 }
 
@@ -51,9 +51,9 @@ async fn who_may_not_make_tables_works_with_those_that_are_there() {
     owner.batch_execute(create).await.unwrap();
     let guest = store(&url.replace("postgres@", "guest@"));
     let says = async || texts(&guest.now().await.unwrap_err());
-    assert!(says().await.contains("PostgresStoreBuilder::ddl"));
+    assert!(says().await.contains("PostgresStoreBuilder::schema"));
 
-    owner.batch_execute(&ddl()).await.unwrap();
+    owner.batch_execute(&schema()).await.unwrap();
     let error = says().await;
     assert!(error.contains("the user lacks a right"), "{error}");
     let grants = "GRANT SELECT ON wxs_schema TO guest; \
@@ -95,7 +95,7 @@ async fn tables_of_a_newer_release_are_used_only_if_they_say_so() {
     let server = PostgresServer::shared().await;
     let url = server.database().await;
     let client = client(&url).await;
-    client.batch_execute(&ddl()).await.unwrap();
+    client.batch_execute(&schema()).await.unwrap();
     let newer = "INSERT INTO wxs_schema VALUES (2, 1)";
     client.batch_execute(newer).await.unwrap();
     keep(&store(&url), &user("u")).await;

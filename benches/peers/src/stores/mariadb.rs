@@ -89,7 +89,7 @@ impl Database for MariaDb {
         expired: &Expired,
     ) -> Result<bool, Box<dyn Error>> {
         let mut connection = MySqlConnection::connect(address).await?;
-        let held = query_scalar::<_, i64>("SELECT count(*) FROM wxs_session");
+        let held = query_scalar::<_, i64>("SELECT count(*) FROM wxs_sessions");
         Ok(held.fetch_one(&mut connection).await? <= expired.others)
     }
 }
