@@ -104,16 +104,25 @@ async fn a_host_that_refuses_connections_is_passed_over() {
 #[tokio::test]
 async fn a_time_out_may_be_as_short_or_as_long_as_it_likes() {
     let fake = FakeWeChat::start().await.unwrap();
-    for (timeout, expected) in [
-        (Duration::ZERO, Err(ExchangeErrorKind::Unavailable)),
-        (Duration::from_nanos(1), Err(ExchangeErrorKind::Unavailable)),
-        (Duration::MAX, Ok(())),
+    // A code each: a request that was given up may have been on its way.
+    for (code, timeout, expected) in [
+        (
+            "alice:1",
+            Duration::ZERO,
+            Err(ExchangeErrorKind::Unavailable),
+        ),
+        (
+            "alice:2",
+            Duration::from_nanos(1),
+            Err(ExchangeErrorKind::Unavailable),
+        ),
+        ("alice:3", Duration::MAX, Ok(())),
     ] {
         let wechat = WeChat::new(fake.appid(), fake.secret())
             .with_hosts(&["http://127.0.0.1:1", fake.base_url()])
             .unwrap()
             .with_timeout(timeout);
-        let login = LoginRequest::new(fake.appid(), CODE);
+        let login = LoginRequest::new(fake.appid(), code);
         let outcome = wechat.exchange(login).await.map(drop);
         assert_eq!(outcome.map_err(|error| error.kind()), expected);
     }
