@@ -1,7 +1,6 @@
 //! PostgreSQL killed, stopped, failed over, or out of reach.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -10,9 +9,7 @@ use tower_wx_session::store::{AnyStore, PostgresStore};
 
 use super::crashes::Trial;
 use super::fleet::Fleet;
-use super::history::Bounds;
-use super::load::Load;
-use super::scenario::{Scenario, linked, scaled, within};
+use super::scenario::{Scenario, scaled};
 use super::server::Server;
 use super::{crashes, revocation};
 use crate::support::eventually::eventually;
@@ -142,31 +139,7 @@ async fn a_failover_that_loses_a_revocation() {
     pair.standby.resume();
     pair.standby.promote().await;
     let healed = fleet.history.now();
-    let fleet = Arc::new(fleet);
-    let load = Load::on(&fleet, &[0, 1, 2], sessions, 3, scenario.dice);
-    sleep(Duration::from_secs(scaled(4, 10))).await;
-    load.stop().await;
-    let is_lost = |asked: &super::history::Asked| asked.session < 20 && asked.start > healed;
-    let passed = fleet
-        .history
-        .select(|asked| is_lost(asked) && asked.status == 200);
-    let last = passed.iter().map(|asked| asked.start - healed).max();
-    scenario.measured(&format!(
-        "{} passes of lost revocations, the last one {:.1?} after the promotion",
-        passed.len(),
-        last.unwrap_or_default()
-    ));
-    for node in 0..3 {
-        for session in 0..20 {
-            fleet.until(node, session, 401).await;
-        }
-        fleet.until(node, 30, 200).await;
-    }
-    // Until the node that revoked has a link to the new primary, the others believe that one.
-    let bounds = (1..3).fold(Bounds::others_within(linked()), |bounds, node| {
-        bounds.excuse(node, healed + within(revocation::FOUND_WITHIN))
-    });
-    scenario.end(&fleet, &bounds);
+    revocation::lost_revocations_hold_again(&scenario, fleet, sessions, healed).await;
 }
 
 mod only_full {

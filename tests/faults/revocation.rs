@@ -1,5 +1,6 @@
 //! Revocations: how fast they are known, and that neither outages nor failovers lose them.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,6 +89,16 @@ async fn a_failover_that_loses_a_revocation() {
     let promoted = redis.replica.client().await;
     let taken_over_at = replication(&promoted, "second_repl_offset").await;
     assert!(taken_over_at <= cut_off_at + 1, "nothing was lost");
+    lost_revocations_hold_again(&scenario, fleet, sessions, healed).await;
+}
+
+/// After a failover that was over at `healed`, and has lost that the first twenty sessions were revoked.
+pub async fn lost_revocations_hold_again(
+    scenario: &Scenario,
+    fleet: Fleet,
+    sessions: Range<usize>,
+    healed: Duration,
+) {
     let fleet = Arc::new(fleet);
     let load = Load::on(&fleet, &[0, 1, 2], sessions, 3, scenario.dice);
     sleep(Duration::from_secs(scaled(4, 10))).await;

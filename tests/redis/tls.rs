@@ -3,47 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
-};
 use tower_wx_session::store::{RedisStore, RedisStoreBuilder, SessionStore};
 
 use super::link::beats;
 use super::records::{keep, user};
+use crate::support::authority::{Authority, Signed};
 use crate::support::errors::texts;
 use crate::support::redis::{RedisServer, directory, free_port, path};
-
-/// Somebody who signs certificates.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-/// A certificate and its key, as PEM.
-type Signed = (String, String);
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().unwrap();
-        Self(CertifiedIssuer::self_signed(params, key).unwrap())
-    }
-
-    fn pem(&self) -> String {
-        self.0.pem()
-    }
-
-    fn sign(&self, name: &str) -> Signed {
-        self.sign_until(name, 4000)
-    }
-
-    fn sign_until(&self, name: &str, year: i32) -> Signed {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-        params.not_after = date_time_ymd(year, 1, 1);
-        let signed = params.signed_by(&key, &self.0).unwrap();
-        (signed.pem(), key.serialize_pem())
-    }
-}
 
 /// A server with a certificate, which takes `clients` for an answer to whether they need one.
 struct TlsServer {

@@ -6,6 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
+pub mod authority;
 #[cfg(all(feature = "axum", feature = "wechat", feature = "test-util"))]
 pub mod case;
 pub mod chromium;

@@ -2,31 +2,11 @@
 
 use std::fs;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tower_wx_session::store::{MySqlStore, MySqlStoreBuilder, SessionStore};
 
 use super::records::{holds, keep, told, user};
+use crate::support::authority::Authority;
 use crate::support::mariadb::MariaDb;
-
-/// Somebody who signs certificates.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().unwrap();
-        Self(CertifiedIssuer::self_signed(params, key).unwrap())
-    }
-
-    fn sign(&self, name: &str) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
-        let signed = params.signed_by(&key, &self.0).unwrap();
-        (signed.pem(), key.serialize_pem())
-    }
-}
 
 #[tokio::test]
 async fn a_store_speaks_tls_with_whom_it_trusts_and_with_nobody_else() {
@@ -35,7 +15,7 @@ async fn a_store_speaks_tls_with_whom_it_trusts_and_with_nobody_else() {
     let files = std::env::temp_dir().join(format!("tower-wx-session-tls-{}", std::process::id()));
     fs::create_dir_all(&files).unwrap();
     let mut settings = vec!["require-secure-transport=0".to_owned()];
-    let authority = ours.0.pem();
+    let authority = ours.pem();
     for (name, pem) in [("ca", &authority), ("cert", &certificate), ("key", &key)] {
         fs::write(files.join(name), pem).unwrap();
         settings.push(format!("ssl-{name}={}", files.join(name).display()));
@@ -44,7 +24,7 @@ async fn a_store_speaks_tls_with_whom_it_trusts_and_with_nobody_else() {
     let server = MariaDb::start_with(&settings).await;
     let url = server.database().await + "?ssl-mode=VERIFY_IDENTITY";
     let trusting = |authority: &Authority| -> MySqlStoreBuilder {
-        MySqlStore::builder(&url).tls_authorities(authority.0.pem())
+        MySqlStore::builder(&url).tls_authorities(authority.pem())
     };
     let store = trusting(&ours).build().unwrap();
     keep(&store, &user(), 1).await;
@@ -54,7 +34,7 @@ async fn a_store_speaks_tls_with_whom_it_trusts_and_with_nobody_else() {
     let advice = "this machine does not trust the authority of the server's certificate";
     holds(&told(distrusting.now().await), advice);
     let elsewhere = url.replace("127.0.0.1", "localhost");
-    let elsewhere = MySqlStore::builder(&elsewhere).tls_authorities(ours.0.pem());
+    let elsewhere = MySqlStore::builder(&elsewhere).tls_authorities(ours.pem());
     let advice = "the server's certificate is for another name";
     holds(&told(elsewhere.build().unwrap().now().await), advice);
     fs::remove_dir_all(files).unwrap();

@@ -1,39 +1,17 @@
 //! Encrypted connections: whom a node trusts, and who it says that it is.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tower_wx_session::store::{PostgresStore, PostgresStoreBuilder, SessionStore};
 
 use super::records::{keep, user};
+use crate::support::authority::Authority;
 use crate::support::errors::texts;
 use crate::support::postgres::PostgresServer;
-
-/// Somebody who signs certificates.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().unwrap();
-        Self(CertifiedIssuer::self_signed(params, key).unwrap())
-    }
-
-    /// A certificate for a name, and its key, as PEM.
-    fn sign(&self, name: &str) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        let signed = params.signed_by(&key, &self.0).unwrap();
-        (signed.pem(), key.serialize_pem())
-    }
-}
 
 /// A server that takes encrypted connections alone, of those who have a certificate if it asks for one.
 async fn server(authority: &Authority, name: &str, asks: &str) -> PostgresServer {
     let (certificate, key) = authority.sign(name);
     let hba = format!("hostssl all all all {asks}\nhost all all all reject\n");
-    let ca = authority.0.pem();
+    let ca = authority.pem();
     let files = [
         ("server.crt", certificate.as_str()),
         ("server.key", key.as_str()),
@@ -57,7 +35,7 @@ async fn refusal(builder: PostgresStoreBuilder) -> String {
 async fn the_server_s_certificate_is_verified_with_its_name() {
     let authority = Authority::new("an authority");
     let server = server(&authority, "localhost", "trust").await;
-    let trusting = |host| builder(&server, host).tls_authorities(authority.0.pem());
+    let trusting = |host| builder(&server, host).tls_authorities(authority.pem());
     let store = trusting("localhost").build().unwrap();
     keep(&store, &user("u")).await;
     store.subscribe().await.unwrap();
@@ -66,7 +44,7 @@ async fn the_server_s_certificate_is_verified_with_its_name() {
     assert!(error.contains("give that to tls_authorities"), "{error}");
     let error = refusal(trusting("127.0.0.1")).await;
     assert!(error.contains("certificate is for another name"), "{error}");
-    let stranger = Authority::new("a stranger").0.pem();
+    let stranger = Authority::new("a stranger").pem();
     let error = refusal(builder(&server, "localhost").tls_authorities(stranger)).await;
     assert!(error.contains("give that to tls_authorities"), "{error}");
 }
@@ -74,7 +52,7 @@ async fn the_server_s_certificate_is_verified_with_its_name() {
 #[tokio::test]
 async fn whoever_gives_authorities_speaks_to_no_server_in_the_clear() {
     let plain = PostgresServer::shared().await;
-    let authority = Authority::new("a stranger").0.pem();
+    let authority = Authority::new("a stranger").pem();
     let builder = || builder(&plain, "localhost").tls_authorities(authority.clone());
     let error = refusal(builder()).await;
     assert!(error.contains("the server speaks no TLS"), "{error}");
@@ -88,7 +66,7 @@ async fn whoever_gives_authorities_speaks_to_no_server_in_the_clear() {
 async fn a_node_shows_its_certificate() {
     let authority = Authority::new("an authority");
     let server = server(&authority, "localhost", "cert").await;
-    let builder = || builder(&server, "localhost").tls_authorities(authority.0.pem());
+    let builder = || builder(&server, "localhost").tls_authorities(authority.pem());
     let (certificate, key) = authority.sign("postgres");
     let store = builder().tls_client_certificate(certificate, key).build();
     keep(&store.unwrap(), &user("u")).await;
