@@ -62,6 +62,11 @@ impl TagKey {
         self.usable_from < other.usable_from
     }
 
+    /// Whether a store that has these keys takes this one in.
+    pub(crate) fn is_newer_than_all(&self, keys: &[Self]) -> bool {
+        keys.iter().all(|key| key.is_older_than(self))
+    }
+
     /// When tokens may first be tagged with this key.
     #[must_use]
     pub const fn usable_since(&self) -> Timestamp {

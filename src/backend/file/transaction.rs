@@ -154,7 +154,7 @@ impl<'t> Transaction<'t> {
     pub(super) fn tag_keys(&mut self, offer: TagKey) -> Result<Vec<TagKey>, Fault> {
         let kept = tables::meta(&self.tables.meta, TAG_KEYS)?.unwrap_or_default();
         let mut keys = decode_tag_keys(&kept)?;
-        if keys.iter().all(|key| key.is_older_than(&offer)) {
+        if offer.is_newer_than_all(&keys) {
             self.put_meta(TAG_KEYS, &[kept, tag_key::encode(&offer)].concat())?;
             keys.push(offer);
         }

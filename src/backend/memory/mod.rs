@@ -132,7 +132,7 @@ impl SessionStore for MemoryStore {
 
     async fn tag_keys(&self, offer: TagKey) -> Result<Vec<TagKey>, StoreError> {
         let mut keys = self.0.tag_keys.lock();
-        if keys.iter().all(|key| key.is_older_than(&offer)) {
+        if offer.is_newer_than_all(&keys) {
             keys.push(offer);
         }
         Ok(keys.clone())

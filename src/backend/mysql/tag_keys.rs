@@ -21,7 +21,7 @@ const LOCK: &[u8] = b"tag keys";
 /// All keys, after adding the offer if it is newer than all of them.
 pub(super) async fn keep(pool: &Arc<Pool>, offer: &TagKey) -> Result<Vec<TagKey>, Failure> {
     let known = pool.run(&Known).await?;
-    match is_newer(offer, &known) {
+    match offer.is_newer_than_all(&known) {
         true => pool.transact(&Offer(offer)).await,
         false => Ok(known),
     }
@@ -50,15 +50,11 @@ impl Operation for Offer<'_> {
     async fn on(&self, on: &mut Conn, statements: &Statements) -> Result<Vec<TagKey>, Failure> {
         lock(on, statements, LOCK).await?;
         let mut keys = Known.on(on, statements).await?;
-        if is_newer(self.0, &keys) {
+        if self.0.is_newer_than_all(&keys) {
             let row = (encode(self.0),);
             on.exec_drop(&statements.add_tag_key, row).await?;
             keys.push(self.0.clone());
         }
         Ok(keys)
     }
-}
-
-fn is_newer(offer: &TagKey, keys: &[TagKey]) -> bool {
-    keys.iter().all(|key| key.is_older_than(offer))
 }

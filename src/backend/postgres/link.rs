@@ -17,9 +17,6 @@ use crate::{hex, random};
 
 /// The longest that a server takes to let somebody listen, to take a first probe, and to pass it on.
 const STEP_WITHIN: Duration = Duration::from_secs(1);
-/// The longest that a connection for a link takes: what is asked after that has to fit into the patience of
-/// whoever opens it.
-const CONNECTED_WITHIN: Duration = Duration::from_secs(3);
 /// The time is read before the probe gets in line behind all that was committed before.
 const PROBE: &str = "SELECT clock_timestamp(), pg_notify($1, $2)";
 const DEAF: &str = "the link's connection does not hear what the store announces: it has to be a \
@@ -49,8 +46,7 @@ impl Link {
     async fn open(connections: Arc<Connections>, listener: Listener) -> Result<Self, StoreError> {
         let channel = own_channel()?;
         let changes = connections.primary.settings.names.channel();
-        let connecting = timeout(CONNECTED_WITHIN, connections.connect_link());
-        let connection = (connecting.await).map_err(StoreError::unavailable)??;
+        let connection = connections.connect_link().await?;
         let subscribing = Subscriber::open(connection, [&changes, &channel], listener);
         let mut link = Self {
             subscriber: step(subscribing).await?,

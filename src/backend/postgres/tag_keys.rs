@@ -19,7 +19,7 @@ pub(super) async fn keep(
 ) -> Result<Vec<TagKey>, StoreError> {
     let (_, rows) = connections.read(&statements.tag_keys, &[]).await?;
     let keys = decode(&rows)?;
-    match is_newer(offer, &keys) {
+    match offer.is_newer_than_all(&keys) {
         true => add(connections, statements, offer).await,
         false => Ok(keys),
     }
@@ -42,16 +42,12 @@ async fn add(
     let bytes = tag_key::encode(offer);
     let key: [Parameter<'_>; 1] = [(&bytes, Type::BYTEA)];
     let mut steps = Pipeline::default();
-    if is_newer(offer, &keys) {
+    if offer.is_newer_than_all(&keys) {
         steps = steps.then(&statements.add_tag_key, &key);
         keys.push(offer.clone());
     }
     let done = lease.run(steps.commit()).await;
     done.map(|_| keys).map_err(|error| failed(&error))
-}
-
-fn is_newer(offer: &TagKey, keys: &[TagKey]) -> bool {
-    keys.iter().all(|key| key.is_older_than(offer))
 }
 
 fn decode(rows: &[Row]) -> Result<Vec<TagKey>, StoreError> {

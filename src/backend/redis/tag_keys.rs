@@ -41,7 +41,7 @@ impl RedisStore {
         let source = self.keys.tag_keys();
         // What cannot be put back now is the next time.
         let _ = self.copy_tag_keys(&source, &lacking).await;
-        if keys.iter().all(|key| key.is_older_than(offer)) {
+        if offer.is_newer_than_all(&keys) {
             keys = self.offer_tag_key(source, offer).await?;
         }
         self.complete_copies(&copies, &keys).await;
