@@ -20,5 +20,5 @@ mod stored;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 mod tls;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
-mod turns;
+mod user_locks;
 mod wire;

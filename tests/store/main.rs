@@ -13,6 +13,9 @@
 
 mod conformance;
 #[cfg(feature = "file")]
+#[path = "../support/eventually.rs"]
+mod eventually;
+#[cfg(feature = "file")]
 mod file;
 mod memory;
 mod wrong;

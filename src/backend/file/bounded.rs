@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use redb::backends::FileBackend;
 use redb::{DatabaseError, StorageBackend};
 
+use super::not_synced::NotSynced;
+
 #[derive(Debug)]
 pub(super) struct Bounded<B = FileBackend> {
     file: B,
@@ -52,13 +54,14 @@ impl<B: StorageBackend> StorageBackend for Bounded<B> {
         self.file.set_len(len)?;
         let before = self.length.swap(len, Ordering::Relaxed);
         match before < len {
-            true => self.file.sync_data(false),
+            true => self.sync_data(false),
             false => Ok(()),
         }
     }
 
     fn sync_data(&self, eventual: bool) -> Result<(), Error> {
-        self.file.sync_data(eventual)
+        let synced = self.file.sync_data(eventual);
+        synced.map_err(|error| Error::new(error.kind(), NotSynced(error)))
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), Error> {

@@ -3,7 +3,8 @@
 //! redb can also move pages within a file. With half of a million sessions gone that took twice as long, with
 //! nobody reading, and gave back 1 % of the disk where a copy gives back a third; nor can it be stopped.
 
-use std::fs;
+use std::fs::{self, Metadata};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -38,8 +39,12 @@ pub(super) struct Copy {
 
 impl Copy {
     /// What it takes on the disk.
-    pub(super) fn room(&self) -> std::io::Result<u64> {
+    pub(super) fn room(&self) -> io::Result<u64> {
         opening::room(&self.path)
+    }
+
+    pub(super) fn metadata(&self) -> io::Result<Metadata> {
+        fs::metadata(&self.path)
     }
 
     /// It is of no use.
@@ -48,7 +53,7 @@ impl Copy {
     }
 
     /// Puts it in the place of the file. Whoever opens that finds it locked from the first moment on.
-    pub(super) fn take_over(self, path: &Path) -> std::io::Result<Database> {
+    pub(super) fn take_over(self, path: &Path) -> io::Result<Database> {
         if let Err(error) = fs::rename(&self.path, path) {
             let _ = fs::remove_file(&self.path);
             return Err(error);
@@ -65,8 +70,8 @@ pub(super) fn at_start(path: &Path, database: Database) -> Database {
     }
     let until = Instant::now() + AT_START;
     let is_worth_it = pays(path, &database).unwrap_or(false);
-    match is_worth_it.then(|| copy(path, &database, Some(until))) {
-        Some(Ok(Some(copy))) => copy.take_over(path).unwrap_or(database),
+    match is_worth_it.then(|| copy_until(path, &database, Some(until))) {
+        Some(Ok(copy)) => copy.take_over(path).unwrap_or(database),
         _ => database,
     }
 }
@@ -81,39 +86,36 @@ fn pays(path: &Path, database: &Database) -> Result<bool, Fault> {
     Ok(size >= SMALL && size >= LARGEST * PER_SESSION * sessions && size >= 2 * copied)
 }
 
-/// A copy beside the file, if it can be made in time.
-pub(super) fn copy(
-    path: &Path,
-    database: &Database,
-    until: Option<Instant>,
-) -> Result<Option<Copy>, Fault> {
-    let beside = beside(path, COPY);
-    let made = write(&beside, database, until);
-    if !matches!(made, Ok(Some(_))) {
-        let _ = fs::remove_file(&beside);
-    }
-    Ok(made?.map(|database| Copy {
-        database,
-        path: beside,
-    }))
+/// A copy beside the file.
+pub(super) fn copy(path: &Path, database: &Database) -> Result<Copy, Fault> {
+    copy_until(path, database, None)
 }
 
-fn write(path: &Path, from: &Database, until: Option<Instant>) -> Result<Option<Database>, Fault> {
+/// The same, if it can be made in time.
+fn copy_until(path: &Path, database: &Database, until: Option<Instant>) -> Result<Copy, Fault> {
+    let path = beside(path, COPY);
+    match write(&path, database, until) {
+        Ok(database) => Ok(Copy { database, path }),
+        Err(fault) => {
+            let _ = fs::remove_file(path);
+            Err(fault)
+        }
+    }
+}
+
+fn write(path: &Path, from: &Database, until: Option<Instant>) -> Result<Database, Fault> {
     let (copy, _) = opening::unchecked(Bounded::new(opening::anew(path)?)?)?;
     let reading = from.begin_read()?;
     let writing = copy.begin_write()?;
-    let is_complete = Copying {
+    Copying {
         reading,
         writing: &writing,
         until,
     }
     .all()?;
-    if !is_complete {
-        return Ok(None);
-    }
     writing.commit()?;
     note_size(path, &copy)?;
-    Ok(Some(copy))
+    Ok(copy)
 }
 
 /// From one file to another.
@@ -124,17 +126,17 @@ struct Copying<'c> {
 }
 
 impl Copying<'_> {
-    /// Whether there was enough time.
-    fn all(&self) -> Result<bool, Fault> {
-        Ok(self.table(tables::META)?
-            && self.table(tables::SESSION_KEYS)?
-            && self.table(tables::SESSIONS)?
-            && self.table(tables::USERS)?
-            && self.table(tables::DUE)?)
+    fn all(&self) -> Result<(), Fault> {
+        self.table(tables::META)?;
+        self.table(tables::SESSION_KEYS)?;
+        self.table(tables::SESSIONS)?;
+        self.table(tables::USERS)?;
+        self.table(tables::DUE)
     }
 
-    fn table<K: Key, V: Value>(&self, table: TableDefinition<'_, K, V>) -> Result<bool, Fault> {
-        Ok(self.half(table, true)? && self.half(table, false)?)
+    fn table<K: Key, V: Value>(&self, table: TableDefinition<'_, K, V>) -> Result<(), Fault> {
+        self.half(table, true)?;
+        self.half(table, false)
     }
 
     /// Three of five entries, and then the others: put in one after the other they would leave each page half
@@ -143,19 +145,19 @@ impl Copying<'_> {
         &self,
         table: TableDefinition<'_, K, V>,
         is_first: bool,
-    ) -> Result<bool, Fault> {
+    ) -> Result<(), Fault> {
         let mut to = self.writing.open_table(table)?;
         for (number, entry) in self.reading.open_table(table)?.iter()?.enumerate() {
             if (number % 5 % 2 == 0) != is_first {
                 continue;
             }
             if number % ROUND < 5 && self.until.is_some_and(|until| until < Instant::now()) {
-                return Ok(false);
+                return Err(io::Error::from(io::ErrorKind::TimedOut).into());
             }
             let (key, value) = entry?;
             to.insert(key.value(), value.value())?;
         }
-        Ok(true)
+        Ok(())
     }
 }
 

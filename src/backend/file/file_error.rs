@@ -43,7 +43,7 @@ pub enum FileErrorKind {
     Damaged,
     /// A newer release of this crate has written it.
     NewerVersion,
-    /// It was removed while it was in use.
+    /// It was moved, removed or replaced while it was in use.
     Removed,
     /// The system could not read or write it: a full disk, for one. The
     /// [source](std::error::Error::source) says more.
@@ -117,7 +117,7 @@ impl FileError {
                 "a newer release of tower-wx-session has written it: run that one, or give it a file of its own"
             }
             FileErrorKind::Removed => {
-                "it was removed while it was in use: start this process again"
+                "it was moved, removed or replaced while it was in use: put it back, or start this process again"
             }
             FileErrorKind::Io => "the system cannot read or write it",
         }

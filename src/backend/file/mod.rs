@@ -25,6 +25,7 @@ mod fault;
 mod file_error;
 mod inner;
 mod job;
+mod not_synced;
 mod opening;
 #[cfg(test)]
 mod power_loss;
@@ -68,6 +69,7 @@ use self::inner::Inner;
 /// |---|---|
 /// | the process is killed, the machine loses power | What was answered is there. What was under way was done as a whole or not at all. |
 /// | the disk is full | Reads go on, writes fail as unavailable: sessions in use pass, no code is spent on a login. Once there is room again all goes on within a second, or ten times as long as it takes to open the file. |
+/// | the disk fails to sync | What was not synced is not answered: the operation fails as unavailable. The system may take for written what it could not write, so a copy takes the place of the file before anything else is written; it needs room, and the time of [`compact`](Self::compact). Reads go on. |
 /// | the disk hangs, or fails to read | As any store that is down: known sessions pass for their grace, everyone else gets 503. The file is opened anew until that works. |
 /// | bytes of the file change | Opening it compares every page with its checksum, and fails with [`FileErrorKind::Damaged`]. Each record has a checksum of its own besides: one that changes later is refused by itself. |
 /// | the wall clock is set back between two runs | The time goes on from the latest that is in the file, which each write notes, and once a minute if there is none. Nobody is logged out early, and nothing that was over begins again. A clock that was once years ahead leaves its time in the file: sessions last as long as they should, at dates that are ahead. |
@@ -81,8 +83,9 @@ use self::inner::Inner;
 /// 2. The file has to be on a disk of this machine. Network file systems keep neither locks nor syncs as they
 ///    should.
 /// 3. It is as durable as the disk: one that has not written what it calls synced loses that.
-/// 4. Nobody else may move, replace or remove the file while it is open: what is written from then on is not
-///    there after a restart. Its folder is best one that only this service may write to.
+/// 4. Nobody else may move, replace or remove the file while it is open. It is noticed at the next write or within
+///    a second: reads go on, and writes fail with [`FileErrorKind::Removed`] until the file is back. Its folder is
+///    best one that only this service may write to.
 /// 5. A backup is a copy made while no process has the file, or a snapshot of the whole file system. Whoever was
 ///    logged out since is logged in again by it.
 /// 6. Of a file that was not closed, damage in what was written last looks like a transaction that was not finished:
@@ -101,7 +104,7 @@ use self::inner::Inner;
 /// had to hold at one time.
 ///
 /// Sessions are kept as long as [`Record::kept_until`] says. What is over goes a little at a time: two sessions for
-/// each one that is written, and 3000 a second while nothing is. The room that they leave is used for others;
+/// each one that is written, and 3000 a second while little is. The room that they leave is used for others;
 /// [`compact`](Self::compact) gives it back to the disk. So does [`open`](Self::open), where two thirds of the file
 /// are free and it takes no longer than 3 s.
 ///

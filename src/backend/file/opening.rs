@@ -189,7 +189,7 @@ fn lock(path: &Path, file: io::Result<File>) -> Result<Bounded, Fault> {
 }
 
 #[cfg(unix)]
-fn is_same(one: &Metadata, other: &Metadata) -> bool {
+pub(super) fn is_same(one: &Metadata, other: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
 
     (one.dev(), one.ino()) == (other.dev(), other.ino())
@@ -197,7 +197,7 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
 
 /// Elsewhere a file that is open keeps its name.
 #[cfg(not(unix))]
-const fn is_same(_: &Metadata, _: &Metadata) -> bool {
+pub(super) const fn is_same(_: &Metadata, _: &Metadata) -> bool {
     true
 }
 

@@ -112,11 +112,8 @@ impl<'i> Writer<'i> {
             transaction.is_dirty |= keeps_time;
             Ok(())
         });
-        self.pause = if collected == COLLECTED_AT_ONCE {
-            BUSY
-        } else {
-            IDLE
-        };
+        // There may be more, and operations that come now and then must not put that off.
+        self.pause = if collected == most { BUSY } else { IDLE };
         self.conclude(committed, keeps_time, announced)
     }
 
@@ -145,12 +142,14 @@ impl<'i> Writer<'i> {
         if self.inner.disk.is_faulty() {
             self.reopen()?;
         }
+        let (disk, began) = (&self.inner.disk, Instant::now());
         // On a full disk nothing more is tried: reads would wait for the file to be opened anew.
-        if self.refusal.is_some()
-            && let Err(error) = self.inner.disk.try_room()
-        {
-            return Err(self.refuse(error, Duration::ZERO));
-        }
+        let tried = disk.look_at_name().and_then(|()| match self.refusal {
+            Some(_) => disk.try_room(),
+            None => Ok(()),
+        });
+        let tried = tried.and_then(|()| disk.ensure_synced());
+        tried.map_err(|error| self.refuse(error, began.elapsed()))?;
         self.refusal = None;
         Ok(())
     }

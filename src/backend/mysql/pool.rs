@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::connection;
 use super::fault::Failure;
 use super::server::Server;
-use crate::backend::turns::Turns;
+use crate::backend::user_locks::UserLocks;
 use crate::store::StoreError;
 use crate::sync::Lock;
 
@@ -29,7 +29,7 @@ pub(super) struct Pool {
     pub(super) server: Arc<Server>,
     places: Arc<Semaphore>,
     idle: Lock<Vec<Idle>>,
-    pub(super) turns: Turns,
+    pub(super) user_locks: UserLocks,
 }
 
 struct Idle {
@@ -51,7 +51,7 @@ impl Pool {
             server,
             places: Arc::new(Semaphore::new(size)),
             idle: Lock::default(),
-            turns: Turns::default(),
+            user_locks: UserLocks::default(),
         }
     }
 

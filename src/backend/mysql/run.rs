@@ -62,7 +62,7 @@ impl Pool {
         bucket: [u8; 2],
         operation: &O,
     ) -> Result<O::Answer, Failure> {
-        let _turn = self.turns.take(bucket).await;
+        let _lock = self.user_locks.lock(bucket).await;
         self.transact(operation).await
     }
 

@@ -16,7 +16,7 @@ use super::statements::Statements;
 use crate::backend::batches::Batches;
 use crate::backend::ledger::Ledger;
 use crate::backend::stored::Stored;
-use crate::backend::turns::Turns;
+use crate::backend::user_locks::UserLocks;
 use crate::backend::wire::user::user_name;
 use crate::identity::Identity;
 use crate::session::Record;
@@ -31,7 +31,7 @@ pub(super) struct Database {
     loads: Batches<SessionId, Found>,
     inserts: Batches<(SessionId, Record), bool>,
     changes: Batches<Change, bool>,
-    pub(super) turns: Turns,
+    pub(super) user_locks: UserLocks,
 }
 
 /// What there is of a session, at the server's `now`.
@@ -80,7 +80,7 @@ impl Database {
             loads: Batches::default(),
             inserts: Batches::default(),
             changes: Batches::default(),
-            turns: Turns::default(),
+            user_locks: UserLocks::default(),
         }
     }
 
@@ -216,7 +216,7 @@ impl Database {
         concerned: Concerned<'_>,
         decide: impl Fn(&mut Ledger) -> T,
     ) -> Result<T, StoreError> {
-        let _turn = self.turns.take(concerned.bucket).await;
+        let _lock = self.user_locks.lock(concerned.bucket).await;
         loop {
             let locked = Locked::read(&self.connections, &self.statements, &concerned).await?;
             let mut ledger = locked.ledger();

@@ -279,10 +279,10 @@ impl SessionStore for PostgresStore {
         let Database {
             connections,
             statements,
-            turns,
+            user_locks,
             ..
         } = &*self.database;
-        let _turn = turns.take(put.user.bucket()).await;
+        let _lock = user_locks.lock(put.user.bucket()).await;
         session_keys::put(connections, statements, put).await
     }
 

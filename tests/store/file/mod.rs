@@ -5,9 +5,11 @@ mod conformance;
 mod contents;
 mod crash;
 mod damage;
+mod failed_sync;
 mod folder;
 mod full_disk;
 mod opening;
+mod removed;
 mod restart;
 mod size;
 

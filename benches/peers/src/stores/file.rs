@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, fs, io};
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tower_sessions_sqlx_store::SqliteStore as Peer;
 use tower_wx_session::store::{AnyStore, FileStore, Insert, Inserted, Record, SessionStore};
 
@@ -41,7 +41,9 @@ impl Database for File {
         let file = SqliteConnectOptions::new()
             .filename(address)
             .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal);
+            .journal_mode(SqliteJournalMode::Wal)
+            // As ours: on the disk before the answer. It is the default, too.
+            .synchronous(SqliteSynchronous::Full);
         let pool = SqlitePoolOptions::new().max_connections(connections);
         let peer = Peer::new(pool.connect_with(file).await?);
         peer.migrate().await?;

@@ -32,6 +32,10 @@ const IN_FLIGHT: [(usize, usize, usize); 3] = [(1, 400, 100), (8, 1_500, 400), (
 /// The most that are done in a turn.
 const MOST: usize = 3_000;
 
+/// Environment variables that choose a part of it: `DATABASE=file`, `FIGURES=sizes`.
+const DATABASE: &str = "DATABASE";
+const FIGURES: &str = "FIGURES";
+
 /// How many sessions are kept for sizes.
 const SESSIONS: usize = 100_000;
 const LONG: usize = 1_000_000;
@@ -63,10 +67,18 @@ impl Figures {
     }
 
     fn measure<D: Database>(&mut self, runtime: &Runtime) -> Outcome {
+        if !is_wanted(DATABASE, D::NAME) {
+            return Ok(());
+        }
         let database = D::start()?;
         let version = runtime.block_on(database.version())?;
-        self.speeds(runtime, &database, &version)?;
-        self.sizes(runtime, &database, &version)
+        if is_wanted(FIGURES, "speeds") {
+            self.speeds(runtime, &database, &version)?;
+        }
+        if is_wanted(FIGURES, "sizes") {
+            self.sizes(runtime, &database, &version)?;
+        }
+        Ok(())
     }
 
     fn speeds<D: Database>(&mut self, runtime: &Runtime, database: &D, version: &str) -> Outcome {
@@ -103,9 +115,21 @@ impl Figures {
         Ok(())
     }
 
+    /// Unless it was only a part.
     fn write(&self) -> Outcome {
+        if [DATABASE, FIGURES]
+            .iter()
+            .any(|part| env::var(part).is_ok())
+        {
+            return Ok(());
+        }
         self.speeds.write("stores.csv")?;
         self.sizes.write("sizes.csv")?;
         plot::stores(&self.bars)
     }
+}
+
+/// Whether the environment asks for that, or for all.
+fn is_wanted(variable: &str, name: &str) -> bool {
+    env::var(variable).map_or(true, |wanted| name.contains(&wanted))
 }
