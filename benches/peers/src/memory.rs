@@ -13,10 +13,14 @@ use crate::contender::{hand_written, ours};
 use crate::csv::Csv;
 use crate::forgetful::Forgetful;
 use crate::plot;
+use crate::record::{self, Hold, Value};
 use crate::text_table::TextTable;
 use crate::user::{User, identity, openid};
 
 const SESSIONS: [usize; 2] = [100_000, 1_000_000];
+
+/// Entries of the structures that could be in moka's place.
+const STRUCTURED: usize = 1_000_000;
 
 /// Bytes of a standard session of ours, to stay below.
 const TARGET: f64 = 700.0;
@@ -63,8 +67,31 @@ pub fn run(allocated: fn(&mut dyn FnMut()) -> i64) -> Outcome {
         bytes[0],
         bytes[0] - moka,
     );
+    println!("{}", structures(allocated));
     csv.write("memory.csv")?;
     plot::memory(&bars)
+}
+
+/// What could be in moka's place: bytes for an entry, its value left out, when as many were put in as fit in.
+fn structures(allocated: fn(&mut dyn FnMut()) -> i64) -> TextTable {
+    let mut table = TextTable::new([
+        "structure alone",
+        "bytes for an entry",
+        "holds, of 1 000 000",
+    ]);
+    let values: Vec<Value> = (0..STRUCTURED).map(record::value).collect();
+    for (name, hold) in record::STRUCTURES {
+        let (bytes, held) = held_by(allocated, hold, &values);
+        let bytes = bytes as f64 / held as f64;
+        table.row([name.to_owned(), format!("{bytes:.0} B"), held.to_string()]);
+    }
+    table
+}
+
+fn held_by(allocated: fn(&mut dyn FnMut()) -> i64, hold: Hold, values: &[Value]) -> (i64, usize) {
+    let mut holding = None;
+    let bytes = allocated(&mut || holding = Some(hold(values)));
+    (bytes, holding.map_or(0, |(_, held)| held))
 }
 
 /// Bytes for each session.

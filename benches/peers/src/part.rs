@@ -1,7 +1,7 @@
 use crate::stores::first_answer;
 use crate::{
-    Outcome, end_to_end, eviction, expiry, lookup, machine, operations, outage, scale, steps,
-    stores, table, threads,
+    Outcome, end_to_end, eviction, expiry, logins, lookup, machine, operations, outage, record,
+    scale, steps, stores, table, threads,
 };
 
 /// What can be measured by itself.
@@ -25,17 +25,21 @@ pub enum Part {
     Outage,
     /// What operations cost that talk to Redis, against plain commands.
     Redis,
+    /// Logins a second, against tower-sessions.
+    Logins,
     /// What operations cost on a file and on SQL databases, against tower-sessions' stores.
     Stores,
     /// What a full cache costs the store, by what it gives up: counted.
     Eviction,
+    /// What could be the cache of record in moka's place.
+    Record,
     /// What the layer takes from a server over loopback.
     EndToEnd,
 }
 
 impl Part {
     /// All parts, in the order they run.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Table,
         Self::Steps,
         Self::Lookup,
@@ -45,8 +49,10 @@ impl Part {
         Self::Expiry,
         Self::Outage,
         Self::Redis,
+        Self::Logins,
         Self::Stores,
         Self::Eviction,
+        Self::Record,
         Self::EndToEnd,
     ];
 
@@ -61,8 +67,10 @@ impl Part {
             Self::Expiry => "expiry",
             Self::Outage => "outage",
             Self::Redis => "redis",
+            Self::Logins => "logins",
             Self::Stores => "stores",
             Self::Eviction => "eviction",
+            Self::Record => "record",
             Self::EndToEnd => "end_to_end",
         }
     }
@@ -105,8 +113,10 @@ impl Part {
             Self::Expiry => expiry::run(),
             Self::Outage => outage::run(),
             Self::Redis => operations::run(),
+            Self::Logins => logins::run(),
             Self::Stores => stores::run(),
             Self::Eviction => eviction::run(),
+            Self::Record => record::run(),
             Self::EndToEnd => end_to_end::run(),
         }
     }

@@ -35,8 +35,8 @@ impl Wrk {
         })
     }
 
-    /// Requests per second that this URL answers, all of them well.
-    pub(crate) fn requests_per_second(&self, url: &str, seconds: u32) -> Result<f64, String> {
+    /// Has this URL answer for so long, all of it well.
+    pub(crate) fn load(&self, url: &str, seconds: u32) -> Result<Load, String> {
         let output = self.run(url, seconds).map_err(|error| error.to_string())?;
         let text = String::from_utf8_lossy(&output.stdout);
         let has_failed = ["Non-2xx", "Socket errors"]
@@ -46,10 +46,7 @@ impl Wrk {
             let errors = String::from_utf8_lossy(&output.stderr);
             return Err(format!("wrk met with errors:\n{text}{errors}"));
         }
-        let rate = text
-            .lines()
-            .find_map(|line| line.strip_prefix("Requests/sec:")?.trim().parse().ok());
-        rate.ok_or_else(|| format!("wrk gives no rate:\n{text}"))
+        Load::read(&text).ok_or_else(|| format!("wrk gives no rate:\n{text}"))
     }
 
     fn run(&self, url: &str, seconds: u32) -> io::Result<Output> {
@@ -58,6 +55,28 @@ impl Wrk {
         let mut command = pinned(&prefix, Path::new("wrk"));
         command.args(["-t1", "-c32", &duration, "-s"]);
         command.arg(&self.script).arg(url).output()
+    }
+}
+
+/// What was answered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Load {
+    pub(crate) requests: f64,
+    /// Requests per second.
+    pub(crate) rate: f64,
+}
+
+impl Load {
+    fn read(report: &str) -> Option<Self> {
+        let mut lines = report.lines().map(str::trim);
+        let requests = lines
+            .clone()
+            .find_map(|line| line.split_once(" requests in "));
+        let rate = lines.find_map(|line| line.strip_prefix("Requests/sec:"));
+        Some(Self {
+            requests: requests?.0.parse().ok()?,
+            rate: rate?.trim().parse().ok()?,
+        })
     }
 }
 
@@ -108,4 +127,21 @@ fn table(headers: &HeaderMap) -> String {
         let _ = write!(table, "[{:?}]={value:?},", name.as_str());
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_says_how_many_requests_were_answered() {
+        let report = "  1 threads and 32 connections\n  229354 requests in 2.00s, 27.56MB read\n\
+                      Requests/sec: 114647.79\nTransfer/sec:     13.78MB\n";
+        let load = Load {
+            requests: 229_354.0,
+            rate: 114_647.79,
+        };
+        assert_eq!(Load::read(report), Some(load));
+        assert_eq!(Load::read("unable to connect"), None);
+    }
 }

@@ -20,25 +20,29 @@ pub(crate) type Policy = EvictionPolicy;
 const HITS_PER_SAMPLE: usize = 128;
 
 /// When sessions were confirmed.
-struct Confirmations {
+pub(crate) struct Confirmations {
     at: HashMap<usize, u64>,
     fresh_for: u64,
 }
 
 impl Confirmations {
-    fn new(fresh_for: u64) -> Self {
+    pub(crate) fn new(fresh_for: u64) -> Self {
         Self {
             at: HashMap::new(),
             fresh_for,
         }
     }
 
+    pub(crate) fn confirm(&mut self, session: usize, now: u64) {
+        self.at.insert(session, now);
+    }
+
     /// A request for what is held or not; whether it has it confirmed.
-    fn request(&mut self, session: usize, is_held: bool, now: u64) -> bool {
+    pub(crate) fn request(&mut self, session: usize, is_held: bool, now: u64) -> bool {
         let due = self.at.get(&session).map(|at| at + self.fresh_for / 5 * 4);
         let is_due = !is_held || due.is_none_or(|due| now >= due);
         if is_due {
-            self.at.insert(session, now);
+            self.confirm(session, now);
         }
         is_due
     }
@@ -55,7 +59,7 @@ impl Unlimited {
 
 impl Cache for Unlimited {
     async fn login(&mut self, session: usize, now: u64) {
-        self.0.at.insert(session, now);
+        self.0.confirm(session, now);
     }
 
     async fn request(&mut self, session: usize, now: u64) -> bool {
@@ -99,7 +103,7 @@ impl Ideal {
 impl Cache for Ideal {
     async fn login(&mut self, session: usize, now: u64) {
         self.put_first(session);
-        self.confirmations.at.insert(session, now);
+        self.confirmations.confirm(session, now);
     }
 
     async fn request(&mut self, session: usize, now: u64) -> bool {
@@ -137,7 +141,7 @@ impl Layered {
 
 impl Cache for Layered {
     async fn login(&mut self, session: usize, now: u64) {
-        self.confirmations.at.insert(session, now);
+        self.confirmations.confirm(session, now);
         self.put(session);
     }
 

@@ -1,20 +1,23 @@
 //! What a cache of bounded size costs the store, by what it gives up when it is full: counted on a
 //! clock of its own, not measured.
 
-use std::collections::BTreeMap;
-
 use tokio::runtime::Builder;
 
-use self::cache::{Ideal, Layered, Ours, Policy, Unlimited};
-use self::traffic::{Event, Traffic, Workload};
+use self::cache::{Layered, Policy};
 use crate::Outcome;
 
 mod cache;
 mod counted;
+mod newcomers;
+mod play;
 mod traffic;
 
+pub(crate) use self::cache::{Confirmations, Ideal, Ours};
+pub(crate) use self::play::{Extra, Play};
+pub(crate) use self::traffic::Workload;
+
 /// Sessions that fit in.
-const CAPACITY: u64 = 1000;
+pub(crate) const CAPACITY: u64 = 1000;
 
 const LEGEND: &str = "\
 Sessions come in bursts: 10 requests, 6 s apart on average, 4 times on average with 20 minutes in between; a
@@ -27,7 +30,7 @@ ours: the crate itself.
 
 traffic                               requests  without bound │       ideal         LRU     TinyLFU        ours";
 
-fn workloads() -> [(&'static str, Workload); 7] {
+pub(crate) fn workloads() -> [(&'static str, Workload); 7] {
     let active = |share| Workload {
         active: share * CAPACITY as f64,
         ..Workload::default()
@@ -62,55 +65,10 @@ fn workloads() -> [(&'static str, Workload); 7] {
 }
 
 /// A cache in front of a store that is always asked about the same sessions.
-trait Cache {
+pub(crate) trait Cache {
     async fn login(&mut self, session: usize, now: u64);
     /// Whether the store was asked, or is to be asked meanwhile.
     async fn request(&mut self, session: usize, now: u64) -> bool;
-}
-
-/// Plays the traffic; which requests had the store asked.
-async fn play(workload: &Workload, mut cache: impl Cache) -> Vec<(Event, bool)> {
-    let mut played = Vec::new();
-    for event in Traffic::new(workload) {
-        match event {
-            Event::Login { session, at, .. } => cache.login(session, at).await,
-            Event::Request { session, at, .. } => {
-                played.push((event, cache.request(session, at).await));
-            }
-        }
-    }
-    played
-}
-
-/// What came of the requests that count, beyond what came of them `without_bound`.
-fn beyond(without_bound: &[(Event, bool)], played: &[(Event, bool)]) -> (f64, f64) {
-    let counted = || {
-        without_bound
-            .iter()
-            .zip(played)
-            .filter(|((event, _), _)| event.counts())
-    };
-    let loads = |asked: fn(&(Event, bool), &(Event, bool)) -> bool| {
-        counted()
-            .filter(|(without, with)| asked(without, with))
-            .count()
-    };
-    let more = loads(|_, with| with.1) as f64 - loads(|without, _| without.1) as f64;
-    let mut newcomers = BTreeMap::new();
-    for ((event, without), (_, with)) in counted() {
-        if let Event::Request {
-            session, burst: 0, ..
-        } = event
-        {
-            *newcomers.entry(*session).or_insert(0) += i32::from(*with) - i32::from(*without);
-        }
-    }
-    let asked = newcomers.values().filter(|more| **more > 0).count();
-    let requests = counted().count() as f64;
-    (
-        1000.0 * more / requests,
-        100.0 * asked as f64 / newcomers.len().max(1) as f64,
-    )
 }
 
 pub(crate) fn run() -> Outcome {
@@ -119,30 +77,20 @@ pub(crate) fn run() -> Outcome {
     println!("{LEGEND}");
     for (name, workload) in workloads() {
         let fresh_for = workload.fresh_for;
-        let without_bound = runtime.block_on(play(&workload, Unlimited::new(fresh_for)));
+        let play = runtime.block_on(Play::new(&workload));
         let layered = |policy| Layered::new(policy, fresh_for);
         let columns = [
-            runtime.block_on(play(&workload, Ideal::new(fresh_for))),
-            runtime.block_on(play(&workload, layered(Policy::lru()))),
-            runtime.block_on(play(&workload, layered(Policy::tiny_lfu()))),
-            runtime.block_on(play(&workload, Ours::new(fresh_for))),
+            runtime.block_on(play.with(Ideal::new(fresh_for))),
+            runtime.block_on(play.with(layered(Policy::lru()))),
+            runtime.block_on(play.with(layered(Policy::tiny_lfu()))),
+            runtime.block_on(play.with(Ours::new(fresh_for))),
         ];
-        let columns = columns.map(|played| {
-            let (loads, newcomers) = beyond(&without_bound, &played);
-            format!("{loads:5.1} ({newcomers:2.0})")
-        });
-        let requests = without_bound.iter().filter(|(event, _)| event.counts());
-        let asked = requests.clone().filter(|(_, asked)| *asked).count();
-        let requests = requests.count();
+        let [ideal, lru, tiny_lfu, ours] = columns.map(|extra: Extra| extra.to_string());
+        let (requests, loads) = (play.requests(), play.loads_for_1000());
         println!(
-            "{name:<40} {requests:>7} {:>10.0} │ {:>11} {:>11} {:>11} {:>11}",
-            1000.0 * asked as f64 / requests as f64,
-            columns[0],
-            columns[1],
-            columns[2],
-            columns[3],
+            "{name:<40} {requests:>7} {loads:>10.0} │ {ideal:>11} {lru:>11} {tiny_lfu:>11} {ours:>11}"
         );
     }
-    println!();
+    println!("\n{}", runtime.block_on(newcomers::table()));
     Ok(())
 }

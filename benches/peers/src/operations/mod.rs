@@ -16,7 +16,7 @@ use crate::Outcome;
 use crate::redis_server::RedisServer;
 
 pub(crate) mod burst;
-mod info;
+pub(crate) mod info;
 pub(crate) mod operation;
 mod plain;
 mod row;
