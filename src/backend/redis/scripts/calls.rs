@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Call, END, INDEX, INSERT, KEEP, LIST, PUT_SESSION_KEY, REPLACE, REVOKE_SESSION, REVOKE_USER,
-    ROTATE, SUCCEED, Script, TAG_KEYS, TIDY, TOUCH,
+    ADD, Call, END, INDEX, INSERT, KEEP, LIST, PUT_SESSION_KEY, REPLACE, REVOKE_SESSION,
+    REVOKE_USER, ROTATE, SUCCEED, Script, TAG_KEYS, TIDY, TOUCH,
 };
 use crate::backend::redis::wire::keys::{Keys, NamedKey};
 use crate::backend::wire::bytes::LATEST;
@@ -60,6 +60,14 @@ impl<'a> Calls<'a> {
     pub(crate) fn insert(&self, insert: &Insert) -> Call {
         let (id, record, retire) = (insert.id, &insert.record, insert.retire);
         let keys = [self.keys.session(id), self.keys.index(&record.identity)];
+        if insert.cap.is_none() && retire.is_none() {
+            return self
+                .call(&ADD, keys)
+                .arg(record::encode(record))
+                .arg(id.to_string())
+                .number(record.issued_at.as_millis())
+                .number(record.kept_until().as_millis().min(LATEST));
+        }
         let cap = insert.cap.map(i64::try_from);
         self.call(&INSERT, keys)
             .also_on(retire.map(|retire| self.session(retire.id)))

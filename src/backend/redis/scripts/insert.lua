@@ -1,3 +1,4 @@
+-- A login that is more than add.lua.
 -- KEYS: session, index of its user, session to retire if any; under a cap the sessions of the user.
 -- ARGV: 2 record, 3 id, 4 cap or -1, 5 session to retire or '', 6 its grace, 7 the names of the
 -- sessions from the third key on.

@@ -49,7 +49,11 @@ macro_rules! text {
 }
 
 macro_rules! scripts {
-    ({ $($name:ident = $file:literal;)* } announcing { $($announcing:ident = $announced:literal;)* }) => {
+    (alone { $($alone:ident = $text:literal;)* } { $($name:ident = $file:literal;)* } announcing { $($announcing:ident = $announced:literal;)* }) => {
+        $(static $alone: Script = Script {
+            text: text!($text),
+            giving_back: None,
+        };)*
         $(static $name: Script = Script {
             text: text!("common.lua", $file),
             giving_back: None,
@@ -61,11 +65,14 @@ macro_rules! scripts {
 
         #[cfg(test)]
         static SCRIPTS: &[(&str, &Script)] =
-            &[$(($file, &$name),)* $(($announced, &$announcing),)*];
+            &[$(($text, &$alone),)* $(($file, &$name),)* $(($announced, &$announcing),)*];
     };
 }
 
 scripts! {
+    alone {
+        ADD = "add.lua";
+    }
     {
         TIDY = "tidy.lua";
         TOUCH = "touch.lua";
