@@ -38,6 +38,12 @@ impl Curve {
         Self { name, points }
     }
 
+    /// The same curve on other scales.
+    fn scaled(&self, x: fn(f64) -> f64, y: fn(f64) -> f64) -> Self {
+        let points = self.points.iter().map(|point| (x(point.0), y(point.1)));
+        Self::new(&*self.name, points.collect())
+    }
+
     fn without(mut self, end: &str) -> Self {
         self.name = self.name.trim_end_matches(end).trim_end().to_owned();
         self
@@ -53,7 +59,10 @@ struct Axes<'a> {
 
 /// Nanoseconds against live sessions, by powers of ten.
 pub(crate) fn cost(curves: &[Curve]) -> Outcome {
-    let curves: Vec<_> = curves.iter().map(to_powers_of_ten).collect();
+    let curves: Vec<_> = curves
+        .iter()
+        .map(|curve| curve.scaled(f64::log10, |nanos| nanos))
+        .collect();
     let axes = Axes {
         title: "What a check adds to a request",
         x: "live sessions",
@@ -62,11 +71,6 @@ pub(crate) fn cost(curves: &[Curve]) -> Outcome {
     draw("cost.svg", |area| {
         lines(area, &axes, &curves, None, power_of_ten)
     })
-}
-
-fn to_powers_of_ten(curve: &Curve) -> Curve {
-    let points = curve.points.iter().map(|(x, y)| (x.log10(), *y)).collect();
-    Curve::new(&*curve.name, points)
 }
 
 fn power_of_ten(exponent: &f64) -> String {
@@ -79,10 +83,7 @@ fn power_of_ten(exponent: &f64) -> String {
 
 /// Calls for each second against threads.
 pub(crate) fn threads(curves: &[Curve]) -> Outcome {
-    let millions = |curve: &Curve| {
-        let points = curve.points.iter().map(|(x, y)| (*x, y / 1e6)).collect();
-        Curve::new(&*curve.name, points)
-    };
+    let millions = |curve: &Curve| curve.scaled(|threads| threads, |rate| rate / 1e6);
     for (name, visits) in [("threads.svg", "uniform"), ("threads-hot.svg", "one hot")] {
         let curves = curves.iter().filter(|curve| curve.name.ends_with(visits));
         let curves: Vec<_> = curves.map(millions).map(|c| c.without(visits)).collect();
@@ -101,6 +102,27 @@ fn whole(number: &f64) -> String {
         true => format!("{number:.0}"),
         false => String::new(),
     }
+}
+
+/// Checks a second of sessions that this node does not know, and plain reads, against how many of them are in
+/// flight, by powers of two.
+pub(crate) fn cold(curves: &[Curve]) -> Outcome {
+    let curves: Vec<_> = curves
+        .iter()
+        .map(|curve| curve.scaled(f64::log2, |rate| rate / 1e3))
+        .collect();
+    let axes = Axes {
+        title: "Checks of sessions that this node does not know",
+        x: "in flight",
+        y: "thousands a second",
+    };
+    draw("cold.svg", |area| {
+        lines(area, &axes, &curves, None, power_of_two)
+    })
+}
+
+fn power_of_two(exponent: &f64) -> String {
+    whole(&exponent.exp2())
 }
 
 /// Milliseconds against seconds; the store was gone in `outage`.

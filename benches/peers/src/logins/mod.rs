@@ -39,7 +39,7 @@ pub(crate) fn run() -> Outcome {
     let (mut table, mut csv) = (row::table(), row::csv());
     for (in_flight, times) in IN_FLIGHT {
         let burst = Burst { in_flight, times };
-        // New stores for each row, so that no row finds more in them than another.
+        // New ones in memory, so that no row finds more in them than another.
         let mut jobs = Vec::from(runtime.block_on(in_memory())?);
         jobs.extend(runtime.block_on(in_redis(&server))?);
         for job in &jobs {

@@ -16,6 +16,7 @@ use crate::Outcome;
 use crate::redis_server::RedisServer;
 
 pub(crate) mod burst;
+mod cold;
 pub(crate) mod info;
 pub(crate) mod operation;
 mod plain;
@@ -52,7 +53,7 @@ pub(crate) fn run() -> Outcome {
     println!("Operations on {version} against plain commands:\n\n{table}");
     println!("A session takes {} B of its memory.\n", bytes_each);
     csv.write("redis.csv")?;
-    Ok(())
+    cold::run(&runtime, &server, &version, &mut users, &plain)
 }
 
 /// Has those log in who stay; what the server needs for a session, its place in the user's index

@@ -10,7 +10,7 @@ use super::plain::Plain;
 use super::users::Users;
 use crate::csv::Csv;
 use crate::redis_server::RedisServer;
-use crate::rounds::Rounds;
+use crate::rounds::{Rounds, Spread};
 use crate::text_table::TextTable;
 
 const ROUNDS: usize = 15;
@@ -89,9 +89,18 @@ impl Row {
         }
     }
 
+    /// How many a second: ours and the plain commands.
+    pub(super) fn medians(&self) -> [f64; 2] {
+        [OURS, PLAIN].map(|which| self.rates.median(which))
+    }
+
+    pub(super) fn ratio(&self) -> Spread {
+        self.rates.spread(|row| row[OURS] / row[PLAIN])
+    }
+
     pub(crate) fn print(&self, version: &str, table: &mut TextTable, csv: &mut Csv) {
-        let ratio = self.rates.spread(|row| row[OURS] / row[PLAIN]);
-        let [ours, plain] = [OURS, PLAIN].map(|which| format!("{:.0}", self.rates.median(which)));
+        let ratio = self.ratio();
+        let [ours, plain] = self.medians().map(|rate| format!("{rate:.0}"));
         let [server, plain_server] = self.server.map(|micros| format!("{micros:.1}"));
         let operation = self.operation.name().to_owned();
         let command = self.operation.plain().name().to_owned();
