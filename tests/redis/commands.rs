@@ -17,7 +17,7 @@ type Cost = (&'static str, &'static str, usize, bool);
 
 #[rustfmt::skip]
 const COSTS: &[Cost] = &[
-    ("login", "EVALSHA", 7, false),
+    ("login", "EVALSHA", 4, false),
     ("login that retires a session", "EVALSHA", 10, true),
     ("login under a cap", "EVALSHA EVALSHA", 14, false),
     ("login over a cap", "EVALSHA EVALSHA", 17, true),

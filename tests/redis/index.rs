@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 use tower_wx_session::sessions::{Issued, Revocation};
-use tower_wx_session::store::{RevokeReason, SessionStore, Touch};
+use tower_wx_session::store::{Insert, Record, RevokeReason, SessionStore, Touch};
 
 use super::records::{DEADLINE, HOUR, SECOND, id, keep, key_with, logout, user};
 use crate::support::nodes::node_in_real_time;
@@ -137,12 +137,19 @@ async fn a_logout_leaves_the_index_when_somebody_looks() {
 async fn the_index_lives_as_long_as_the_sessions_in_it() {
     let server = RedisServer::start().await;
     let (store, client) = (server.store(), server.client().await);
-    let (id, record) = keep(&store, &user(), 1).await;
+    let (used, record) = keep(&store, &user(), 1).await;
     let index = key_with(&client, ":u:").await;
     let left = async || -> i64 { client.ask(&["PTTL", &index]).await };
     let hours = |millis: i64| (millis + 1_800_000) / 3_600_000;
     assert_eq!(hours(left().await), 7);
-    let touch = Touch::new(id, record.issued_at, 3 * HOUR);
+    let touch = Touch::new(used, record.issued_at, 3 * HOUR);
     assert!(store.touch(touch).await.unwrap().is_some());
     assert_eq!(hours(left().await), 10);
+    // A login that ends sooner does not shorten it, and one that ends later makes it longer.
+    let (_, record) = keep(&store, &user(), 2).await;
+    assert_eq!(hours(left().await), 10);
+    let longer = Record::issued(user(), record.issued_at, 24 * HOUR, 6 * HOUR, None);
+    let insert = Insert::new(id(&user(), 3), longer);
+    store.insert(insert).await.unwrap();
+    assert_eq!(hours(left().await), 12);
 }
