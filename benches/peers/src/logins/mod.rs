@@ -20,8 +20,9 @@ mod peer;
 mod row;
 mod way;
 
-/// How many are in flight, and how many log in during a turn.
-const IN_FLIGHT: [(usize, usize); 3] = [(1, 2_000), (8, 4_000), (64, 8_000)];
+/// How many are in flight, and how many log in during a turn, in memory and in Redis.
+const IN_FLIGHT: [(usize, usize, usize); 3] =
+    [(1, 2_000, 500), (8, 4_000, 1_500), (64, 8_000, 4_000)];
 
 /// Connections of the peer: as many as ours has, and as many as its documentation opens.
 const POOLS: [usize; 2] = [1, 6];
@@ -37,21 +38,24 @@ pub(crate) fn run() -> Outcome {
     let runtime = Runtime::new()?;
     let server = RedisServer::start(&[])?;
     let (mut table, mut csv) = (row::table(), row::csv());
-    for (in_flight, times) in IN_FLIGHT {
-        let burst = Burst { in_flight, times };
+    for (in_flight, in_memory, in_redis) in IN_FLIGHT {
+        let mut measure = |jobs: [Job; 2], times| {
+            let burst = Burst { in_flight, times };
+            jobs.iter().try_for_each(|job| {
+                Row::measure(&runtime, job, burst)?.print(&mut table, &mut csv);
+                Ok::<_, Box<dyn Error>>(())
+            })
+        };
         // New ones in memory, so that no row finds more in them than another.
-        let mut jobs = Vec::from(runtime.block_on(in_memory())?);
-        jobs.extend(runtime.block_on(in_redis(&server))?);
-        for job in &jobs {
-            Row::measure(&runtime, job, burst)?.print(&mut table, &mut csv);
-        }
+        measure(runtime.block_on(memory())?, in_memory)?;
+        measure(runtime.block_on(redis(&server))?, in_redis)?;
     }
     println!("Logins:\n\n{table}");
     csv.write("logins.csv")?;
     Ok(())
 }
 
-async fn in_memory() -> Result<[Job; 2], Box<dyn Error>> {
+async fn memory() -> Result<[Job; 2], Box<dyn Error>> {
     let job = |name, ours, peers| Job {
         store: "memory".to_owned(),
         name,
@@ -72,7 +76,7 @@ async fn in_memory() -> Result<[Job; 2], Box<dyn Error>> {
     ])
 }
 
-async fn in_redis(server: &RedisServer) -> Result<[Job; 2], Box<dyn Error>> {
+async fn redis(server: &RedisServer) -> Result<[Job; 2], Box<dyn Error>> {
     let store = info::version(server).await?;
     let ours = || RedisStore::builder(&server.url()).build();
     let mut session = vec![ours::session(ours()?).await?];

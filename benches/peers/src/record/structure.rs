@@ -130,9 +130,6 @@ mod tests {
         keeps_what_was_put_in_last::<OwnTable<1>>(CAPACITY.next_power_of_two());
         keeps_what_was_put_in_last::<OwnTable<2>>((2 * CAPACITY).next_power_of_two());
         keeps_what_was_put_in_last::<Slab>(CAPACITY + 64);
-        // moka puts off what it evicts, and may evict what has just come for a moment.
-        let moka = Moka::filled((0..2 * CAPACITY).map(value).take(2 * CAPACITY));
-        assert_eq!(moka.len(), 2 * CAPACITY);
     }
 
     fn keeps_what_is_used<R: Record>() {
