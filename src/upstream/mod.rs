@@ -38,7 +38,7 @@ pub(crate) struct Upstream<S> {
     deadline: Duration,
     clock: Clock,
     /// Writes that try whether a part can be written.
-    trials: Flights<u64>,
+    trials: Flights<u64, Result<(), StoreError>>,
 }
 
 /// Where something is read or written: a part of the store, and a bucket in it if it concerns one.

@@ -25,6 +25,8 @@ pub enum Part {
     Outage,
     /// What operations cost that talk to Redis, against plain commands.
     Redis,
+    /// What a cold check takes of the processor where the store answers at once.
+    Cold,
     /// What operations cost on a file and on SQL databases, against tower-sessions' stores.
     Stores,
     /// What a full cache costs the store, by what it gives up: counted.
@@ -35,7 +37,7 @@ pub enum Part {
 
 impl Part {
     /// All parts, in the order they run.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Table,
         Self::Steps,
         Self::Lookup,
@@ -45,6 +47,7 @@ impl Part {
         Self::Expiry,
         Self::Outage,
         Self::Redis,
+        Self::Cold,
         Self::Stores,
         Self::Eviction,
         Self::EndToEnd,
@@ -61,6 +64,7 @@ impl Part {
             Self::Expiry => "expiry",
             Self::Outage => "outage",
             Self::Redis => "redis",
+            Self::Cold => "cold",
             Self::Stores => "stores",
             Self::Eviction => "eviction",
             Self::EndToEnd => "end_to_end",
@@ -105,6 +109,7 @@ impl Part {
             Self::Expiry => expiry::run(),
             Self::Outage => outage::run(),
             Self::Redis => operations::run(),
+            Self::Cold => operations::processor::run(),
             Self::Stores => stores::run(),
             Self::Eviction => eviction::run(),
             Self::EndToEnd => end_to_end::run(),

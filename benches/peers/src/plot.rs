@@ -115,6 +115,31 @@ pub(crate) fn outage(curves: &[Curve], outage: Range<f64>) -> Outcome {
     })
 }
 
+/// Cold checks and plain commands a second, against how many are in flight, by powers of two.
+pub(crate) fn cold(curves: &[Curve]) -> Outcome {
+    let thousands = |curve: &Curve| {
+        let points = curve.points.iter();
+        let points = points.map(|(x, y)| (x.log2(), y / 1e3)).collect();
+        Curve::new(&*curve.name, points)
+    };
+    let curves: Vec<_> = curves.iter().map(thousands).collect();
+    let axes = Axes {
+        title: "Checks of sessions that this node does not know, in Redis",
+        x: "in flight",
+        y: "thousands a second",
+    };
+    draw("cold.svg", |area| {
+        lines(area, &axes, &curves, None, power_of_two)
+    })
+}
+
+fn power_of_two(exponent: &f64) -> String {
+    match exponent.fract().abs() < 1e-9 {
+        true => format!("{:.0}", exponent.exp2()),
+        false => String::new(),
+    }
+}
+
 /// Bytes of a session, a bar for each cache.
 pub(crate) fn memory(bars: &[(&str, f64)]) -> Outcome {
     let axes = Axes {

@@ -16,15 +16,19 @@ use crate::Outcome;
 use crate::redis_server::RedisServer;
 
 pub(crate) mod burst;
+mod cold;
 mod info;
 pub(crate) mod operation;
 mod plain;
+pub(crate) mod processor;
 mod row;
 mod turn;
 pub(crate) mod users;
 
 /// How many are in flight, and how often each is done in a turn: so that turns are about as long.
 const IN_FLIGHT: [(usize, usize); 3] = [(1, 1_000), (8, 3_000), (64, MOST)];
+/// How many are in flight in the picture of cold checks.
+const CONCURRENCY: [usize; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
 /// The most that are done in a turn.
 const MOST: usize = 6_000;
 /// Sessions that stay.
@@ -52,7 +56,17 @@ pub(crate) fn run() -> Outcome {
     println!("Operations on {version} against plain commands:\n\n{table}");
     println!("A session takes {} B of its memory.\n", bytes_each);
     csv.write("redis.csv")?;
-    Ok(())
+    let (mut checks, mut gets) = (Vec::new(), Vec::new());
+    for in_flight in CONCURRENCY {
+        let times = (in_flight * 1_000).min(MOST);
+        let burst = Burst { in_flight, times };
+        let check = Operation::Check;
+        let row = Row::measure(&runtime, &server, check, burst, &mut users, &plain);
+        let [ours, plain] = row.rates();
+        checks.push((in_flight as f64, ours));
+        gets.push((in_flight as f64, plain));
+    }
+    cold::report(&checks, &gets)
 }
 
 /// Has those log in who stay; what the server needs for a session, its place in the user's index

@@ -89,6 +89,11 @@ impl Row {
         }
     }
 
+    /// How many a second: of ours, and of the plain command.
+    pub(crate) fn rates(&self) -> [f64; 2] {
+        [OURS, PLAIN].map(|which| self.rates.median(which))
+    }
+
     pub(crate) fn print(&self, version: &str, table: &mut TextTable, csv: &mut Csv) {
         let ratio = self.rates.spread(|row| row[OURS] / row[PLAIN]);
         let [ours, plain] = [OURS, PLAIN].map(|which| format!("{:.0}", self.rates.median(which)));

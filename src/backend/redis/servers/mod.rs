@@ -1,7 +1,7 @@
 //! The servers: connections to them, which of them has what, and the way of a command to the right one.
 
 mod advice;
-mod connection;
+pub(crate) mod connection;
 mod destination;
 mod examination;
 mod fault;
@@ -21,4 +21,5 @@ mod silence;
 mod socket;
 mod subscriber;
 pub(crate) mod tls;
+pub(crate) mod together;
 mod unannounced;
