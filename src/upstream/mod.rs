@@ -153,6 +153,9 @@ impl<S: SessionStore> Upstream<S> {
 
     /// Fails while the part that has a bucket is down; does not try it.
     pub(crate) fn unless_down(&self, bucket: impl Into<Option<[u8; 2]>>) -> Result<(), StoreError> {
+        if !self.breaker.is_open() {
+            return Ok(());
+        }
         self.breaker.unless_open(self.place(bucket.into()).part)
     }
 

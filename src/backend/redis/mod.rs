@@ -44,11 +44,12 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 /// other's tokens: what they share is one set of sessions, as it has to be for the nodes of one.
 ///
 /// 1. A load is one `GET`. While two are under way over a connection, those that come go together, up to
-///    32 as one `MGET`; in a Cluster, and where that is refused, as so many `GET`s at once. Everything else that concerns sessions is a script in one slot of a
-///    Cluster, with every key it touches among its `KEYS`. It runs again where it needs others than
-///    it was given: what concerns all sessions of a user is two runs, and so is a rotation. A use is
-///    written by one run, and a second one keeps the session in its user's index. Keys stand in the
-///    scripts as `KEYS[n]`, with a number or a variable as the index, and Lua may be 5.1 or 5.4.
+///    32 as one `MGET`; in a Cluster, and where that is refused, as so many `GET`s at once. Everything
+///    else that concerns sessions is a script in one slot of a Cluster, with every key it touches among
+///    its `KEYS`. It runs again where it needs others than it was given: what concerns all sessions of
+///    a user is two runs, and so is a rotation. A use is written by one run, and a second one keeps the
+///    session in its user's index. Keys stand in the scripts as `KEYS[n]`, with a number or a variable
+///    as the index, and Lua may be 5.1 or 5.4.
 /// 2. Names of keys hold digests, never a token or an openid. The records name the user.
 /// 3. Every key expires by itself but `{prefix}:tag-key` and its four copies, which are spread over
 ///    a Cluster: nodes that start while a master is down find the keys of the tokens' tags there. A

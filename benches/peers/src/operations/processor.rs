@@ -37,10 +37,7 @@ pub(crate) fn run() -> Outcome {
     let mut csv = Csv::new(["operation", "processor_us"]);
     for (number, operation) in operations.iter().enumerate() {
         let name = operation.name().to_owned();
-        table.row([
-            name.clone(),
-            micros.spread(|row| row[number]).to_string(),
-        ]);
+        table.row([name.clone(), micros.spread(|row| row[number]).to_string()]);
         csv.line([name, format!("{:.2}", micros.median(number))]);
     }
     println!("What a cold check takes where the store answers at once:\n\n{table}");

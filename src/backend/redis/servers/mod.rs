@@ -13,6 +13,7 @@ pub(crate) mod location;
 mod master;
 mod parallel;
 mod pushes;
+mod reads;
 pub(crate) mod router;
 mod routes;
 mod search;
