@@ -16,9 +16,12 @@ const SHARDS: usize = 64;
 /// It caches nothing: a flight that ends takes its cell out of the map before anybody has its
 /// answer, so whoever comes later begins another one.
 pub(crate) struct Flights<K, A, H = RandomState> {
-    shards: Box<[Lock<HashMap<K, Arc<OnceCell<A>>, H>>]>,
+    shards: Box<[Shard<K, A, H>]>,
     hasher: H,
 }
+
+/// The flights under way of some keys.
+type Shard<K, A, H> = Lock<HashMap<K, Arc<OnceCell<A>>, H>>;
 
 impl<K: Copy + Eq + Hash, A: Clone, H: BuildHasher> Flights<K, A, H> {
     /// Finds out by `flight`, or waits for the answer of another one.
@@ -57,7 +60,7 @@ impl<K, A, H: BuildHasher + Clone + Default> Default for Flights<K, A, H> {
 
 /// A place among those who want to know the same. The last one to leave takes the cell along.
 struct Seat<'a, K: Copy + Eq + Hash, A, H: BuildHasher> {
-    shard: &'a Lock<HashMap<K, Arc<OnceCell<A>>, H>>,
+    shard: &'a Shard<K, A, H>,
     key: K,
     cell: Arc<OnceCell<A>>,
 }

@@ -25,6 +25,8 @@ const OVERDUE: Duration = Duration::from_secs(3);
 pub(super) struct Batches<Q, A>(Arc<Lock<Queue<Q, A>>>);
 
 struct Queue<Q, A> {
+    /// How long what is under way holds others up.
+    holds_up: Duration,
     waiting: VecDeque<Request<Q, A>>,
     /// When what is under way in each turn began.
     turns: Vec<(u64, Instant)>,
@@ -42,9 +44,11 @@ type Answer<A> = oneshot::Sender<Result<A, StoreError>>;
 enum Way<Q, A> {
     /// It is asked at once, by itself.
     Alone(Q, Turn<Q, A>),
-    /// It goes with others, in the next batch.
-    Together(oneshot::Receiver<Result<A, StoreError>>),
+    /// It goes with others, in the next batch; at once, where there is a turn for that.
+    Together(Answered<A>, Option<Turn<Q, A>>),
 }
+
+type Answered<A> = oneshot::Receiver<Result<A, StoreError>>;
 
 impl<Q: Send + 'static, A: Send + 'static> Batches<Q, A> {
     /// Asks, alone or with others; `ask` answers all questions in their order.
@@ -68,36 +72,65 @@ impl<Q: Send + 'static, A: Send + 'static> Batches<Q, A> {
                 let answer = answering.await?.pop();
                 answer.ok_or_else(|| StoreError::unavailable("no answer"))
             }
-            Way::Together(answered) => answered.await.map_err(StoreError::unavailable)?,
+            Way::Together(answered, turn) => {
+                if let Some(turn) = turn {
+                    turn.go_on(ask);
+                }
+                answered.await.map_err(StoreError::unavailable)?
+            }
         }
     }
 
     /// Alone, and at once, unless enough is under way.
     fn way(&self, question: Q) -> Way<Q, A> {
         let mut queue = self.0.lock();
-        if queue.turns.len() >= IN_FLIGHT {
-            queue.turns.retain(|(_, began)| began.elapsed() < OVERDUE);
+        let number = queue.turn();
+        let turn = number.map(|number| Turn {
+            queue: Arc::clone(&self.0),
+            number,
+        });
+        match turn {
+            Some(turn) if queue.waiting.is_empty() => Way::Alone(question, turn),
+            turn => {
+                let (answer, answered) = oneshot::channel();
+                queue.waiting.push_back(Request { question, answer });
+                Way::Together(answered, turn)
+            }
         }
-        if queue.turns.len() >= IN_FLIGHT {
-            let (answer, answered) = oneshot::channel();
-            queue.waiting.push_back(Request { question, answer });
-            return Way::Together(answered);
+    }
+}
+
+impl<Q, A> Queue<Q, A> {
+    /// The number of another turn, unless enough is under way.
+    fn turn(&mut self) -> Option<u64> {
+        if self.turns.len() >= IN_FLIGHT {
+            let holds_up = self.holds_up;
+            self.turns.retain(|(_, began)| began.elapsed() < holds_up);
         }
-        queue.turns_taken += 1;
-        let number = queue.turns_taken;
-        queue.turns.push((number, Instant::now()));
-        let queue = Arc::clone(&self.0);
-        Way::Alone(question, Turn { queue, number })
+        (self.turns.len() < IN_FLIGHT).then(|| {
+            self.turns_taken += 1;
+            self.turns.push((self.turns_taken, Instant::now()));
+            self.turns_taken
+        })
+    }
+}
+
+impl<Q, A> Batches<Q, A> {
+    /// What is under way holds others up for so long at most, or until its answer. A server that is
+    /// far away, or slow, would cost them more than they save.
+    pub(super) fn holding_up_for(holds_up: Duration) -> Self {
+        Self(Arc::new(Lock::from(Queue {
+            holds_up,
+            waiting: VecDeque::new(),
+            turns: Vec::new(),
+            turns_taken: 0,
+        })))
     }
 }
 
 impl<Q, A> Default for Batches<Q, A> {
     fn default() -> Self {
-        Self(Arc::new(Lock::from(Queue {
-            waiting: VecDeque::new(),
-            turns: Vec::new(),
-            turns_taken: 0,
-        })))
+        Self::holding_up_for(OVERDUE)
     }
 }
 
@@ -357,12 +390,31 @@ mod tests {
         let batches = Batches::<u32, u32>::default();
         let stuck: Vec<_> = (0..IN_FLIGHT).map(|_| batches.way(1)).collect();
         assert!(stuck.iter().all(|way| matches!(way, Way::Alone(..))));
-        let Way::Together(waiting) = batches.way(3) else {
+        let Way::Together(waiting, None) = batches.way(3) else {
             panic!("enough are under way");
         };
         advance(OVERDUE).await;
         let answer = batches.ask(2, |numbers| ready(Ok(numbers))).await;
         assert_eq!(answer.unwrap(), 2);
         assert_eq!(waiting.await.unwrap().unwrap(), 3, "it is taken along");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_comes_to_a_slow_server_waits_a_moment_and_no_longer() {
+        let moment = Duration::from_millis(1);
+        let mut server = Server::new(0);
+        server.batches = Batches::holding_up_for(moment);
+        let mut asked = JoinSet::new();
+        for number in 0..4 {
+            asked.spawn(server.clone().double(number));
+        }
+        settle().await;
+        assert_eq!(server.sizes(), [1, 1], "two wait");
+        advance(moment).await;
+        asked.spawn(server.clone().double(4));
+        settle().await;
+        assert_eq!(server.sizes(), [1, 1, 3]);
+        server.may_answer.add_permits(3);
+        assert_eq!(asked.join_all().await.into_iter().flatten().count(), 5);
     }
 }

@@ -89,7 +89,7 @@ mod tests {
     fn which_names_meet_is_secret() {
         let [one, other] = [SpreadIds::default(), SpreadIds::default()];
         let in_first_place = |hasher: &SpreadIds| -> HashSet<SessionId> {
-            let is_first = |name: &SessionId| hasher.hash_one(name) % (1 << 10) == 0;
+            let is_first = |name: &SessionId| hasher.hash_one(name).trailing_zeros() >= 10;
             names().filter(is_first).collect()
         };
         let (one, other) = (in_first_place(&one), in_first_place(&other));

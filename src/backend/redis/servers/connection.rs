@@ -114,7 +114,7 @@ impl Connection {
             silence: Silence::new(),
             is_given_up: AtomicBool::new(false),
             publisher: Lock::default(),
-            together: Together::default(),
+            together: Together::new(),
         })
     }
 
