@@ -5,13 +5,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::store::StoreError;
 use crate::sync::Lock;
 
-/// Batches under way at the same time: one is made up while the server answers the other.
+/// Requests and batches under way at the same time: one is made up while the server answers the other.
 const IN_FLIGHT: usize = 2;
 /// Requests that go together at most.
 const LARGEST: usize = 32;
@@ -19,13 +20,15 @@ const LARGEST: usize = 32;
 /// stands still.
 const OVERDUE: Duration = Duration::from_secs(3);
 
-/// Gathers requests: one that comes alone waits for nobody, those that come while two batches are under
-/// way go together in the next one.
+/// Gathers requests: one that comes alone waits for nobody, those that come while two are under way go
+/// together as soon as one of these has ended.
 pub(super) struct Batches<Q, A>(Arc<Lock<Queue<Q, A>>>);
 
 struct Queue<Q, A> {
+    /// How long what is under way holds others up.
+    holds_up: Duration,
     waiting: VecDeque<Request<Q, A>>,
-    /// When the batch of each turn began.
+    /// When what is under way in each turn began.
     turns: Vec<(u64, Instant)>,
     turns_taken: u64,
 }
@@ -36,6 +39,16 @@ struct Request<Q, A> {
 }
 
 type Answer<A> = oneshot::Sender<Result<A, StoreError>>;
+
+/// What becomes of a question.
+enum Way<Q, A> {
+    /// It is asked at once, by itself.
+    Alone(Q, Turn<Q, A>),
+    /// It goes with others, in the next batch; at once, where there is a turn for that.
+    Together(Answered<A>, Option<Turn<Q, A>>),
+}
+
+type Answered<A> = oneshot::Receiver<Result<A, StoreError>>;
 
 impl<Q: Send + 'static, A: Send + 'static> Batches<Q, A> {
     /// Asks, alone or with others; `ask` answers all questions in their order.
@@ -51,37 +64,73 @@ impl<Q: Send + 'static, A: Send + 'static> Batches<Q, A> {
     where
         F: Future<Output = Result<Vec<A>, StoreError>> + Send + 'static,
     {
-        let (answer, answered) = oneshot::channel();
-        if let Some(turn) = self.enqueue(Request { question, answer }) {
-            tokio::spawn(turn.run(ask));
+        match self.way(question) {
+            Way::Alone(question, turn) => {
+                let answering = ask(vec![question]);
+                // Also if this is dropped: those who came meanwhile wait for it.
+                let _others = Ended(Some(|| turn.go_on(ask)));
+                let answer = answering.await?.pop();
+                answer.ok_or_else(|| StoreError::unavailable("no answer"))
+            }
+            Way::Together(answered, turn) => {
+                if let Some(turn) = turn {
+                    turn.go_on(ask);
+                }
+                answered.await.map_err(StoreError::unavailable)?
+            }
         }
-        answered.await.map_err(StoreError::unavailable)?
     }
 
-    /// A turn to begin, unless enough are under way.
-    fn enqueue(&self, request: Request<Q, A>) -> Option<Turn<Q, A>> {
+    /// Alone, and at once, unless enough is under way.
+    fn way(&self, question: Q) -> Way<Q, A> {
         let mut queue = self.0.lock();
-        queue.waiting.push_back(request);
-        queue.turns.retain(|(_, began)| began.elapsed() < OVERDUE);
-        (queue.turns.len() < IN_FLIGHT).then(|| {
-            queue.turns_taken += 1;
-            let number = queue.turns_taken;
-            queue.turns.push((number, Instant::now()));
-            Turn {
-                queue: Arc::clone(&self.0),
-                number,
+        let number = queue.turn();
+        let turn = number.map(|number| Turn {
+            queue: Arc::clone(&self.0),
+            number,
+        });
+        match turn {
+            Some(turn) if queue.waiting.is_empty() => Way::Alone(question, turn),
+            turn => {
+                let (answer, answered) = oneshot::channel();
+                queue.waiting.push_back(Request { question, answer });
+                Way::Together(answered, turn)
             }
+        }
+    }
+}
+
+impl<Q, A> Queue<Q, A> {
+    /// The number of another turn, unless enough is under way.
+    fn turn(&mut self) -> Option<u64> {
+        if self.turns.len() >= IN_FLIGHT {
+            let holds_up = self.holds_up;
+            self.turns.retain(|(_, began)| began.elapsed() < holds_up);
+        }
+        (self.turns.len() < IN_FLIGHT).then(|| {
+            self.turns_taken += 1;
+            self.turns.push((self.turns_taken, Instant::now()));
+            self.turns_taken
         })
+    }
+}
+
+impl<Q, A> Batches<Q, A> {
+    /// What is under way holds others up for so long at most, or until its answer. A server that is
+    /// far away, or slow, would cost them more than they save.
+    pub(super) fn holding_up_for(holds_up: Duration) -> Self {
+        Self(Arc::new(Lock::from(Queue {
+            holds_up,
+            waiting: VecDeque::new(),
+            turns: Vec::new(),
+            turns_taken: 0,
+        })))
     }
 }
 
 impl<Q, A> Default for Batches<Q, A> {
     fn default() -> Self {
-        Self(Arc::new(Lock::from(Queue {
-            waiting: VecDeque::new(),
-            turns: Vec::new(),
-            turns_taken: 0,
-        })))
+        Self::holding_up_for(OVERDUE)
     }
 }
 
@@ -91,30 +140,57 @@ impl<Q, A> Clone for Batches<Q, A> {
     }
 }
 
-/// One batch after another, for as long as requests wait. Its runtime may end at any point: the next
-/// request begins another turn then, and takes along what waits.
+/// One request, and then one batch after another for as long as requests wait. Its runtime may end at
+/// any point: the next request that is asked alone takes along what waits.
 struct Turn<Q, A> {
     queue: Arc<Lock<Queue<Q, A>>>,
     number: u64,
 }
 
-impl<Q, A> Turn<Q, A> {
+impl<Q: Send + 'static, A: Send + 'static> Turn<Q, A> {
+    /// Has those answered who wait, in a task: most who ask alone leave nobody behind.
+    fn go_on<F>(self, ask: impl Fn(Vec<Q>) -> F + Send + 'static)
+    where
+        F: Future<Output = Result<Vec<A>, StoreError>> + Send + 'static,
+    {
+        if !self.is_over()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(self.run(ask));
+        }
+    }
+
     async fn run<F>(self, ask: impl Fn(Vec<Q>) -> F)
     where
         F: Future<Output = Result<Vec<A>, StoreError>>,
     {
         while let Some((questions, mut waiting)) = self.next() {
-            let answers = tokio::select! {
-                answers = ask(questions) => answers,
-                () = all_gone(&mut waiting) => continue,
-            };
-            hand_out(answers, waiting);
+            tokio::select! {
+                answers = ask(questions) => hand_out(answers, waiting),
+                () = all_gone(&mut waiting) => {}
+            }
         }
+    }
+}
+
+/// Questions, and who waits for the answer of each.
+type Batch<Q, A> = (Vec<Q>, Vec<Answer<A>>);
+
+impl<Q, A> Turn<Q, A> {
+    /// Whether nobody waits. Then it is over in the same moment, so that whoever comes next begins
+    /// another.
+    fn is_over(&self) -> bool {
+        let mut queue = self.queue.lock();
+        let is_over = queue.waiting.is_empty();
+        if is_over {
+            queue.turns.retain(|(number, _)| *number != self.number);
+        }
+        is_over
     }
 
     /// The next batch. Without one the turn is over in the same moment, so that whoever comes next
     /// begins another.
-    fn next(&self) -> Option<(Vec<Q>, Vec<Answer<A>>)> {
+    fn next(&self) -> Option<Batch<Q, A>> {
         let mut queue = self.queue.lock();
         queue.turns.retain(|(number, _)| *number != self.number);
         // Nobody waits any longer for what the server was too slow for.
@@ -133,6 +209,17 @@ impl<Q, A> Drop for Turn<Q, A> {
     fn drop(&mut self) {
         let mut queue = self.queue.lock();
         queue.turns.retain(|(number, _)| *number != self.number);
+    }
+}
+
+/// Does something when it is dropped.
+struct Ended<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Drop for Ended<F> {
+    fn drop(&mut self) {
+        if let Some(then) = self.0.take() {
+            then();
+        }
     }
 }
 
@@ -249,10 +336,11 @@ mod tests {
             asked.spawn(server.clone().double(number));
         }
         settle().await;
-        assert_eq!(server.sizes(), [3]);
+        assert_eq!(server.sizes(), [1; 2], "the third waits");
         gone.abort();
         settle().await;
-        server.may_answer.add_permits(1);
+        assert_eq!(server.sizes(), [1; 3]);
+        server.may_answer.add_permits(2);
         assert_eq!(asked.join_all().await.into_iter().flatten().count(), 2);
     }
 
@@ -300,15 +388,33 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_turn_that_nobody_drives_is_overdue_after_three_seconds() {
         let batches = Batches::<u32, u32>::default();
-        let request = || Request {
-            question: 1,
-            answer: oneshot::channel().0,
+        let stuck: Vec<_> = (0..IN_FLIGHT).map(|_| batches.way(1)).collect();
+        assert!(stuck.iter().all(|way| matches!(way, Way::Alone(..))));
+        let Way::Together(waiting, None) = batches.way(3) else {
+            panic!("enough are under way");
         };
-        let stuck: Vec<_> = (0..IN_FLIGHT).map(|_| batches.enqueue(request())).collect();
-        assert!(stuck.iter().all(Option::is_some));
-        assert!(batches.enqueue(request()).is_none());
         advance(OVERDUE).await;
         let answer = batches.ask(2, |numbers| ready(Ok(numbers))).await;
         assert_eq!(answer.unwrap(), 2);
+        assert_eq!(waiting.await.unwrap().unwrap(), 3, "it is taken along");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_comes_to_a_slow_server_waits_a_moment_and_no_longer() {
+        let moment = Duration::from_millis(1);
+        let mut server = Server::new(0);
+        server.batches = Batches::holding_up_for(moment);
+        let mut asked = JoinSet::new();
+        for number in 0..4 {
+            asked.spawn(server.clone().double(number));
+        }
+        settle().await;
+        assert_eq!(server.sizes(), [1, 1], "two wait");
+        advance(moment).await;
+        asked.spawn(server.clone().double(4));
+        settle().await;
+        assert_eq!(server.sizes(), [1, 1, 3]);
+        server.may_answer.add_permits(3);
+        assert_eq!(asked.join_all().await.into_iter().flatten().count(), 5);
     }
 }

@@ -1,6 +1,6 @@
 //! The stores that come with the crate; [`store`](crate::store) has their names.
 
-#[cfg(any(feature = "mysql", feature = "postgres"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
 mod batches;
 mod feeds;
 #[cfg(feature = "file")]

@@ -6,7 +6,7 @@ use moka::sync::Cache;
 
 use super::table::{Table, any_number};
 use crate::session::Session;
-use crate::token::SessionId;
+use crate::token::{SessionId, SpreadIds};
 
 /// moka hears of one hit in so many, so that it keeps what is in use.
 const HITS_PER_SAMPLE: usize = 128;
@@ -24,7 +24,7 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// (`benches/peers/src/eviction/mod.rs` compares them).
 pub(super) struct Entries {
     table: Arc<Table>,
-    moka: Cache<SessionId, Session>,
+    moka: Cache<SessionId, Session, SpreadIds>,
 }
 
 impl Entries {
@@ -40,7 +40,7 @@ impl Entries {
             .eviction_policy(EvictionPolicy::lru())
             .time_to_idle(useful_for.min(LONGEST))
             .eviction_listener(move |_, session: Session, _| forgetful.remove(&session))
-            .build();
+            .build_with_hasher(SpreadIds::default());
         Self { table, moka }
     }
 

@@ -11,7 +11,7 @@ use crate::recent::recent;
 use crate::session::{Record, Session, Stamp};
 use crate::store::{Loaded, StoreError};
 use crate::time::Uptime;
-use crate::token::SessionId;
+use crate::token::{SessionId, SpreadIds};
 
 mod answer;
 mod changes;
@@ -40,7 +40,7 @@ const SUCCESSOR_MEMORY: Duration = Duration::from_secs(10 * 60);
 
 pub(crate) struct Cache {
     live: Entries,
-    gone: moka::sync::Cache<SessionId, (Gone, Uptime)>,
+    gone: moka::sync::Cache<SessionId, (Gone, Uptime), SpreadIds>,
     /// What rotations on this node have put in the place of what.
     successors: moka::sync::Cache<SessionId, SessionId>,
     changes: Changes,

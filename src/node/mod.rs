@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use tokio::sync::{OnceCell, watch};
 
-use crate::cache::Cache;
+use crate::cache::{Answer, Cache};
 use crate::flights::Flights;
 use crate::observe::meter::Meter;
 use crate::store::{SessionStore, StoreError};
 use crate::task::Task;
 use crate::time::Clock;
-use crate::token::SessionId;
+use crate::token::{SessionId, SpreadIds};
 use crate::upstream::{Upstream, within};
 
 #[cfg(feature = "wechat")]
@@ -71,7 +71,7 @@ pub(crate) struct Node<S> {
     pub(crate) meter: Meter,
     cache: Cache,
     upstream: Upstream<S>,
-    flights: Flights<SessionId>,
+    flights: Flights<SessionId, Answer, SpreadIds>,
     keyring: Keyring,
     unknown_keys: UnknownKeys,
     touches: Touches,

@@ -1,5 +1,6 @@
 //! Reads a session from the store, once for all who want to know.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -120,7 +121,7 @@ impl<S: SessionStore> Node<S> {
             // would wait for it.
             let answer = match self.upstream.is_down(id.bucket()) {
                 true => self.read_alone(id).await,
-                false => self.flights.join(id, self.read_alone(id)).await,
+                false => self.flights.join(id, pin!(self.read_alone(id))).await,
             };
             match answer {
                 // It may have been read before a revocation that is complete by now.

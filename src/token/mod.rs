@@ -11,6 +11,7 @@ mod id;
 mod offered;
 mod parameter;
 mod source;
+mod spread_ids;
 mod tag;
 
 pub(crate) use self::found::Found;
@@ -18,6 +19,7 @@ pub use self::id::{ParseSessionIdError, SessionId};
 pub(crate) use self::offered::{BEARER, has_token};
 pub use self::source::TokenSource;
 pub(crate) use self::source::{find, hide};
+pub(crate) use self::spread_ids::SpreadIds;
 pub use self::tag::TagKey;
 
 /// Characters of a token: the prefix and base64url of 44 bytes.

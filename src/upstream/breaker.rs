@@ -94,7 +94,8 @@ impl Breaker {
     /// Notes what a read came to; `true` if that opens the part.
     pub(super) fn read(&self, part: u64, has_failed: bool) -> bool {
         self.with(part, |part| {
-            let opens = part.read(has_failed, pause());
+            // Each pause takes randomness from the system: only where one begins.
+            let opens = part.read(has_failed, pause);
             if opens {
                 self.open.fetch_add(1, Ordering::Relaxed);
             }

@@ -38,7 +38,7 @@ pub(crate) struct Upstream<S> {
     deadline: Duration,
     clock: Clock,
     /// Writes that try whether a part can be written.
-    trials: Flights<u64>,
+    trials: Flights<u64, Result<(), StoreError>>,
 }
 
 /// Where something is read or written: a part of the store, and a bucket in it if it concerns one.
@@ -153,6 +153,9 @@ impl<S: SessionStore> Upstream<S> {
 
     /// Fails while the part that has a bucket is down; does not try it.
     pub(crate) fn unless_down(&self, bucket: impl Into<Option<[u8; 2]>>) -> Result<(), StoreError> {
+        if !self.breaker.is_open() {
+            return Ok(());
+        }
         self.breaker.unless_open(self.place(bucket.into()).part)
     }
 

@@ -1,5 +1,7 @@
 //! What becomes of what a read or a write came to: the breaker, what is written of it, the log.
 
+use std::time::Duration;
+
 use super::breaker::Trial;
 use super::{Place, Upstream};
 use crate::observe::{meter, trace};
@@ -13,6 +15,9 @@ impl<S: SessionStore> Upstream<S> {
         trial: Option<Trial<'_>>,
         answer: &Result<T, StoreError>,
     ) {
+        if trial.is_none() && answer.is_ok() {
+            return self.note_good_read(place);
+        }
         self.report(place, answer);
         let has_failed = has_failed(answer);
         match trial {
@@ -28,6 +33,19 @@ impl<S: SessionStore> Upstream<S> {
                     trace::breaker_opened();
                 }
             }
+        }
+    }
+
+    /// All that there is to note of almost every read, under one lock. It opens nothing: it is no
+    /// failure, and pushes one out of those that are remembered at most.
+    fn note_good_read(&self, place: Place) {
+        let now = self.clock.uptime();
+        let over = self.breaker.with(place.part, |part| {
+            part.read(false, || Duration::ZERO);
+            part.succeeded(now)
+        });
+        if let Some(over) = over {
+            trace::store_is_back(over);
         }
     }
 

@@ -33,8 +33,8 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Notes what a read came to; `true` if that opens the breaker.
-    pub(super) fn read(&mut self, has_failed: bool, pause: Duration) -> bool {
+    /// Notes what a read came to; `true` if that opens the breaker, for a `pause`.
+    pub(super) fn read(&mut self, has_failed: bool, pause: impl FnOnce() -> Duration) -> bool {
         if !self.gate.is_closed() {
             // A straggler from before it opened. The trial alone closes it.
             return false;
@@ -42,7 +42,7 @@ impl Part {
         self.failures = self.failures << 1 | u32::from(has_failed);
         let opens = self.is_too_bad();
         if opens {
-            self.gate.open(Instant::now() + pause);
+            self.gate.open(Instant::now() + pause());
         }
         opens
     }
@@ -145,7 +145,7 @@ mod tests {
         let mut opened = false;
         for answer in answers.chars() {
             assert!(!opened, "opened before the last of {answers}");
-            opened = part.read(answer == 'x', PAUSE);
+            opened = part.read(answer == 'x', || PAUSE);
         }
         assert_eq!(part.gate.is_closed(), !opened);
         opened
@@ -167,15 +167,15 @@ mod tests {
     #[test]
     fn only_the_trial_closes_it_and_all_is_forgotten() {
         let mut part = Part::default();
-        while !part.read(true, PAUSE) {}
-        assert!(!part.read(true, PAUSE), "it opens once");
-        part.read(false, PAUSE);
+        while !part.read(true, || PAUSE) {}
+        assert!(!part.read(true, || PAUSE), "it opens once");
+        part.read(false, || PAUSE);
         assert!(!part.gate.is_closed());
         part.trial_ended(true, PAUSE);
         assert!(!part.gate.is_closed());
         part.trial_ended(false, PAUSE);
         for _ in 1..IN_A_ROW {
-            assert!(!part.read(true, PAUSE));
+            assert!(!part.read(true, || PAUSE));
         }
     }
 

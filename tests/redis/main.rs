@@ -17,6 +17,7 @@ mod faults;
 mod index;
 mod link;
 mod link_losses;
+mod loads;
 #[cfg(all(feature = "axum", feature = "wechat"))]
 mod lua;
 mod matrix;

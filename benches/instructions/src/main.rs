@@ -26,10 +26,14 @@ fn main() {
     };
     let runtime = runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.expect("a runtime");
-    let sessions = Sessions::new(MemoryStore::new());
-    let tokens = runtime.block_on(log_in(&sessions));
+    let store = MemoryStore::new();
+    let mut sessions = Sessions::new(store.clone());
+    let tokens = runtime.block_on(log_in(&sessions, case.sessions()));
     let _entered = runtime.enter();
-    let mut requests = (0..2 * REQUESTS).map(|i| case.request(&tokens[i % SESSIONS]));
+    if matches!(case, Case::Cold) {
+        sessions = Sessions::new(store);
+    }
+    let mut requests = (0..2 * REQUESTS).map(|i| case.request(&tokens[i % tokens.len()]));
     let mut layered = SessionLayer::new(sessions).layer(service_fn(inner));
     for request in requests.by_ref().take(REQUESTS) {
         call(&mut layered, request);
@@ -45,6 +49,8 @@ fn main() {
 enum Case {
     Bare,
     Hit,
+    /// The first check on a node, of a session in a store that answers at once.
+    Cold,
     Missing,
     Malformed,
     Forged,
@@ -56,6 +62,7 @@ impl Case {
         Some(match name {
             "bare" => Self::Bare,
             "hit" => Self::Hit,
+            "cold" => Self::Cold,
             "missing" => Self::Missing,
             "malformed" => Self::Malformed,
             "forged" => Self::Forged,
@@ -64,9 +71,17 @@ impl Case {
         })
     }
 
+    /// As many as requests, where each is to find one that was not checked before.
+    const fn sessions(self) -> usize {
+        match self {
+            Self::Cold => 2 * REQUESTS,
+            _ => SESSIONS,
+        }
+    }
+
     fn request(self, token: &str) -> Request<()> {
         let credentials = match self {
-            Self::Bare | Self::Hit => format!("Bearer {token}"),
+            Self::Bare | Self::Hit | Self::Cold => format!("Bearer {token}"),
             Self::Missing | Self::GrpcMissing => String::new(),
             Self::Malformed => format!("Bearer {}", token.replace('_', "+")),
             Self::Forged => format!("Bearer {}", forged(token)),
@@ -99,9 +114,9 @@ fn forged(token: &str) -> String {
     format!("{}{other}{}", &token[..20], &token[21..])
 }
 
-async fn log_in(sessions: &Sessions<MemoryStore>) -> Vec<String> {
+async fn log_in(sessions: &Sessions<MemoryStore>, users: usize) -> Vec<String> {
     let mut tokens = Vec::new();
-    for user in 0..SESSIONS {
+    for user in 0..users {
         let user = Identity::new("wx4f4bc4dec97d474b", format!("user{user:024}"));
         let issued = sessions.issue(user).await.expect("the memory store is up");
         tokens.push(issued.token().expose().to_owned());

@@ -27,6 +27,8 @@ pub enum Part {
     Redis,
     /// Logins a second, against tower-sessions.
     Logins,
+    /// What a cold check takes of the processor where the store answers at once.
+    Cold,
     /// What operations cost on a file and on SQL databases, against tower-sessions' stores.
     Stores,
     /// What a full cache costs the store, by what it gives up: counted.
@@ -39,7 +41,7 @@ pub enum Part {
 
 impl Part {
     /// All parts, in the order they run.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Table,
         Self::Steps,
         Self::Lookup,
@@ -50,6 +52,7 @@ impl Part {
         Self::Outage,
         Self::Redis,
         Self::Logins,
+        Self::Cold,
         Self::Stores,
         Self::Eviction,
         Self::Record,
@@ -68,6 +71,7 @@ impl Part {
             Self::Outage => "outage",
             Self::Redis => "redis",
             Self::Logins => "logins",
+            Self::Cold => "cold",
             Self::Stores => "stores",
             Self::Eviction => "eviction",
             Self::Record => "record",
@@ -114,6 +118,7 @@ impl Part {
             Self::Outage => outage::run(),
             Self::Redis => operations::run(),
             Self::Logins => logins::run(),
+            Self::Cold => operations::processor::run(),
             Self::Stores => stores::run(),
             Self::Eviction => eviction::run(),
             Self::Record => record::run(),

@@ -1,9 +1,5 @@
 use std::fmt;
 
-use redis::Value;
-
-use crate::backend::stored::Stored;
-use crate::backend::wire::record;
 use crate::identity::Identity;
 use crate::session::{Record, Touch};
 use crate::store::{
@@ -14,6 +10,7 @@ use crate::time::Timestamp;
 use crate::token::{SessionId, TagKey};
 
 mod builder;
+mod loads;
 mod piecewise;
 mod runs;
 mod scripts;
@@ -27,7 +24,7 @@ use self::servers::router::Router;
 use self::servers::settings::Settings;
 use self::wire::answer::{ended, inserted, rotated, touched};
 use self::wire::keys::{Keys, bucket_slot};
-use self::wire::reply::{bytes, items, unintelligible};
+use self::wire::reply::{bytes, items};
 use self::wire::session_key;
 pub use crate::config_error::ConfigError as RedisConfigError;
 
@@ -46,11 +43,13 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 /// **Two projects on one database need a [prefix](RedisStoreBuilder::prefix) each**, or each takes the
 /// other's tokens: what they share is one set of sessions, as it has to be for the nodes of one.
 ///
-/// 1. A load is one `GET`; everything else that concerns sessions is a script in one slot of a
-///    Cluster, with every key it touches among its `KEYS`. It runs again where it needs others than
-///    it was given: what concerns all sessions of a user is two runs, and so is a rotation. A use is
-///    written by one run, and a second one keeps the session in its user's index. Keys stand in the
-///    scripts as `KEYS[n]`, with a number or a variable as the index, and Lua may be 5.1 or 5.4.
+/// 1. A load is one `GET`. While two are under way over a connection, those that come go together, up to
+///    32 as one `MGET`; in a Cluster, and where that is refused, as so many `GET`s at once. Everything
+///    else that concerns sessions is a script in one slot of a Cluster, with every key it touches among
+///    its `KEYS`. It runs again where it needs others than it was given: what concerns all sessions of
+///    a user is two runs, and so is a rotation. A use is written by one run, and a second one keeps the
+///    session in its user's index. Keys stand in the scripts as `KEYS[n]`, with a number or a variable
+///    as the index, and Lua may be 5.1 or 5.4.
 /// 2. Names of keys hold digests, never a token or an openid. The records name the user.
 /// 3. Every key expires by itself but `{prefix}:tag-key` and its four copies, which are spread over
 ///    a Cluster: nodes that start while a master is down find the keys of the tokens' tags there. A
@@ -117,6 +116,7 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 /// | for | rules |
 /// |---|---|
 /// | every store | `resetchannels &wxs:* ~wxs:* +eval +evalsha +exists +get +getrange +hdel +hget +hmget +hset +pexpireat +pttl +publish +set +setrange +strlen +subscribe +time +zadd +zcard +zrandmember +zrange +zrem +zrevrange` |
+/// | several loads as one command; without it each is a `GET` | `+mget` |
 /// | a database other than 0 | `+select` |
 /// | a Cluster | `+asking +cluster\|info +cluster\|slots` |
 /// | a server that speaks RESP2 alone, if not `+info` | `+role` |
@@ -146,17 +146,6 @@ impl RedisStore {
             keys,
             router: Router::new(settings),
             announces_per_master,
-        }
-    }
-
-    /// What is kept of a session.
-    async fn stored(&self, id: SessionId) -> Result<Option<Stored>, StoreError> {
-        let key = self.keys.session(id);
-        let mut get = redis::cmd("GET");
-        get.arg(&key);
-        match self.router.query(&key, &get).await? {
-            Value::Nil => Ok(None),
-            kept => record::decode(bytes(&kept).ok_or_else(unintelligible)?).map(Some),
         }
     }
 }

@@ -20,6 +20,7 @@ mod cold;
 pub(crate) mod info;
 pub(crate) mod operation;
 mod plain;
+pub(crate) mod processor;
 mod row;
 mod turn;
 pub(crate) mod users;

@@ -16,6 +16,7 @@ use super::handshake::{Protocol, authenticate, greet};
 use super::settings::Settings;
 use super::silence::Silence;
 use super::socket::{self, Socket};
+use super::together::Together;
 use crate::backend::redis::scripts::Publisher;
 use crate::backend::redis::wire::address::Address;
 use crate::backend::redis::wire::greeting::Greeting;
@@ -46,6 +47,7 @@ pub(crate) struct Connection {
     is_given_up: AtomicBool,
     /// Who publishes what scripts change here, once it was tried.
     publisher: Lock<Option<Publisher>>,
+    together: Together,
 }
 
 impl Connection {
@@ -112,6 +114,7 @@ impl Connection {
             silence: Silence::new(),
             is_given_up: AtomicBool::new(false),
             publisher: Lock::default(),
+            together: Together::new(),
         })
     }
 
@@ -121,6 +124,10 @@ impl Connection {
 
     pub(super) const fn publisher(&self) -> &Lock<Option<Publisher>> {
         &self.publisher
+    }
+
+    pub(crate) const fn together(&self) -> &Together {
+        &self.together
     }
 
     pub(super) const fn protocol(&self) -> Protocol {
@@ -154,6 +161,15 @@ impl Connection {
     }
 
     pub(super) async fn query_all(&self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
+        let mut connection = self.multiplexed.clone();
+        self.watch(commands.query_async(&mut connection)).await
+    }
+
+    /// The same, where a command that fails does so by itself.
+    pub(super) async fn query_each(
+        &self,
+        commands: &Pipeline,
+    ) -> RedisResult<Vec<RedisResult<Value>>> {
         let mut connection = self.multiplexed.clone();
         self.watch(commands.query_async(&mut connection)).await
     }

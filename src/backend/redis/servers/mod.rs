@@ -1,7 +1,7 @@
 //! The servers: connections to them, which of them has what, and the way of a command to the right one.
 
 mod advice;
-mod connection;
+pub(crate) mod connection;
 mod destination;
 mod examination;
 mod fault;
@@ -13,6 +13,7 @@ pub(crate) mod location;
 mod master;
 mod parallel;
 mod pushes;
+mod reads;
 pub(crate) mod router;
 mod routes;
 mod search;
@@ -21,4 +22,5 @@ mod silence;
 mod socket;
 mod subscriber;
 pub(crate) mod tls;
+pub(crate) mod together;
 mod unannounced;

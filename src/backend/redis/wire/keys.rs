@@ -1,4 +1,5 @@
 use std::fmt::Write;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -34,11 +35,13 @@ pub(crate) struct NamedKey {
 /// | `{prefix}:{n}:tag-key` | copies of that, each in another quarter of a Cluster's slots |
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
-    prefix: String,
+    /// Shared, so that every load may have it.
+    prefix: Arc<str>,
 }
 
 impl Keys {
-    pub(crate) const fn new(prefix: String) -> Self {
+    pub(crate) fn new(prefix: impl Into<Arc<str>>) -> Self {
+        let prefix = prefix.into();
         Self { prefix }
     }
 
@@ -164,7 +167,7 @@ mod tests {
 
     #[test]
     fn all_keys_of_a_user_are_in_one_slot() {
-        let keys = Keys::new("wxs".to_owned());
+        let keys = Keys::new("wxs");
         let user = Identity::new("appid", "openid");
         let mut id = [7; 18];
         id[..2].copy_from_slice(&user.bucket());
@@ -175,7 +178,7 @@ mod tests {
 
     #[test]
     fn each_quarter_of_the_slots_has_a_copy_of_the_tag_keys() {
-        let copies = Keys::new("wxs".to_owned()).copies_of_tag_keys();
+        let copies = Keys::new("wxs").copies_of_tag_keys();
         let mut quarters = copies.map(|copy| slot(&copy) / (SLOTS / 4));
         quarters.sort_unstable();
         assert_eq!(quarters, [0, 1, 2, 3]);
@@ -183,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_bucket_s_slot_is_that_of_its_keys() {
-        let keys = Keys::new("wxs".to_owned());
+        let keys = Keys::new("wxs");
         for bucket in [[0, 0], [0x0f, 0xf0], [0xab, 0xcd], [0xff, 0xff]] {
             assert_eq!(bucket_slot(bucket), slot(&keys.base(bucket)));
         }

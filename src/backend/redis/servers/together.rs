@@ -1,0 +1,43 @@
+//! Reads of one connection that wait for each other.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::Value;
+
+use crate::backend::batches::Batches;
+use crate::store::StoreError;
+use crate::token::SessionId;
+
+/// What is under a key; `None` if it has to be asked for by itself.
+pub(crate) type Read = Option<Result<Value, StoreError>>;
+
+/// How long reads that are under way hold up others: longer than a server near by takes, so that those
+/// who go to one farther away do not wait for twice as long.
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// The reads of sessions that go together over one connection.
+pub(crate) struct Together {
+    pub(crate) batches: Batches<SessionId, Read>,
+    /// Relaxed: it goes from false to true once, and nothing else is published through it. Who still
+    /// reads false has one more command refused.
+    refuses_mget: AtomicBool,
+}
+
+impl Together {
+    pub(super) fn new() -> Self {
+        Self {
+            batches: Batches::holding_up_for(MOMENT),
+            refuses_mget: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether one command may be tried that reads all of them.
+    pub(super) fn takes_mget(&self) -> bool {
+        !self.refuses_mget.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn refuse_mget(&self) {
+        self.refuses_mget.store(true, Ordering::Relaxed);
+    }
+}
