@@ -1,12 +1,14 @@
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
+use moka::notification::RemovalCause;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use super::table::{Table, any_number};
 use crate::session::Session;
-use crate::token::SessionId;
+use crate::token::{Fingerprint, SessionId};
 
 /// moka hears of one hit in so many, so that it keeps what is in use.
 const HITS_PER_SAMPLE: usize = 128;
@@ -22,6 +24,14 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// that requests rely on goes before what nobody has used for the time between confirmations.
 /// moka's own policy, `TinyLfu`, turns newcomers away from a full cache instead
 /// (`benches/peers/src/eviction/mod.rs` compares them).
+// What is in the table is in moka, or on its way into it or out of the table: whoever puts something
+// into the table puts it into moka next, or looks afterwards whether it is there; and what leaves moka
+// is taken out of the table by moka's listener, within the call that made it leave. Nothing can be
+// taken out by its id alone: the fingerprint, which says where to look, is written on the session
+// before it is put. So `present` and the listener are Dekker's two threads. The one writes the
+// fingerprint and the slot, and then looks into moka; the other has taken the session out of moka,
+// and then looks for its fingerprint and into the slot. With a fence between both steps of each, at
+// least one of them sees what the other has written.
 pub(super) struct Entries {
     table: Arc<Table>,
     moka: Cache<SessionId, Session>,
@@ -35,42 +45,44 @@ impl Entries {
     pub(super) fn new(capacity: u64, useful_for: Duration) -> Self {
         let table = Arc::new(Table::new(capacity));
         let forgetful = Arc::clone(&table);
+        let left = move |_: Arc<SessionId>, session: Session, _: RemovalCause| {
+            fence(Ordering::SeqCst);
+            forgetful.remove(&session);
+        };
         let moka = Cache::builder()
             .max_capacity(capacity)
             .eviction_policy(EvictionPolicy::lru())
             .time_to_idle(useful_for.min(LONGEST))
-            .eviction_listener(move |_, session: Session, _| forgetful.remove(&session))
+            .eviction_listener(left)
             .build();
         Self { table, moka }
     }
 
     /// What the table has of a session: the fast way, for requests.
     #[inline]
-    pub(super) fn hit(&self, id: SessionId) -> Option<Session> {
-        let hit = self.table.get(id)?;
+    pub(super) fn hit(&self, fingerprint: Fingerprint) -> Option<Session> {
+        let hit = self.table.get(fingerprint)?;
         if any_number().is_multiple_of(HITS_PER_SAMPLE) {
-            self.moka.get(&id);
+            self.moka.get(&hit.id());
         }
         Some(hit)
     }
 
-    /// The entry of a session; from now on the table has it too.
+    /// The entry of a session, whatever the table has. It counts as a use of it.
     pub(super) fn get(&self, id: SessionId) -> Option<Session> {
-        self.table.get(id).or_else(|| {
-            let session = self.in_moka(id)?;
-            self.table.put(&session);
-            // moka may have evicted it in between, and its listener has found nothing in the table: nobody
-            // would take it out again.
-            if !self.moka.contains_key(&id) {
-                self.table.remove(&session);
-            }
-            Some(session)
-        })
+        self.moka.get(&id)
     }
 
-    /// The entry of a session, whatever the table has. It counts as a use of it.
-    pub(super) fn in_moka(&self, id: SessionId) -> Option<Session> {
-        self.moka.get(&id)
+    /// The token of a session was presented: from now on the table has the session, if it is an
+    /// entry.
+    pub(super) fn present(&self, session: &Session, fingerprint: Fingerprint) {
+        session.was_presented(fingerprint);
+        self.table.put(session);
+        fence(Ordering::SeqCst);
+        let entry = self.get(session.id());
+        if !entry.is_some_and(|entry| Arc::ptr_eq(entry.known(), session.known())) {
+            self.table.remove(session);
+        }
     }
 
     /// First into the table: what moka evicts again at once is taken out of it.
@@ -82,7 +94,6 @@ impl Entries {
 
     pub(super) fn remove(&self, id: SessionId) {
         self.moka.invalidate(&id);
-        self.table.remove_all(id);
     }
 
     /// How many, to within what moka has not counted yet.
@@ -98,19 +109,30 @@ impl Entries {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::tests::session_of;
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::super::table::tests::{session_of, unseen};
     use super::*;
 
     const HOUR: Duration = Duration::from_secs(60 * 60);
 
     fn session(number: u16) -> Session {
-        let mut id = [0; 18];
-        // As spread as a digest is.
-        for (i, byte) in id.iter_mut().enumerate() {
-            *byte = ((u32::from(number) * 40_503) >> (i % 9)) as u8;
-        }
-        id[16..].copy_from_slice(&number.to_be_bytes());
-        session_of(id)
+        session_of(bits(number))
+    }
+
+    /// As spread as a fingerprint is.
+    fn bits(number: u16) -> u128 {
+        u128::from(number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)
+    }
+
+    fn fingerprint(number: u16) -> Fingerprint {
+        Fingerprint::from_bits(bits(number))
+    }
+
+    fn is_hit(entries: &Entries, session: &Session) -> bool {
+        let hit = session.fingerprint().and_then(|of_it| entries.hit(of_it));
+        hit.is_some()
     }
 
     #[test]
@@ -119,26 +141,65 @@ mod tests {
         let sessions: Vec<_> = (0..1000).map(session).collect();
         for session in &sessions {
             entries.insert(session);
-            assert!(entries.hit(session.id()).is_some());
+            assert!(is_hit(&entries, session));
             entries.moka.run_pending_tasks();
         }
-        let in_table = sessions.iter().filter(|s| entries.hit(s.id()).is_some());
+        let in_table = sessions.iter().filter(|session| is_hit(&entries, session));
         assert!(in_table.count() <= 100);
         assert_eq!(entries.len(), 100);
     }
 
     #[test]
-    fn what_the_table_alone_has_is_no_entry_and_can_be_removed() {
+    fn what_is_presented_is_in_the_table_until_it_is_removed() {
         let entries = Entries::new(100, HOUR);
-        let late = session(7);
+        let late = unseen(bits(7));
         entries.insert(&late);
+        assert!(entries.hit(fingerprint(7)).is_none());
+        entries.present(&late, fingerprint(7));
+        assert!(entries.hit(fingerprint(7)).is_some());
         entries.remove(late.id());
-        // Whoever had it from moka before that puts it into the table after it.
-        entries.table.put(&late);
-        assert!(entries.in_moka(late.id()).is_none());
+        assert!(entries.hit(fingerprint(7)).is_none());
+        assert!(entries.get(late.id()).is_none());
+    }
+
+    #[test]
+    fn what_is_no_entry_any_more_is_not_in_the_table_however_late_it_is_presented() {
+        let entries = Entries::new(100, HOUR);
+        let (late, newer) = (unseen(bits(7)), unseen(bits(7)));
         entries.insert(&late);
+        let found = entries.get(late.id()).unwrap();
         entries.remove(late.id());
-        assert!(entries.hit(late.id()).is_none());
+        entries.present(&found, fingerprint(7));
+        assert!(entries.hit(fingerprint(7)).is_none());
+        // Nor is what another answer has taken the place of.
+        entries.insert(&newer);
+        entries.present(&found, fingerprint(7));
+        assert!(entries.hit(fingerprint(7)).is_none());
+        entries.present(&newer, fingerprint(7));
+        assert!(entries.hit(fingerprint(7)).is_some());
+    }
+
+    #[test]
+    fn what_is_presented_while_it_is_removed_is_not_left_in_the_table() {
+        let entries = Entries::new(100, HOUR);
+        let (start, end) = (Barrier::new(2), Barrier::new(2));
+        let rounds: Vec<_> = (0..2000).map(|number| unseen(bits(number))).collect();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for session in &rounds {
+                    start.wait();
+                    entries.remove(session.id());
+                    end.wait();
+                }
+            });
+            for (number, session) in (0..).zip(&rounds) {
+                entries.insert(session);
+                start.wait();
+                entries.present(session, fingerprint(number));
+                end.wait();
+                assert!(entries.hit(fingerprint(number)).is_none(), "{number}");
+            }
+        });
     }
 
     #[test]
@@ -149,7 +210,7 @@ mod tests {
         (1..100).for_each(|number| entries.insert(&session(number)));
         for number in 100..1000 {
             for _ in 0..10 * HITS_PER_SAMPLE {
-                assert!(entries.hit(hot.id()).is_some());
+                assert!(is_hit(&entries, &hot));
             }
             let other = session(number);
             entries.insert(&other);
@@ -168,7 +229,7 @@ mod tests {
             let session = session(number);
             entries.insert(&session);
             for _ in 0..5 {
-                entries.in_moka(session.id());
+                entries.get(session.id());
             }
             entries.sweep();
             assert!(entries.moka.contains_key(&session.id()), "{number}");
@@ -185,9 +246,9 @@ mod tests {
         entries.insert(&session(50));
         entries.sweep();
         assert_eq!(entries.len(), 1);
-        let in_table = (0..50).filter(|number| entries.hit(session(*number).id()).is_some());
+        let in_table = (0..50).filter(|number| is_hit(&entries, &session(*number)));
         assert_eq!(in_table.count(), 0);
-        assert!(entries.hit(session(50).id()).is_some());
+        assert!(is_hit(&entries, &session(50)));
     }
 
     #[test]
@@ -196,9 +257,10 @@ mod tests {
         let sessions: Vec<_> = (0..1000).map(session).collect();
         sessions.iter().for_each(|session| entries.insert(session));
         entries.table.remove(&sessions[7]);
-        assert!(entries.hit(sessions[7].id()).is_none());
-        assert!(entries.get(sessions[7].id()).is_some());
-        assert!(entries.hit(sessions[7].id()).is_some());
+        assert!(!is_hit(&entries, &sessions[7]));
+        let entry = entries.get(sessions[7].id()).unwrap();
+        entries.present(&entry, fingerprint(7));
+        assert!(is_hit(&entries, &sessions[7]));
         entries.remove(sessions[7].id());
         assert!(entries.get(sessions[7].id()).is_none());
     }

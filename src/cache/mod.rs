@@ -11,7 +11,7 @@ use crate::recent::recent;
 use crate::session::{Record, Session, Stamp};
 use crate::store::{Loaded, StoreError};
 use crate::time::Uptime;
-use crate::token::SessionId;
+use crate::token::{Fingerprint, FingerprintKey, SessionId};
 
 mod answer;
 mod changes;
@@ -39,6 +39,8 @@ const SUCCESSORS: u64 = 10_000;
 const SUCCESSOR_MEMORY: Duration = Duration::from_secs(10 * 60);
 
 pub(crate) struct Cache {
+    /// Without it nothing is a hit, and all is as well.
+    key: Option<FingerprintKey>,
     live: Entries,
     gone: moka::sync::Cache<SessionId, (Gone, Uptime)>,
     /// What rotations on this node have put in the place of what.
@@ -54,6 +56,7 @@ impl Cache {
     /// For up to `capacity` sessions, each for as long as what the store said of it is `useful_for`.
     pub(crate) fn new(capacity: u64, useful_for: Duration) -> Self {
         Self {
+            key: FingerprintKey::random(),
             live: Entries::new(capacity, useful_for),
             gone: recent(GONE_CAPACITY, GONE_MEMORY),
             successors: recent(SUCCESSORS, SUCCESSOR_MEMORY),
@@ -64,10 +67,23 @@ impl Cache {
         }
     }
 
+    /// The fingerprint of a text that may be a token's.
+    #[inline]
+    pub(crate) fn fingerprint(&self, text: &[u8]) -> Option<Fingerprint> {
+        self.key.as_ref()?.of(text)
+    }
+
     /// The entry of a session in the hit table, unless something changed near it since.
     #[inline]
-    pub(crate) fn hit(&self, id: SessionId) -> Option<Session> {
-        self.if_current(self.live.hit(id)?)
+    pub(crate) fn hit(&self, fingerprint: Fingerprint) -> Option<Session> {
+        self.if_current(self.live.hit(fingerprint)?)
+    }
+
+    /// The token of a session was presented: from now on it is a hit, if there is an entry.
+    pub(crate) fn present(&self, session: &Session, fingerprint: Option<Fingerprint>) {
+        if let Some(fingerprint) = fingerprint {
+            self.live.present(session, fingerprint);
+        }
     }
 
     /// What is known of a session: its entry, unless something changed near it since, or that it
@@ -87,7 +103,7 @@ impl Cache {
 
     /// What is known of a session while the store is unavailable, whatever changed near it.
     pub(crate) fn known(&self, id: SessionId) -> Option<Answer> {
-        let session = self.live.in_moka(id)?;
+        let session = self.live.get(id)?;
         let shadow = self.shadow(id, session.record(), session.as_of());
         Some(shadow.unwrap_or(Answer::Live(session)))
     }
@@ -141,7 +157,7 @@ impl Cache {
 
     fn confirm(&self, id: SessionId, stamp: Stamp, record: Record) -> Session {
         let session = Session::new(id, record, stamp);
-        let session = match self.live.in_moka(id) {
+        let session = match self.live.get(id) {
             Some(earlier) => session.continuing(&earlier),
             None => session,
         };
@@ -169,7 +185,7 @@ impl Cache {
 
     /// A session is in use, and kept: moka does not see all of its hits.
     pub(crate) fn is_in_use(&self, id: SessionId) {
-        self.live.in_moka(id);
+        self.live.get(id);
     }
 
     /// Entries at the moment, to within what moka has not counted yet.

@@ -9,8 +9,9 @@ use serde::de::DeserializeOwned;
 
 use crate::identity::Identity;
 use crate::time::{Timestamp, Uptime};
-use crate::token::SessionId;
+use crate::token::{Fingerprint, OnceFingerprint, SessionId};
 
+mod checked;
 mod data;
 mod decision;
 mod end;
@@ -18,6 +19,7 @@ mod record;
 mod touch;
 mod usage;
 
+pub(crate) use self::checked::{Checked, Unread};
 pub use self::data::DataError;
 pub(crate) use self::data::to_json;
 pub(crate) use self::decision::{
@@ -43,6 +45,7 @@ pub struct Session(Arc<Known>);
 /// cache, or three. Times are in milliseconds.
 #[repr(C)]
 pub(crate) struct Known {
+    fingerprint: OnceFingerprint,
     id: SessionId,
     /// Whether a confirmation in the background was started; if it fails, requests wait for one.
     refreshing: AtomicBool,
@@ -65,6 +68,7 @@ pub(crate) struct Stamp {
 impl Session {
     pub(crate) fn new(id: SessionId, record: Record, stamp: Stamp) -> Self {
         Self(Arc::new(Known {
+            fingerprint: OnceFingerprint::default(),
             id,
             refreshing: AtomicBool::new(false),
             stamp,
@@ -74,10 +78,13 @@ impl Session {
         }))
     }
 
-    /// Takes over what this node knows of the session's use from an earlier answer of the store.
-    /// What is written is not taken over: the store has just said what it has.
+    /// Takes over what this node knows of the session's use and of its token from an earlier answer
+    /// of the store. What is written is not taken over: the store has just said what it has.
     pub(crate) fn continuing(self, earlier: &Self) -> Self {
         self.0.usage.take_over(&earlier.0.usage);
+        if let Some(fingerprint) = earlier.fingerprint() {
+            self.was_presented(fingerprint);
+        }
         self
     }
 
@@ -145,6 +152,16 @@ impl Session {
         &self.0
     }
 
+    /// That of its token, if this node has seen it.
+    pub(crate) fn fingerprint(&self) -> Option<Fingerprint> {
+        self.0.fingerprint.get()
+    }
+
+    /// Its token was seen.
+    pub(crate) fn was_presented(&self, fingerprint: Fingerprint) {
+        self.0.fingerprint.set(fingerprint);
+    }
+
     pub(crate) fn record(&self) -> &Record {
         &self.0.record
     }
@@ -201,8 +218,9 @@ impl From<Arc<Known>> for Session {
 }
 
 impl Known {
-    pub(crate) fn is(&self, id: SessionId) -> bool {
-        self.id == id
+    #[inline]
+    pub(crate) fn has(&self, fingerprint: Fingerprint) -> bool {
+        self.fingerprint.is(fingerprint)
     }
 }
 

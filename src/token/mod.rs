@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 mod base64url;
+mod fingerprint;
 mod found;
 mod id;
 mod offered;
@@ -13,11 +14,12 @@ mod parameter;
 mod source;
 mod tag;
 
-pub(crate) use self::found::Found;
+pub(crate) use self::fingerprint::{Fingerprint, FingerprintKey, OnceFingerprint};
+pub(crate) use self::found::{Found, Presented};
 pub use self::id::{ParseSessionIdError, SessionId};
 pub(crate) use self::offered::{BEARER, has_token};
 pub use self::source::TokenSource;
-pub(crate) use self::source::{find, hide};
+pub(crate) use self::source::{find, find_and_mark, hide, remove};
 pub use self::tag::TagKey;
 
 /// Characters of a token: the prefix and base64url of 44 bytes.

@@ -3,7 +3,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use tower_wx_session::SessionId;
 use tower_wx_session::test_util::HitSteps;
 
 use crate::contender::ours;
@@ -57,15 +56,19 @@ pub(super) struct HitTable {
 impl Structure for HitTable {
     fn filled(many: usize) -> Self {
         let sessions = ours::sessions(Forgetful::default(), many);
+        let steps = Arc::new(HitSteps::new(sessions.clone()));
         let keys = runtime().block_on(async {
             let mut keys = Vec::with_capacity(many);
             for user in (0..many).map(identity) {
                 let issued = sessions.issue(user).await.expect("the store takes all");
-                keys.push(*issued.token().id().as_bytes());
+                let fingerprint = steps.fingerprint(issued.token().expose().as_bytes());
+                let mut key = Key::default();
+                let bits = fingerprint.expect("it is a token").to_le_bytes();
+                key[..bits.len()].copy_from_slice(&bits);
+                keys.push(key);
             }
             keys
         });
-        let steps = Arc::new(HitSteps::new(sessions));
         let keys = Arc::from(keys);
         Self { steps, keys }
     }
@@ -75,7 +78,8 @@ impl Structure for HitTable {
     }
 
     fn finds(&self, key: &Key) -> bool {
-        let found = self.steps.probe(SessionId::from_bytes(*key));
+        let bits = key.first_chunk().map(|bits| u128::from_le_bytes(*bits));
+        let found = bits.and_then(|bits| self.steps.probe(bits));
         black_box(found.map(|session| session.id())).is_some()
     }
 }
