@@ -88,7 +88,7 @@ impl Cache {
     /// What is known of a session while the store is unavailable, whatever changed near it.
     pub(crate) fn known(&self, id: SessionId) -> Option<Answer> {
         let session = self.live.in_moka(id)?;
-        let shadow = self.shadow(id, session.record(), session.as_of());
+        let shadow = self.shadow(id, &session.record(), session.as_of());
         Some(shadow.unwrap_or(Answer::Live(session)))
     }
 
