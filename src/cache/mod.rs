@@ -104,7 +104,7 @@ impl Cache {
     /// What is known of a session while the store is unavailable, whatever changed near it.
     pub(crate) fn known(&self, id: SessionId) -> Option<Answer> {
         let session = self.live.get(id)?;
-        let shadow = self.shadow(id, session.record(), session.as_of());
+        let shadow = self.shadow(id, &session.record(), session.as_of());
         Some(shadow.unwrap_or(Answer::Live(session)))
     }
 

@@ -116,7 +116,7 @@ impl<S: SessionStore> Node<S> {
         if let Some(touch) = session.usage().note(session.id(), now) {
             self.touch_later(session, touch);
         }
-        if refresh && session.start_refresh() {
+        if refresh && session.usage().start_refresh() {
             self.refresh_soon(session.id());
         }
     }
