@@ -75,8 +75,13 @@ impl Cache {
 
     /// The entry of a session in the hit table, unless something changed near it since.
     #[inline]
-    pub(crate) fn hit(&self, fingerprint: Fingerprint) -> Option<Session> {
-        self.if_current(self.live.hit(fingerprint)?)
+    pub(crate) fn hit(&self, fingerprint: Fingerprint, bucket: [u8; 2]) -> Option<Session> {
+        // Read first, because the processor gets its line while it looks into the table. A change
+        // that is marked between the two is not seen. But it is not acknowledged before it is
+        // marked: whoever was told of it comes with a later request.
+        let of_user = self.changes.last_near_user(bucket);
+        let session = self.live.hit(fingerprint)?;
+        self.is_newer(&session, of_user).then_some(session)
     }
 
     /// The token of a session was presented: from now on it is a hit, if there is an entry.
@@ -89,7 +94,8 @@ impl Cache {
     /// What is known of a session: its entry, unless something changed near it since, or that it
     /// was found to be over a moment ago.
     pub(crate) fn look(&self, id: SessionId, now: Uptime) -> Option<Result<Session, Gone>> {
-        if let Some(session) = self.live.get(id).and_then(|known| self.if_current(known)) {
+        let session = self.live.get(id);
+        if let Some(session) = session.filter(|session| self.is_current(session)) {
             return Some(Ok(session));
         }
         let (gone, found_at) = self.gone.get(&id)?;
@@ -108,15 +114,16 @@ impl Cache {
         Some(shadow.unwrap_or(Answer::Live(session)))
     }
 
-    #[inline]
-    fn if_current(&self, session: Session) -> Option<Session> {
-        self.is_current(&session).then_some(session)
+    /// Whether nothing changed near a session since it was read.
+    pub(crate) fn is_current(&self, session: &Session) -> bool {
+        self.is_newer(session, self.changes.last_near_user(session.id().bucket()))
     }
 
-    /// Whether nothing changed near a session since it was read.
+    /// Whether a session was read after the last changes near it, that of its user being this one.
     #[inline]
-    pub(crate) fn is_current(&self, session: &Session) -> bool {
-        session.as_of() >= self.changes.last_near(session.id())
+    fn is_newer(&self, session: &Session, of_user: u64) -> bool {
+        let last = of_user.max(self.changes.last_near_session(session.id()));
+        session.as_of() >= last
     }
 }
 

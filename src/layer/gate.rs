@@ -113,6 +113,7 @@ impl<S: SessionStore> Gate<S> {
 
     /// Hands the session to the inner service, without the token: what is in a header was marked
     /// when it was found.
+    #[inline]
     pub(super) fn pass(&self, session: Session, request: &mut impl Head) -> Admission {
         remove(&self.sources, request);
         request.extensions_mut().insert(session);

@@ -12,7 +12,7 @@ use crate::rejection::{Rejection, RejectionKind};
 use crate::session::{Checked, Session, Unread, Verdict, decide, decide_in_gap};
 use crate::store::SessionStore;
 use crate::time::{Moment, Timestamp};
-use crate::token::{Fingerprint, SessionId, Token};
+use crate::token::{Fingerprint, SessionId, Token, bucket_in};
 
 impl<S: SessionStore> Node<S> {
     /// Decides about a text with what is known on this node.
@@ -20,7 +20,7 @@ impl<S: SessionStore> Node<S> {
     pub(crate) fn check_now(self: &Arc<Self>, text: &[u8]) -> Checked {
         let fingerprint = self.cache.fingerprint(text);
         let now = self.clock.read();
-        let hit = fingerprint.and_then(|fingerprint| self.cache.hit(fingerprint));
+        let hit = fingerprint.and_then(|of_it| self.cache.hit(of_it, bucket_in(text)));
         match hit.and_then(|session| self.check_known(session, now, AnsweredBy::Table)) {
             Some(decided) => Checked::Decided(decided),
             None => self.check_behind_table(text, fingerprint, now),
@@ -141,7 +141,7 @@ impl<S: SessionStore> Node<S> {
 
     /// The entry of a session in the hit table: for the benchmark of it.
     #[cfg(feature = "test-util")]
-    pub(crate) fn hit(&self, fingerprint: Fingerprint) -> Option<Session> {
-        self.cache.hit(fingerprint)
+    pub(crate) fn hit(&self, fingerprint: Fingerprint, bucket: [u8; 2]) -> Option<Session> {
+        self.cache.hit(fingerprint, bucket)
     }
 }

@@ -36,12 +36,6 @@ impl<S: SessionStore> HitSteps<S> {
         }
     }
 
-    /// Decodes the text of a token; whether it is one.
-    #[must_use]
-    pub fn decode(&self, text: &[u8]) -> bool {
-        black_box(Token::parse(text)).is_some()
-    }
-
     /// Decodes the text of a token and makes the name of the session from it.
     #[must_use]
     pub fn decode_and_digest(&self, text: &[u8]) -> Option<SessionId> {
@@ -63,10 +57,9 @@ impl<S: SessionStore> HitSteps<S> {
 
     /// Looks into the hit table, and whether anything changed since the read.
     #[must_use]
-    pub fn probe(&self, fingerprint: u128) -> Option<Session> {
-        self.sessions
-            .node()
-            .hit(Fingerprint::from_bits(fingerprint))
+    pub fn probe(&self, fingerprint: u128, bucket: [u8; 2]) -> Option<Session> {
+        let fingerprint = Fingerprint::from_bits(fingerprint);
+        self.sessions.node().hit(fingerprint, bucket)
     }
 
     /// Reads the clock and decides about a session; whether it is valid.

@@ -1,14 +1,14 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use polyval::Polyval;
-use polyval::universal_hash::UniversalHash;
-
 use super::{PREFIX, TEXT_LEN};
 use crate::random;
 
-/// What POLYVAL takes at a time.
-const BLOCK: usize = 16;
+/// Words of eight bytes that hold a text: the last of them overlaps the one before.
+const WORDS: usize = TEXT_LEN.div_ceil(8);
+/// 2¹²⁷ − 1, a prime.
+const PRIME: u128 = (1 << 127) - 1;
+const LOW: u128 = u64::MAX as u128;
 
 /// What a node finds the session of a presented token by: a keyed hash of the token's text.
 ///
@@ -38,35 +38,53 @@ impl Fingerprint {
 
 /// The secret behind the fingerprints of a node: random, and kept nowhere else.
 ///
-/// The hash is POLYVAL (RFC 8452 §3), a polynomial over GF(2¹²⁸): of the secret's 2¹²⁸ values no more
-/// than four give two texts of four blocks the same fingerprint. So whoever does not know the secret
-/// finds a text that passes for a given session with a chance of 2⁻¹²⁶ a try.
+/// The hash is the sum of the text's words, each times a random number of its own, modulo the prime
+/// 2¹²⁷ − 1 (J. L. Carter and M. N. Wegman, Universal Classes of Hash Functions, 1979). Where two texts
+/// differ in a word, whatever the other numbers are, one residue of that word's number gives both the
+/// same sum: whoever does not know the secret makes a text that passes for a given session with a
+/// chance of 2⁻¹²⁶ a try.
 ///
 /// Nor is the secret enough: whose text passes for a session has to know that session's fingerprint,
-/// and with it 128 bits that stem from the 256 random ones of its token.
-pub(crate) struct FingerprintKey(Polyval);
+/// and with it 127 bits that stem from the 256 random ones of its token.
+pub(crate) struct FingerprintKey([u128; WORDS]);
 
 impl FingerprintKey {
     /// `None` if the system has no randomness to give.
     pub(crate) fn random() -> Option<Self> {
-        let mut secret = [0; BLOCK];
-        random::fill(&mut secret).ok()?;
-        Some(Self(Polyval::new(&secret.into())))
+        let mut secret = [[0; 16]; WORDS];
+        random::fill(secret.as_flattened_mut()).ok()?;
+        Some(Self(
+            secret.map(|number| u128::from_le_bytes(number) & PRIME),
+        ))
     }
 
     /// Of what has the length and the prefix of a token: the table has nothing else.
     #[inline]
     pub(crate) fn of(&self, text: &[u8]) -> Option<Fingerprint> {
-        if text.len() != TEXT_LEN || !text.starts_with(PREFIX) {
-            return None;
+        let text: &[u8; TEXT_LEN] = text.try_into().ok()?;
+        let (words, _) = text.as_chunks::<8>();
+        let words = words.iter().chain(text.last_chunk());
+        text.starts_with(PREFIX)
+            .then(|| Fingerprint(self.sum(words.map(|word| u64::from_le_bytes(*word)))))
+    }
+
+    /// Of digits to the base 2⁶⁴, so that nothing is carried before all is summed up.
+    #[inline]
+    fn sum(&self, words: impl Iterator<Item = u64>) -> u128 {
+        let mut digits = [0; 3];
+        for (number, word) in self.0.iter().zip(words) {
+            let word = u128::from(word);
+            let (low, high) = ((number & LOW) * word, (number >> 64) * word);
+            digits[0] += low & LOW;
+            digits[1] += (low >> 64) + (high & LOW);
+            digits[2] += high >> 64;
         }
-        // All texts are of one length, so that the padding tells nothing apart.
-        let mut padded = [0; TEXT_LEN.next_multiple_of(BLOCK)];
-        padded[..TEXT_LEN].copy_from_slice(text);
-        let (blocks, _) = padded.as_chunks::<BLOCK>();
-        let mut hash = self.0.clone();
-        hash.update_padded(blocks.as_flattened());
-        Some(Fingerprint(u128::from_le_bytes(hash.finalize().into())))
+        let [low, middle, high] = digits;
+        let middle = middle + (low >> 64);
+        let high = high + (middle >> 64);
+        let below = middle << 64 | low & LOW;
+        // 2¹²⁸ is 2, and 2¹²⁷ is 1. Equal texts have equal sums, reduced to the end or not.
+        (below & PRIME) + (below >> 127) + 2 * high
     }
 }
 
@@ -117,29 +135,28 @@ mod tests {
     }
 
     #[test]
-    fn it_is_polyval_of_the_text_and_a_zero() {
-        // RFC 8452 §3: S_j = dot(S_j-1 + X_j, H), with dot(a, b) = a * b * x^-128.
-        let secret = *b"sixteen secret b";
-        let key = FingerprintKey(Polyval::new(&secret.into()));
-        let mut padded = TEXT.to_vec();
-        padded.push(0);
-        let h = u128::from_le_bytes(secret);
-        let blocks = padded.as_chunks::<16>().0.iter();
-        let sum = blocks.fold(0, |sum, block| dot(sum ^ u128::from_le_bytes(*block), h));
-        assert_eq!(key.of(&TEXT), Some(Fingerprint(sum)));
+    fn it_is_the_sum_of_products() {
+        let key = key();
+        let place = |word: usize| (8 * word).min(TEXT_LEN - 8);
+        let products = key.0.iter().enumerate().map(|(word, number)| {
+            let word = TEXT[place(word)..].first_chunk().unwrap();
+            product(*number, u64::from_le_bytes(*word))
+        });
+        let expected = products.fold(0, |sum, product| (sum + product) % PRIME);
+        assert_eq!(key.of(&TEXT).unwrap().0 % PRIME, expected);
+        // Carries in all places.
+        let greatest = FingerprintKey([PRIME - 1; WORDS]);
+        let sum = greatest.sum([u64::MAX; WORDS].into_iter());
+        let each = product(PRIME - 1, u64::MAX);
+        let expected = (0..WORDS).fold(0, |sum, _| (sum + each) % PRIME);
+        assert_eq!(sum % PRIME, expected);
     }
 
-    /// Bit by bit, in GF(2¹²⁸) with x¹²⁸ + x¹²⁷ + x¹²⁶ + x¹²¹ + 1.
-    fn dot(a: u128, b: u128) -> u128 {
-        (0..128).fold(0, |product, bit| {
-            let product = product ^ if a >> bit & 1 == 1 { b } else { 0 };
-            // Divided by x.
-            let reduced = if product & 1 == 1 {
-                0xe1 << 120 | 1 << 127
-            } else {
-                0
-            };
-            product >> 1 ^ reduced
+    /// Bit by bit.
+    fn product(number: u128, word: u64) -> u128 {
+        (0..64).rev().fold(0, |product, bit| {
+            let added = if word >> bit & 1 == 1 { number } else { 0 };
+            (2 * product % PRIME + added) % PRIME
         })
     }
 

@@ -51,6 +51,7 @@ pub(crate) fn run() -> Outcome {
     let session = session.expect("it is live");
     let (steps, token) = (HitSteps::new(sessions), token.as_bytes());
     let fingerprint = steps.fingerprint(token).expect("it is a token");
+    let bucket = session.id().bucket();
     let insert =
         |request: &mut Request<()>| request.extensions_mut().insert::<Session>(session.clone());
     let mut all: [(&str, Batch<'_>); 8] = [
@@ -66,7 +67,7 @@ pub(crate) fn run() -> Outcome {
         ("clock", step(|| steps.clock())),
         (
             "probe of the hit table",
-            step(|| steps.probe(black_box(fingerprint))),
+            step(|| steps.probe(black_box(fingerprint), black_box(bucket))),
         ),
         (
             "clock and decide",

@@ -11,7 +11,7 @@ use crate::forgetful::Forgetful;
 use crate::runtime::runtime;
 use crate::user::identity;
 
-/// As long as the names of sessions.
+/// As long as the names of sessions. Of our hit table, a fingerprint and a bucket.
 pub(super) type Key = [u8; 18];
 /// About as much as a session is.
 pub(super) type Value = Arc<[u8; 300]>;
@@ -63,8 +63,10 @@ impl Structure for HitTable {
                 let issued = sessions.issue(user).await.expect("the store takes all");
                 let fingerprint = steps.fingerprint(issued.token().expose().as_bytes());
                 let mut key = Key::default();
-                let bits = fingerprint.expect("it is a token").to_le_bytes();
-                key[..bits.len()].copy_from_slice(&bits);
+                let (bits, bucket) = key.split_at_mut(16);
+                let fingerprint = fingerprint.expect("it is a token");
+                bits.copy_from_slice(&fingerprint.to_le_bytes());
+                bucket.copy_from_slice(&issued.token().id().bucket());
                 keys.push(key);
             }
             keys
@@ -78,8 +80,10 @@ impl Structure for HitTable {
     }
 
     fn finds(&self, key: &Key) -> bool {
-        let bits = key.first_chunk().map(|bits| u128::from_le_bytes(*bits));
-        let found = bits.and_then(|bits| self.steps.probe(bits));
+        let (Some(bits), Some(bucket)) = (key.first_chunk(), key.last_chunk()) else {
+            return false;
+        };
+        let found = self.steps.probe(u128::from_le_bytes(*bits), *bucket);
         black_box(found.map(|session| session.id())).is_some()
     }
 }
