@@ -142,7 +142,7 @@ mod tests {
         (300..3300).for_each(|number| changes.session_changed(session(number)));
         let moved = warm.iter().zip(before);
         moved
-            .filter(|(id, before)| changes.last_near(**id) != *before)
+            .filter(|(id, before)| last_near(&changes, **id) != *before)
             .count()
     }
 

@@ -7,7 +7,7 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use super::table::{Table, any_number};
-use crate::session::Session;
+use crate::session::{Known, Session};
 use crate::token::{Fingerprint, SessionId};
 
 /// moka hears of one hit in so many, so that it keeps what is in use.
@@ -67,10 +67,14 @@ impl Entries {
         Self { table, moka }
     }
 
-    /// What the table has of a session: the fast way, for requests.
+    /// What the table has of a session, if it is good: the fast way, for requests.
     #[inline]
-    pub(super) fn hit(&self, fingerprint: Fingerprint) -> Option<Session> {
-        let hit = self.table.get(fingerprint)?;
+    pub(super) fn hit(
+        &self,
+        fingerprint: Fingerprint,
+        is_good: impl Fn(&Known) -> bool,
+    ) -> Option<Session> {
+        let hit = self.table.get(fingerprint, is_good)?;
         if any_number().is_multiple_of(HITS_PER_SAMPLE) {
             self.get(hit.id());
         }
@@ -141,8 +145,13 @@ mod tests {
     }
 
     fn is_hit(entries: &Entries, session: &Session) -> bool {
-        let hit = session.fingerprint().and_then(|of_it| entries.hit(of_it));
-        hit.is_some()
+        session
+            .fingerprint()
+            .is_some_and(|of_it| finds(entries, of_it))
+    }
+
+    fn finds(entries: &Entries, fingerprint: Fingerprint) -> bool {
+        entries.hit(fingerprint, |_| true).is_some()
     }
 
     #[test]
@@ -164,11 +173,11 @@ mod tests {
         let entries = Entries::new(100, HOUR);
         let late = unseen(bits(7));
         entries.insert(&late);
-        assert!(entries.hit(fingerprint(7)).is_none());
+        assert!(!finds(&entries, fingerprint(7)));
         entries.present(&late, fingerprint(7));
-        assert!(entries.hit(fingerprint(7)).is_some());
+        assert!(finds(&entries, fingerprint(7)));
         entries.remove(late.id());
-        assert!(entries.hit(fingerprint(7)).is_none());
+        assert!(!finds(&entries, fingerprint(7)));
         assert!(entries.get(late.id()).is_none());
     }
 
@@ -180,13 +189,13 @@ mod tests {
         let found = entries.get(late.id()).unwrap();
         entries.remove(late.id());
         entries.present(&found, fingerprint(7));
-        assert!(entries.hit(fingerprint(7)).is_none());
+        assert!(!finds(&entries, fingerprint(7)));
         // Nor is what another answer has taken the place of.
         entries.insert(&newer);
         entries.present(&found, fingerprint(7));
-        assert!(entries.hit(fingerprint(7)).is_none());
+        assert!(!finds(&entries, fingerprint(7)));
         entries.present(&newer, fingerprint(7));
-        assert!(entries.hit(fingerprint(7)).is_some());
+        assert!(finds(&entries, fingerprint(7)));
     }
 
     #[test]
@@ -207,7 +216,7 @@ mod tests {
                 start.wait();
                 entries.present(session, fingerprint(number));
                 end.wait();
-                assert!(entries.hit(fingerprint(number)).is_none(), "{number}");
+                assert!(!finds(&entries, fingerprint(number)), "{number}");
             }
         });
     }

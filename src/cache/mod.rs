@@ -8,7 +8,7 @@ use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use crate::recent::recent;
-use crate::session::{Record, Session, Stamp};
+use crate::session::{Known, Record, Session, Stamp};
 use crate::store::{Loaded, StoreError};
 use crate::time::Uptime;
 use crate::token::{Fingerprint, FingerprintKey, SessionId};
@@ -80,8 +80,8 @@ impl Cache {
         // that is marked between the two is not seen. But it is not acknowledged before it is
         // marked: whoever was told of it comes with a later request.
         let of_user = self.changes.last_near_user(bucket);
-        let session = self.live.hit(fingerprint)?;
-        self.is_newer(&session, of_user).then_some(session)
+        let is_good = |known: &Known| self.is_newer(known, of_user);
+        self.live.hit(fingerprint, is_good)
     }
 
     /// The token of a session was presented: from now on it is a hit, if there is an entry.
@@ -116,14 +116,15 @@ impl Cache {
 
     /// Whether nothing changed near a session since it was read.
     pub(crate) fn is_current(&self, session: &Session) -> bool {
-        self.is_newer(session, self.changes.last_near_user(session.id().bucket()))
+        let of_user = self.changes.last_near_user(session.id().bucket());
+        self.is_newer(session.known(), of_user)
     }
 
     /// Whether a session was read after the last changes near it, that of its user being this one.
     #[inline]
-    fn is_newer(&self, session: &Session, of_user: u64) -> bool {
-        let last = of_user.max(self.changes.last_near_session(session.id()));
-        session.as_of() >= last
+    fn is_newer(&self, known: &Known, of_user: u64) -> bool {
+        let last = of_user.max(self.changes.last_near_session(known.id()));
+        known.as_of() >= last
     }
 }
 

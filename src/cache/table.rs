@@ -107,10 +107,17 @@ impl Table {
         false
     }
 
+    /// The session, if it is good. That is asked before a handle is taken, because a processor reads
+    /// nothing ahead past the change of a count: so it fetches all at once that is looked at.
     #[inline]
-    pub(super) fn get(&self, fingerprint: Fingerprint) -> Option<Session> {
+    pub(super) fn get(
+        &self,
+        fingerprint: Fingerprint,
+        is_good: impl Fn(&Known) -> bool,
+    ) -> Option<Session> {
         let (slots, hint) = self.place(fingerprint);
-        slots.iter().find_map(|slot| slot.get(fingerprint, hint))
+        let mut slots = slots.iter();
+        slots.find_map(|slot| slot.get(fingerprint, hint, &is_good))
     }
 
     /// Puts a session in the place of an older answer about it, or in a free one, or in that of
@@ -122,7 +129,7 @@ impl Table {
         let (slots, hint) = self.place(fingerprint);
         let same = slots
             .iter()
-            .find(|slot| slot.get(fingerprint, hint).is_some());
+            .find(|slot| slot.get(fingerprint, hint, |_| true).is_some());
         let free = || slots.iter().find(|slot| slot.session.load().is_none());
         let slot = same.or_else(free).unwrap_or(&slots[any_number() % WAYS]);
         slot.session.store(Some(Arc::clone(session.known())));
@@ -155,12 +162,18 @@ impl Table {
 
 impl Slot {
     #[inline]
-    fn get(&self, fingerprint: Fingerprint, hint: u32) -> Option<Session> {
+    fn get(
+        &self,
+        fingerprint: Fingerprint,
+        hint: u32,
+        is_good: impl Fn(&Known) -> bool,
+    ) -> Option<Session> {
         if self.hint.load(Ordering::Acquire) != hint {
             return None;
         }
         let known = self.session.load();
-        let is_meant = known.as_ref().is_some_and(|known| known.has(fingerprint));
+        let is_meant = |known: &Arc<Known>| known.has(fingerprint) && is_good(known);
+        let is_meant = known.as_ref().is_some_and(is_meant);
         is_meant.then(|| known.clone().map(Session::from))?
     }
 }
@@ -213,11 +226,13 @@ pub(super) mod tests {
     }
 
     fn find(table: &Table, bits: u128) -> Option<Session> {
-        table.get(Fingerprint::from_bits(bits))
+        table.get(Fingerprint::from_bits(bits), |_| true)
     }
 
     fn holds(table: &Table, session: &Session) -> bool {
-        let found = session.fingerprint().and_then(|of_it| table.get(of_it));
+        let found = session
+            .fingerprint()
+            .and_then(|of_it| table.get(of_it, |_| true));
         found.is_some_and(|found| Arc::ptr_eq(found.known(), session.known()))
     }
 
@@ -234,6 +249,16 @@ pub(super) mod tests {
         for bit in 0..128 {
             assert!(find(&table, bits(1, 2, 3) ^ 1 << bit).is_none(), "{bit}");
         }
+    }
+
+    #[test]
+    fn a_session_that_is_no_good_is_not_found_and_stays() {
+        let table = Table::new(100);
+        let session = session(1, 2, 3);
+        table.put(&session);
+        let fingerprint = session.fingerprint().unwrap();
+        assert!(table.get(fingerprint, |_| false).is_none());
+        assert!(holds(&table, &session));
     }
 
     #[test]
@@ -280,7 +305,7 @@ pub(super) mod tests {
         table.remove(&one);
         assert!(holds(&table, &other));
         table.remove(&other);
-        assert!(table.get(fingerprint).is_none());
+        assert!(table.get(fingerprint, |_| true).is_none());
     }
 
     #[test]

@@ -243,6 +243,16 @@ impl From<Arc<Known>> for Session {
 
 impl Known {
     #[inline]
+    pub(crate) fn id(&self) -> SessionId {
+        self.id
+    }
+
+    #[inline]
+    pub(crate) fn as_of(&self) -> u64 {
+        self.stamp.as_of
+    }
+
+    #[inline]
     pub(crate) fn has(&self, fingerprint: Fingerprint) -> bool {
         self.fingerprint.is(fingerprint)
     }
