@@ -30,7 +30,10 @@ pin_project! {
 }
 
 pin_project! {
+    // The tag takes a word, so that whoever moves the future copies it in whole words: behind one of
+    // a byte the copy goes along at an odd address, and waits for what was just written there.
     #[project = StateProj]
+    #[repr(u64)]
     enum State<I, B, S>
     where
         I: Service<Request<B>>,

@@ -37,7 +37,7 @@ struct Held {
 
 /// Runs both, side by side.
 pub(super) fn run() -> Outcome {
-    let nodes = [BURSTS, 0].map(|bursts| start(bursts));
+    let nodes = [BURSTS, 0].map(start);
     let mut held = Vec::new();
     for node in nodes {
         held.push(Held::read(node?)?);
