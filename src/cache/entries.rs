@@ -1,12 +1,14 @@
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
+use moka::notification::RemovalCause;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use super::table::{Table, any_number};
-use crate::session::Session;
-use crate::token::{SessionId, SpreadIds};
+use crate::session::{Known, Session};
+use crate::token::{Fingerprint, SessionId, SpreadIds};
 
 /// moka hears of one hit in so many, so that it keeps what is in use.
 const HITS_PER_SAMPLE: usize = 128;
@@ -22,9 +24,26 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// that requests rely on goes before what nobody has used for the time between confirmations.
 /// moka's own policy, `TinyLfu`, turns newcomers away from a full cache instead
 /// (`benches/peers/src/eviction/mod.rs` compares them).
+// What is in the table is in moka, or on its way into it or out of the table: whoever puts something
+// into the table puts it into moka next, or looks afterwards whether it is there; and what leaves moka
+// is taken out of the table by moka's listener, within the call that made it leave. Nothing can be
+// taken out by its id alone: the fingerprint, which says where to look, is written on the session
+// before it is put. So `present` and the listener are Dekker's two threads. The one writes the
+// fingerprint and the slot, and then looks into moka; the other has taken the session out of moka,
+// and then looks for its fingerprint and into the slot. With a fence between both steps of each, at
+// least one of them sees what the other has written.
 pub(super) struct Entries {
     table: Arc<Table>,
-    moka: Cache<SessionId, Session, SpreadIds>,
+    moka: Cache<Key, Session, SpreadIds>,
+}
+
+/// A half of the digest in a session's id, because moka keeps its keys in a place of their own. Of
+/// two sessions with the same one the later takes the place of the other: who looks compares the id.
+type Key = u64;
+
+fn key(id: SessionId) -> Key {
+    let [_, _, a, b, c, d, e, f, g, h, ..] = *id.as_bytes();
+    Key::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 impl Entries {
@@ -35,54 +54,60 @@ impl Entries {
     pub(super) fn new(capacity: u64, useful_for: Duration) -> Self {
         let table = Arc::new(Table::new(capacity));
         let forgetful = Arc::clone(&table);
+        let left = move |_: Arc<Key>, session: Session, _: RemovalCause| {
+            fence(Ordering::SeqCst);
+            forgetful.remove(&session);
+        };
         let moka = Cache::builder()
             .max_capacity(capacity)
             .eviction_policy(EvictionPolicy::lru())
             .time_to_idle(useful_for.min(LONGEST))
-            .eviction_listener(move |_, session: Session, _| forgetful.remove(&session))
+            .eviction_listener(left)
             .build_with_hasher(SpreadIds::default());
         Self { table, moka }
     }
 
-    /// What the table has of a session: the fast way, for requests.
+    /// What the table has of a session, if it is good: the fast way, for requests.
     #[inline]
-    pub(super) fn hit(&self, id: SessionId) -> Option<Session> {
-        let hit = self.table.get(id)?;
+    pub(super) fn hit(
+        &self,
+        fingerprint: Fingerprint,
+        is_good: impl Fn(&Known) -> bool,
+    ) -> Option<Session> {
+        let hit = self.table.get(fingerprint, is_good)?;
         if any_number().is_multiple_of(HITS_PER_SAMPLE) {
-            self.moka.get(&id);
+            self.get(hit.id());
         }
         Some(hit)
     }
 
-    /// The entry of a session; from now on the table has it too.
+    /// The entry of a session, whatever the table has. It counts as a use of it.
     pub(super) fn get(&self, id: SessionId) -> Option<Session> {
-        self.table.get(id).or_else(|| {
-            let session = self.in_moka(id)?;
-            self.table.put(&session);
-            // moka may have evicted it in between, and its listener has found nothing in the table: nobody
-            // would take it out again.
-            if !self.moka.contains_key(&id) {
-                self.table.remove(&session);
-            }
-            Some(session)
-        })
+        let session = self.moka.get(&key(id))?;
+        (session.id() == id).then_some(session)
     }
 
-    /// The entry of a session, whatever the table has. It counts as a use of it.
-    pub(super) fn in_moka(&self, id: SessionId) -> Option<Session> {
-        self.moka.get(&id)
+    /// The token of a session was presented: from now on the table has the session, if it is an
+    /// entry.
+    pub(super) fn present(&self, session: &Session, fingerprint: Fingerprint) {
+        session.was_presented(fingerprint);
+        self.table.put(session);
+        fence(Ordering::SeqCst);
+        let entry = self.get(session.id());
+        if !entry.is_some_and(|entry| Arc::ptr_eq(entry.known(), session.known())) {
+            self.table.remove(session);
+        }
     }
 
     /// First into the table: what moka evicts again at once is taken out of it.
     pub(super) fn insert(&self, session: &Session) {
         self.table.make_room(self.moka.entry_count());
         self.table.put(session);
-        self.moka.insert(session.id(), session.clone());
+        self.moka.insert(key(session.id()), session.clone());
     }
 
     pub(super) fn remove(&self, id: SessionId) {
-        self.moka.invalidate(&id);
-        self.table.remove_all(id);
+        self.moka.invalidate(&key(id));
     }
 
     /// How many, to within what moka has not counted yet.
@@ -98,19 +123,35 @@ impl Entries {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::tests::session_of;
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::super::table::tests::{session_of, unseen};
     use super::*;
 
     const HOUR: Duration = Duration::from_secs(60 * 60);
 
     fn session(number: u16) -> Session {
-        let mut id = [0; 18];
-        // As spread as a digest is.
-        for (i, byte) in id.iter_mut().enumerate() {
-            *byte = ((u32::from(number) * 40_503) >> (i % 9)) as u8;
-        }
-        id[16..].copy_from_slice(&number.to_be_bytes());
-        session_of(id)
+        session_of(bits(number))
+    }
+
+    /// As spread as a fingerprint is.
+    fn bits(number: u16) -> u128 {
+        u128::from(number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)
+    }
+
+    fn fingerprint(number: u16) -> Fingerprint {
+        Fingerprint::from_bits(bits(number))
+    }
+
+    fn is_hit(entries: &Entries, session: &Session) -> bool {
+        session
+            .fingerprint()
+            .is_some_and(|of_it| finds(entries, of_it))
+    }
+
+    fn finds(entries: &Entries, fingerprint: Fingerprint) -> bool {
+        entries.hit(fingerprint, |_| true).is_some()
     }
 
     #[test]
@@ -119,26 +160,65 @@ mod tests {
         let sessions: Vec<_> = (0..1000).map(session).collect();
         for session in &sessions {
             entries.insert(session);
-            assert!(entries.hit(session.id()).is_some());
+            assert!(is_hit(&entries, session));
             entries.moka.run_pending_tasks();
         }
-        let in_table = sessions.iter().filter(|s| entries.hit(s.id()).is_some());
+        let in_table = sessions.iter().filter(|session| is_hit(&entries, session));
         assert!(in_table.count() <= 100);
         assert_eq!(entries.len(), 100);
     }
 
     #[test]
-    fn what_the_table_alone_has_is_no_entry_and_can_be_removed() {
+    fn what_is_presented_is_in_the_table_until_it_is_removed() {
         let entries = Entries::new(100, HOUR);
-        let late = session(7);
+        let late = unseen(bits(7));
         entries.insert(&late);
+        assert!(!finds(&entries, fingerprint(7)));
+        entries.present(&late, fingerprint(7));
+        assert!(finds(&entries, fingerprint(7)));
         entries.remove(late.id());
-        // Whoever had it from moka before that puts it into the table after it.
-        entries.table.put(&late);
-        assert!(entries.in_moka(late.id()).is_none());
+        assert!(!finds(&entries, fingerprint(7)));
+        assert!(entries.get(late.id()).is_none());
+    }
+
+    #[test]
+    fn what_is_no_entry_any_more_is_not_in_the_table_however_late_it_is_presented() {
+        let entries = Entries::new(100, HOUR);
+        let (late, newer) = (unseen(bits(7)), unseen(bits(7)));
         entries.insert(&late);
+        let found = entries.get(late.id()).unwrap();
         entries.remove(late.id());
-        assert!(entries.hit(late.id()).is_none());
+        entries.present(&found, fingerprint(7));
+        assert!(!finds(&entries, fingerprint(7)));
+        // Nor is what another answer has taken the place of.
+        entries.insert(&newer);
+        entries.present(&found, fingerprint(7));
+        assert!(!finds(&entries, fingerprint(7)));
+        entries.present(&newer, fingerprint(7));
+        assert!(finds(&entries, fingerprint(7)));
+    }
+
+    #[test]
+    fn what_is_presented_while_it_is_removed_is_not_left_in_the_table() {
+        let entries = Entries::new(100, HOUR);
+        let (start, end) = (Barrier::new(2), Barrier::new(2));
+        let rounds: Vec<_> = (0..2000).map(|number| unseen(bits(number))).collect();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for session in &rounds {
+                    start.wait();
+                    entries.remove(session.id());
+                    end.wait();
+                }
+            });
+            for (number, session) in (0..).zip(&rounds) {
+                entries.insert(session);
+                start.wait();
+                entries.present(session, fingerprint(number));
+                end.wait();
+                assert!(!finds(&entries, fingerprint(number)), "{number}");
+            }
+        });
     }
 
     #[test]
@@ -149,16 +229,16 @@ mod tests {
         (1..100).for_each(|number| entries.insert(&session(number)));
         for number in 100..1000 {
             for _ in 0..10 * HITS_PER_SAMPLE {
-                assert!(entries.hit(hot.id()).is_some());
+                assert!(is_hit(&entries, &hot));
             }
             let other = session(number);
             entries.insert(&other);
             for _ in 0..5 {
-                entries.moka.get(&other.id());
+                entries.get(other.id());
             }
             entries.moka.run_pending_tasks();
         }
-        assert!(entries.moka.contains_key(&hot.id()));
+        assert!(entries.get(hot.id()).is_some());
     }
 
     #[test]
@@ -168,10 +248,10 @@ mod tests {
             let session = session(number);
             entries.insert(&session);
             for _ in 0..5 {
-                entries.in_moka(session.id());
+                entries.get(session.id());
             }
             entries.sweep();
-            assert!(entries.moka.contains_key(&session.id()), "{number}");
+            assert!(entries.get(session.id()).is_some(), "{number}");
         }
     }
 
@@ -185,9 +265,9 @@ mod tests {
         entries.insert(&session(50));
         entries.sweep();
         assert_eq!(entries.len(), 1);
-        let in_table = (0..50).filter(|number| entries.hit(session(*number).id()).is_some());
+        let in_table = (0..50).filter(|number| is_hit(&entries, &session(*number)));
         assert_eq!(in_table.count(), 0);
-        assert!(entries.hit(session(50).id()).is_some());
+        assert!(is_hit(&entries, &session(50)));
     }
 
     #[test]
@@ -196,10 +276,29 @@ mod tests {
         let sessions: Vec<_> = (0..1000).map(session).collect();
         sessions.iter().for_each(|session| entries.insert(session));
         entries.table.remove(&sessions[7]);
-        assert!(entries.hit(sessions[7].id()).is_none());
-        assert!(entries.get(sessions[7].id()).is_some());
-        assert!(entries.hit(sessions[7].id()).is_some());
+        assert!(!is_hit(&entries, &sessions[7]));
+        let entry = entries.get(sessions[7].id()).unwrap();
+        entries.present(&entry, fingerprint(7));
+        assert!(is_hit(&entries, &sessions[7]));
         entries.remove(sessions[7].id());
         assert!(entries.get(sessions[7].id()).is_none());
+    }
+
+    #[test]
+    fn sessions_with_one_key_are_never_taken_for_each_other() {
+        let entries = Entries::new(100, HOUR);
+        let (one, other) = (session_of(1 << 64 | 7), session_of(2 << 64 | 7));
+        assert_eq!(key(one.id()), key(other.id()));
+        entries.insert(&one);
+        assert!(entries.get(other.id()).is_none());
+        assert!(is_hit(&entries, &one) && !is_hit(&entries, &other));
+
+        entries.insert(&other);
+        entries.sweep();
+        assert!(entries.get(one.id()).is_none());
+        assert!(!is_hit(&entries, &one), "nothing would take it out");
+        assert!(entries.get(other.id()).is_some());
+        entries.present(&one, Fingerprint::from_bits(1 << 64 | 7));
+        assert!(!is_hit(&entries, &one) && is_hit(&entries, &other));
     }
 }

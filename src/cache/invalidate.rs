@@ -62,7 +62,7 @@ impl Cache {
     /// The session that took the place of this one, as far as this node knows.
     pub(crate) fn successor(&self, id: SessionId) -> Option<SessionId> {
         let rotated_here = self.successors.get(&id);
-        rotated_here.or_else(|| self.live.in_moka(id)?.record().successor)
+        rotated_here.or_else(|| self.live.get(id)?.successor())
     }
 
     /// What the revocations on this node say of a session that the store called live in a read with

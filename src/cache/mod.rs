@@ -8,10 +8,10 @@ use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use crate::recent::recent;
-use crate::session::{Record, Session, Stamp};
+use crate::session::{Known, Record, Session, Stamp};
 use crate::store::{Loaded, StoreError};
 use crate::time::Uptime;
-use crate::token::{SessionId, SpreadIds};
+use crate::token::{Fingerprint, FingerprintKey, SessionId, SpreadIds};
 
 mod answer;
 mod changes;
@@ -39,6 +39,8 @@ const SUCCESSORS: u64 = 10_000;
 const SUCCESSOR_MEMORY: Duration = Duration::from_secs(10 * 60);
 
 pub(crate) struct Cache {
+    /// Without it nothing is a hit, and all is as well.
+    key: Option<FingerprintKey>,
     live: Entries,
     gone: moka::sync::Cache<SessionId, (Gone, Uptime), SpreadIds>,
     /// What rotations on this node have put in the place of what.
@@ -54,6 +56,7 @@ impl Cache {
     /// For up to `capacity` sessions, each for as long as what the store said of it is `useful_for`.
     pub(crate) fn new(capacity: u64, useful_for: Duration) -> Self {
         Self {
+            key: FingerprintKey::random(),
             live: Entries::new(capacity, useful_for),
             gone: recent(GONE_CAPACITY, GONE_MEMORY),
             successors: recent(SUCCESSORS, SUCCESSOR_MEMORY),
@@ -64,16 +67,35 @@ impl Cache {
         }
     }
 
+    /// The fingerprint of a text that may be a token's.
+    #[inline]
+    pub(crate) fn fingerprint(&self, text: &[u8]) -> Option<Fingerprint> {
+        self.key.as_ref()?.of(text)
+    }
+
     /// The entry of a session in the hit table, unless something changed near it since.
     #[inline]
-    pub(crate) fn hit(&self, id: SessionId) -> Option<Session> {
-        self.if_current(self.live.hit(id)?)
+    pub(crate) fn hit(&self, fingerprint: Fingerprint, bucket: [u8; 2]) -> Option<Session> {
+        // Read first, because the processor gets its line while it looks into the table. A change
+        // that is marked between the two is not seen. But it is not acknowledged before it is
+        // marked: whoever was told of it comes with a later request.
+        let of_user = self.changes.last_near_user(bucket);
+        let is_good = |known: &Known| self.is_newer(known, of_user);
+        self.live.hit(fingerprint, is_good)
+    }
+
+    /// The token of a session was presented: from now on it is a hit, if there is an entry.
+    pub(crate) fn present(&self, session: &Session, fingerprint: Option<Fingerprint>) {
+        if let Some(fingerprint) = fingerprint {
+            self.live.present(session, fingerprint);
+        }
     }
 
     /// What is known of a session: its entry, unless something changed near it since, or that it
     /// was found to be over a moment ago.
     pub(crate) fn look(&self, id: SessionId, now: Uptime) -> Option<Result<Session, Gone>> {
-        if let Some(session) = self.live.get(id).and_then(|known| self.if_current(known)) {
+        let session = self.live.get(id);
+        if let Some(session) = session.filter(|session| self.is_current(session)) {
             return Some(Ok(session));
         }
         let (gone, found_at) = self.gone.get(&id)?;
@@ -87,20 +109,22 @@ impl Cache {
 
     /// What is known of a session while the store is unavailable, whatever changed near it.
     pub(crate) fn known(&self, id: SessionId) -> Option<Answer> {
-        let session = self.live.in_moka(id)?;
-        let shadow = self.shadow(id, session.record(), session.as_of());
+        let session = self.live.get(id)?;
+        let shadow = self.shadow(id, &session.record(), session.as_of());
         Some(shadow.unwrap_or(Answer::Live(session)))
     }
 
-    #[inline]
-    fn if_current(&self, session: Session) -> Option<Session> {
-        self.is_current(&session).then_some(session)
+    /// Whether nothing changed near a session since it was read.
+    pub(crate) fn is_current(&self, session: &Session) -> bool {
+        let of_user = self.changes.last_near_user(session.id().bucket());
+        self.is_newer(session.known(), of_user)
     }
 
-    /// Whether nothing changed near a session since it was read.
+    /// Whether a session was read after the last changes near it, that of its user being this one.
     #[inline]
-    pub(crate) fn is_current(&self, session: &Session) -> bool {
-        session.as_of() >= self.changes.last_near(session.id())
+    fn is_newer(&self, known: &Known, of_user: u64) -> bool {
+        let last = of_user.max(self.changes.last_near_session(known.id()));
+        known.as_of() >= last
     }
 }
 
@@ -141,7 +165,7 @@ impl Cache {
 
     fn confirm(&self, id: SessionId, stamp: Stamp, record: Record) -> Session {
         let session = Session::new(id, record, stamp);
-        let session = match self.live.in_moka(id) {
+        let session = match self.live.get(id) {
             Some(earlier) => session.continuing(&earlier),
             None => session,
         };
@@ -169,7 +193,7 @@ impl Cache {
 
     /// A session is in use, and kept: moka does not see all of its hits.
     pub(crate) fn is_in_use(&self, id: SessionId) {
-        self.live.in_moka(id);
+        self.live.get(id);
     }
 
     /// Entries at the moment, to within what moka has not counted yet.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use arc_swap::ArcSwapOption;
 
 use crate::session::{Known, Session};
-use crate::token::SessionId;
+use crate::token::Fingerprint;
 
 /// Sessions that may be in each other's way: as many slots as fit into a line of the processor's
 /// cache.
@@ -20,7 +20,8 @@ const FEWEST_SETS: usize = 1 << 10;
 /// Sets looked through at a time after the table has grown.
 const SWEPT_AT_ONCE: usize = 8;
 
-/// Answers hits without a lock and without a queue: sessions by id, in a table of fixed size.
+/// Answers hits without a lock and without a queue: sessions by the fingerprints of their tokens, in
+/// a table of fixed size.
 ///
 /// It forgets whatever is in the way of something newer, and what it answers may be out of date,
 /// as with any cache: the number of its read says so.
@@ -28,7 +29,7 @@ const SWEPT_AT_ONCE: usize = 8;
 /// No more of it is in use than what was held needed, because memory that is close together is fast.
 // A slot is two words that are written one after the other, the session and then its hint, and read
 // without a lock in the other order. So a reader may find the hint of one session and the pointer to
-// another: it compares the whole id before it believes the pointer. The other way round it misses
+// another: it compares the whole fingerprint before it believes the pointer. The other way round it misses
 // a session that has just come, which moka has. The hint is stored with Release and read with Acquire,
 // so that whoever sees a hint sees the session that it was written for, or a later one.
 pub(super) struct Table {
@@ -46,7 +47,7 @@ struct Set([Slot; WAYS]);
 
 #[derive(Default)]
 struct Slot {
-    /// A part of the id: says in which set it belongs, and whether it is worth a look.
+    /// A part of the fingerprint: says in which set it belongs, and whether it is worth a look.
     hint: AtomicU32,
     session: ArcSwapOption<Known>,
 }
@@ -106,19 +107,29 @@ impl Table {
         false
     }
 
+    /// The session, if it is good. That is asked before a handle is taken, because a processor reads
+    /// nothing ahead past the change of a count: so it fetches all at once that is looked at.
     #[inline]
-    pub(super) fn get(&self, id: SessionId) -> Option<Session> {
-        let (slots, hint) = self.place(id);
-        slots.iter().find_map(|slot| slot.get(id, hint))
+    pub(super) fn get(
+        &self,
+        fingerprint: Fingerprint,
+        is_good: impl Fn(&Known) -> bool,
+    ) -> Option<Session> {
+        let (slots, hint) = self.place(fingerprint);
+        let mut slots = slots.iter();
+        slots.find_map(|slot| slot.get(fingerprint, hint, &is_good))
     }
 
     /// Puts a session in the place of an older answer about it, or in a free one, or in that of
-    /// any other.
+    /// any other; unless its token was never seen.
     pub(super) fn put(&self, session: &Session) {
-        let (slots, hint) = self.place(session.id());
+        let Some(fingerprint) = session.fingerprint() else {
+            return;
+        };
+        let (slots, hint) = self.place(fingerprint);
         let same = slots
             .iter()
-            .find(|slot| slot.get(session.id(), hint).is_some());
+            .find(|slot| slot.get(fingerprint, hint, |_| true).is_some());
         let free = || slots.iter().find(|slot| slot.session.load().is_none());
         let slot = same.or_else(free).unwrap_or(&slots[any_number() % WAYS]);
         slot.session.store(Some(Arc::clone(session.known())));
@@ -127,31 +138,23 @@ impl Table {
 
     /// Forgets this very answer about a session, not a newer one.
     pub(super) fn remove(&self, session: &Session) {
+        let Some(fingerprint) = session.fingerprint() else {
+            return;
+        };
         let is_meant = |known: &Arc<Known>| Arc::ptr_eq(known, session.known());
-        self.remove_where(session.id(), is_meant);
-    }
-
-    /// Forgets every answer about a session.
-    pub(super) fn remove_all(&self, id: SessionId) {
-        self.remove_where(id, |known| known.is(id));
-    }
-
-    fn remove_where(&self, id: SessionId, is_meant: impl Fn(&Arc<Known>) -> bool) {
         // Whatever the hints say: they are written a moment later, and who removes because of a
         // revocation must not miss what was put just now.
-        for slot in self.place(id).0 {
+        for slot in self.place(fingerprint).0 {
             let known = slot.session.load();
-            if known.as_ref().is_some_and(&is_meant) {
+            if known.as_ref().is_some_and(is_meant) {
                 slot.session.compare_and_swap(&known, None);
             }
         }
     }
 
     #[inline]
-    fn place(&self, id: SessionId) -> (&[Slot; WAYS], u32) {
-        // The first two bytes are the user's; the rest is a digest, as good as random.
-        let [_, _, a, b, c, d, ..] = *id.as_bytes();
-        let hint = u32::from_le_bytes([a, b, c, d]);
+    fn place(&self, fingerprint: Fingerprint) -> (&[Slot; WAYS], u32) {
+        let hint = fingerprint.low();
         let set = hint as usize & (self.in_use.load(Ordering::Acquire) - 1);
         (&self.sets[set].0, hint)
     }
@@ -159,12 +162,18 @@ impl Table {
 
 impl Slot {
     #[inline]
-    fn get(&self, id: SessionId, hint: u32) -> Option<Session> {
+    fn get(
+        &self,
+        fingerprint: Fingerprint,
+        hint: u32,
+        is_good: impl Fn(&Known) -> bool,
+    ) -> Option<Session> {
         if self.hint.load(Ordering::Acquire) != hint {
             return None;
         }
         let known = self.session.load();
-        let is_meant = known.as_ref().is_some_and(|known| known.is(id));
+        let is_meant = |known: &Arc<Known>| known.has(fingerprint) && is_good(known);
+        let is_meant = known.as_ref().is_some_and(is_meant);
         is_meant.then(|| known.clone().map(Session::from))?
     }
 }
@@ -187,35 +196,82 @@ pub(super) mod tests {
     use crate::identity::Identity;
     use crate::session::{Record, Stamp};
     use crate::time::Timestamp;
+    use crate::token::SessionId;
 
-    /// Sessions of one set differ in the last byte of the hint and in the rest of the id.
+    /// Sessions of one set differ in the last byte of the hint and in the rest of the fingerprint.
     fn session(set: u8, hint: u8, rest: u8) -> Session {
-        let mut id = [rest; 18];
-        id[2..6].copy_from_slice(&[set, 0, 0, hint]);
-        session_of(id)
+        session_of(bits(set, hint, rest))
     }
 
-    pub(in crate::cache) fn session_of(id: [u8; 18]) -> Session {
+    fn bits(set: u8, hint: u8, rest: u8) -> u128 {
+        let hint = u32::from_le_bytes([set, 0, 0, hint]);
+        u128::from(rest) << 96 | u128::from(hint)
+    }
+
+    /// One whose token was seen.
+    pub(in crate::cache) fn session_of(fingerprint: u128) -> Session {
+        let session = unseen(fingerprint);
+        session.was_presented(Fingerprint::from_bits(fingerprint));
+        session
+    }
+
+    /// One that has the same id, and no fingerprint yet.
+    pub(in crate::cache) fn unseen(fingerprint: u128) -> Session {
+        let mut id = [0; 18];
+        id[2..].copy_from_slice(&fingerprint.to_le_bytes());
         let long = std::time::Duration::from_secs(1000);
         let identity = Identity::new("appid", "openid");
         let record = Record::issued(identity, Timestamp::default(), long, long, None);
         Session::new(SessionId::from_bytes(id), record, Stamp::default())
     }
 
+    fn find(table: &Table, bits: u128) -> Option<Session> {
+        table.get(Fingerprint::from_bits(bits), |_| true)
+    }
+
     fn holds(table: &Table, session: &Session) -> bool {
-        let found = table.get(session.id());
+        let found = session
+            .fingerprint()
+            .and_then(|of_it| table.get(of_it, |_| true));
         found.is_some_and(|found| Arc::ptr_eq(found.known(), session.known()))
     }
 
     #[test]
-    fn a_session_is_found_by_its_whole_id() {
+    fn a_session_is_found_by_its_whole_fingerprint() {
         let table = Table::new(100);
         let sessions = [session(1, 2, 3), session(1, 2, 4), session(1, 3, 3)];
         assert!(!holds(&table, &sessions[0]));
         sessions.iter().for_each(|session| table.put(session));
         assert!(sessions.iter().all(|session| holds(&table, session)));
-        assert!(table.get(session(1, 2, 5).id()).is_none());
-        assert!(table.get(session(2, 2, 3).id()).is_none());
+        assert!(find(&table, bits(1, 2, 5)).is_none());
+        assert!(find(&table, bits(2, 2, 3)).is_none());
+        table.remove(&sessions[2]);
+        for bit in 0..128 {
+            assert!(find(&table, bits(1, 2, 3) ^ 1 << bit).is_none(), "{bit}");
+        }
+    }
+
+    #[test]
+    fn a_session_that_is_no_good_is_not_found_and_stays() {
+        let table = Table::new(100);
+        let session = session(1, 2, 3);
+        table.put(&session);
+        let fingerprint = session.fingerprint().unwrap();
+        assert!(table.get(fingerprint, |_| false).is_none());
+        assert!(holds(&table, &session));
+    }
+
+    #[test]
+    fn a_session_without_a_fingerprint_is_in_no_place() {
+        let table = Table::new(1);
+        let session = unseen(1);
+        table.put(&session);
+        assert_eq!(Arc::strong_count(session.known()), 1);
+        table.remove(&session);
+        session.was_presented(Fingerprint::from_bits(1));
+        assert!(!holds(&table, &session));
+        table.put(&session);
+        assert!(holds(&table, &session));
     }
 
     #[test]
@@ -231,23 +287,25 @@ pub(super) mod tests {
         table.remove(&older);
         assert!(holds(&table, &newer));
         table.remove(&newer);
-        assert!(table.get(newer.id()).is_none());
+        assert!(!holds(&table, &newer));
+        assert!(find(&table, bits(1, 2, 3)).is_none());
     }
 
     #[test]
-    fn every_answer_about_a_session_can_be_forgotten() {
+    fn one_answer_about_a_session_is_forgotten_and_not_another() {
         // Two threads that put at the same time may take two slots.
         let table = Table::new(1);
         let (one, other) = (session(1, 2, 3), session(1, 2, 3));
         table.put(&one);
         let slot = &table.sets[0].0[3];
         slot.session.store(Some(Arc::clone(other.known())));
-        slot.hint.store(table.place(one.id()).1, Ordering::Release);
+        let fingerprint = one.fingerprint().unwrap();
+        slot.hint
+            .store(table.place(fingerprint).1, Ordering::Release);
         table.remove(&one);
         assert!(holds(&table, &other));
-        table.put(&one);
-        table.remove_all(one.id());
-        assert!(table.get(one.id()).is_none());
+        table.remove(&other);
+        assert!(table.get(fingerprint, |_| true).is_none());
     }
 
     #[test]
@@ -298,11 +356,9 @@ pub(super) mod tests {
     }
 
     fn numbered(number: u32) -> Session {
-        let mut id = [0; 18];
-        // As spread as a digest is.
-        id[2..6].copy_from_slice(&number.wrapping_mul(0x9E37_79B9).swap_bytes().to_le_bytes());
-        id[6..10].copy_from_slice(&number.to_le_bytes());
-        session_of(id)
+        // As spread as a fingerprint is.
+        let hint = number.wrapping_mul(0x9E37_79B9).swap_bytes();
+        session_of(u128::from(number) << 32 | u128::from(hint))
     }
 
     #[test]

@@ -13,9 +13,8 @@ use super::body::ResponseBody;
 use super::gate::Gate;
 use super::handshake::Handshake;
 use crate::rejection::Rejection;
-use crate::session::Session;
+use crate::session::{Session, Unread};
 use crate::store::SessionStore;
-use crate::token::Token;
 
 type Check = Pin<Box<dyn Future<Output = Result<Session, Rejection>> + Send>>;
 
@@ -31,7 +30,10 @@ pin_project! {
 }
 
 pin_project! {
+    // The tag takes a word, so that whoever moves the future copies it in whole words: behind one of
+    // a byte the copy goes along at an odd address, and waits for what was just written there.
     #[project = StateProj]
+    #[repr(u64)]
     enum State<I, B, S>
     where
         I: Service<Request<B>>,
@@ -105,12 +107,12 @@ where
 
     /// Dropping the future drops the check, and with it the inner service, which gives back what it
     /// had reserved for the request.
-    pub(super) fn lookup(gate: Arc<Gate<S>>, token: Token, waiting: HeldUp<I, B>) -> Self
+    pub(super) fn lookup(gate: Arc<Gate<S>>, unread: Unread, waiting: HeldUp<I, B>) -> Self
     where
         S: SessionStore,
     {
         let node = Arc::clone(gate.sessions.node());
-        let check = Box::pin(async move { node.check_with_store(&token).await });
+        let check = Box::pin(async move { node.check_with_store(&unread).await });
         Self {
             state: State::Lookup {
                 check,

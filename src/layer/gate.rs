@@ -12,10 +12,10 @@ use super::no_session::NoSession;
 use crate::head::Head;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::response::{Preset, ResponseForRejection, refuse};
-use crate::session::Session;
+use crate::session::{Checked, Session, Unread};
 use crate::sessions::Sessions;
 use crate::store::SessionStore;
-use crate::token::{Found, Token, TokenSource, find, hide};
+use crate::token::{Found, Presented, TokenSource, find_and_mark, hide, remove};
 
 type Unchecked = dyn Fn(&Method, &Uri) -> bool + Send + Sync;
 
@@ -36,7 +36,7 @@ pub(super) enum Admission {
     Pass,
     Refuse(Rejection),
     /// This node knows too little of this token: it takes the store.
-    Lookup(Token),
+    Lookup(Unread),
 }
 
 impl<S: SessionStore> Gate<S> {
@@ -63,20 +63,31 @@ impl<S: SessionStore> Gate<S> {
         if self.is_unchecked(request) {
             return self.pass_without_session(request);
         }
-        let presented = match find(&self.sources, request) {
+        let presented = match find_and_mark(&self.sources, request) {
             Found::Nothing if self.is_optional => return self.pass_without_session(request),
             Found::Nothing => return self.refuse_at_sight(RejectionKind::SessionMissing),
             Found::Several => return self.refuse_at_sight(RejectionKind::AmbiguousToken),
             Found::One(presented) => presented,
         };
-        let Some(token) = presented.parse() else {
-            return self.refuse_at_sight(RejectionKind::SessionMalformed);
-        };
-        match self.sessions.node().check_now(&token) {
-            Some(Ok(session)) => self.pass(session, request),
-            Some(Err(rejection)) => Admission::Refuse(rejection),
-            None => Admission::Lookup(token),
+        match self.check_now(presented) {
+            Checked::Decided(Ok(session)) => self.pass(session, request),
+            Checked::Decided(Err(rejection)) => Admission::Refuse(rejection),
+            Checked::Unread(unread) => Admission::Lookup(unread),
         }
+    }
+
+    #[inline]
+    fn check_now(&self, presented: Presented<'_>) -> Checked {
+        match presented {
+            Presented::Plain(text) => self.sessions.node().check_now(text),
+            encoded @ Presented::PercentEncoded(_) => self.check_decoded(encoded),
+        }
+    }
+
+    /// Apart, so that it costs the others nothing.
+    #[cold]
+    fn check_decoded(&self, encoded: Presented<'_>) -> Checked {
+        self.sessions.node().check_now(&encoded.decoded())
     }
 
     /// Checks a request without its body: the refusal is all that is left to do.
@@ -84,7 +95,8 @@ impl<S: SessionStore> Gate<S> {
         let rejection = match self.admit(head) {
             Admission::Pass => return Ok(()),
             Admission::Refuse(rejection) => rejection,
-            Admission::Lookup(token) => match self.sessions.node().check_with_store(&token).await {
+            Admission::Lookup(unread) => match self.sessions.node().check_with_store(&unread).await
+            {
                 Ok(session) => {
                     self.pass(session, head);
                     return Ok(());
@@ -99,9 +111,11 @@ impl<S: SessionStore> Gate<S> {
         Admission::Refuse(self.sessions.node().refuse_at_sight(kind))
     }
 
-    /// Hands the session to the inner service, without the token.
+    /// Hands the session to the inner service, without the token: what is in a header was marked
+    /// when it was found.
+    #[inline]
     pub(super) fn pass(&self, session: Session, request: &mut impl Head) -> Admission {
-        hide(&self.sources, request);
+        remove(&self.sources, request);
         request.extensions_mut().insert(session);
         Admission::Pass
     }

@@ -67,14 +67,14 @@ where
                 drop(self.take_readied());
                 ResponseFuture::refused(self.gate.refuse(request, rejection))
             }
-            Admission::Lookup(token) => {
+            Admission::Lookup(unread) => {
                 let inner = self.take_readied();
                 let waiting = HeldUp {
                     inner,
                     request,
                     handshake,
                 };
-                ResponseFuture::lookup(Arc::clone(&self.gate), token, waiting)
+                ResponseFuture::lookup(Arc::clone(&self.gate), unread, waiting)
             }
         }
     }

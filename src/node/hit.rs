@@ -9,45 +9,56 @@ use super::Node;
 use super::keyring::Tag;
 use crate::observe::meter::AnsweredBy;
 use crate::rejection::{Rejection, RejectionKind};
-use crate::session::{Session, Verdict, decide, decide_in_gap};
+use crate::session::{Checked, Session, Unread, Verdict, decide, decide_in_gap};
 use crate::store::SessionStore;
 use crate::time::{Moment, Timestamp};
-use crate::token::{SessionId, Token};
+use crate::token::{Fingerprint, SessionId, Token, bucket_in};
 
 impl<S: SessionStore> Node<S> {
-    /// Decides from what is known on this node; `None` if it has to be read.
+    /// Decides about a text with what is known on this node.
     #[inline]
-    pub(crate) fn check_now(self: &Arc<Self>, token: &Token) -> Option<Result<Session, Rejection>> {
-        let id = token.id();
+    pub(crate) fn check_now(self: &Arc<Self>, text: &[u8]) -> Checked {
+        let fingerprint = self.cache.fingerprint(text);
         let now = self.clock.read();
-        match self.cache.hit(id) {
-            Some(session) => self.check_known(session, now, AnsweredBy::Table),
-            None => self.check_behind_table(token, id, now),
+        let hit = fingerprint.and_then(|of_it| self.cache.hit(of_it, bucket_in(text)));
+        match hit.and_then(|session| self.check_known(session, now, AnsweredBy::Table)) {
+            Some(decided) => Checked::Decided(decided),
+            None => self.check_behind_table(text, fingerprint, now),
         }
     }
 
-    /// A forged token gets no further than its tag: all else costs more.
-    #[inline]
+    /// What is no token, or forged, gets no further than its form or its tag: all else costs more.
+    #[inline(never)]
     fn check_behind_table(
         self: &Arc<Self>,
-        token: &Token,
-        id: SessionId,
+        text: &[u8],
+        fingerprint: Option<Fingerprint>,
         now: Moment,
-    ) -> Option<Result<Session, Rejection>> {
-        if self.keyring.judge(token) == Tag::Forged {
-            return Some(Err(self.refuse_at_sight(RejectionKind::SessionMalformed)));
+    ) -> Checked {
+        let token = Token::parse(text);
+        let genuine = token.filter(|token| self.keyring.judge(token) != Tag::Forged);
+        let Some(token) = genuine else {
+            return Checked::Decided(Err(self.refuse_at_sight(RejectionKind::SessionMalformed)));
+        };
+        match self.check_cached(token.id(), fingerprint, now) {
+            Some(decided) => Checked::Decided(decided),
+            None => Checked::Unread(Unread { token, fingerprint }),
         }
-        self.check_cached(id, now)
     }
 
-    /// Decides from the cache behind the table.
+    /// Decides from the cache behind the table, which has the session from now on if its token was
+    /// presented.
     pub(super) fn check_cached(
         self: &Arc<Self>,
         id: SessionId,
+        fingerprint: Option<Fingerprint>,
         now: Moment,
     ) -> Option<Result<Session, Rejection>> {
         match self.cache.look(id, now.local)? {
-            Ok(session) => self.check_known(session, now, AnsweredBy::Cache),
+            Ok(session) => {
+                self.cache.present(&session, fingerprint);
+                self.check_known(session, now, AnsweredBy::Cache)
+            }
             Err(gone) => Some(Err(self.refuse(gone.into(), AnsweredBy::Cache))),
         }
     }
@@ -105,7 +116,7 @@ impl<S: SessionStore> Node<S> {
         if let Some(touch) = session.usage().note(session.id(), now) {
             self.touch_later(session, touch);
         }
-        if refresh && session.start_refresh() {
+        if refresh && session.usage().start_refresh() {
             self.refresh_soon(session.id());
         }
     }
@@ -122,9 +133,15 @@ impl<S: SessionStore> Node<S> {
         kind.into()
     }
 
+    /// The fingerprint of a text: for the benchmark of it.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn fingerprint(&self, text: &[u8]) -> Option<Fingerprint> {
+        self.cache.fingerprint(text)
+    }
+
     /// The entry of a session in the hit table: for the benchmark of it.
     #[cfg(feature = "test-util")]
-    pub(crate) fn hit(&self, id: SessionId) -> Option<Session> {
-        self.cache.hit(id)
+    pub(crate) fn hit(&self, fingerprint: Fingerprint, bucket: [u8; 2]) -> Option<Session> {
+        self.cache.hit(fingerprint, bucket)
     }
 }

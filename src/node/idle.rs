@@ -67,6 +67,6 @@ impl<S: SessionStore> Node<S> {
             return None;
         };
         let is_live = self.clock.now() < session.end();
-        is_live.then(|| Loaded::Live(session.record().clone()))
+        is_live.then(|| Loaded::Live(session.record()))
     }
 }

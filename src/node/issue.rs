@@ -63,10 +63,14 @@ impl<S: SessionStore> Node<S> {
 
     pub(super) fn issued(&self, token: &Token, record: Record, stamp: Stamp) -> Issued {
         let expires_in = record.lasts_unused();
+        let token = token.to_text();
         let session = Session::new(token.id(), record, stamp);
+        if let Some(fingerprint) = self.cache.fingerprint(token.expose().as_bytes()) {
+            session.was_presented(fingerprint);
+        }
         self.cache.keep(&session);
         Issued {
-            token: token.to_text(),
+            token,
             expires_in,
             session,
         }

@@ -85,7 +85,7 @@ impl KeyChecks {
         let share = u16::from_be_bytes([high ^ salt_high, low ^ salt_low]);
         let first_at = interval / u32::from(u16::MAX) * u32::from(share);
         now.local.since(self.began) >= first_at
-            && now.fleet.since(session.record().issued_at) >= interval
+            && now.fleet.since(session.logged_in_at()) >= interval
     }
 
     /// Waits for the next user whose check may begin.

@@ -12,7 +12,7 @@ use crate::cache::{Answer, Gone};
 use crate::identity::Identity;
 use crate::observe::trace;
 use crate::rejection::{Rejection, RejectionKind};
-use crate::session::{Session, Stamp, Verdict};
+use crate::session::{Checked, Session, Stamp, Unread, Verdict};
 use crate::store::{Loaded, SessionStore, StoreError};
 use crate::token::{SessionId, Token};
 
@@ -26,27 +26,28 @@ struct Due(bool);
 impl<S: SessionStore> Node<S> {
     /// Checks a token as the layer does: by what is known, or with the store.
     pub(crate) async fn check(self: &Arc<Self>, text: &str) -> Result<Session, Rejection> {
-        let token = Token::parse(text.as_bytes())
-            .ok_or_else(|| self.refuse_at_sight(RejectionKind::SessionMalformed))?;
-        match self.check_now(&token) {
-            Some(decided) => decided,
-            None => self.check_with_store(&token).await,
+        match self.check_now(text.as_bytes()) {
+            Checked::Decided(decided) => decided,
+            Checked::Unread(unread) => self.check_with_store(&unread).await,
         }
     }
 
     /// Reads the session of a token from the store, then decides.
     pub(crate) async fn check_with_store(
         self: &Arc<Self>,
-        token: &Token,
+        unread: &Unread,
     ) -> Result<Session, Rejection> {
-        let checked = trace::check_span(self.check_token(token)).await;
+        let checked = trace::check_span(self.check_token(&unread.token)).await;
+        if let Ok(session) = &checked {
+            self.cache.present(session, unread.fingerprint);
+        }
         self.count(&checked);
         checked
     }
 
     /// Checks a session that was checked before, without its token.
     pub(crate) async fn check_again(self: &Arc<Self>, id: SessionId) -> Result<Session, Rejection> {
-        if let Some(decided) = self.check_cached(id, self.clock.read()) {
+        if let Some(decided) = self.check_cached(id, None, self.clock.read()) {
             return decided;
         }
         let checked = trace::check_span(self.look_up_in_store(id)).await;

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-use super::{EndReason, Record};
+use super::{EndReason, Unusual};
 use crate::time::{Moment, Timestamp, Uptime};
 
 /// What is known of a session on this node, as far as a decision needs it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts<'a> {
     /// Says why it is over.
-    pub(crate) record: &'a Record,
+    pub(crate) unusual: &'a Option<Box<Unusual>>,
     /// Retirement or the absolute end, whichever comes first.
     pub(crate) hard_end: Timestamp,
     pub(crate) idle_deadline: Timestamp,
@@ -15,6 +15,15 @@ pub(crate) struct Facts<'a> {
     pub(crate) confirmed_at: Uptime,
     /// and by its number of changes.
     pub(crate) as_of: u64,
+}
+
+impl Facts<'_> {
+    /// Why the session is over, now that its hard end has passed.
+    #[cold]
+    fn hard_end_reason(&self, now: Timestamp) -> EndReason {
+        let retires_at = self.unusual.as_ref().and_then(|own| own.retires_at);
+        EndReason::of_hard_end(retires_at, now)
+    }
 }
 
 /// How far the store stands behind the facts.
@@ -118,7 +127,7 @@ pub(crate) fn decide(
         return Verdict::Valid { refresh: false };
     }
     if now.fleet >= facts.hard_end {
-        return Verdict::Invalid(facts.record.hard_end_reason(now.fleet));
+        return Verdict::Invalid(facts.hard_end_reason(now.fleet));
     }
     let idle = now.fleet >= facts.idle_deadline;
     let is_within = |span| now.local < facts.confirmed_at.after(span);
@@ -154,6 +163,7 @@ pub(crate) fn decide_in_gap(
 
 #[cfg(test)]
 mod tests {
+    use super::super::Record;
     use super::StoreState::{Answered, Linked, Silent, Unlinked};
     use super::Verdict::{Confirm, Invalid, Unknown};
     use super::*;
@@ -188,14 +198,30 @@ mod tests {
         Record::issued(alice, at(0), lifetime, idle_timeout, None)
     }
 
-    fn facts(record: &Record) -> Facts<'_> {
-        Facts {
-            record,
+    /// What is known of a record that was confirmed at 100 s.
+    fn with_facts<T>(record: &Record, judge: impl FnOnce(&Facts<'_>) -> T) -> T {
+        judge(&Facts {
+            unusual: &Unusual::of(record),
             hard_end: record.hard_end(),
             idle_deadline: record.idle_deadline,
             confirmed_at: Uptime::from_millis(100_000),
             as_of: 1,
-        }
+        })
+    }
+
+    fn decide(record: &Record, now: Moment, store: StoreState, freshness: &Freshness) -> Verdict {
+        with_facts(record, |facts| super::decide(facts, now, store, freshness))
+    }
+
+    fn decide_in_gap(
+        record: &Record,
+        now: Moment,
+        (gap, share): (Gap, Share),
+        freshness: &Freshness,
+    ) -> Verdict {
+        with_facts(record, |facts| {
+            super::decide_in_gap(facts, now, gap, share, freshness)
+        })
     }
 
     #[track_caller]
@@ -205,7 +231,7 @@ mod tests {
                 .into_iter()
                 .zip(verdicts)
             {
-                let decided = decide(&facts(record), moment(*now), store, &FRESHNESS);
+                let decided = decide(record, moment(*now), store, &FRESHNESS);
                 assert_eq!(decided, *verdict, "at {now} with the store {store:?}");
             }
         }
@@ -289,14 +315,7 @@ mod tests {
 
     #[test]
     fn nothing_from_before_the_link_is_trusted_unconfirmed() {
-        let decided = |since| {
-            decide(
-                &facts(&live()),
-                moment(100_001),
-                Linked { since },
-                &FRESHNESS,
-            )
-        };
+        let decided = |since| decide(&live(), moment(100_001), Linked { since }, &FRESHNESS);
         assert_eq!(decided(1), VALID);
         assert_eq!(decided(2), Confirm);
     }
@@ -311,10 +330,10 @@ mod tests {
     }
 
     #[track_caller]
-    fn gap_table(record: &Record, (gap, share): (Gap, Share), rows: &[(u64, Verdict)]) {
+    fn gap_table(record: &Record, gap: (Gap, Share), rows: &[(u64, Verdict)]) {
         for (now, verdict) in rows {
-            let decided = decide_in_gap(&facts(record), moment(*now), gap, share, &FRESHNESS);
-            assert_eq!(decided, *verdict, "at {now} with {gap:?}, {share:?}");
+            let decided = decide_in_gap(record, moment(*now), gap, &FRESHNESS);
+            assert_eq!(decided, *verdict, "at {now} with {gap:?}");
         }
     }
 
@@ -372,9 +391,7 @@ mod tests {
             grace: Duration::MAX,
         };
         for share in [0, u16::MAX] {
-            let (gap, share_of_it) = in_gap(0, share);
-            let decided =
-                decide_in_gap(&facts(&live()), moment(111_000), gap, share_of_it, &endless);
+            let decided = decide_in_gap(&live(), moment(111_000), in_gap(0, share), &endless);
             assert_eq!(
                 decided,
                 Verdict::Valid {
@@ -391,18 +408,9 @@ mod tests {
                 fleet,
                 local: Uptime::from_millis(local),
             };
-            assert_eq!(
-                decide(&facts(&live()), now(100_001), LINKED, &FRESHNESS),
-                VALID
-            );
-            assert_eq!(
-                decide(&facts(&live()), now(130_000), LINKED, &FRESHNESS),
-                Confirm
-            );
-            assert_eq!(
-                decide(&facts(&live()), now(160_000), Silent, &FRESHNESS),
-                Unknown
-            );
+            assert_eq!(decide(&live(), now(100_001), LINKED, &FRESHNESS), VALID);
+            assert_eq!(decide(&live(), now(130_000), LINKED, &FRESHNESS), Confirm);
+            assert_eq!(decide(&live(), now(160_000), Silent, &FRESHNESS), Unknown);
         }
     }
 
@@ -412,9 +420,6 @@ mod tests {
             grace: Duration::ZERO,
             ..FRESHNESS
         };
-        assert_eq!(
-            decide(&facts(&live()), moment(100_000), Silent, &strict),
-            Unknown
-        );
+        assert_eq!(decide(&live(), moment(100_000), Silent, &strict), Unknown);
     }
 }

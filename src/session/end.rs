@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::rejection::RejectionKind;
+use crate::time::Timestamp;
 
 /// Why a session is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -18,6 +19,16 @@ pub enum EndReason {
     Expired,
     /// The idle timeout has passed.
     Idle,
+}
+
+impl EndReason {
+    /// Why a session is over whose hard end has passed.
+    pub(super) fn of_hard_end(retires_at: Option<Timestamp>, now: Timestamp) -> Self {
+        match retires_at {
+            Some(end) if now >= end => Self::Replaced,
+            _ => Self::Expired,
+        }
+    }
 }
 
 impl From<EndReason> for RejectionKind {

@@ -2,22 +2,25 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use serde::de::DeserializeOwned;
 
 use crate::identity::Identity;
 use crate::time::{Timestamp, Uptime};
-use crate::token::SessionId;
+use crate::token::{Fingerprint, OnceFingerprint, SessionId};
 
+mod checked;
 mod data;
 mod decision;
 mod end;
 mod record;
 mod touch;
+mod u48;
+mod unusual;
 mod usage;
 
+pub(crate) use self::checked::{Checked, Unread};
 pub use self::data::DataError;
 pub(crate) use self::data::to_json;
 pub(crate) use self::decision::{
@@ -28,6 +31,8 @@ pub use self::end::EndReason;
 pub(crate) use self::record::KEPT_FOR_LATE_USES;
 pub use self::record::Record;
 pub use self::touch::Touch;
+use self::u48::U48;
+pub(crate) use self::unusual::Unusual;
 pub(crate) use self::usage::Usage;
 
 /// A live session: what a token stands for.
@@ -43,14 +48,15 @@ pub struct Session(Arc<Known>);
 /// cache, or three. Times are in milliseconds.
 #[repr(C)]
 pub(crate) struct Known {
+    fingerprint: OnceFingerprint,
     id: SessionId,
-    /// Whether a confirmation in the background was started; if it fails, requests wait for one.
-    refreshing: AtomicBool,
+    issued_at: U48,
     stamp: Stamp,
-    /// The record's: a hit looks no further.
+    /// When it ends however much it is used: its retirement, or the absolute end.
     hard_end: Timestamp,
     usage: Usage,
-    record: Record,
+    identity: Identity,
+    unusual: Option<Box<Unusual>>,
 }
 
 /// What the cache has to know of an answer of the store.
@@ -65,19 +71,24 @@ pub(crate) struct Stamp {
 impl Session {
     pub(crate) fn new(id: SessionId, record: Record, stamp: Stamp) -> Self {
         Self(Arc::new(Known {
+            fingerprint: OnceFingerprint::default(),
             id,
-            refreshing: AtomicBool::new(false),
+            issued_at: U48::new(record.issued_at.as_millis()),
             stamp,
             hard_end: record.hard_end(),
             usage: Usage::new(&record),
-            record,
+            unusual: Unusual::of(&record),
+            identity: record.identity,
         }))
     }
 
-    /// Takes over what this node knows of the session's use from an earlier answer of the store.
-    /// What is written is not taken over: the store has just said what it has.
+    /// Takes over what this node knows of the session's use and of its token from an earlier answer
+    /// of the store. What is written is not taken over: the store has just said what it has.
     pub(crate) fn continuing(self, earlier: &Self) -> Self {
         self.0.usage.take_over(&earlier.0.usage);
+        if let Some(fingerprint) = earlier.fingerprint() {
+            self.was_presented(fingerprint);
+        }
         self
     }
 
@@ -90,7 +101,7 @@ impl Session {
     /// Who logged in.
     #[must_use]
     pub fn identity(&self) -> &Identity {
-        &self.0.record.identity
+        &self.0.identity
     }
 
     /// The mini program that the user logged in to.
@@ -114,13 +125,13 @@ impl Session {
     /// When the user logged in; a rotation keeps it.
     #[must_use]
     pub fn issued_at(&self) -> SystemTime {
-        self.0.record.issued_at.into()
+        self.logged_in_at().into()
     }
 
     /// When the session ends however much it is used.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
-        self.0.record.absolute_end.into()
+        self.absolute_end().into()
     }
 
     /// The earliest instant at which the session ends if it is not used again.
@@ -135,7 +146,7 @@ impl Session {
     ///
     /// If the data is not of type `T`.
     pub fn data<T: DeserializeOwned>(&self) -> Result<Option<T>, DataError> {
-        let data = self.0.record.data.as_deref();
+        let data = self.0.unusual.as_ref().and_then(|own| own.data.as_deref());
         let data = data.filter(|data| *data != "null");
         data.map(data::from_json).transpose()
     }
@@ -145,8 +156,44 @@ impl Session {
         &self.0
     }
 
-    pub(crate) fn record(&self) -> &Record {
-        &self.0.record
+    /// That of its token, if this node has seen it.
+    pub(crate) fn fingerprint(&self) -> Option<Fingerprint> {
+        self.0.fingerprint.get()
+    }
+
+    /// Its token was seen.
+    pub(crate) fn was_presented(&self, fingerprint: Fingerprint) {
+        self.0.fingerprint.set(fingerprint);
+    }
+
+    pub(crate) fn logged_in_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.issued_at.get())
+    }
+
+    fn absolute_end(&self) -> Timestamp {
+        let unusual = self.0.unusual.as_ref();
+        unusual.map_or(self.0.hard_end, |own| own.absolute_end)
+    }
+
+    /// The session that took this one's place, as far as the store has said.
+    pub(crate) fn successor(&self) -> Option<SessionId> {
+        self.0.unusual.as_ref()?.successor
+    }
+
+    /// What is known of the record. Not its uses: to whoever takes it in, none is written.
+    pub(crate) fn record(&self) -> Record {
+        let unusual = self.0.unusual.as_deref();
+        Record {
+            identity: self.identity().clone(),
+            absolute_end: self.absolute_end(),
+            idle_deadline: Timestamp::default(),
+            retires_at: unusual.and_then(|own| own.retires_at),
+            idle_timeout: self.0.usage.idle_timeout(),
+            issued_at: self.logged_in_at(),
+            last_used: None,
+            successor: self.successor(),
+            data: unusual.and_then(|own| own.data.clone()),
+        }
     }
 
     /// The number of changes on this node when it was read.
@@ -157,7 +204,7 @@ impl Session {
     #[inline]
     pub(crate) fn facts(&self) -> Facts<'_> {
         Facts {
-            record: &self.0.record,
+            unusual: &self.0.unusual,
             hard_end: self.0.hard_end,
             idle_deadline: self.idle_deadline(),
             confirmed_at: self.0.stamp.confirmed_at,
@@ -186,12 +233,6 @@ impl Session {
     pub(crate) fn usage(&self) -> &Usage {
         &self.0.usage
     }
-
-    /// Whether the caller is the one to confirm this session in the background.
-    pub(crate) fn start_refresh(&self) -> bool {
-        // Relaxed: it chooses one of those who come at the same time and orders nothing else.
-        !self.0.refreshing.swap(true, Ordering::Relaxed)
-    }
 }
 
 impl From<Arc<Known>> for Session {
@@ -201,8 +242,19 @@ impl From<Arc<Known>> for Session {
 }
 
 impl Known {
-    pub(crate) fn is(&self, id: SessionId) -> bool {
-        self.id == id
+    #[inline]
+    pub(crate) fn id(&self) -> SessionId {
+        self.id
+    }
+
+    #[inline]
+    pub(crate) fn as_of(&self) -> u64 {
+        self.stamp.as_of
+    }
+
+    #[inline]
+    pub(crate) fn has(&self, fingerprint: Fingerprint) -> bool {
+        self.fingerprint.is(fingerprint)
     }
 }
 
@@ -211,8 +263,78 @@ impl fmt::Debug for Session {
         f.debug_struct("Session")
             .field("id", &self.id())
             .field("identity", self.identity())
-            .field("issued_at", &self.0.record.issued_at)
-            .field("expires_at", &self.0.record.absolute_end)
+            .field("issued_at", &self.logged_in_at())
+            .field("expires_at", &self.absolute_end())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    const ID: SessionId = SessionId::from_bytes([7; 18]);
+
+    const fn at(millis: u64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn record() -> Record {
+        let alice = Identity::new("appid", "alice").with_unionid("a");
+        Record::issued(alice, at(1_767_225_600_123), 30 * DAY, DAY, None)
+    }
+
+    /// With all that a session can have, some of it, and none.
+    fn records() -> Vec<Record> {
+        let plain = record();
+        let with_data = Record {
+            data: Some("7".into()),
+            ..record()
+        };
+        let mut retired = record();
+        retired.retire(at(1_767_225_601_000), ID);
+        let mut beyond_the_end = with_data.clone();
+        beyond_the_end.retire(plain.absolute_end.after(DAY), ID);
+        vec![plain, with_data, retired, beyond_the_end]
+    }
+
+    #[test]
+    fn a_session_knows_all_of_its_record_but_the_uses() {
+        for record in records() {
+            let session = Session::new(ID, record.clone(), Stamp::default());
+            assert_eq!(session.end(), record.end());
+            assert_eq!(session.expires_at(), SystemTime::from(record.absolute_end));
+            assert_eq!(session.issued_at(), SystemTime::from(record.issued_at));
+            assert_eq!(session.successor(), record.successor);
+            let data: Option<u8> = session.data().unwrap();
+            assert_eq!(data, record.data.is_some().then_some(7));
+            let without_uses = Record {
+                idle_deadline: Timestamp::default(),
+                ..record
+            };
+            // Everything counts: `==` on an identity ignores the unionid.
+            assert_eq!(
+                format!("{:?}", session.record()),
+                format!("{without_uses:?}")
+            );
+        }
+    }
+
+    #[test]
+    fn of_what_is_known_again_no_use_is_written_and_none_forgotten() {
+        let earlier = Session::new(ID, record(), Stamp::default());
+        let again = Session::new(ID, earlier.record(), Stamp::default()).continuing(&earlier);
+        assert_eq!(again.end(), earlier.end());
+        let covered = record().issued_at.before(Duration::from_millis(1));
+        assert_eq!(earlier.usage().note(ID, covered), None);
+        assert!(again.usage().note(ID, covered).is_some());
+    }
+
+    #[test]
+    fn a_session_takes_no_more_than_this() {
+        assert_eq!(size_of::<Known>(), 136);
     }
 }

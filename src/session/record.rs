@@ -81,7 +81,7 @@ impl Record {
     #[must_use]
     pub fn ended(&self, now: Timestamp) -> Option<EndReason> {
         if now >= self.hard_end() {
-            Some(self.hard_end_reason(now))
+            Some(EndReason::of_hard_end(self.retires_at, now))
         } else if now >= self.idle_deadline {
             Some(EndReason::Idle)
         } else {
@@ -99,14 +99,6 @@ impl Record {
     #[must_use]
     pub fn end(&self) -> Timestamp {
         self.hard_end().min(self.idle_deadline)
-    }
-
-    /// Why the session is over, now that its hard end has passed.
-    pub(crate) fn hard_end_reason(&self, now: Timestamp) -> EndReason {
-        match self.retires_at {
-            Some(end) if now >= end => EndReason::Replaced,
-            _ => EndReason::Expired,
-        }
     }
 
     /// When the session is over however much it is used.

@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::u48::U48;
 use super::{Record, Touch};
 use crate::time::{Timestamp, millis};
 use crate::token::SessionId;
@@ -9,20 +10,23 @@ use crate::token::SessionId;
 /// that a hit may cost.
 const RESOLUTION: u64 = 1000;
 
-/// When a session was used last on this node, and what of that is written to the store.
+/// When a session was used last on this node, what of that is written to the store, and whether a
+/// use has the session confirmed.
 ///
 /// Of the uses of a session at most one in a tenth of its idle timeout is written, and one at a
 /// time. Times are in milliseconds.
 #[repr(C)]
 pub(crate) struct Usage {
-    idle_timeout: u64,
+    idle_timeout: U48,
+    /// Whether somebody is writing a touch.
+    is_writing: AtomicBool,
+    /// Whether a confirmation in the background was started; if it fails, requests wait for one.
+    is_refreshing: AtomicBool,
     /// The later of what the store has said and what the last use on this node makes of it, exact
     /// to [`RESOLUTION`].
     idle_deadline: AtomicU64,
     /// What the store has, or will have when a touch is written; 0 if the next use is to write one.
     written_deadline: AtomicU64,
-    /// Whether somebody is writing a touch.
-    is_writing: AtomicBool,
 }
 
 // A use and the end of a write are Dekker's two threads: the one moves `idle_deadline` and then
@@ -33,10 +37,11 @@ impl Usage {
     pub(super) fn new(record: &Record) -> Self {
         let idle_deadline = record.idle_deadline.as_millis();
         Self {
-            idle_timeout: idle_timeout(record),
+            idle_timeout: U48::new(idle_timeout(record)),
+            is_writing: AtomicBool::new(false),
+            is_refreshing: AtomicBool::new(false),
             idle_deadline: AtomicU64::new(idle_deadline),
             written_deadline: AtomicU64::new(idle_deadline),
-            is_writing: AtomicBool::new(false),
         }
     }
 
@@ -46,6 +51,10 @@ impl Usage {
         // Relaxed: nobody else has this one yet.
         let deadline = earlier.idle_deadline.load(Ordering::Relaxed);
         self.idle_deadline.fetch_max(deadline, Ordering::Relaxed);
+    }
+
+    pub(super) fn idle_timeout(&self) -> Duration {
+        Duration::from_millis(self.idle_timeout.get())
     }
 
     #[inline]
@@ -118,6 +127,12 @@ impl Usage {
         Touch { used_at, ..touch }
     }
 
+    /// Whether the caller is the one to confirm the session in the background.
+    pub(crate) fn start_refresh(&self) -> bool {
+        // Relaxed: it chooses one of those who come at the same time and orders nothing else.
+        !self.is_refreshing.swap(true, Ordering::Relaxed)
+    }
+
     /// Whether the caller is the one to write.
     fn start_writing(&self) -> bool {
         !self.is_writing.swap(true, Ordering::SeqCst)
@@ -134,15 +149,15 @@ impl Usage {
     }
 
     fn deadline_of(&self, used_at: Timestamp) -> u64 {
-        used_at.as_millis().saturating_add(self.idle_timeout)
+        used_at.as_millis().saturating_add(self.idle_timeout.get())
     }
 
     fn use_behind(&self, deadline: u64) -> Timestamp {
-        Timestamp::from_millis(deadline.saturating_sub(self.idle_timeout))
+        Timestamp::from_millis(deadline.saturating_sub(self.idle_timeout.get()))
     }
 
     fn slack(&self) -> Duration {
-        Duration::from_millis(self.idle_timeout / 10)
+        self.idle_timeout() / 10
     }
 }
 

@@ -6,7 +6,7 @@ use http::Request;
 use crate::session::{Session, Verdict};
 use crate::sessions::Sessions;
 use crate::store::SessionStore;
-use crate::token::{Found, SessionId, Token, TokenSource, find, hide};
+use crate::token::{Fingerprint, Found, SessionId, Token, TokenSource, find_and_mark};
 
 /// The steps of a hit, one at a time: for the benchmark that says what each of them costs.
 ///
@@ -27,19 +27,13 @@ impl<S: SessionStore> HitSteps<S> {
         }
     }
 
-    /// Finds the token in a request; how long it is.
+    /// Finds the token in a request and marks it as sensitive; how long it is.
     #[must_use]
-    pub fn find(&self, request: &Request<()>) -> usize {
-        match find(&self.sources, request) {
+    pub fn find(&self, request: &mut Request<()>) -> usize {
+        match find_and_mark(&self.sources, request) {
             Found::One(token) => black_box(token).text().len(),
             Found::Nothing | Found::Several => 0,
         }
-    }
-
-    /// Decodes the text of a token; whether it is one.
-    #[must_use]
-    pub fn decode(&self, text: &[u8]) -> bool {
-        black_box(Token::parse(text)).is_some()
     }
 
     /// Decodes the text of a token and makes the name of the session from it.
@@ -54,10 +48,18 @@ impl<S: SessionStore> HitSteps<S> {
         self.sessions.node().clock.read().fleet.as_millis()
     }
 
+    /// Makes the fingerprint of the text of a token: what [`probe`](Self::probe) finds its session by.
+    #[must_use]
+    pub fn fingerprint(&self, text: &[u8]) -> Option<u128> {
+        let fingerprint = self.sessions.node().fingerprint(text);
+        fingerprint.map(Fingerprint::to_bits)
+    }
+
     /// Looks into the hit table, and whether anything changed since the read.
     #[must_use]
-    pub fn probe(&self, id: SessionId) -> Option<Session> {
-        self.sessions.node().hit(id)
+    pub fn probe(&self, fingerprint: u128, bucket: [u8; 2]) -> Option<Session> {
+        let fingerprint = Fingerprint::from_bits(fingerprint);
+        self.sessions.node().hit(fingerprint, bucket)
     }
 
     /// Reads the clock and decides about a session; whether it is valid.
@@ -72,11 +74,6 @@ impl<S: SessionStore> HitSteps<S> {
     pub fn clock_and_use(&self, session: &Session) -> bool {
         let now = self.sessions.node().clock.now();
         session.usage().note(session.id(), now).is_some()
-    }
-
-    /// Marks the token of a request as sensitive.
-    pub fn hide(&self, request: &mut Request<()>) {
-        hide(&self.sources, request);
     }
 }
 

@@ -39,8 +39,9 @@ pub(super) fn decode(text: &[u8; ENCODED_LEN], bytes: &mut [u8; LEN]) -> bool {
     (seen | word) & NOT_IN_ALPHABET == 0 && left_over == 0
 }
 
+/// The 24 bits that four characters stand for, and one more if any of them stands for nothing.
 #[inline]
-fn word([a, b, c, d]: [u8; 4]) -> u32 {
+pub(super) fn word([a, b, c, d]: [u8; 4]) -> u32 {
     let [first, second, third, fourth] = &BITS;
     first[usize::from(a)] | second[usize::from(b)] | third[usize::from(c)] | fourth[usize::from(d)]
 }

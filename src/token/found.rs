@@ -62,7 +62,7 @@ impl<'r> Presented<'r> {
         self.decoded() == other.decoded()
     }
 
-    pub(super) fn decoded(self) -> Cow<'r, [u8]> {
+    pub(crate) fn decoded(self) -> Cow<'r, [u8]> {
         match self {
             Self::Plain(text) => text.into(),
             Self::PercentEncoded(text) => percent_decode(text).into(),

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 mod base64url;
+mod fingerprint;
 mod found;
 mod id;
 mod offered;
@@ -14,11 +15,12 @@ mod source;
 mod spread_ids;
 mod tag;
 
-pub(crate) use self::found::Found;
+pub(crate) use self::fingerprint::{Fingerprint, FingerprintKey, OnceFingerprint};
+pub(crate) use self::found::{Found, Presented};
 pub use self::id::{ParseSessionIdError, SessionId};
 pub(crate) use self::offered::{BEARER, has_token};
 pub use self::source::TokenSource;
-pub(crate) use self::source::{find, hide};
+pub(crate) use self::source::{find, find_and_mark, hide, remove};
 pub(crate) use self::spread_ids::SpreadIds;
 pub use self::tag::TagKey;
 
@@ -60,6 +62,15 @@ impl fmt::Debug for SessionToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SessionToken(..)")
     }
+}
+
+/// The user's bucket in the text of a token, where it stands in the clear; in another text anything.
+#[inline]
+pub(crate) fn bucket_in(text: &[u8]) -> [u8; 2] {
+    // Four characters hold bytes 2 and 3, and of those around them four bits each.
+    let around = text.get(PREFIX.len() + 2..).and_then(<[u8]>::first_chunk);
+    let word = around.map_or(0, |around| base64url::word(*around));
+    ((word >> 4) as u16).to_be_bytes()
 }
 
 /// A decoded token, on the stack.
@@ -132,6 +143,17 @@ mod tests {
         assert_eq!(text.id(), token().id());
         assert_eq!(token().key_id(), 7);
         assert_eq!(token().id().bucket(), [1, 2]);
+    }
+
+    #[test]
+    fn the_bucket_is_read_off_the_text() {
+        for bucket in (0..=u16::MAX).map(u16::to_be_bytes) {
+            let token = Token::mint(&TagKey::new(0xa5, [3; 16]), bucket, &[0x5a; 32]);
+            assert_eq!(bucket_in(token.to_text().expose().as_bytes()), bucket);
+        }
+        for other in ["", "wxs_", "wxs_AQcBA", "\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}"] {
+            bucket_in(other.as_bytes());
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use http::Method;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::found::{Found, Presented};
 use super::{offered, parameter};
@@ -83,21 +83,65 @@ impl TokenSource {
     fn find_in<'r>(&self, request: &'r impl Head, found: &mut Found<'r>) {
         let headers = request.headers();
         match &self.0 {
-            Kind::Bearer => values(headers, &AUTHORIZATION)
-                .filter_map(strip_bearer)
-                .for_each(|token| found.add(Presented::Plain(token))),
-            Kind::Header(name) => {
-                values(headers, name).for_each(|token| found.add(Presented::Plain(token)));
-            }
+            Kind::Bearer => self.find_in_values(headers.get_all(&AUTHORIZATION), found),
+            Kind::Header(name) => self.find_in_values(headers.get_all(name), found),
             Kind::Query(name) => find_parameter(request, name, found),
             Kind::WebSocketProtocol => find_offered(headers, found),
         }
     }
 
-    fn hide_in(&self, request: &mut impl Head) {
+    fn find_in_values<'r>(
+        &self,
+        values: impl IntoIterator<Item = &'r HeaderValue>,
+        found: &mut Found<'r>,
+    ) {
+        let tokens = values.into_iter().filter_map(|value| self.token_in(value));
+        tokens.for_each(|token| found.add(Presented::Plain(token)));
+    }
+
+    /// What stands in a value of the header that it looks into.
+    #[inline]
+    fn token_in<'v>(&self, value: &'v HeaderValue) -> Option<&'v [u8]> {
+        let value = value.as_bytes().trim_ascii();
+        match self.0 {
+            Kind::Bearer => strip_bearer(value),
+            _ => Some(value),
+        }
+    }
+
+    /// Whether it looks into a header that holds nothing else.
+    const fn is_header(&self) -> bool {
+        matches!(self.0, Kind::Bearer | Kind::Header(_))
+    }
+
+    /// Finds the token in its header, which has one value at most, and marks that, by one look-up.
+    #[inline]
+    fn find_and_mark<'r>(&self, headers: &'r mut HeaderMap) -> Found<'r> {
+        let value = match &self.0 {
+            Kind::Bearer => headers.get_mut(&AUTHORIZATION),
+            Kind::Header(name) => headers.get_mut(name),
+            Kind::Query(_) | Kind::WebSocketProtocol => None,
+        };
+        let mut found = Found::Nothing;
+        if let Some(value) = value {
+            value.set_sensitive(true);
+            self.find_in_values([&*value], &mut found);
+        }
+        found
+    }
+
+    fn mark_in(&self, headers: &mut HeaderMap) {
         match &self.0 {
-            Kind::Bearer => mark_sensitive(request.headers_mut(), &AUTHORIZATION),
-            Kind::Header(name) => mark_sensitive(request.headers_mut(), name),
+            Kind::Bearer => mark_sensitive(headers, &AUTHORIZATION),
+            Kind::Header(name) => mark_sensitive(headers, name),
+            Kind::Query(_) | Kind::WebSocketProtocol => {}
+        }
+    }
+
+    #[inline]
+    fn remove_from(&self, request: &mut impl Head) {
+        match &self.0 {
+            Kind::Bearer | Kind::Header(_) => {}
             Kind::Query(name) => parameter::remove(request.uri_mut(), name),
             Kind::WebSocketProtocol => offered::cut_tokens(request.headers_mut()),
         }
@@ -120,11 +164,38 @@ pub(crate) fn find<'r>(sources: &[TokenSource], request: &'r impl Head) -> Found
     found
 }
 
-/// Keeps the token out of what is logged behind the layer.
+/// Looks in all places, and marks what stands in a header as sensitive. What stands elsewhere is
+/// still there, for [`remove`].
 #[inline]
+pub(crate) fn find_and_mark<'r>(sources: &[TokenSource], request: &'r mut impl Head) -> Found<'r> {
+    match sources {
+        [source] if source.is_header() && !has_repetitions(request.headers()) => {
+            source.find_and_mark(request.headers_mut())
+        }
+        _ => {
+            mark(sources, request);
+            find(sources, request)
+        }
+    }
+}
+
+/// Keeps the token out of what is logged behind the layer.
 pub(crate) fn hide(sources: &[TokenSource], request: &mut impl Head) {
+    mark(sources, request);
+    remove(sources, request);
+}
+
+fn mark(sources: &[TokenSource], request: &mut impl Head) {
     for source in sources {
-        source.hide_in(request);
+        source.mark_in(request.headers_mut());
+    }
+}
+
+/// Takes the token out of where it cannot be marked.
+#[inline]
+pub(crate) fn remove(sources: &[TokenSource], request: &mut impl Head) {
+    for source in sources {
+        source.remove_from(request);
     }
 }
 
@@ -145,14 +216,6 @@ fn may_count_query(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::CONNECT)
 }
 
-#[inline]
-fn values<'r>(headers: &'r HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'r [u8]> {
-    headers
-        .get_all(name)
-        .iter()
-        .map(|value| value.as_bytes().trim_ascii())
-}
-
 /// The credentials of the Bearer scheme; `None` for other schemes.
 #[inline]
 fn strip_bearer(credentials: &[u8]) -> Option<&[u8]> {
@@ -162,14 +225,18 @@ fn strip_bearer(credentials: &[u8]) -> Option<&[u8]> {
     (is_bearer && is_separate).then(|| rest.trim_ascii_start())
 }
 
+/// Whether any header has more than one value.
 #[inline]
+fn has_repetitions(headers: &HeaderMap) -> bool {
+    headers.len() > headers.keys_len()
+}
+
 fn mark_sensitive(headers: &mut HeaderMap, name: &HeaderName) {
     let Some(first) = headers.get_mut(name) else {
         return;
     };
     first.set_sensitive(true);
-    let has_repetitions = headers.len() > headers.keys_len();
-    if has_repetitions {
+    if has_repetitions(headers) {
         let same = headers.iter_mut().filter(|(other, _)| *other == name);
         same.for_each(|(_, value)| value.set_sensitive(true));
     }
@@ -268,6 +335,48 @@ mod tests {
         let mut request = request("GET", "/", &headers);
         hide(&[TokenSource::websocket_protocol()], &mut request);
         assert_eq!(request.headers()["sec-websocket-protocol"], "chat, bearer");
+    }
+
+    #[test]
+    fn marking_what_is_found_finds_the_same() {
+        let sources: [&[TokenSource]; 5] = [
+            &[TokenSource::bearer()],
+            &[TokenSource::skey()],
+            &[TokenSource::query("token")],
+            &[TokenSource::websocket_protocol()],
+            &[TokenSource::bearer(), TokenSource::skey()],
+        ];
+        let (bearer, skey) = (("authorization", "Bearer a"), ("x-wx-skey", " a "));
+        let offered = ("sec-websocket-protocol", "bearer, a");
+        let requests: [&[(&str, &str)]; 8] = [
+            &[],
+            &[bearer],
+            &[("authorization", "Basic a")],
+            &[skey, offered],
+            &[bearer, bearer],
+            &[bearer, ("authorization", "Bearer b")],
+            &[bearer, ("x-wx-skey", "b")],
+            &[bearer, ("accept", "*/*"), ("accept", "text/html")],
+        ];
+        for sources in sources {
+            for headers in requests {
+                let mut request = request("GET", "/?token=a", headers);
+                let mut hidden = request.clone();
+                let expected = find(sources, &request);
+                let is_same = find_and_mark(sources, &mut hidden) == expected;
+                assert!(is_same, "{sources:?} {headers:?}");
+                remove(sources, &mut hidden);
+                hide(sources, &mut request);
+                assert_eq!(hidden.uri(), request.uri());
+                let marks = |request: &Request<()>| -> Vec<_> {
+                    let values = request.headers().iter();
+                    values
+                        .map(|(name, value)| (name.clone(), value.is_sensitive()))
+                        .collect()
+                };
+                assert_eq!(marks(&hidden), marks(&request), "{sources:?} {headers:?}");
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// Hashes names of sessions for maps, under a secret: [`SessionId`](super::SessionId)s and
-/// nothing else.
+/// Hashes names of sessions for maps, under a secret: [`SessionId`](super::SessionId)s, or a half of
+/// their digest, and nothing else.
 ///
 /// Most of a name is SHA-256 of a token that a server made, so it is spread evenly as it is, and
 /// nobody can make one up. But who logs in often enough could choose, among the names that he was
@@ -43,6 +43,11 @@ impl Hasher for SpreadId {
         let digest = u128::from_le_bytes(digest.copied().unwrap_or_default());
         self.high ^= (digest >> 64) as u64;
         self.low ^= digest as u64;
+    }
+
+    #[inline]
+    fn write_u64(&mut self, half: u64) {
+        self.low ^= half;
     }
 
     /// How long it is: as long as any.

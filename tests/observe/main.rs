@@ -10,6 +10,8 @@
 #[cfg(feature = "tracing")]
 mod events;
 #[cfg(feature = "metrics")]
+mod hits;
+#[cfg(feature = "metrics")]
 mod metrics;
 #[path = "../support/mod.rs"]
 mod support;

@@ -184,7 +184,7 @@ fn decode_kept(mut reader: Reader<'_>) -> Option<Record> {
 
 fn decode_names(mut reader: Reader<'_>, has_unionid: bool) -> Option<Identity> {
     let (appid, openid) = (reader.text()?, reader.text()?);
-    let identity = Identity::new(appid, openid);
+    let identity = Identity::of(appid, openid);
     if has_unionid {
         Some(identity.with_unionid(str::from_utf8(reader.0).ok()?))
     } else {

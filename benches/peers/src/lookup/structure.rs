@@ -3,7 +3,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use tower_wx_session::SessionId;
 use tower_wx_session::test_util::HitSteps;
 
 use crate::contender::ours;
@@ -12,7 +11,7 @@ use crate::forgetful::Forgetful;
 use crate::runtime::runtime;
 use crate::user::identity;
 
-/// As long as the names of sessions.
+/// As long as the names of sessions. Of our hit table, a fingerprint and a bucket.
 pub(super) type Key = [u8; 18];
 /// About as much as a session is.
 pub(super) type Value = Arc<[u8; 300]>;
@@ -57,15 +56,21 @@ pub(super) struct HitTable {
 impl Structure for HitTable {
     fn filled(many: usize) -> Self {
         let sessions = ours::sessions(Forgetful::default(), many);
+        let steps = Arc::new(HitSteps::new(sessions.clone()));
         let keys = runtime().block_on(async {
             let mut keys = Vec::with_capacity(many);
             for user in (0..many).map(identity) {
                 let issued = sessions.issue(user).await.expect("the store takes all");
-                keys.push(*issued.token().id().as_bytes());
+                let fingerprint = steps.fingerprint(issued.token().expose().as_bytes());
+                let mut key = Key::default();
+                let (bits, bucket) = key.split_at_mut(16);
+                let fingerprint = fingerprint.expect("it is a token");
+                bits.copy_from_slice(&fingerprint.to_le_bytes());
+                bucket.copy_from_slice(&issued.token().id().bucket());
+                keys.push(key);
             }
             keys
         });
-        let steps = Arc::new(HitSteps::new(sessions));
         let keys = Arc::from(keys);
         Self { steps, keys }
     }
@@ -75,7 +80,10 @@ impl Structure for HitTable {
     }
 
     fn finds(&self, key: &Key) -> bool {
-        let found = self.steps.probe(SessionId::from_bytes(*key));
+        let (Some(bits), Some(bucket)) = (key.first_chunk(), key.last_chunk()) else {
+            return false;
+        };
+        let found = self.steps.probe(u128::from_le_bytes(*bits), *bucket);
         black_box(found.map(|session| session.id())).is_some()
     }
 }

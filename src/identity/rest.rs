@@ -1,0 +1,71 @@
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use crate::sync::Lock;
+
+/// Apps whose users share a part: more than a service has by far.
+const MOST: usize = 1000;
+
+/// What an identity has beside an openid of a usual length.
+///
+/// Users without more share that of their app.
+pub(super) struct Rest {
+    pub(super) appid: Arc<str>,
+    /// One that has no room in the identity.
+    pub(super) long_openid: Option<Arc<str>>,
+    pub(super) unionid: Option<Arc<str>>,
+}
+
+/// What is shared, by appid. Appids come from configurations and from records of the store, never
+/// from clients.
+static APPS: LazyLock<Lock<Apps>> = LazyLock::new(Lock::default);
+
+#[derive(Default)]
+struct Apps(HashMap<Arc<str>, Arc<Rest>>);
+
+impl Rest {
+    /// That of the users of an app who have nothing else.
+    pub(super) fn of(appid: &str) -> Arc<Self> {
+        APPS.lock().rest_of(appid)
+    }
+}
+
+impl Apps {
+    fn rest_of(&mut self, appid: &str) -> Arc<Rest> {
+        match self.0.get(appid) {
+            Some(rest) => Arc::clone(rest),
+            None => self.add(appid.into()),
+        }
+    }
+
+    fn add(&mut self, appid: Arc<str>) -> Arc<Rest> {
+        // Identities keep what they have. Those that are made from now on share a new one.
+        if self.0.len() >= MOST {
+            self.0.clear();
+        }
+        let rest = Arc::new(Rest {
+            appid: Arc::clone(&appid),
+            long_openid: None,
+            unionid: None,
+        });
+        self.0.insert(appid, Arc::clone(&rest));
+        rest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_apps_are_remembered_than_a_service_has() {
+        let mut apps = Apps::default();
+        for number in 0..3 * MOST {
+            let appid = format!("app {number}");
+            assert_eq!(*apps.rest_of(&appid).appid, appid);
+            assert!(apps.0.len() <= MOST);
+        }
+        let [one, again] = [0; 2].map(|_| apps.rest_of("app"));
+        assert!(Arc::ptr_eq(&one, &again));
+    }
+}

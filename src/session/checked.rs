@@ -1,0 +1,17 @@
+use super::Session;
+use crate::rejection::Rejection;
+use crate::token::{Fingerprint, Token};
+
+/// What a node can say of a presented text by itself.
+pub(crate) enum Checked {
+    Decided(Result<Session, Rejection>),
+    /// Too little is known of the session: it has to be read.
+    Unread(Unread),
+}
+
+/// A token of a session that has to be read.
+pub(crate) struct Unread {
+    pub(crate) token: Token,
+    /// What the session is found by once it is read.
+    pub(crate) fingerprint: Option<Fingerprint>,
+}
