@@ -4,10 +4,9 @@
 //! A burst is a user each who logs in and does not come again. What nobody uses leaves the cache by
 //! age: after a minute of real time, which is moka's, so the end of the day takes longer than that.
 
-use std::env;
-use std::io;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use std::{env, fs, io};
 
 use tokio::time::sleep;
 use tower_wx_session::Sessions;
@@ -27,6 +26,8 @@ const ACTIVE: usize = 20_000;
 /// in which a node looks for those.
 const EVENING: Duration = Duration::from_secs(75);
 const BETWEEN_USES: Duration = Duration::from_secs(5);
+/// The store answers at once, but a machine may be busy with other things.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Bytes, of a process.
 #[derive(Debug)]
@@ -56,14 +57,14 @@ pub(super) fn run() -> Outcome {
     Ok(())
 }
 
-fn start(bursts: usize) -> io::Result<std::process::Child> {
+fn start(bursts: usize) -> io::Result<Child> {
     let mut node = Command::new(env::current_exe()?);
     node.args([NODE, &bursts.to_string()]);
     node.stdout(Stdio::piped()).spawn()
 }
 
 impl Held {
-    fn read(node: std::process::Child) -> Result<Self, Box<dyn std::error::Error>> {
+    fn read(node: Child) -> Result<Self, Box<dyn std::error::Error>> {
         let output = node.wait_with_output()?;
         let text = String::from_utf8(output.stdout)?;
         let mut numbers = text.split_whitespace().map(str::parse);
@@ -89,8 +90,8 @@ fn be_a_node(bursts: usize, allocated: Allocated) -> Outcome {
     let active = tokens(ACTIVE);
     let mut node = None;
     let allocated = allocated(&mut || {
-        let sessions = Sessions::builder(Forgetful::answering()).build();
-        let sessions = sessions.expect("settings that go together");
+        let builder = Sessions::builder(Forgetful::answering()).store_deadline(PATIENCE);
+        let sessions = builder.build().expect("settings that go together");
         here(async {
             for _ in 0..bursts {
                 ours::use_once(&sessions, &active).await;
@@ -115,7 +116,7 @@ async fn keep_in_use(sessions: &Sessions<Forgetful>, active: &Credentials) {
 
 /// What the process has in memory.
 fn resident() -> io::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
+    let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
     let kibibytes = kibibytes.ok_or_else(|| io::Error::other("no VmRSS in the status"));
