@@ -45,6 +45,17 @@ pub(super) fn leaves_connection(error: &Error) -> bool {
     is_of_server && error.code() != Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
 }
 
+/// Whether what was prepared is of no use any more: the table has changed, or somebody has the server forget
+/// what it has prepared.
+pub(super) fn is_outdated(error: &Error) -> bool {
+    [
+        SqlState::FEATURE_NOT_SUPPORTED,
+        SqlState::INVALID_SQL_STATEMENT_NAME,
+    ]
+    .iter()
+    .any(|code| error.code() == Some(code))
+}
+
 /// Whether a table of the store is not there.
 pub(super) fn is_missing_table(error: &Error) -> bool {
     error.code() == Some(&SqlState::UNDEFINED_TABLE)

@@ -73,7 +73,7 @@ impl Link {
         // is announced wait behind it, would keep one connection after the other.
         let probing = Pipeline::begin().then(PROBE, &words).commit();
         let answers = self.connections.probe(probing).await?;
-        let row = answers.get(1).and_then(|rows| rows.first());
+        let row = answers.first().and_then(|rows| rows.first());
         let now = row.and_then(|row| row.try_get::<_, Time>(0).ok());
         now.map(|now| (now.0, probe))
             .ok_or_else(|| StoreError::unavailable("the server's answer lacks its time"))
