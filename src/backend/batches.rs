@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::store::StoreError;
 use crate::sync::Lock;
 
-/// Batches under way at the same time: one is made up while the server answers the other.
+/// Batches under way at the same time, unless they have to be one after the other: one is made up while the server answers the other.
 const IN_FLIGHT: usize = 2;
 /// Requests that go together at most.
 const LARGEST: usize = 32;
@@ -24,6 +24,8 @@ const OVERDUE: Duration = Duration::from_secs(3);
 pub(super) struct Batches<Q, A>(Arc<Lock<Queue<Q, A>>>);
 
 struct Queue<Q, A> {
+    /// Batches under way at the same time.
+    at_once: usize,
     waiting: VecDeque<Request<Q, A>>,
     /// When the batch of each turn began.
     turns: Vec<(u64, Instant)>,
@@ -63,7 +65,7 @@ impl<Q: Send + 'static, A: Send + 'static> Batches<Q, A> {
         let mut queue = self.0.lock();
         queue.waiting.push_back(request);
         queue.turns.retain(|(_, began)| began.elapsed() < OVERDUE);
-        (queue.turns.len() < IN_FLIGHT).then(|| {
+        (queue.turns.len() < queue.at_once).then(|| {
             queue.turns_taken += 1;
             let number = queue.turns_taken;
             queue.turns.push((number, Instant::now()));
@@ -75,13 +77,27 @@ impl<Q: Send + 'static, A: Send + 'static> Batches<Q, A> {
     }
 }
 
-impl<Q, A> Default for Batches<Q, A> {
-    fn default() -> Self {
+impl<Q, A> Batches<Q, A> {
+    /// One batch after the other, where the server does one after the other anyway: two of them would be half
+    /// as large each.
+    #[cfg(feature = "postgres")]
+    pub(super) fn one_at_a_time() -> Self {
+        Self::at_once(1)
+    }
+
+    fn at_once(at_once: usize) -> Self {
         Self(Arc::new(Lock::from(Queue {
+            at_once,
             waiting: VecDeque::new(),
             turns: Vec::new(),
             turns_taken: 0,
         })))
+    }
+}
+
+impl<Q, A> Default for Batches<Q, A> {
+    fn default() -> Self {
+        Self::at_once(IN_FLIGHT)
     }
 }
 
@@ -238,6 +254,21 @@ mod tests {
             (0..40).map(|number| 2 * number).collect::<Vec<_>>()
         );
         assert_eq!(server.sizes(), [1, 1, 32, 6]);
+    }
+
+    #[cfg(feature = "postgres")]
+    #[tokio::test]
+    async fn one_after_the_other_takes_along_all_who_wait() {
+        let mut server = Server::new(0);
+        server.batches = Batches::one_at_a_time();
+        let mut asked = JoinSet::new();
+        for number in 0..4 {
+            asked.spawn(server.clone().double(number));
+            settle().await;
+        }
+        server.may_answer.add_permits(2);
+        assert_eq!(asked.join_all().await.into_iter().flatten().count(), 4);
+        assert_eq!(server.sizes(), [1, 3]);
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ use super::ends::{self, End};
 use super::fault::{failed, is_taken, refuses_writes, unwritten};
 use super::locked::{Concerned, Locked};
 use super::pipeline::Pipeline;
+use super::rotations::{self, Rotation};
 use super::rows::{self, ChangedRows, NewRows, Version};
 use super::statements::Statements;
 use super::uses;
@@ -34,6 +35,7 @@ pub(super) struct Database {
     inserts: Batches<(SessionId, Record), bool>,
     uses: Batches<Touch, Option<Timestamp>>,
     ends: Batches<End, bool>,
+    rotations: Batches<Rotation, bool>,
     changes: Batches<Change, bool>,
     pub(super) turns: Turns,
 }
@@ -59,7 +61,9 @@ impl Database {
             loads: Batches::default(),
             inserts: Batches::default(),
             uses: Batches::default(),
-            ends: Batches::default(),
+            // The server commits what announces one after the other, with a lock that all databases share.
+            ends: Batches::one_at_a_time(),
+            rotations: Batches::one_at_a_time(),
             changes: Batches::default(),
             turns: Turns::default(),
         }
@@ -131,6 +135,13 @@ impl Database {
         let database = Arc::clone(self);
         let write = move |ends| ends::write(Arc::clone(&database), ends);
         self.ends.ask(end, write).await
+    }
+
+    /// Writes a rotation, together with whoever writes others; whether it was written.
+    pub(super) async fn rotate(self: &Arc<Self>, rotation: Rotation) -> Result<bool, StoreError> {
+        let database = Arc::clone(self);
+        let write = move |rotations| rotations::write(Arc::clone(&database), rotations);
+        self.rotations.ask(rotation, write).await
     }
 
     /// Changes a session, together with whoever changes others; `false` if it is not as it was found,
@@ -237,7 +248,7 @@ impl Database {
     }
 }
 
-fn names(rows: Option<&Vec<Row>>) -> HashSet<String> {
+pub(super) fn names(rows: Option<&Vec<Row>>) -> HashSet<String> {
     let rows = rows.into_iter().flatten();
     rows.filter_map(|row| row.try_get(0).ok()).collect()
 }

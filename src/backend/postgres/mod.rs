@@ -34,6 +34,7 @@ mod names;
 mod pipeline;
 mod pool;
 mod primary;
+mod rotations;
 mod rows;
 mod schema;
 mod server;
@@ -50,6 +51,7 @@ use self::connections::Connections;
 use self::database::{Change, Database, Found};
 use self::ends::End;
 use self::locked::Concerned;
+use self::rotations::Rotation;
 use self::settings::Settings;
 pub use crate::config_error::ConfigError as PostgresConfigError;
 
@@ -75,10 +77,13 @@ const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// 2. Columns can be read by people; the comments of the [`schema`](PostgresStoreBuilder::schema) say what is in
 ///    them. No token is there, and session_keys are sealed.
 /// 3. Reads, uses, logins without a cap and ends of single sessions go together with those that come at the
-///    same time: one statement, and one wait for the disk. All else is a transaction of two round trips, with a lock
-///    on its user and the rows.
-/// 4. The server's clock is the fleet's. Nothing is prepared, set or locked beyond the end of a
-///    transaction, so a pooler may give connections to others in between (PgBouncer with `pool_mode = transaction`).
+///    same time: one statement, one round trip, and one wait for the disk. Rotations do so, too, and read
+///    first. All else is a transaction of two round trips, with a lock on its user and the rows.
+/// 4. The server's clock is the fleet's. Statements are prepared once for each connection, which spares the server
+///    most of what a load takes, **unless a pooler is in between**: it may give connections to others after each
+///    transaction (PgBouncer with `pool_mode = transaction`), so nothing is prepared, set or locked beyond the end
+///    of one. There is no setting for it: a connection leads to the server itself if `pg_backend_pid()` is
+///    the process that the connection was told of when it began.
 /// 5. A link has a connection of its own, on which the server announces what other nodes change
 ///    (`LISTEN` and `NOTIFY`), and a heartbeat every 500 ms that comes the same way. **It needs a URL that leads past a
 ///    pooler that pools transactions**: [`link_url`](PostgresStoreBuilder::link_url). It says so if it is deaf.
@@ -275,6 +280,12 @@ impl SessionStore for PostgresStore {
     }
 
     async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
+        let found = self.database.load(rotate.old).await?;
+        if let Some((rotation, rotated)) = Rotation::decided(found, &rotate)
+            && self.database.rotate(rotation).await?
+        {
+            return Ok(rotated);
+        }
         let concerned = Concerned {
             bucket: rotate.old.bucket(),
             ids: &[rotate.old, rotate.new],

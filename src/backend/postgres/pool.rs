@@ -14,6 +14,7 @@ use super::fault::{failed, is_missing_table, is_outdated, leaves_connection};
 use super::pipeline::Pipeline;
 use super::primary::Primary;
 use super::session::Session;
+use super::settings::Settings;
 use crate::store::StoreError;
 use crate::sync::Lock;
 use crate::time::Timestamp;
@@ -108,7 +109,8 @@ impl Pool {
             Session::on(client).await.map_err(|error| failed(&error))
         };
         let session = timeout(PREPARED_WITHIN, preparing).await;
-        let session = session.map_err(StoreError::unavailable)??;
+        let servers = &primary.settings.servers;
+        let session = session.map_err(|_| Settings::is_late(servers))??;
         Ok(self.lend(Arc::new(session), permit))
     }
 

@@ -21,6 +21,8 @@ pub(super) struct Statements {
     pub(super) insert_new: String,
     pub(super) touch: String,
     pub(super) end: String,
+    pub(super) retire: String,
+    pub(super) insert_successors: String,
     pub(super) update: String,
     pub(super) update_if_unchanged: String,
     pub(super) session_keys: String,
@@ -69,6 +71,16 @@ const UPDATE: &str = "UPDATE {prefix}_sessions AS s SET revision = s.revision + 
 /// Nobody waits for a row that somebody else has locked: it counts as changed.
 const FREE: &str = "WITH free AS MATERIALIZED (SELECT id FROM {prefix}_sessions \
     WHERE id = ANY ($1) FOR NO KEY UPDATE SKIP LOCKED) ";
+
+/// The same, and of the users whose locks are to be had.
+const FREE_WITH_USER: &str = "WITH ours AS MATERIALIZED (SELECT asked.id \
+        FROM unnest($1, $10) AS asked (id, lock) WHERE pg_try_advisory_xact_lock($11, asked.lock)), \
+    free AS MATERIALIZED (SELECT s.id FROM {prefix}_sessions AS s \
+        WHERE s.id IN (SELECT ours.id FROM ours) FOR NO KEY UPDATE OF s SKIP LOCKED) ";
+
+/// Of sessions that have taken the place of one of those in `$15`.
+const OF_SUCCESSORS: &str = " AS new (id) WHERE EXISTS (SELECT FROM {prefix}_sessions AS old \
+    WHERE old.id = ANY ($15) AND old.successor = new.id)";
 
 /// The condition stands on the row that is updated, whose newest version is locked by then.
 const IF_UNCHANGED: &str = " JOIN free ON free.id = new.id \
@@ -153,6 +165,8 @@ impl Statements {
             )),
             touch: fill(&by_rules(&format!("{FREE}{TOUCH}"))),
             end: fill(&by_rules(&format!("{}{END}", FREE.trim_end()))),
+            retire: fill(&format!("{FREE_WITH_USER}{UPDATE}{IF_UNCHANGED}")),
+            insert_successors: fill(&format!("{INSERT}{OF_SUCCESSORS}")),
             update: fill(&format!("{UPDATE} WHERE s.id = new.id")),
             update_if_unchanged: fill(&format!("{FREE}{UPDATE}{IF_UNCHANGED}")),
             session_keys: fill(SESSION_KEYS),

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tower_wx_session::store::{
-    Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, RevokeReason, SessionStore, Touch,
+    Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, RevokeReason, Rotate, Rotated,
+    SessionStore, Touch,
 };
 
 use super::records::{HOUR, id_of, is_live, keep, logout, store, user};
@@ -115,6 +116,74 @@ async fn race_in(url: &str) {
             assert!(!is_live(&nodes[1], id).await);
         }
     }
+}
+
+/// Whoever ends all sessions of a user, or counts them, finds those that a rotation makes meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_saves_no_session_from_the_end_of_all_and_makes_none_too_many() {
+    const CAP: usize = 4;
+    let server = PostgresServer::shared().await;
+    let url = server.database().await;
+    let nodes = [store(&url), store(&url)];
+    for round in 0..20 {
+        let user = user(&round.to_string());
+        let mut ids = Vec::new();
+        for _ in 0..CAP {
+            ids.push(keep(&nodes[0], &user).await);
+        }
+        let mut racing = JoinSet::new();
+        for (n, id) in ids.into_iter().enumerate() {
+            let (node, new) = (nodes[n % 2].clone(), id_of(&user));
+            racing.spawn(async move {
+                node.rotate(Rotate::new(id, new, HOUR)).await.unwrap();
+            });
+        }
+        let (node, user_again) = (nodes[round % 2].clone(), user.clone());
+        let is_end = round % 4 < 2;
+        racing.spawn(async move {
+            if is_end {
+                node.revoke(logout(&user_again)).await.unwrap();
+            } else {
+                let now = node.now().await.unwrap();
+                let record = Record::issued(user_again.clone(), now, HOUR, HOUR, None);
+                let mut insert = Insert::new(id_of(&user_again), record);
+                insert.cap = Some(CAP);
+                node.insert(insert).await.unwrap();
+            }
+        });
+        racing.join_all().await;
+        let left = nodes[0].list(user).await.unwrap().len();
+        assert_eq!(left, if is_end { 0 } else { CAP }, "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_rotations_of_one_session_at_once_one_is_in_use() {
+    let server = PostgresServer::shared().await;
+    let url = server.database().await;
+    let nodes = [store(&url), store(&url)];
+    let user = user("u");
+    let old = keep(&nodes[0], &user).await;
+    let mut racing = JoinSet::new();
+    for n in 0..32 {
+        let (node, new) = (nodes[n % 2].clone(), id_of(&user));
+        racing.spawn(async move { node.rotate(Rotate::new(old, new, HOUR)).await.unwrap() });
+    }
+    racing.join_all().await;
+    let left = nodes[0].list(user).await.unwrap();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[tokio::test]
+async fn a_rotation_to_a_name_that_is_taken_changes_nothing() {
+    let server = PostgresServer::shared().await;
+    let store = store(&server.database().await);
+    let user = user("u");
+    let (old, taken) = (keep(&store, &user).await, keep(&store, &user).await);
+    let before = store.load(old).await.unwrap();
+    let rotated = store.rotate(Rotate::new(old, taken, HOUR)).await.unwrap();
+    assert_eq!(rotated, Rotated::Taken);
+    assert_eq!(store.load(old).await.unwrap(), before);
 }
 
 #[tokio::test]
