@@ -2,18 +2,18 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Error, Row};
 
 use super::announcement::{ANNOUNCE, Announcement};
 use super::columns::Time;
 use super::connections::Connections;
 use super::ends::{self, End};
-use super::fault::{failed, is_taken, refuses_writes, unwritten};
+use super::fault::{failed, is_taken, refused};
 use super::locked::{Concerned, Locked};
 use super::pipeline::Pipeline;
 use super::rotations::{self, Rotation};
-use super::rows::{self, ChangedRows, NewRows, Version};
+use super::rows::{self, ChangedRows, Found, NewRows, names};
 use super::statements::Statements;
 use super::uses;
 use crate::backend::batches::Batches;
@@ -40,13 +40,6 @@ pub(super) struct Database {
     pub(super) turns: Turns,
 }
 
-/// What there is of a session, at the server's `now`.
-#[derive(Clone)]
-pub(super) struct Found {
-    pub(super) now: Timestamp,
-    pub(super) version: Option<Version>,
-}
-
 /// A change of one session, if it is still as it was found, and what to announce with it.
 pub(super) struct Change {
     pub(super) written: (SessionId, Stored, i32),
@@ -59,12 +52,13 @@ impl Database {
             statements: Statements::new(&connections.primary.settings.names),
             connections: Arc::new(connections),
             loads: Batches::default(),
-            inserts: Batches::default(),
-            uses: Batches::default(),
-            // The server commits what announces one after the other, with a lock that all databases share.
+            // The server syncs its log for one after the other, and commits what announces with a lock that all
+            // its databases share.
+            inserts: Batches::one_at_a_time(),
+            uses: Batches::one_at_a_time(),
             ends: Batches::one_at_a_time(),
             rotations: Batches::one_at_a_time(),
-            changes: Batches::default(),
+            changes: Batches::one_at_a_time(),
             turns: Turns::default(),
         }
     }
@@ -126,21 +120,30 @@ impl Database {
         touch: Touch,
     ) -> Result<Option<Timestamp>, StoreError> {
         let database = Arc::clone(self);
-        let write = move |touches| uses::write(Arc::clone(&database), touches);
+        let write = move |touches| {
+            let database = Arc::clone(&database);
+            async move { uses::write(&database.connections, &database.statements, touches).await }
+        };
         self.uses.ask(touch, write).await
     }
 
     /// Ends a session that has no successor, together with whoever ends others; whether this has done it.
     pub(super) async fn end(self: &Arc<Self>, end: End) -> Result<bool, StoreError> {
         let database = Arc::clone(self);
-        let write = move |ends| ends::write(Arc::clone(&database), ends);
+        let write = move |ends| {
+            let database = Arc::clone(&database);
+            async move { ends::write(&database.connections, &database.statements, ends).await }
+        };
         self.ends.ask(end, write).await
     }
 
     /// Writes a rotation, together with whoever writes others; whether it was written.
     pub(super) async fn rotate(self: &Arc<Self>, rotation: Rotation) -> Result<bool, StoreError> {
         let database = Arc::clone(self);
-        let write = move |rotations| rotations::write(Arc::clone(&database), rotations);
+        let write = move |rotations| {
+            let database = Arc::clone(&database);
+            async move { rotations::write(&database.connections, &database.statements, rotations).await }
+        };
         self.rotations.ask(rotation, write).await
     }
 
@@ -248,22 +251,9 @@ impl Database {
     }
 }
 
-pub(super) fn names(rows: Option<&Vec<Row>>) -> HashSet<String> {
-    let rows = rows.into_iter().flatten();
-    rows.filter_map(|row| row.try_get(0).ok()).collect()
-}
-
 /// The server's time is in the first column of each row.
 pub(super) fn now(rows: &[Row]) -> Result<Timestamp, StoreError> {
     let now = rows.first().and_then(|row| row.try_get::<_, Time>(0).ok());
     now.map(|now| now.0)
         .ok_or_else(|| StoreError::unavailable("the server's answer lacks its time"))
-}
-
-/// A server that would do it and cannot write.
-pub(super) fn refused(error: &Error) -> StoreError {
-    match refuses_writes(error) {
-        true => unwritten(error),
-        false => failed(error),
-    }
 }

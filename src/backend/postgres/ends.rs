@@ -2,14 +2,15 @@
 //! database's only queue of announcements.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use tokio_postgres::types::Type;
 
 use super::columns::Time;
 use super::connection::Parameter;
-use super::database::{Database, refused};
+use super::connections::Connections;
+use super::fault::refused;
 use super::pipeline::Pipeline;
+use super::statements::Statements;
 use crate::backend::wire::message;
 use crate::backend::wire::reason::name;
 use crate::store::{Revoke, RevokeReason, StoreError};
@@ -53,7 +54,8 @@ impl Ends {
 /// Whether each end was written. It was not if there is nothing to end, if another session has taken its
 /// place, which is to end with it, or if somebody has it locked.
 pub(super) async fn write(
-    database: Arc<Database>,
+    connections: &Connections,
+    statements: &Statements,
     asked: Vec<End>,
 ) -> Result<Vec<bool>, StoreError> {
     let (mut ends, mut taken) = (Ends::default(), HashSet::new());
@@ -64,7 +66,7 @@ pub(super) async fn write(
         .zip(&is_first)
         .filter(|(_, is_first)| **is_first);
     first.for_each(|(end, _)| ends.push(end));
-    let channel = database.connections.primary.settings.names.channel();
+    let channel = connections.primary.settings.names.channel();
     let before_names = message::text(&[]);
     let parameters: [Parameter<'_>; 5] = [
         (&ends.ids, Type::TEXT_ARRAY),
@@ -73,8 +75,8 @@ pub(super) async fn write(
         (&channel, Type::TEXT),
         (&before_names, Type::TEXT),
     ];
-    let steps = Pipeline::begin().then(&database.statements.end, &parameters);
-    let answers = database.connections.write(steps.commit(), refused).await?;
+    let steps = Pipeline::begin().then(&statements.end, &parameters);
+    let answers = connections.write(steps.commit(), refused).await?;
     let names = answers.iter().flatten().next();
     let names: Vec<&str> = names
         .map(|row| row.try_get(0).unwrap_or_default())

@@ -13,7 +13,7 @@ pub(super) fn failed(error: &Error) -> StoreError {
 }
 
 /// The server answers, and refuses a write as it would any other.
-pub(super) fn unwritten(error: &Error) -> StoreError {
+fn unwritten(error: &Error) -> StoreError {
     StoreError::unwritten().caused_by(explained(error))
 }
 
@@ -21,8 +21,16 @@ pub(super) fn connecting_failed(error: &Error, server: &Server) -> StoreError {
     StoreError::unavailable(format!("{server}: {}", explained(error)))
 }
 
+/// A server that would do it and cannot write.
+pub(super) fn refused(error: &Error) -> StoreError {
+    match refuses_writes(error) {
+        true => unwritten(error),
+        false => failed(error),
+    }
+}
+
 /// Whether the server answers and cannot write.
-pub(super) fn refuses_writes(error: &Error) -> bool {
+fn refuses_writes(error: &Error) -> bool {
     let Some(error) = error.as_db_error() else {
         return false;
     };

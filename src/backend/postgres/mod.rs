@@ -48,10 +48,11 @@ mod uses;
 
 pub use self::builder::PostgresStoreBuilder;
 use self::connections::Connections;
-use self::database::{Change, Database, Found};
+use self::database::{Change, Database};
 use self::ends::End;
 use self::locked::Concerned;
 use self::rotations::Rotation;
+use self::rows::Found;
 use self::settings::Settings;
 pub use crate::config_error::ConfigError as PostgresConfigError;
 

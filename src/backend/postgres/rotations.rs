@@ -2,17 +2,17 @@
 //! queue of announcements.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use tokio_postgres::types::Type;
 
 use super::announcement::{ANNOUNCE, Announcement};
 use super::connection::Parameter;
-use super::database::{Database, Found, names, refused};
-use super::fault::is_taken;
+use super::connections::Connections;
+use super::fault::{is_taken, refused};
 use super::locks::of_bucket;
 use super::pipeline::Pipeline;
-use super::rows::{ChangedRows, NewRows, Version};
+use super::rows::{ChangedRows, Found, NewRows, Version, names};
+use super::statements::Statements;
 use crate::backend::ledger::{Changes, Ledger};
 use crate::backend::stored::Stored;
 use crate::session::Record;
@@ -57,7 +57,8 @@ impl Rotation {
 /// of a user, or counts them, waits, and reads the new one behind that. They are not waited for, so that they may be
 /// taken in any order.
 pub(super) async fn write(
-    database: Arc<Database>,
+    connections: &Connections,
+    statements: &Statements,
     rotations: Vec<Rotation>,
 ) -> Result<Vec<bool>, StoreError> {
     let (mut changed, mut new) = (ChangedRows::default(), NewRows::default());
@@ -85,7 +86,7 @@ pub(super) async fn write(
         ids.push(old.0);
         locks.push(of_bucket(old.0.bucket()));
     }
-    let settings = &database.connections.primary.settings;
+    let settings = &connections.primary.settings;
     let (space, announcement) = (
         settings.names.lock_space(),
         Announcement::new(&settings.names, &ids),
@@ -100,10 +101,10 @@ pub(super) async fn write(
     .concat();
     let words = announcement.parameters();
     let steps = Pipeline::begin()
-        .then(&database.statements.retire, &changed)
-        .then(&database.statements.insert_successors, &new)
+        .then(&statements.retire, &changed)
+        .then(&statements.insert_successors, &new)
         .then(ANNOUNCE, &words);
-    let mut lease = database.connections.writes.lease().await?;
+    let mut lease = connections.writes.lease().await?;
     let retired = match lease.run(steps.commit()).await {
         Ok(answers) => names(answers.first()),
         // Nothing was written. Each is tried by itself.

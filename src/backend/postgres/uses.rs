@@ -1,14 +1,15 @@
 //! Uses of sessions: those that come while others are under way are one statement.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use tokio_postgres::types::Type;
 
 use super::columns::{Span, Time};
 use super::connection::Parameter;
-use super::database::{Database, refused};
+use super::connections::Connections;
+use super::fault::refused;
 use super::pipeline::Pipeline;
+use super::statements::Statements;
 use crate::session::Touch;
 use crate::store::StoreError;
 use crate::time::Timestamp;
@@ -43,7 +44,8 @@ impl Uses {
 /// Of each use the new deadline of its session; `None` if it was not written: it is covered, it comes too
 /// late, or somebody has the session locked.
 pub(super) async fn write(
-    database: Arc<Database>,
+    connections: &Connections,
+    statements: &Statements,
     touches: Vec<Touch>,
 ) -> Result<Vec<Option<Timestamp>>, StoreError> {
     let (mut uses, mut taken) = (Uses::default(), HashSet::new());
@@ -55,8 +57,8 @@ pub(super) async fn write(
         .filter(|(_, is_first)| **is_first);
     first.for_each(|(touch, _)| uses.push(touch));
     let parameters = uses.parameters();
-    let steps = Pipeline::begin().then(&database.statements.touch, &parameters);
-    let answers = database.connections.write(steps.commit(), refused).await?;
+    let steps = Pipeline::begin().then(&statements.touch, &parameters);
+    let answers = connections.write(steps.commit(), refused).await?;
     let written: HashMap<&str, Time> = answers
         .iter()
         .flatten()
