@@ -115,7 +115,7 @@ async fn end_one(store: &PostgresStore, now: Timestamp, record: Record, issued_b
         } => assert_eq!(revoked, [id]),
         // It says so until both the absolute end and what is kept have passed.
         Loaded::Ended { reason, .. } => {
-            assert_eq!((revoked.len(), Some(reason)), (0, record.ended(now)))
+            assert_eq!((revoked.len(), Some(reason)), (0, record.ended(now)));
         }
         Loaded::Live(_) => assert!(revoked.is_empty()),
         Loaded::NeverSeen => assert!(now >= record.remembered_until()),
