@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tower_wx_session::store::{
-    Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, RevokeReason, Rotate, Rotated,
-    SessionStore, Touch,
+    Insert, Inserted, Loaded, PostgresStore, PutSessionKey, Record, Revoke, RevokeReason, Rotate,
+    Rotated, SessionStore, Touch,
 };
 
 use super::records::{HOUR, id_of, is_live, keep, logout, store, user};
+use crate::support::eventually::eventually;
 use crate::support::postgres::{PostgresServer, client};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -155,6 +156,40 @@ async fn a_rotation_saves_no_session_from_the_end_of_all_and_makes_none_too_many
         let left = nodes[0].list(user).await.unwrap().len();
         assert_eq!(left, if is_end { 0 } else { CAP }, "round {round}");
     }
+}
+
+/// The end waits for the first session, and has not come to the second one.
+#[tokio::test]
+async fn a_rotation_waits_for_an_end_of_all_that_is_under_way() {
+    let server = PostgresServer::shared().await;
+    let url = server.database().await;
+    let (store, user) = (store(&url), user("u"));
+    let (first, second) = (keep(&store, &user).await, keep(&store, &user).await);
+    let other = client(&url).await;
+    let lock = format!("BEGIN; SELECT 1 FROM wxs_sessions WHERE id = '{first}' FOR UPDATE");
+    other.batch_execute(&lock).await.unwrap();
+    let ending = tokio::spawn({
+        let (store, all) = (store.clone(), logout(&user));
+        async move { store.revoke(all).await }
+    });
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN \
+        (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
+    eventually("the end to wait", async || {
+        other
+            .query_one(waiting, &[])
+            .await
+            .unwrap()
+            .get::<_, i64>(0)
+            > 0
+    })
+    .await;
+    let node = PostgresStore::builder(&url).build().unwrap();
+    let rotating = node.rotate(Rotate::new(second, id_of(&user), HOUR));
+    let early = timeout(Duration::from_millis(200), rotating).await;
+    assert!(early.is_err(), "{early:?}");
+    other.batch_execute("COMMIT").await.unwrap();
+    ending.await.unwrap().unwrap();
+    assert_eq!(store.list(user).await.unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
