@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use crate::store::StoreError;
 use crate::sync::Lock;
 
-/// Requests and batches under way at the same time: one is made up while the server answers the other.
+/// Requests and batches under way at the same time, unless they have to go one after the other: one is made up
+/// while the server answers the other.
 const IN_FLIGHT: usize = 2;
 /// Requests that go together at most.
 const LARGEST: usize = 32;
@@ -25,6 +26,8 @@ const OVERDUE: Duration = Duration::from_secs(3);
 pub(super) struct Batches<Q, A>(Arc<Lock<Queue<Q, A>>>);
 
 struct Queue<Q, A> {
+    /// Requests and batches under way at the same time.
+    at_once: usize,
     /// How long what is under way holds others up.
     holds_up: Duration,
     waiting: VecDeque<Request<Q, A>>,
@@ -103,11 +106,11 @@ impl<Q: Send + 'static, A: Send + 'static> Batches<Q, A> {
 impl<Q, A> Queue<Q, A> {
     /// The number of another turn, unless enough is under way.
     fn turn(&mut self) -> Option<u64> {
-        if self.turns.len() >= IN_FLIGHT {
+        if self.turns.len() >= self.at_once {
             let holds_up = self.holds_up;
             self.turns.retain(|(_, began)| began.elapsed() < holds_up);
         }
-        (self.turns.len() < IN_FLIGHT).then(|| {
+        (self.turns.len() < self.at_once).then(|| {
             self.turns_taken += 1;
             self.turns.push((self.turns_taken, Instant::now()));
             self.turns_taken
@@ -118,8 +121,21 @@ impl<Q, A> Queue<Q, A> {
 impl<Q, A> Batches<Q, A> {
     /// What is under way holds others up for so long at most, or until its answer. A server that is
     /// far away, or slow, would cost them more than they save.
+    #[cfg(any(feature = "redis", test))]
     pub(super) fn holding_up_for(holds_up: Duration) -> Self {
+        Self::new(IN_FLIGHT, holds_up)
+    }
+
+    /// One batch after the other, where the server does one after the other anyway: two of them would be half
+    /// as large each.
+    #[cfg(feature = "postgres")]
+    pub(super) fn one_at_a_time() -> Self {
+        Self::new(1, OVERDUE)
+    }
+
+    fn new(at_once: usize, holds_up: Duration) -> Self {
         Self(Arc::new(Lock::from(Queue {
+            at_once,
             holds_up,
             waiting: VecDeque::new(),
             turns: Vec::new(),
@@ -130,7 +146,7 @@ impl<Q, A> Batches<Q, A> {
 
 impl<Q, A> Default for Batches<Q, A> {
     fn default() -> Self {
-        Self::holding_up_for(OVERDUE)
+        Self::new(IN_FLIGHT, OVERDUE)
     }
 }
 
@@ -325,6 +341,21 @@ mod tests {
             (0..40).map(|number| 2 * number).collect::<Vec<_>>()
         );
         assert_eq!(server.sizes(), [1, 1, 32, 6]);
+    }
+
+    #[cfg(feature = "postgres")]
+    #[tokio::test]
+    async fn one_after_the_other_takes_along_all_who_wait() {
+        let mut server = Server::new(0);
+        server.batches = Batches::one_at_a_time();
+        let mut asked = JoinSet::new();
+        for number in 0..4 {
+            asked.spawn(server.clone().double(number));
+            settle().await;
+        }
+        server.may_answer.add_permits(2);
+        assert_eq!(asked.join_all().await.into_iter().flatten().count(), 4);
+        assert_eq!(server.sizes(), [1, 3]);
     }
 
     #[tokio::test]

@@ -27,7 +27,7 @@ pub(crate) use self::decision::{
     Facts, Freshness, Gap, Share, StoreState, Verdict, decide, decide_in_gap,
 };
 pub use self::end::EndReason;
-#[cfg(feature = "mysql")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) use self::record::KEPT_FOR_LATE_USES;
 pub use self::record::Record;
 pub use self::touch::Touch;

@@ -3,6 +3,7 @@
 use mysql_async::{Opts, OptsBuilder, SslOpts};
 
 use crate::config_error::ConfigError;
+use crate::store::StoreError;
 
 const FORM: &str =
     "mysql://[user[:password]@]host[:port]/database, which may end with ?ssl-mode=VERIFY_IDENTITY";
@@ -17,6 +18,11 @@ pub(super) struct Location {
 }
 
 impl Location {
+    /// What is said of a server that takes too long.
+    pub(super) fn is_late(&self) -> StoreError {
+        StoreError::unavailable(format!("{}: no answer in time", self.address))
+    }
+
     pub(super) fn parse(url: &str, authorities: &[u8]) -> Result<Self, ConfigError> {
         let malformed = || ConfigError::hidden("url", FORM);
         let (base, query) = url.split_once('?').unwrap_or((url, ""));

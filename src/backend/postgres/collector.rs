@@ -73,7 +73,7 @@ async fn step(
     ];
     let steps = Pipeline::begin().then(delete, &parameters);
     let answers = connections.write(steps.commit(), failed).await?;
-    let row = answers.get(1).and_then(|rows| rows.first());
+    let row = answers.first().and_then(|rows| rows.first());
     Ok(row.map_or((0, None), read))
 }
 

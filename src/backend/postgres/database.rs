@@ -2,24 +2,27 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Error, Row};
 
 use super::announcement::{ANNOUNCE, Announcement};
 use super::columns::Time;
 use super::connections::Connections;
-use super::fault::{failed, is_taken, refuses_writes, unwritten};
+use super::ends::{self, End};
+use super::fault::{failed, is_taken, refused};
 use super::locked::{Concerned, Locked};
 use super::pipeline::Pipeline;
-use super::rows::{self, ChangedRows, NewRows, Version};
+use super::rotations::{self, Rotation};
+use super::rows::{self, ChangedRows, Found, NewRows, names};
 use super::statements::Statements;
+use super::uses;
 use crate::backend::batches::Batches;
 use crate::backend::ledger::Ledger;
 use crate::backend::stored::Stored;
 use crate::backend::user_locks::UserLocks;
 use crate::backend::wire::user::user_name;
 use crate::identity::Identity;
-use crate::session::Record;
+use crate::session::{Record, Touch};
 use crate::store::StoreError;
 use crate::time::Timestamp;
 use crate::token::SessionId;
@@ -30,46 +33,17 @@ pub(super) struct Database {
     pub(super) statements: Statements,
     loads: Batches<SessionId, Found>,
     inserts: Batches<(SessionId, Record), bool>,
+    uses: Batches<Touch, Option<Timestamp>>,
+    ends: Batches<End, bool>,
+    rotations: Batches<Rotation, bool>,
     changes: Batches<Change, bool>,
     pub(super) user_locks: UserLocks,
 }
 
-/// What there is of a session, at the server's `now`.
-#[derive(Clone)]
-pub(super) struct Found {
-    pub(super) now: Timestamp,
-    pub(super) version: Option<Version>,
-}
-
 /// A change of one session, if it is still as it was found, and what to announce with it.
-#[derive(Default)]
 pub(super) struct Change {
-    pub(super) written: Option<(SessionId, Stored, i32)>,
+    pub(super) written: (SessionId, Stored, i32),
     pub(super) announced: Vec<SessionId>,
-}
-
-impl Found {
-    pub(super) fn is_damaged(&self) -> bool {
-        let version = self.version.as_ref();
-        version.is_some_and(|version| version.stored.is_err())
-    }
-
-    /// Whether another session has taken its place, which is to end with it.
-    pub(super) fn has_successor(&self) -> bool {
-        let stored = self
-            .version
-            .as_ref()
-            .and_then(|version| version.stored.as_ref().ok());
-        stored
-            .and_then(Stored::record)
-            .is_some_and(|record| record.successor.is_some())
-    }
-}
-
-impl Change {
-    pub(super) fn is_empty(&self) -> bool {
-        self.written.is_none() && self.announced.is_empty()
-    }
 }
 
 impl Database {
@@ -78,8 +52,13 @@ impl Database {
             statements: Statements::new(&connections.primary.settings.names),
             connections: Arc::new(connections),
             loads: Batches::default(),
-            inserts: Batches::default(),
-            changes: Batches::default(),
+            // The server syncs its log for one after the other, and commits what announces with a lock that all
+            // its databases share.
+            inserts: Batches::one_at_a_time(),
+            uses: Batches::one_at_a_time(),
+            ends: Batches::one_at_a_time(),
+            rotations: Batches::one_at_a_time(),
+            changes: Batches::one_at_a_time(),
             user_locks: UserLocks::default(),
         }
     }
@@ -127,12 +106,45 @@ impl Database {
         let parameters = rows.parameters();
         let insert = Pipeline::begin().then(&self.statements.insert_new, &parameters);
         let answers = self.connections.write(insert.commit(), failed).await?;
-        let mut kept = names(answers.get(1));
+        let mut kept = names(answers.first());
         // Of two that have one name, one is kept.
         Ok(new
             .iter()
             .map(|(id, _)| kept.remove(&id.to_string()))
             .collect())
+    }
+
+    /// Writes a use of a session, together with whoever writes others; the new deadline, if it was written.
+    pub(super) async fn touch(
+        self: &Arc<Self>,
+        touch: Touch,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let database = Arc::clone(self);
+        let write = move |touches| {
+            let database = Arc::clone(&database);
+            async move { uses::write(&database.connections, &database.statements, touches).await }
+        };
+        self.uses.ask(touch, write).await
+    }
+
+    /// Ends a session that has no successor, together with whoever ends others; whether this has done it.
+    pub(super) async fn end(self: &Arc<Self>, end: End) -> Result<bool, StoreError> {
+        let database = Arc::clone(self);
+        let write = move |ends| {
+            let database = Arc::clone(&database);
+            async move { ends::write(&database.connections, &database.statements, ends).await }
+        };
+        self.ends.ask(end, write).await
+    }
+
+    /// Writes a rotation, together with whoever writes others; whether it was written.
+    pub(super) async fn rotate(self: &Arc<Self>, rotation: Rotation) -> Result<bool, StoreError> {
+        let database = Arc::clone(self);
+        let write = move |rotations| {
+            let database = Arc::clone(&database);
+            async move { rotations::write(&database.connections, &database.statements, rotations).await }
+        };
+        self.rotations.ask(rotation, write).await
     }
 
     /// Changes a session, together with whoever changes others; `false` if it is not as it was found,
@@ -145,22 +157,21 @@ impl Database {
 
     async fn change_all(self: Arc<Self>, changes: Vec<Change>) -> Result<Vec<bool>, StoreError> {
         let (mut rows, mut taken) = (ChangedRows::default(), HashSet::new());
-        let mut is_tried = Vec::with_capacity(changes.len());
-        for change in &changes {
-            let written = change.written.as_ref();
+        let mut is_first = Vec::with_capacity(changes.len());
+        for Change { written, .. } in &changes {
+            let (id, stored, revision) = written;
             // The second of two changes finds something else than it expects.
-            let is_first = written.is_none_or(|(id, ..)| taken.insert(*id));
-            is_tried.push(is_first);
-            if let Some((id, stored, revision)) = written.filter(|_| is_first) {
+            is_first.push(taken.insert(*id));
+            if is_first.last() == Some(&true) {
                 rows.push(*id, stored, *revision);
             }
         }
         let announced: Vec<_> = changes.iter().flat_map(|c| &c.announced).copied().collect();
         let changed = self.write_changes(&rows, &announced).await?;
-        let is_done = changes.iter().zip(is_tried).map(|(change, is_tried)| {
-            let written = change.written.as_ref();
-            is_tried && written.is_none_or(|(id, ..)| changed.contains(&id.to_string()))
-        });
+        let is_done = changes
+            .iter()
+            .zip(is_first)
+            .map(|(change, is_first)| is_first && changed.contains(&change.written.0.to_string()));
         Ok(is_done.collect())
     }
 
@@ -173,15 +184,13 @@ impl Database {
         let parameters = rows.parameters();
         let announcement = Announcement::new(&self.connections.primary.settings.names, announced);
         let words = announcement.parameters();
-        let mut steps = Pipeline::begin();
-        if !rows.is_empty() {
-            steps = steps.then(&self.statements.update_if_unchanged, &parameters);
-        }
+        let update = &self.statements.update_if_unchanged;
+        let mut steps = Pipeline::begin().then(update, &parameters);
         if !announced.is_empty() {
             steps = steps.then(ANNOUNCE, &words);
         }
         let answers = self.connections.write(steps.commit(), refused).await?;
-        Ok(names(answers.get(1).filter(|_| !rows.is_empty())))
+        Ok(names(answers.first()))
     }
 
     /// Keeps a session and takes it back within one transaction, which waits for the disk as any other.
@@ -242,22 +251,9 @@ impl Database {
     }
 }
 
-fn names(rows: Option<&Vec<Row>>) -> HashSet<String> {
-    let rows = rows.into_iter().flatten();
-    rows.filter_map(|row| row.try_get(0).ok()).collect()
-}
-
 /// The server's time is in the first column of each row.
 pub(super) fn now(rows: &[Row]) -> Result<Timestamp, StoreError> {
     let now = rows.first().and_then(|row| row.try_get::<_, Time>(0).ok());
     now.map(|now| now.0)
         .ok_or_else(|| StoreError::unavailable("the server's answer lacks its time"))
-}
-
-/// A server that would do it and cannot write.
-fn refused(error: &Error) -> StoreError {
-    match refuses_writes(error) {
-        true => unwritten(error),
-        false => failed(error),
-    }
 }

@@ -13,7 +13,7 @@ pub(super) fn failed(error: &Error) -> StoreError {
 }
 
 /// The server answers, and refuses a write as it would any other.
-pub(super) fn unwritten(error: &Error) -> StoreError {
+fn unwritten(error: &Error) -> StoreError {
     StoreError::unwritten().caused_by(explained(error))
 }
 
@@ -21,8 +21,16 @@ pub(super) fn connecting_failed(error: &Error, server: &Server) -> StoreError {
     StoreError::unavailable(format!("{server}: {}", explained(error)))
 }
 
+/// A server that would do it and cannot write.
+pub(super) fn refused(error: &Error) -> StoreError {
+    match refuses_writes(error) {
+        true => unwritten(error),
+        false => failed(error),
+    }
+}
+
 /// Whether the server answers and cannot write.
-pub(super) fn refuses_writes(error: &Error) -> bool {
+fn refuses_writes(error: &Error) -> bool {
     let Some(error) = error.as_db_error() else {
         return false;
     };
@@ -43,6 +51,17 @@ pub(super) fn refuses_writes(error: &Error) -> bool {
 pub(super) fn leaves_connection(error: &Error) -> bool {
     let is_of_server = error.as_db_error().is_some();
     is_of_server && error.code() != Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
+}
+
+/// Whether what was prepared is of no use any more: the table has changed, or somebody has the server forget
+/// what it has prepared.
+pub(super) fn is_outdated(error: &Error) -> bool {
+    [
+        SqlState::FEATURE_NOT_SUPPORTED,
+        SqlState::INVALID_SQL_STATEMENT_NAME,
+    ]
+    .iter()
+    .any(|code| error.code() == Some(code))
 }
 
 /// Whether a table of the store is not there.

@@ -9,6 +9,8 @@ use super::columns::Time;
 use super::connection::Parameter;
 use super::connections::Connections;
 use super::pipeline::Pipeline;
+use super::server::Server;
+use super::settings::Settings;
 use super::subscriber::Subscriber;
 use crate::backend::link::{CAPACITY, Ends, Listener, follow};
 use crate::store::{Feed, StoreError};
@@ -47,13 +49,14 @@ impl Link {
         let channel = own_channel()?;
         let changes = connections.primary.settings.names.channel();
         let connection = connections.connect_link().await?;
+        let servers = &connections.primary.settings.link_servers;
         let subscribing = Subscriber::open(connection, [&changes, &channel], listener);
         let mut link = Self {
-            subscriber: step(subscribing).await?,
-            connections,
+            subscriber: step(servers, subscribing).await?,
+            connections: Arc::clone(&connections),
             channel,
         };
-        let (_, probe) = step(link.announce()).await?;
+        let (_, probe) = step(servers, link.announce()).await?;
         match timeout(STEP_WITHIN, link.subscriber.hear(&probe)).await {
             Ok(heard) => heard.map(|()| link),
             Err(_) => {
@@ -73,16 +76,19 @@ impl Link {
         // is announced wait behind it, would keep one connection after the other.
         let probing = Pipeline::begin().then(PROBE, &words).commit();
         let answers = self.connections.probe(probing).await?;
-        let row = answers.get(1).and_then(|rows| rows.first());
+        let row = answers.first().and_then(|rows| rows.first());
         let now = row.and_then(|row| row.try_get::<_, Time>(0).ok());
         now.map(|now| (now.0, probe))
             .ok_or_else(|| StoreError::unavailable("the server's answer lacks its time"))
     }
 }
 
-async fn step<T>(step: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+async fn step<T>(
+    servers: &[Server],
+    step: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
     let done = timeout(STEP_WITHIN, step).await;
-    done.unwrap_or_else(|late| Err(StoreError::unavailable(late)))
+    done.unwrap_or_else(|_| Err(Settings::is_late(servers)))
 }
 
 impl Ends for Link {

@@ -55,7 +55,7 @@ impl<'a> Locked<'a> {
             .then(&statements.read_locked, &of);
         let answers = lease.begin(steps).await.map_err(|error| failed(&error))?;
         let (now, rows) = match answers.as_slice() {
-            [_, locked, rows] => (read_time(locked)?, rows),
+            [locked, rows] => (read_time(locked)?, rows),
             _ => return Err(unintelligible()),
         };
         let found = rows.iter().filter_map(|row| rows::read(row, 0)).collect();

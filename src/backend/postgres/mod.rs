@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::backend::ledger::Ledger;
 use crate::backend::stored::Stored;
 use crate::identity::Identity;
 use crate::random;
@@ -25,6 +24,8 @@ mod columns;
 mod connection;
 mod connections;
 mod database;
+mod direct;
+mod ends;
 mod fault;
 mod link;
 mod locked;
@@ -33,19 +34,25 @@ mod names;
 mod pipeline;
 mod pool;
 mod primary;
+mod rotations;
 mod rows;
 mod schema;
 mod server;
+mod session;
 mod session_keys;
 mod settings;
 mod statements;
 mod subscriber;
 mod tag_keys;
+mod uses;
 
 pub use self::builder::PostgresStoreBuilder;
 use self::connections::Connections;
-use self::database::{Change, Database, Found};
+use self::database::{Change, Database};
+use self::ends::End;
 use self::locked::Concerned;
+use self::rotations::Rotation;
+use self::rows::Found;
 use self::settings::Settings;
 pub use crate::config_error::ConfigError as PostgresConfigError;
 
@@ -71,10 +78,13 @@ const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// 2. Columns can be read by people; the comments of the [`schema`](PostgresStoreBuilder::schema) say what is in
 ///    them. No token is there, and session_keys are sealed.
 /// 3. Reads, uses, logins without a cap and ends of single sessions go together with those that come at the
-///    same time: one statement, and one wait for the disk. All else is a transaction of two round trips, with a lock
-///    on its user and the rows.
-/// 4. The server's clock is the fleet's. Nothing is prepared, set or locked beyond the end of a
-///    transaction, so a pooler may give connections to others in between (PgBouncer with `pool_mode = transaction`).
+///    same time: one statement, one round trip, and one wait for the disk. Rotations do so, too, and read
+///    first. All else is a transaction of two round trips, with a lock on its user and the rows.
+/// 4. The server's clock is the fleet's. Statements are prepared once for each connection, which spares the server
+///    most of what a load takes, **unless a pooler is in between**: it may give connections to others after each
+///    transaction (PgBouncer with `pool_mode = transaction`), so nothing is prepared, set or locked beyond the end
+///    of one. There is no setting for it: a connection leads to the server itself if `pg_backend_pid()` is
+///    the process that the connection was told of when it began.
 /// 5. A link has a connection of its own, on which the server announces what other nodes change
 ///    (`LISTEN` and `NOTIFY`), and a heartbeat every 500 ms that comes the same way. **It needs a URL that leads past a
 ///    pooler that pools transactions**: [`link_url`](PostgresStoreBuilder::link_url). It says so if it is deaf.
@@ -142,36 +152,58 @@ impl PostgresStore {
         });
     }
 
-    /// Ends a session that has no successor, together with whoever ends others; `None` if somebody else
-    /// changes it at the same time.
+    /// Ends one session, together with whoever ends others; `None` if that takes a look at the user's others,
+    /// or it is not there.
     async fn revoke_single(
         &self,
         id: SessionId,
-        found: Found,
         revoke: &Revoke,
     ) -> Result<Option<Vec<SessionId>>, StoreError> {
-        let Found { now, version } = found;
-        let revision = version.as_ref().map_or(0, |version| version.revision);
-        let (revoked, written, announced) = match version.map(|version| version.stored) {
+        loop {
+            let ended = self.database.end(End::new(id, revoke)).await;
+            match ended {
+                Ok(true) => return Ok(Some(vec![id])),
+                // What is over already is over, whether that can be written or not.
+                Err(error) if !error.is_unwritten() => return Err(error),
+                _ => {}
+            }
+            let Found { now, version } = self.database.load(id).await?;
+            match version.map(|version| (version.stored, version.revision)) {
+                Some((Ok(Stored::Revoked { .. }), _)) => return Ok(Some(Vec::new())),
+                found => {
+                    ended?;
+                    let Some((Err(_), revision)) = found else {
+                        return Ok(None);
+                    };
+                    // Of a damaged record nothing can be decided with a lock either.
+                    if self.end_damaged(id, now, revision, revoke).await? {
+                        return Ok(Some(vec![id]));
+                    }
+                }
+            }
+            sleep(AGAIN_AFTER).await;
+        }
+    }
+
+    /// Puts the reason in the place of a damaged record; `false` if somebody else changes it at the same time.
+    async fn end_damaged(
+        &self,
+        id: SessionId,
+        now: Timestamp,
+        revision: i32,
+        revoke: &Revoke,
+    ) -> Result<bool, StoreError> {
+        let stored = Stored::Revoked {
+            reason: revoke.reason.into(),
+            at: now,
             // Nobody can say any longer when it would have ended.
-            Some(Err(_)) => {
-                let (reason, until) = (revoke.reason.into(), now.after(MONTH));
-                let at = now;
-                let stored = Stored::Revoked { reason, at, until };
-                (vec![id], Some((id, stored)), vec![id])
-            }
-            stored => {
-                let stored = stored.and_then(Result::ok);
-                let mut ledger = Ledger::new(now, stored.map(|stored| (id, stored)));
-                let revoked = ledger.revoke(revoke);
-                let mut changes = ledger.changes();
-                (revoked, changes.written.pop(), changes.announced)
-            }
+            until: now.after(MONTH),
         };
-        let written = written.map(|(id, stored)| (id, stored, revision));
-        let change = Change { written, announced };
-        let is_done = change.is_empty() || self.database.change(change).await?;
-        Ok(is_done.then_some(revoked))
+        let change = Change {
+            written: (id, stored, revision),
+            announced: vec![id],
+        };
+        self.database.change(change).await
     }
 
     /// Ends sessions while nobody else changes what the user has.
@@ -217,6 +249,13 @@ impl SessionStore for PostgresStore {
     }
 
     async fn touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
+        match self.database.touch(touch).await {
+            Ok(Some(deadline)) => return Ok(Some(deadline)),
+            Ok(None) => {}
+            // A session that is over is over, whether that can be written or not.
+            Err(error) if error.is_unwritten() => {}
+            Err(error) => return Err(error),
+        }
         loop {
             let Found { now, version } = self.database.load(touch.id).await?;
             let Some(version) = version else {
@@ -230,9 +269,11 @@ impl SessionStore for PostgresStore {
             if record == recorded {
                 return Ok(deadline);
             }
-            let written = Some((touch.id, Stored::Kept(record), version.revision));
-            let announced = Vec::new();
-            if self.database.change(Change { written, announced }).await? {
+            let change = Change {
+                written: (touch.id, Stored::Kept(record), version.revision),
+                announced: Vec::new(),
+            };
+            if self.database.change(change).await? {
                 return Ok(deadline);
             }
             sleep(AGAIN_AFTER).await;
@@ -240,6 +281,12 @@ impl SessionStore for PostgresStore {
     }
 
     async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
+        let found = self.database.load(rotate.old).await?;
+        if let Some((rotation, rotated)) = Rotation::decided(found, &rotate)
+            && self.database.rotate(rotation).await?
+        {
+            return Ok(rotated);
+        }
         let concerned = Concerned {
             bucket: rotate.old.bucket(),
             ids: &[rotate.old, rotate.new],
@@ -251,23 +298,12 @@ impl SessionStore for PostgresStore {
     }
 
     async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
-        let Some(id) = revoke.target.session() else {
-            return self.revoke_locked(&revoke).await;
-        };
-        loop {
-            let found = self.database.load(id).await?;
-            let is_damaged = found.is_damaged();
-            if !found.has_successor()
-                && let Some(revoked) = self.revoke_single(id, found, &revoke).await?
-            {
-                return Ok(revoked);
-            }
-            // Of a damaged record nothing can be decided with a lock either.
-            if !is_damaged {
-                return self.revoke_locked(&revoke).await;
-            }
-            sleep(AGAIN_AFTER).await;
+        if let Some(id) = revoke.target.session()
+            && let Some(revoked) = self.revoke_single(id, &revoke).await?
+        {
+            return Ok(revoked);
         }
+        self.revoke_locked(&revoke).await
     }
 
     async fn list(&self, user: Identity) -> Result<Vec<(SessionId, Record)>, StoreError> {

@@ -2,51 +2,77 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
-use tokio_postgres::{Client, Error, Row};
+use tokio_postgres::{Error, Row};
 
 use super::connection::Parameter;
+use super::session::Session;
 
 /// The steps of a transaction that are sent at once.
 ///
 /// The server takes them one after the other. The first that fails is the failure of all: the server
 /// refuses what comes behind it, and makes a rollback of the `COMMIT`.
 #[derive(Default)]
-pub(super) struct Pipeline<'a>(Vec<Step<'a>>);
+pub(super) struct Pipeline<'a> {
+    steps: Vec<Step<'a>>,
+    begins: bool,
+    commits: bool,
+}
 
-/// A command has no parameters and no rows.
-type Step<'a> = (&'a str, Option<&'a [Parameter<'a>]>);
-type Answer<'a> = Pin<Box<dyn Future<Output = Result<Vec<Row>, Error>> + Send + 'a>>;
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Query(&'a str, &'a [Parameter<'a>]),
+    /// It has no parameters and no rows.
+    Command(&'a str),
+}
 
-/// Whoever wanted it has given up by the time that a lock is not had any longer, and a client that is
-/// gone in the middle leaves none for longer than that. What a database has as its default isolation does not matter.
-/// A pooler may give the connection to somebody else afterwards, so nothing outlives the transaction.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '1s'; \
+/// The rows, of a step that has any.
+type Answer<'a> = Pin<Box<dyn Future<Output = Result<Option<Vec<Row>>, Error>> + Send + 'a>>;
+
+/// What a session of our own has set once, for a session that a pooler may give to somebody else afterwards: so
+/// nothing outlives the transaction.
+const BEGIN_WITH_SETTINGS: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '1s'; \
     SET LOCAL idle_in_transaction_session_timeout = '2s'";
 
 impl<'a> Pipeline<'a> {
     /// The first steps of a transaction.
     pub(super) fn begin() -> Self {
-        Self::default().command(BEGIN)
+        Self {
+            begins: true,
+            ..Self::default()
+        }
     }
 
     pub(super) fn then(mut self, statement: &'a str, parameters: &'a [Parameter<'a>]) -> Self {
-        self.0.push((statement, Some(parameters)));
+        self.steps.push(Step::Query(statement, parameters));
         self
     }
 
     pub(super) fn command(mut self, command: &'a str) -> Self {
-        self.0.push((command, None));
+        self.steps.push(Step::Command(command));
         self
     }
 
-    pub(super) fn commit(self) -> Self {
-        self.command("COMMIT")
+    pub(super) fn commit(mut self) -> Self {
+        self.commits = true;
+        self
     }
 
-    /// Sends all steps, and returns the rows of each.
-    pub(super) async fn run(self, client: &Client) -> Result<Vec<Vec<Row>>, Error> {
-        let mut answers: Vec<_> = self.0.into_iter().map(|step| send(client, step)).collect();
-        let mut rows: Vec<Option<Vec<Row>>> = answers.iter().map(|_| None).collect();
+    /// Makes sure that the statements are prepared, where they may be.
+    pub(super) async fn prepare(&self, session: &Session) -> Result<(), Error> {
+        for step in &self.steps {
+            if let Step::Query(statement, parameters) = step {
+                session.prepare(statement, parameters).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends all steps, and returns the rows of each statement.
+    pub(super) async fn run(self, session: &Session) -> Result<Vec<Vec<Row>>, Error> {
+        let steps = self.with_ends(session.is_direct());
+        let steps = steps.into_iter();
+        let mut answers: Vec<_> = steps.map(|step| send(session, step)).collect();
+        let mut rows: Vec<Option<_>> = answers.iter().map(|_| None).collect();
         // In their order: the first poll of each sends it, and the first failure explains the rest.
         poll_fn(|context| {
             let mut is_done = true;
@@ -67,15 +93,33 @@ impl<'a> Pipeline<'a> {
             }
         })
         .await?;
-        Ok(rows.into_iter().flatten().collect())
+        Ok(rows.into_iter().flatten().flatten().collect())
+    }
+
+    /// The steps between what begins a transaction and what ends it.
+    fn with_ends(self, is_direct: bool) -> Vec<Step<'a>> {
+        // One statement alone is a transaction anyway.
+        if is_direct && self.begins && self.commits && self.steps.len() == 1 {
+            return self.steps;
+        }
+        let begin = if is_direct {
+            "BEGIN"
+        } else {
+            BEGIN_WITH_SETTINGS
+        };
+        let begin = self.begins.then_some(Step::Command(begin));
+        let commit = self.commits.then_some(Step::Command("COMMIT"));
+        begin.into_iter().chain(self.steps).chain(commit).collect()
     }
 }
 
-fn send<'a>(client: &'a Client, (statement, parameters): Step<'a>) -> Answer<'a> {
+fn send<'a>(session: &'a Session, step: Step<'a>) -> Answer<'a> {
     Box::pin(async move {
-        match parameters {
-            Some(parameters) => client.query_typed(statement, parameters).await,
-            None => client.batch_execute(statement).await.map(|()| Vec::new()),
+        match step {
+            Step::Query(statement, parameters) => {
+                session.query(statement, parameters).await.map(Some)
+            }
+            Step::Command(command) => session.command(command).await.map(|()| None),
         }
     })
 }

@@ -5,14 +5,16 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
-use tokio_postgres::{Client, Error, Row};
+use tokio_postgres::{Error, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::columns::Time;
 use super::connection::{Parameter, drive};
-use super::fault::{failed, is_missing_table, leaves_connection};
+use super::fault::{failed, is_missing_table, is_outdated, leaves_connection};
 use super::pipeline::Pipeline;
 use super::primary::Primary;
+use super::session::Session;
+use super::settings::Settings;
 use crate::store::StoreError;
 use crate::sync::Lock;
 use crate::time::Timestamp;
@@ -38,13 +40,13 @@ struct Inner {
     places: Arc<Semaphore>,
     /// One more for what must not wait behind all the others.
     reserved: Arc<Semaphore>,
-    idle: Lock<Vec<Arc<Client>>>,
+    idle: Lock<Vec<Arc<Session>>>,
 }
 
 /// A connection that somebody has to himself.
 pub(super) struct Lease {
     pool: Pool,
-    client: Arc<Client>,
+    session: Arc<Session>,
     permit: Option<OwnedSemaphorePermit>,
     state: State,
 }
@@ -102,24 +104,29 @@ impl Pool {
         let primary = &self.0.primary;
         let (client, wire) = primary.connect(&primary.settings.servers).await?;
         tokio::spawn(drive(wire));
-        let prepared = timeout(PREPARED_WITHIN, primary.prepare(&client)).await;
-        prepared.map_err(StoreError::unavailable)??;
-        Ok(self.lend(Arc::new(client), permit))
+        let preparing = async {
+            primary.prepare(&client).await?;
+            Session::on(client).await.map_err(|error| failed(&error))
+        };
+        let session = timeout(PREPARED_WITHIN, preparing).await;
+        let servers = &primary.settings.servers;
+        let session = session.map_err(|_| Settings::is_late(servers))??;
+        Ok(self.lend(Arc::new(session), permit))
     }
 
-    fn lend(&self, client: Arc<Client>, permit: OwnedSemaphorePermit) -> Lease {
+    fn lend(&self, session: Arc<Session>, permit: OwnedSemaphorePermit) -> Lease {
         Lease {
             pool: self.clone(),
-            client,
+            session,
             permit: Some(permit),
             state: State::Free,
         }
     }
 
     /// The one that was used last. Those that were lost meanwhile are forgotten.
-    fn take_idle(&self) -> Option<Arc<Client>> {
+    fn take_idle(&self) -> Option<Arc<Session>> {
         let mut idle = self.0.idle.lock();
-        idle.retain(|client| !client.is_closed());
+        idle.retain(|session| !session.is_closed());
         idle.pop()
     }
 }
@@ -132,9 +139,9 @@ impl Lease {
         statement: &str,
         parameters: &[Parameter<'_>],
     ) -> Result<(Timestamp, Vec<Row>), StoreError> {
-        self.state = State::Answering;
-        let rows = self.client.query_typed(statement, parameters).await;
-        let rows = self.finish(rows).map_err(|error| failed(&error))?;
+        let one = Pipeline::default().then(statement, parameters);
+        let rows = self.run(one).await.map_err(|error| failed(&error))?;
+        let rows = rows.into_iter().next().unwrap_or_default();
         let now = rows.first().and_then(|row| row.try_get::<_, Time>(0).ok());
         now.map(|now| (now.0, rows)).ok_or_else(|| {
             self.state = State::Lost;
@@ -142,27 +149,33 @@ impl Lease {
         })
     }
 
-    /// A transaction, all of it in one round trip: the rows of each step.
+    /// A transaction, all of it in one round trip, or the end of one that has begun: the rows of each
+    /// statement.
     pub(super) async fn run(&mut self, all: Pipeline<'_>) -> Result<Vec<Vec<Row>>, Error> {
+        if !matches!(self.state, State::Open) {
+            self.state = State::Answering;
+        }
+        self.prepare(&all).await?;
         self.state = State::Answering;
-        let rows = all.run(&self.client).await;
-        self.finish(rows)
+        let rows = all.run(&self.session).await;
+        match &rows {
+            Ok(_) => self.state = State::Free,
+            Err(error) => self.failed(error, State::Answering),
+        }
+        rows
     }
 
     /// The first half of a transaction, which [`run`](Self::run) ends.
     pub(super) async fn begin(&mut self, half: Pipeline<'_>) -> Result<Vec<Vec<Row>>, Error> {
         self.state = State::Open;
-        half.run(&self.client).await.inspect_err(|error| {
-            self.failed(error, State::Open);
-        })
+        self.prepare(&half).await?;
+        let rows = half.run(&self.session).await;
+        rows.inspect_err(|error| self.failed(error, State::Open))
     }
 
-    fn finish<T>(&mut self, answer: Result<T, Error>) -> Result<T, Error> {
-        match &answer {
-            Ok(_) => self.state = State::Free,
-            Err(error) => self.failed(error, State::Answering),
-        }
-        answer
+    async fn prepare(&mut self, steps: &Pipeline<'_>) -> Result<(), Error> {
+        let (prepared, state) = (steps.prepare(&self.session).await, self.state);
+        prepared.inspect_err(|error| self.failed(error, state))
     }
 
     /// What comes behind an answer that is an error may still be on its way.
@@ -170,17 +183,22 @@ impl Lease {
         if is_missing_table(error) {
             self.pool.0.primary.forget_schema();
         }
-        let is_as_good = leaves_connection(error) && !is_missing_table(error);
+        if is_outdated(error) {
+            // So it is on the others.
+            self.pool.0.idle.lock().clear();
+        }
+        let is_of_no_use = is_missing_table(error) || is_outdated(error);
+        let is_as_good = leaves_connection(error) && !is_of_no_use;
         self.state = if is_as_good { state } else { State::Lost };
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let client = Arc::clone(&self.client);
+        let session = Arc::clone(&self.session);
         let last_word = match self.state {
             // Before the permit goes with the lease, so that whoever gets it finds the connection.
-            State::Free => return self.pool.0.idle.lock().push(client),
+            State::Free => return self.pool.0.idle.lock().push(session),
             State::Lost => return,
             State::Answering => "",
             State::Open => "ROLLBACK",
@@ -190,11 +208,11 @@ impl Drop for Lease {
         if let Ok(runtime) = Handle::try_current() {
             let tls = self.pool.0.primary.settings.tls.clone();
             runtime.spawn(async move {
-                let is_answered = is_answered(&client, last_word, tls).await;
+                let is_answered = is_answered(&session, last_word, tls).await;
                 if let Some(pool) = pool.upgrade() {
                     let mut idle = pool.idle.lock();
                     match is_answered {
-                        true => idle.push(client),
+                        true => idle.push(session),
                         // Those to the same server are of no more use.
                         false => idle.clear(),
                     }
@@ -207,12 +225,12 @@ impl Drop for Lease {
 
 /// Waits for the answer to all that was asked on a connection that was given up; whether it is as good as
 /// before.
-async fn is_answered(client: &Client, last_word: &str, tls: MakeRustlsConnect) -> bool {
-    let mut answer = pin!(client.batch_execute(last_word));
+async fn is_answered(session: &Session, last_word: &str, tls: MakeRustlsConnect) -> bool {
+    let mut answer = pin!(session.command(last_word));
     if let Ok(answer) = timeout(ANSWERED_WITHIN, &mut answer).await {
         return answer.is_ok();
     }
-    let token = client.cancel_token();
+    let token = session.cancel_token();
     let cancelled = async { token.cancel_query(tls).await.is_ok() && answer.await.is_ok() };
     let _ = timeout(CANCELLED_WITHIN, cancelled).await;
     // A cancellation that comes late must not meet what somebody asks next.

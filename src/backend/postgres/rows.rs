@@ -1,5 +1,6 @@
 //! Sessions as rows of the table: column by column on their way in, row by row on their way out.
 
+use std::collections::HashSet;
 use std::str;
 use std::sync::Arc;
 
@@ -24,6 +25,13 @@ pub(super) struct Version {
     /// An error if somebody else has written it.
     pub(super) stored: Result<Stored, StoreError>,
     pub(super) revision: i32,
+}
+
+/// What there is of a session, at the server's `now`.
+#[derive(Clone)]
+pub(super) struct Found {
+    pub(super) now: Timestamp,
+    pub(super) version: Option<Version>,
 }
 
 /// Reads the columns of `statements.rs` from this one on.
@@ -90,6 +98,12 @@ fn time(row: &Row, column: usize) -> Option<Timestamp> {
 fn time_or_none(row: &Row, column: usize) -> Option<Option<Timestamp>> {
     let time: Option<Time> = row.try_get(column).ok()?;
     Some(time.map(|time| time.0))
+}
+
+/// The names in the first column.
+pub(super) fn names(rows: Option<&Vec<Row>>) -> HashSet<String> {
+    let rows = rows.into_iter().flatten();
+    rows.filter_map(|row| row.try_get(0).ok()).collect()
 }
 
 /// When a row may be deleted. What moves the instant moves an index, so that of a live session is

@@ -42,7 +42,7 @@ pub(super) async fn put(
         .then(&statements.lock, &lock)
         .then(&statements.session_keys, &of);
     let answers = lease.begin(steps).await.map_err(|error| failed(&error))?;
-    let rows = answers.get(2).map_or(&[][..], Vec::as_slice);
+    let rows = answers.get(1).map_or(&[][..], Vec::as_slice);
     // What is damaged is of no use, and makes way.
     let keys = kept(rows)?.and_then(|bytes| KeptKeys::decode(bytes).ok());
     let mut keys = keys.unwrap_or_default();

@@ -2,6 +2,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::names::Names;
 use super::server::Server;
+use crate::store::StoreError;
 
 /// Where the servers are, and what a store has there.
 #[derive(Clone)]
@@ -12,4 +13,13 @@ pub(super) struct Settings {
     pub(super) link_servers: Vec<Server>,
     pub(super) tls: MakeRustlsConnect,
     pub(super) names: Names,
+}
+
+impl Settings {
+    /// What is said of servers that take too long.
+    pub(super) fn is_late(servers: &[Server]) -> StoreError {
+        let addresses: Vec<_> = servers.iter().map(ToString::to_string).collect();
+        let late = format!("{}: no answer in time", addresses.join(", "));
+        StoreError::unavailable(late)
+    }
 }

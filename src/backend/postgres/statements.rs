@@ -1,4 +1,6 @@
 use super::names::Names;
+use crate::session::KEPT_FOR_LATE_USES;
+use crate::time::millis;
 
 /// The columns that a row is read from, as `rows.rs` knows them.
 const COLUMNS: &str = "s.id, s.revision, s.appid, s.openid, s.unionid, s.issued_at, s.absolute_end, \
@@ -17,6 +19,10 @@ pub(super) struct Statements {
     pub(super) read_locked: String,
     pub(super) insert: String,
     pub(super) insert_new: String,
+    pub(super) touch: String,
+    pub(super) end: String,
+    pub(super) retire: String,
+    pub(super) insert_successors: String,
     pub(super) update: String,
     pub(super) update_if_unchanged: String,
     pub(super) session_keys: String,
@@ -66,9 +72,59 @@ const UPDATE: &str = "UPDATE {prefix}_sessions AS s SET revision = s.revision + 
 const FREE: &str = "WITH free AS MATERIALIZED (SELECT id FROM {prefix}_sessions \
     WHERE id = ANY ($1) FOR NO KEY UPDATE SKIP LOCKED) ";
 
+/// The same, and of the users whose locks are to be had.
+const FREE_WITH_USER: &str = "WITH ours AS MATERIALIZED (SELECT asked.id \
+        FROM unnest($1, $10) AS asked (id, lock) WHERE pg_try_advisory_xact_lock($11, asked.lock)), \
+    free AS MATERIALIZED (SELECT s.id FROM {prefix}_sessions AS s \
+        WHERE s.id IN (SELECT ours.id FROM ours) FOR NO KEY UPDATE OF s SKIP LOCKED) ";
+
+/// Of sessions that have taken the place of one of those in `$15`.
+const OF_SUCCESSORS: &str = " AS new (id) WHERE EXISTS (SELECT FROM {prefix}_sessions AS old \
+    WHERE old.id = ANY ($15) AND old.successor = new.id)";
+
 /// The condition stands on the row that is updated, whose newest version is locked by then.
 const IF_UNCHANGED: &str = " JOIN free ON free.id = new.id \
     WHERE s.id = new.id AND s.revision = new.revision RETURNING s.id";
+
+/// What a row is compared with. Nobody waits behind it, so that it is as late as what is read with it. A
+/// record's times are exact to the millisecond.
+const NOW: &str = "(SELECT date_trunc('milliseconds', clock_timestamp()) AS now) AS clock";
+
+/// As `Record::hard_end` has it.
+const HARD_END: &str = "LEAST(COALESCE(s.retires_at, s.absolute_end), s.absolute_end)";
+
+/// As `Record::kept_until` has it, with the column of this row, or what takes its place.
+const RECORD_KEPT_UNTIL: &str = "LEAST({deadline} + GREATEST(s.idle_timeout, interval '{late} milliseconds'), \
+    {hard_end} + s.idle_timeout)";
+
+/// What `Record::touch` does, by its rules: the condition stands on the row that is updated. The instant of
+/// deletion moves by hours, as in `rows.rs`.
+const TOUCH: &str = "UPDATE {prefix}_sessions AS s SET revision = s.revision + 1, \
+        last_used = GREATEST(s.last_used, use.at), idle_deadline = {new_deadline}, \
+        kept_until = s.kept_until + interval '1 hour' * GREATEST(0, \
+            ceil(extract(epoch FROM {new_kept_until} - s.kept_until) / 3600)) \
+    FROM (SELECT id, since, used_at, slack, now, LEAST(used_at, now) AS at \
+            FROM unnest($1, $2, $3, $4) AS asked (id, since, used_at, slack), {now}) AS use \
+        JOIN free ON free.id = use.id \
+    WHERE s.id = use.id AND s.revoked_at IS NULL AND use.now < {kept_until} \
+        AND LEAST(use.since, use.at) <= s.idle_deadline AND use.at < {hard_end} \
+        AND s.idle_deadline <= use.used_at + s.idle_timeout \
+    RETURNING s.id, s.idle_deadline";
+
+const NEW_DEADLINE: &str = "GREATEST(s.idle_deadline, use.at + s.idle_timeout + use.slack)";
+
+/// What `Ledger::revoke` does to one session without a successor, by its rules, and says so to links.
+const END: &str = ", ended AS (UPDATE {prefix}_sessions AS s SET revision = s.revision + 1, \
+        revoked_at = asked.now, reason = asked.reason, data = NULL, last_used = NULL, retires_at = NULL, \
+        kept_until = GREATEST(s.absolute_end, {kept_until}) \
+    FROM (SELECT id, reason, issued_by, now \
+            FROM unnest($1, $2, $3) AS asked (id, reason, issued_by), {now}) AS asked \
+        JOIN free ON free.id = asked.id \
+    WHERE s.id = asked.id AND s.revoked_at IS NULL AND s.successor IS NULL AND asked.now < {kept_until} \
+        AND (asked.issued_by IS NULL OR s.issued_at <= asked.issued_by) \
+    RETURNING s.id) \
+    SELECT names, pg_notify($4, $5 || array_to_string(names, '')) \
+    FROM (SELECT array_agg(id) AS names FROM ended) AS done WHERE names IS NOT NULL";
 
 const SESSION_KEYS: &str = "SELECT clock.now, k.keys FROM {clock} \
     LEFT JOIN {prefix}_session_keys AS k ON k.user_key = $1";
@@ -107,6 +163,10 @@ impl Statements {
             insert_new: fill(&format!(
                 "{INSERT} ON CONFLICT (id) DO NOTHING RETURNING id"
             )),
+            touch: fill(&by_rules(&format!("{FREE}{TOUCH}"))),
+            end: fill(&by_rules(&format!("{}{END}", FREE.trim_end()))),
+            retire: fill(&format!("{FREE_WITH_USER}{UPDATE}{IF_UNCHANGED}")),
+            insert_successors: fill(&format!("{INSERT}{OF_SUCCESSORS}")),
             update: fill(&format!("{UPDATE} WHERE s.id = new.id")),
             update_if_unchanged: fill(&format!("{FREE}{UPDATE}{IF_UNCHANGED}")),
             session_keys: fill(SESSION_KEYS),
@@ -118,4 +178,16 @@ impl Statements {
             delete_session_keys: delete("session_keys", "user_key"),
         }
     }
+}
+
+/// A statement that decides as a record does.
+fn by_rules(statement: &str) -> String {
+    let kept_until = |deadline| RECORD_KEPT_UNTIL.replace("{deadline}", deadline);
+    statement
+        .replace("{new_kept_until}", &kept_until("{new_deadline}"))
+        .replace("{kept_until}", &kept_until("s.idle_deadline"))
+        .replace("{late}", &millis(KEPT_FOR_LATE_USES).to_string())
+        .replace("{new_deadline}", NEW_DEADLINE)
+        .replace("{hard_end}", HARD_END)
+        .replace("{now}", NOW)
 }

@@ -38,7 +38,7 @@ async fn add(
         .then(&statements.lock, &lock)
         .then(&statements.tag_keys, &[]);
     let answers = lease.begin(steps).await.map_err(|error| failed(&error))?;
-    let mut keys = decode(answers.get(2).map_or(&[], Vec::as_slice))?;
+    let mut keys = decode(answers.get(1).map_or(&[], Vec::as_slice))?;
     let bytes = tag_key::encode(offer);
     let key: [Parameter<'_>; 1] = [(&bytes, Type::BYTEA)];
     let mut steps = Pipeline::default();

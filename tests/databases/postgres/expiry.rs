@@ -60,7 +60,8 @@ async fn what_is_not_due_is_not_looked_at() {
     let collecting = store(&url);
     keep(&collecting, &user("kept")).await;
     let number = async |of: &str| client.query_one(of, &[]).await.unwrap().get::<_, i64>(0);
-    let due = "SELECT count(*) FROM wxs_sessions WHERE kept_until < now()";
+    // Not by the index, whose reads are counted.
+    let due = "SELECT count(*) FROM wxs_sessions WHERE kept_until + interval '0' < now()";
     eventually("rows to be deleted", async || number(due).await == 0).await;
     // What its connections have read is counted when they end.
     drop(collecting);

@@ -4,12 +4,14 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tower_wx_session::store::{
-    Insert, Inserted, Loaded, PutSessionKey, Record, Revoke, RevokeReason, SessionStore, Touch,
+    Insert, Inserted, Loaded, PostgresStore, PutSessionKey, Record, Revoke, RevokeReason, Rotate,
+    Rotated, SessionStore, Touch,
 };
 
 use super::records::{HOUR, id_of, is_live, keep, logout, store, user};
+use crate::support::eventually::eventually;
 use crate::support::postgres::{PostgresServer, client};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -115,6 +117,108 @@ async fn race_in(url: &str) {
             assert!(!is_live(&nodes[1], id).await);
         }
     }
+}
+
+/// Whoever ends all sessions of a user, or counts them, finds those that a rotation makes meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_saves_no_session_from_the_end_of_all_and_makes_none_too_many() {
+    const CAP: usize = 4;
+    let server = PostgresServer::shared().await;
+    let url = server.database().await;
+    let nodes = [store(&url), store(&url)];
+    for round in 0..20 {
+        let user = user(&round.to_string());
+        let mut ids = Vec::new();
+        for _ in 0..CAP {
+            ids.push(keep(&nodes[0], &user).await);
+        }
+        let mut racing = JoinSet::new();
+        for (n, id) in ids.into_iter().enumerate() {
+            let (node, new) = (nodes[n % 2].clone(), id_of(&user));
+            racing.spawn(async move {
+                node.rotate(Rotate::new(id, new, HOUR)).await.unwrap();
+            });
+        }
+        let (node, user_again) = (nodes[round % 2].clone(), user.clone());
+        let is_end = round % 4 < 2;
+        racing.spawn(async move {
+            if is_end {
+                node.revoke(logout(&user_again)).await.unwrap();
+            } else {
+                let now = node.now().await.unwrap();
+                let record = Record::issued(user_again.clone(), now, HOUR, HOUR, None);
+                let mut insert = Insert::new(id_of(&user_again), record);
+                insert.cap = Some(CAP);
+                node.insert(insert).await.unwrap();
+            }
+        });
+        racing.join_all().await;
+        let left = nodes[0].list(user).await.unwrap().len();
+        assert_eq!(left, if is_end { 0 } else { CAP }, "round {round}");
+    }
+}
+
+/// The end waits for the first session, and has not come to the second one.
+#[tokio::test]
+async fn a_rotation_waits_for_an_end_of_all_that_is_under_way() {
+    let server = PostgresServer::shared().await;
+    let url = server.database().await;
+    let (store, user) = (store(&url), user("u"));
+    let (first, second) = (keep(&store, &user).await, keep(&store, &user).await);
+    let other = client(&url).await;
+    let lock = format!("BEGIN; SELECT 1 FROM wxs_sessions WHERE id = '{first}' FOR UPDATE");
+    other.batch_execute(&lock).await.unwrap();
+    let ending = tokio::spawn({
+        let (store, all) = (store.clone(), logout(&user));
+        async move { store.revoke(all).await }
+    });
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN \
+        (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
+    eventually("the end to wait", async || {
+        other
+            .query_one(waiting, &[])
+            .await
+            .unwrap()
+            .get::<_, i64>(0)
+            > 0
+    })
+    .await;
+    let node = PostgresStore::builder(&url).build().unwrap();
+    let rotating = node.rotate(Rotate::new(second, id_of(&user), HOUR));
+    let early = timeout(Duration::from_millis(200), rotating).await;
+    assert!(early.is_err(), "{early:?}");
+    other.batch_execute("COMMIT").await.unwrap();
+    ending.await.unwrap().unwrap();
+    assert_eq!(store.list(user).await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_rotations_of_one_session_at_once_one_is_in_use() {
+    let server = PostgresServer::shared().await;
+    let url = server.database().await;
+    let nodes = [store(&url), store(&url)];
+    let user = user("u");
+    let old = keep(&nodes[0], &user).await;
+    let mut racing = JoinSet::new();
+    for n in 0..32 {
+        let (node, new) = (nodes[n % 2].clone(), id_of(&user));
+        racing.spawn(async move { node.rotate(Rotate::new(old, new, HOUR)).await.unwrap() });
+    }
+    racing.join_all().await;
+    let left = nodes[0].list(user).await.unwrap();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[tokio::test]
+async fn a_rotation_to_a_name_that_is_taken_changes_nothing() {
+    let server = PostgresServer::shared().await;
+    let store = store(&server.database().await);
+    let user = user("u");
+    let (old, taken) = (keep(&store, &user).await, keep(&store, &user).await);
+    let before = store.load(old).await.unwrap();
+    let rotated = store.rotate(Rotate::new(old, taken, HOUR)).await.unwrap();
+    assert_eq!(rotated, Rotated::Taken);
+    assert_eq!(store.load(old).await.unwrap(), before);
 }
 
 #[tokio::test]

@@ -1,0 +1,72 @@
+//! Uses of sessions: those that come while others are under way are one statement.
+
+use std::collections::{HashMap, HashSet};
+
+use tokio_postgres::types::Type;
+
+use super::columns::{Span, Time};
+use super::connection::Parameter;
+use super::connections::Connections;
+use super::fault::refused;
+use super::pipeline::Pipeline;
+use super::statements::Statements;
+use crate::session::Touch;
+use crate::store::StoreError;
+use crate::time::Timestamp;
+
+/// Uses to write, as the columns of `TOUCH`.
+#[derive(Default)]
+struct Uses {
+    ids: Vec<String>,
+    since: Vec<Time>,
+    used_at: Vec<Time>,
+    slack: Vec<Span>,
+}
+
+impl Uses {
+    fn push(&mut self, touch: &Touch) {
+        self.ids.push(touch.id.to_string());
+        self.since.push(Time(touch.since));
+        self.used_at.push(Time(touch.used_at));
+        self.slack.push(Span(touch.slack));
+    }
+
+    fn parameters(&self) -> [Parameter<'_>; 4] {
+        [
+            (&self.ids, Type::TEXT_ARRAY),
+            (&self.since, Type::TIMESTAMPTZ_ARRAY),
+            (&self.used_at, Type::TIMESTAMPTZ_ARRAY),
+            (&self.slack, Type::INTERVAL_ARRAY),
+        ]
+    }
+}
+
+/// Of each use the new deadline of its session; `None` if it was not written: it is covered, it comes too
+/// late, or somebody has the session locked.
+pub(super) async fn write(
+    connections: &Connections,
+    statements: &Statements,
+    touches: Vec<Touch>,
+) -> Result<Vec<Option<Timestamp>>, StoreError> {
+    let (mut uses, mut taken) = (Uses::default(), HashSet::new());
+    // A statement changes a row once. The second of two uses is most likely covered then.
+    let is_first: Vec<_> = touches.iter().map(|touch| taken.insert(touch.id)).collect();
+    let first = touches
+        .iter()
+        .zip(&is_first)
+        .filter(|(_, is_first)| **is_first);
+    first.for_each(|(touch, _)| uses.push(touch));
+    let parameters = uses.parameters();
+    let steps = Pipeline::begin().then(&statements.touch, &parameters);
+    let answers = connections.write(steps.commit(), refused).await?;
+    let written: HashMap<&str, Time> = answers
+        .iter()
+        .flatten()
+        .filter_map(|row| Some((row.try_get(0).ok()?, row.try_get(1).ok()?)))
+        .collect();
+    let deadline = |(touch, is_first): (&Touch, _)| {
+        let deadline = written.get(&*touch.id.to_string()).filter(|_| is_first);
+        deadline.map(|deadline| deadline.0)
+    };
+    Ok(touches.iter().zip(is_first).map(deadline).collect())
+}
