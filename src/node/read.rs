@@ -122,7 +122,6 @@ impl<S: SessionStore> Node<S> {
             // would wait for it.
             let answer = match self.upstream.is_down(id.bucket()) {
                 true => self.read_alone(id).await,
-                // Pinned, because `join` would hold the whole future in more than one place.
                 false => self.flights.join(id, pin!(self.read_alone(id))).await,
             };
             match answer {

@@ -44,8 +44,8 @@ impl Fingerprint {
 /// same sum: whoever does not know the secret makes a text that passes for a given session with a
 /// chance of 2⁻¹²⁶ a try.
 ///
-/// Nor is the secret enough: whoever makes a text that passes for a session has to know that session's
-/// fingerprint, 127 bits that stem from the 256 random ones of its token.
+/// Nor is the secret enough: whose text passes for a session has to know that session's fingerprint,
+/// and with it 127 bits that stem from the 256 random ones of its token.
 pub(crate) struct FingerprintKey([u128; WORDS]);
 
 impl FingerprintKey {
