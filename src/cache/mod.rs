@@ -39,7 +39,7 @@ const SUCCESSORS: u64 = 10_000;
 const SUCCESSOR_MEMORY: Duration = Duration::from_secs(10 * 60);
 
 pub(crate) struct Cache {
-    /// Without it nothing is a hit, and all is as well.
+    /// Without it nothing is a hit, and everything else works as it does with it.
     key: Option<FingerprintKey>,
     live: Entries,
     gone: moka::sync::Cache<SessionId, (Gone, Uptime), SpreadIds>,

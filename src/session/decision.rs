@@ -6,7 +6,7 @@ use crate::time::{Moment, Timestamp, Uptime};
 /// What is known of a session on this node, as far as a decision needs it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts<'a> {
-    /// Says why it is over.
+    /// Says why it is over. Borrowed as it is, because a hit does not read it.
     pub(crate) unusual: &'a Option<Box<Unusual>>,
     /// Retirement or the absolute end, whichever comes first.
     pub(crate) hard_end: Timestamp,

@@ -5,7 +5,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
-use std::{env, fs, thread};
+use std::{env, thread};
 
 use axum::Router;
 use axum::routing::get;
@@ -17,6 +17,7 @@ use tower_wx_session::store::MemoryStore;
 
 use crate::Outcome;
 use crate::contender::ours;
+use crate::processor_time::processor_time;
 use crate::rounds::Rounds;
 use crate::text_table::TextTable;
 use crate::wrk::{Wrk, pinned};
@@ -99,8 +100,8 @@ impl Server {
 
     /// Processor time that its one thread has had, in nanoseconds; not everywhere can that be seen.
     fn processor_time(&self) -> Option<f64> {
-        let scheduled = fs::read_to_string(format!("/proc/{}/schedstat", self.child.id())).ok()?;
-        scheduled.split(' ').next()?.parse().ok()
+        let spent = processor_time(self.child.id()).ok()?;
+        Some(spent.as_nanos() as f64)
     }
 }
 

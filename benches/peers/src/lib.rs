@@ -21,6 +21,7 @@ mod outage;
 mod part;
 mod plan;
 mod plot;
+mod processor_time;
 mod record;
 mod redis_server;
 mod requests;

@@ -5,6 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, io, thread};
 
+use crate::processor_time::processor_time;
+
 /// The longest that a server takes to start.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -74,15 +76,7 @@ impl RedisServer {
 
     /// What it has had of the processor, as the kernel says for its main thread.
     pub(crate) fn processor_time(&self) -> io::Result<Duration> {
-        let process = self.child.as_ref().map_or(0, Child::id);
-        let scheduled = fs::read_to_string(format!("/proc/{process}/schedstat"))?;
-        let nanos = scheduled
-            .split(' ')
-            .next()
-            .and_then(|nanos| nanos.parse().ok());
-        nanos
-            .map(Duration::from_nanos)
-            .ok_or_else(|| io::Error::other("no time in schedstat"))
+        processor_time(self.child.as_ref().map_or(0, Child::id))
     }
 
     pub(crate) fn url(&self) -> String {

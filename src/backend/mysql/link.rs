@@ -70,7 +70,7 @@ async fn begin(pool: &Arc<Pool>) -> Result<Link, Failure> {
             last_far: Timestamp::default(),
         };
         let first = timeout(WITHIN, link.look()).await;
-        match first.map_err(|_| pool.server.location.is_late())? {
+        match first.map_err(|_| pool.server.location.no_answer())? {
             Ok(_) => return Ok(link),
             Err(failure) if !failure.remedy().helps(is_new) => return Err(failure),
             Err(_) => pool.close_idle(),

@@ -19,7 +19,7 @@ pub(super) struct Location {
 
 impl Location {
     /// What is said of a server that takes too long.
-    pub(super) fn is_late(&self) -> StoreError {
+    pub(super) fn no_answer(&self) -> StoreError {
         StoreError::unavailable(format!("{}: no answer in time", self.address))
     }
 

@@ -138,7 +138,7 @@ impl Server {
         match timeout(CONNECTED_WITHIN, opening).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(failure)) => Err(failure.at(&self.location.address)),
-            Err(_) => Err(self.location.is_late()),
+            Err(_) => Err(self.location.no_answer()),
         }
     }
 }

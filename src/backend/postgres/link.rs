@@ -88,7 +88,7 @@ async fn step<T>(
     step: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
     let done = timeout(STEP_WITHIN, step).await;
-    done.unwrap_or_else(|_| Err(Settings::is_late(servers)))
+    done.unwrap_or_else(|_| Err(Settings::no_answer(servers)))
 }
 
 impl Ends for Link {

@@ -110,7 +110,7 @@ impl Pool {
         };
         let session = timeout(PREPARED_WITHIN, preparing).await;
         let servers = &primary.settings.servers;
-        let session = session.map_err(|_| Settings::is_late(servers))??;
+        let session = session.map_err(|_| Settings::no_answer(servers))??;
         Ok(self.lend(Arc::new(session), permit))
     }
 

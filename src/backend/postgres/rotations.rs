@@ -11,7 +11,7 @@ use super::connections::Connections;
 use super::fault::{is_taken, refused};
 use super::locks::of_bucket;
 use super::pipeline::Pipeline;
-use super::rows::{ChangedRows, Found, NewRows, Version, names};
+use super::rows::{self, ChangedRows, Found, NewRows, Version};
 use super::statements::Statements;
 use crate::backend::ledger::{Changes, Ledger};
 use crate::backend::stored::Stored;
@@ -50,20 +50,35 @@ impl Rotation {
     }
 }
 
+/// Rotations to write, as the columns of `RETIRE` and `INSERT_SUCCESSORS`.
+#[derive(Default)]
+struct Columns {
+    ids: Vec<SessionId>,
+    names: Vec<String>,
+    locks: Vec<i32>,
+    changed: ChangedRows,
+    new: NewRows,
+}
+
+impl Columns {
+    fn push(&mut self, rotation: &Rotation) {
+        let ((id, old, revision), (new_id, new)) = (&rotation.old, &rotation.new);
+        self.ids.push(*id);
+        self.names.push(id.to_string());
+        self.locks.push(of_bucket(id.bucket()));
+        self.changed.push(*id, old, *revision);
+        self.new.push(*new_id, new);
+    }
+}
+
 /// Whether each rotation was written. It was not if the session is not as it was found, if somebody has it or
 /// its user locked, or if the new name is taken.
-///
-/// The locks of the users are had before anything is written, and until the end: whoever ends all sessions
-/// of a user, or counts them, waits, and reads the new one behind that. They are not waited for, so that they may be
-/// taken in any order.
 pub(super) async fn write(
     connections: &Connections,
     statements: &Statements,
     rotations: Vec<Rotation>,
 ) -> Result<Vec<bool>, StoreError> {
-    let (mut changed, mut new) = (ChangedRows::default(), NewRows::default());
-    let (mut ids, mut locks) = (Vec::new(), Vec::new());
-    let mut taken = HashSet::new();
+    let (mut columns, mut taken) = (Columns::default(), HashSet::new());
     // The second of two finds something else than it expects.
     let is_first: Vec<_> = rotations
         .iter()
@@ -73,46 +88,40 @@ pub(super) async fn write(
         .iter()
         .zip(&is_first)
         .filter(|(_, is_first)| **is_first);
-    for (
-        Rotation {
-            old,
-            new: successor,
-        },
-        _,
-    ) in first
-    {
-        changed.push(old.0, &old.1, old.2);
-        new.push(successor.0, &successor.1);
-        ids.push(old.0);
-        locks.push(of_bucket(old.0.bucket()));
-    }
-    let settings = &connections.primary.settings;
-    let (space, announcement) = (
-        settings.names.lock_space(),
-        Announcement::new(&settings.names, &ids),
-    );
-    let old_names: Vec<_> = ids.iter().map(ToString::to_string).collect();
-    let locks: [Parameter<'_>; 2] = [(&locks, Type::INT4_ARRAY), (&space, Type::INT4)];
-    let changed = [&changed.parameters()[..], &locks].concat();
-    let new = [
-        &new.parameters()[..],
-        &[(&old_names as _, Type::TEXT_ARRAY)],
-    ]
-    .concat();
+    first.for_each(|(rotation, _)| columns.push(rotation));
+    let retired = write_columns(connections, statements, &columns).await?;
+    let is_done = |(rotation, is_first): (&Rotation, bool)| {
+        is_first && retired.contains(&rotation.old.0.to_string())
+    };
+    Ok(rotations.iter().zip(is_first).map(is_done).collect())
+}
+
+/// The names of the sessions that others have taken the place of.
+///
+/// The locks of the users are had before anything is written, and until the end: whoever ends all sessions
+/// of a user, or counts them, waits, and reads the new one behind that. They are not waited for, so that they may be
+/// taken in any order.
+async fn write_columns(
+    connections: &Connections,
+    statements: &Statements,
+    columns: &Columns,
+) -> Result<HashSet<String>, StoreError> {
+    let names = &connections.primary.settings.names;
+    let (space, announcement) = (names.lock_space(), Announcement::new(names, &columns.ids));
+    let locks: [Parameter<'_>; 2] = [(&columns.locks, Type::INT4_ARRAY), (&space, Type::INT4)];
+    let old: [Parameter<'_>; 1] = [(&columns.names, Type::TEXT_ARRAY)];
+    let changed = [&columns.changed.parameters()[..], &locks].concat();
+    let new = [&columns.new.parameters()[..], &old].concat();
     let words = announcement.parameters();
     let steps = Pipeline::begin()
         .then(&statements.retire, &changed)
         .then(&statements.insert_successors, &new)
         .then(ANNOUNCE, &words);
     let mut lease = connections.writes.lease().await?;
-    let retired = match lease.run(steps.commit()).await {
-        Ok(answers) => names(answers.first()),
+    match lease.run(steps.commit()).await {
+        Ok(answers) => Ok(rows::names(answers.first())),
         // Nothing was written. Each is tried by itself.
-        Err(error) if is_taken(&error) => HashSet::new(),
-        Err(error) => return Err(refused(&error)),
-    };
-    let is_done = |(rotation, is_first): (&Rotation, bool)| {
-        is_first && retired.contains(&rotation.old.0.to_string())
-    };
-    Ok(rotations.iter().zip(is_first).map(is_done).collect())
+        Err(error) if is_taken(&error) => Ok(HashSet::new()),
+        Err(error) => Err(refused(&error)),
+    }
 }

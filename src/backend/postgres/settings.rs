@@ -17,7 +17,7 @@ pub(super) struct Settings {
 
 impl Settings {
     /// What is said of servers that take too long.
-    pub(super) fn is_late(servers: &[Server]) -> StoreError {
+    pub(super) fn no_answer(servers: &[Server]) -> StoreError {
         let addresses: Vec<_> = servers.iter().map(ToString::to_string).collect();
         let late = format!("{}: no answer in time", addresses.join(", "));
         StoreError::unavailable(late)

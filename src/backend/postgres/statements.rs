@@ -9,8 +9,8 @@ const COLUMNS: &str = "s.id, s.revision, s.appid, s.openid, s.unionid, s.issued_
 
 /// Each statement of a store, with the names of its tables.
 ///
-/// Every parameter has its type where it is given, so that no statement has to be prepared: a name
-/// that this process has given a statement may be another process's behind a pooler.
+/// Every parameter has its type where it is given, so that a statement can be sent without having been
+/// prepared, as it has to be behind a pooler.
 #[derive(Clone, Debug)]
 pub(super) struct Statements {
     pub(super) load: String,

@@ -18,7 +18,7 @@ pub(crate) mod axum_session;
 pub(crate) mod bare;
 pub(crate) mod floor;
 pub(crate) mod hand_written;
-mod identity_hasher;
+pub(crate) mod identity_hasher;
 pub(crate) mod jwt;
 pub(crate) mod ours;
 pub(crate) mod refusal;

@@ -3,7 +3,6 @@
 
 use std::error::Error;
 use std::time::Duration;
-use std::{fs, io};
 
 use tokio::runtime::{Builder, Runtime};
 use tower_wx_session::store::MemoryStore;
@@ -14,6 +13,7 @@ use super::operation::Operation;
 use super::users::Users;
 use crate::Outcome;
 use crate::csv::Csv;
+use crate::processor_time::processor_time;
 use crate::rounds::Rounds;
 use crate::text_table::TextTable;
 
@@ -22,6 +22,9 @@ const BURST: Burst = Burst {
     in_flight: 1,
     times: STAYING,
 };
+
+/// As `/proc` calls it.
+const THIS_THREAD: &str = "thread-self";
 
 pub(crate) fn run() -> Outcome {
     let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -50,15 +53,7 @@ fn spend(
     operation: Operation,
 ) -> Result<Duration, Box<dyn Error>> {
     let turn = runtime.block_on(users.prepare(operation, BURST.times))?;
-    let before = processor_time()?;
+    let before = processor_time(THIS_THREAD)?;
     runtime.block_on(turn.spend(BURST))?;
-    Ok(processor_time()? - before)
-}
-
-/// What this thread has had of the processor, as the kernel says.
-fn processor_time() -> io::Result<Duration> {
-    let scheduled = fs::read_to_string("/proc/thread-self/schedstat")?;
-    let nanos = scheduled.split(' ').next().and_then(|n| n.parse().ok());
-    let nanos = nanos.ok_or_else(|| io::Error::other("no time in schedstat"))?;
-    Ok(Duration::from_nanos(nanos))
+    Ok(processor_time(THIS_THREAD)? - before)
 }

@@ -2,10 +2,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::policy::EvictionPolicy;
+use quick_cache::UnitWeighter;
+use quick_cache::sync::DefaultLifecycle;
 
 use super::value::{Key, Value};
+use crate::contender::identity_hasher::BuildIdentityHasher;
 
-/// A cache that says by itself what it gives up. Clones are handles to the same entries.
+/// A cache that says by itself what it gives up. Clones are handles to the same entries. None hashes a key,
+/// which is as random as a digest.
 ///
 /// Times are in seconds.
 pub(super) trait Record: Clone + Send + 'static {
@@ -30,9 +34,9 @@ pub(super) trait Record: Clone + Send + 'static {
     }
 }
 
-/// As the crate has it.
+/// With the policy that it has in the crate.
 #[derive(Clone)]
-pub(super) struct Moka(moka::sync::Cache<Key, Value>);
+pub(super) struct Moka(moka::sync::Cache<Key, Value, BuildIdentityHasher>);
 
 impl Record for Moka {
     fn with_capacity(capacity: usize) -> Self {
@@ -40,7 +44,7 @@ impl Record for Moka {
             .max_capacity(capacity as u64)
             .eviction_policy(EvictionPolicy::lru())
             .time_to_idle(Duration::from_secs(3600));
-        Self(cache.build())
+        Self(cache.build_with_hasher(BuildIdentityHasher::new()))
     }
 
     fn insert(&self, value: Value, _now: u32) {
@@ -58,11 +62,16 @@ impl Record for Moka {
 }
 
 #[derive(Clone)]
-pub(super) struct QuickCache(Arc<quick_cache::sync::Cache<Key, Value>>);
+pub(super) struct QuickCache(Arc<Quick>);
+
+type Quick = quick_cache::sync::Cache<Key, Value, UnitWeighter, BuildIdentityHasher>;
 
 impl Record for QuickCache {
     fn with_capacity(capacity: usize) -> Self {
-        Self(Arc::new(quick_cache::sync::Cache::new(capacity)))
+        let hasher = BuildIdentityHasher::new();
+        let lifecycle = DefaultLifecycle::default();
+        let cache = Quick::with(capacity, capacity as u64, UnitWeighter, hasher, lifecycle);
+        Self(Arc::new(cache))
     }
 
     fn insert(&self, value: Value, _now: u32) {
@@ -80,7 +89,7 @@ impl Record for QuickCache {
 
 /// No cache, but a map: it knows no bound, and what to give up is for whoever uses it to say.
 #[derive(Clone)]
-pub(super) struct Papaya(Arc<papaya::HashMap<Key, Value>>);
+pub(super) struct Papaya(Arc<papaya::HashMap<Key, Value, BuildIdentityHasher>>);
 
 impl Record for Papaya {
     fn with_capacity(_capacity: usize) -> Self {
