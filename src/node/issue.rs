@@ -22,7 +22,7 @@ impl<S: SessionStore> Node<S> {
 
     async fn try_issue(self: &Arc<Self>, new: NewSession) -> Result<Issued, StoreError> {
         let asked_at = Instant::now();
-        let token = self.prepare(new.identity.bucket()).await?;
+        let token = self.mint(new.identity.bucket()).await?;
         let id = token.id();
         let now = self.clock.read();
         let config = &self.config;
@@ -50,15 +50,6 @@ impl<S: SessionStore> Node<S> {
             }
             Inserted::Taken => Err(taken()),
         }
-    }
-
-    /// Learns the fleet's clock and makes a token, within the deadline.
-    pub(super) async fn prepare(self: &Arc<Self>, bucket: [u8; 2]) -> Result<Token, StoreError> {
-        let prepare = async {
-            self.learn_clock().await?;
-            self.mint(bucket).await
-        };
-        self.in_time(prepare).await
     }
 
     pub(super) fn issued(&self, token: &Token, record: Record, stamp: Stamp) -> Issued {

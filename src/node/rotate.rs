@@ -32,7 +32,7 @@ impl<S: SessionStore> Node<S> {
         data: Option<Arc<str>>,
     ) -> Result<Result<Issued, RejectionKind>, StoreError> {
         let asked_at = Instant::now();
-        let token = self.prepare(old.bucket()).await?;
+        let token = self.mint(old.bucket()).await?;
         let id = token.id();
         let rotate = Rotate {
             data,

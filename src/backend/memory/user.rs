@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 
 use super::agenda::Entry;
 use crate::backend::kept_keys::KeptKeys;
@@ -9,8 +9,9 @@ use crate::token::SessionId;
 /// What is kept of one user besides the sessions themselves.
 #[derive(Default)]
 pub(super) struct User {
-    /// The sessions that were not revoked, oldest first.
-    sessions: BTreeSet<(Timestamp, SessionId)>,
+    /// The sessions that were not revoked, oldest first. They come at the end, go at the front, and
+    /// are few.
+    sessions: VecDeque<(Timestamp, SessionId)>,
     pub(super) keys: KeptKeys,
     /// When the keys are due to be collected: once for all of them.
     pub(super) keys_due: Option<Entry>,
@@ -18,11 +19,16 @@ pub(super) struct User {
 
 impl User {
     pub(super) fn add(&mut self, id: SessionId, record: &Record) {
-        self.sessions.insert((record.issued_at, id));
+        let session = (record.issued_at, id);
+        if let Err(place) = self.sessions.binary_search(&session) {
+            self.sessions.insert(place, session);
+        }
     }
 
     pub(super) fn remove(&mut self, id: SessionId, issued_at: Timestamp) {
-        self.sessions.remove(&(issued_at, id));
+        if let Ok(place) = self.sessions.binary_search(&(issued_at, id)) {
+            self.sessions.remove(place);
+        }
     }
 
     pub(super) fn sessions(&self) -> impl Iterator<Item = SessionId> {
