@@ -7,7 +7,7 @@ use super::issued::{ForeignApp, Issued, NewSession};
 use crate::rejection::{Rejection, RejectionKind};
 use crate::session::{Record, Session, Stamp};
 use crate::store::{Insert, Inserted, Retire, SessionStore, StoreError};
-use crate::token::Token;
+use crate::token::SessionToken;
 
 impl<S: SessionStore> Node<S> {
     /// Issues a session to a user.
@@ -46,15 +46,14 @@ impl<S: SessionStore> Node<S> {
                 self.upstream.note_written(id.bucket());
                 self.cache.changed(&replaced);
                 self.cache.changed(retired.as_slice());
-                Ok(self.issued(&token, record, stamp))
+                Ok(self.issued(token, record, stamp))
             }
             Inserted::Taken => Err(taken()),
         }
     }
 
-    pub(super) fn issued(&self, token: &Token, record: Record, stamp: Stamp) -> Issued {
+    pub(super) fn issued(&self, token: SessionToken, record: Record, stamp: Stamp) -> Issued {
         let expires_in = record.lasts_unused();
-        let token = token.to_text();
         let session = Session::new(token.id(), record, stamp);
         if let Some(fingerprint) = self.cache.fingerprint(token.expose().as_bytes()) {
             session.was_presented(fingerprint);

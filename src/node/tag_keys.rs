@@ -12,7 +12,7 @@ use crate::cache::Answer;
 use crate::observe::trace;
 use crate::random;
 use crate::store::{SessionStore, StoreError};
-use crate::token::{TagKey, Token};
+use crate::token::{SessionToken, TagKey, Token};
 use crate::upstream::within;
 
 /// Tokens with keys that nobody knows have the keys fetched at most once in this time.
@@ -56,7 +56,10 @@ impl<S: SessionStore> Node<S> {
     }
 
     /// Makes a token with the fleet's newest key.
-    pub(super) async fn mint(self: &Arc<Self>, bucket: [u8; 2]) -> Result<Token, StoreError> {
+    pub(super) async fn mint(
+        self: &Arc<Self>,
+        bucket: [u8; 2],
+    ) -> Result<SessionToken, StoreError> {
         let key = match self.usable_key() {
             Some(key) => key,
             // Boxed, like all that is rare, so that no future is large for its sake.
@@ -64,7 +67,7 @@ impl<S: SessionStore> Node<S> {
         };
         let mut random = [0; 32];
         random::fill(&mut random).map_err(StoreError::unavailable)?;
-        Ok(Token::mint(&key, bucket, &random))
+        Ok(Token::mint(&key, bucket, &random).to_text())
     }
 
     /// The fleet's newest key, if this node knows the fleet's clock and a key that is usable by it.

@@ -39,3 +39,29 @@ impl User {
         self.sessions.is_empty() && self.keys.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::identity::Identity;
+
+    #[test]
+    fn sessions_are_in_the_order_of_their_issue_whenever_they_come_and_go() {
+        let mut user = User::default();
+        let id = |number| SessionId::from_bytes([number; 18]);
+        // A rotation keeps the time of issue, so not all come at the end.
+        for (number, issued_at) in [(2, 20), (9, 10), (3, 30), (1, 20), (1, 20)] {
+            let issued_at = Timestamp::from_millis(issued_at);
+            let day = Duration::from_secs(86_400);
+            let identity = Identity::new("appid", "openid");
+            let record = Record::issued(identity, issued_at, day, day, None);
+            user.add(id(number), &record);
+        }
+        assert!(user.sessions().eq([9, 1, 2, 3].map(id)));
+        user.remove(id(2), Timestamp::from_millis(20));
+        user.remove(id(3), Timestamp::from_millis(31));
+        assert!(user.sessions().eq([9, 1, 3].map(id)));
+    }
+}
