@@ -7,7 +7,7 @@ use super::issued::{ForeignApp, Issued, NewSession};
 use crate::rejection::{Rejection, RejectionKind};
 use crate::session::{Record, Session, Stamp};
 use crate::store::{Insert, Inserted, Retire, SessionStore, StoreError};
-use crate::token::Token;
+use crate::token::SessionToken;
 
 impl<S: SessionStore> Node<S> {
     /// Issues a session to a user.
@@ -22,7 +22,7 @@ impl<S: SessionStore> Node<S> {
 
     async fn try_issue(self: &Arc<Self>, new: NewSession) -> Result<Issued, StoreError> {
         let asked_at = Instant::now();
-        let token = self.prepare(new.identity.bucket()).await?;
+        let token = self.mint(new.identity.bucket()).await?;
         let id = token.id();
         let now = self.clock.read();
         let config = &self.config;
@@ -46,24 +46,14 @@ impl<S: SessionStore> Node<S> {
                 self.upstream.note_written(id.bucket());
                 self.cache.changed(&replaced);
                 self.cache.changed(retired.as_slice());
-                Ok(self.issued(&token, record, stamp))
+                Ok(self.issued(token, record, stamp))
             }
             Inserted::Taken => Err(taken()),
         }
     }
 
-    /// Learns the fleet's clock and makes a token, within the deadline.
-    pub(super) async fn prepare(self: &Arc<Self>, bucket: [u8; 2]) -> Result<Token, StoreError> {
-        let prepare = async {
-            self.learn_clock().await?;
-            self.mint(bucket).await
-        };
-        self.in_time(prepare).await
-    }
-
-    pub(super) fn issued(&self, token: &Token, record: Record, stamp: Stamp) -> Issued {
+    pub(super) fn issued(&self, token: SessionToken, record: Record, stamp: Stamp) -> Issued {
         let expires_in = record.lasts_unused();
-        let token = token.to_text();
         let session = Session::new(token.id(), record, stamp);
         if let Some(fingerprint) = self.cache.fingerprint(token.expose().as_bytes()) {
             session.was_presented(fingerprint);

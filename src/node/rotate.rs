@@ -9,7 +9,7 @@ use crate::cache::{Answer, Gone};
 use crate::rejection::{Rejection, RejectionKind};
 use crate::session::{Record, Stamp};
 use crate::store::{Rotate, Rotated, SessionStore, StoreError};
-use crate::token::{SessionId, Token};
+use crate::token::{SessionId, SessionToken};
 
 impl<S: SessionStore> Node<S> {
     /// Puts a new session in the place of another, with other data if there is any.
@@ -32,7 +32,7 @@ impl<S: SessionStore> Node<S> {
         data: Option<Arc<str>>,
     ) -> Result<Result<Issued, RejectionKind>, StoreError> {
         let asked_at = Instant::now();
-        let token = self.prepare(old.bucket()).await?;
+        let token = self.mint(old.bucket()).await?;
         let id = token.id();
         let rotate = Rotate {
             data,
@@ -47,7 +47,7 @@ impl<S: SessionStore> Node<S> {
         {
             Rotated::Done(record) => {
                 self.upstream.note_written(id.bucket());
-                self.unless_revoked_meanwhile(old, &token, record, stamp)
+                self.unless_revoked_meanwhile(old, token, record, stamp)
             }
             Rotated::Ended(reason) => Ok(Err(reason.into())),
             Rotated::NeverSeen => Ok(Err(RejectionKind::SessionUnknown)),
@@ -58,7 +58,7 @@ impl<S: SessionStore> Node<S> {
     fn unless_revoked_meanwhile(
         &self,
         old: SessionId,
-        token: &Token,
+        token: SessionToken,
         record: Record,
         stamp: Stamp,
     ) -> Result<Result<Issued, RejectionKind>, StoreError> {

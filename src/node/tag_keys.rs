@@ -12,7 +12,7 @@ use crate::cache::Answer;
 use crate::observe::trace;
 use crate::random;
 use crate::store::{SessionStore, StoreError};
-use crate::token::{TagKey, Token};
+use crate::token::{SessionToken, TagKey, Token};
 use crate::upstream::within;
 
 /// Tokens with keys that nobody knows have the keys fetched at most once in this time.
@@ -55,19 +55,34 @@ impl<S: SessionStore> Node<S> {
         }
     }
 
-    /// Makes a token with the fleet's newest key, which has to be known for that.
-    pub(super) async fn mint(self: &Arc<Self>, bucket: [u8; 2]) -> Result<Token, StoreError> {
+    /// Makes a token with the fleet's newest key.
+    pub(super) async fn mint(
+        self: &Arc<Self>,
+        bucket: [u8; 2],
+    ) -> Result<SessionToken, StoreError> {
+        let key = match self.usable_key() {
+            Some(key) => key,
+            // Boxed, like all that is rare, so that no future is large for its sake.
+            None => Box::pin(self.in_time(self.learn_key())).await?,
+        };
         let mut random = [0; 32];
         random::fill(&mut random).map_err(StoreError::unavailable)?;
-        if self.keyring.usable(self.clock.now()).is_none() {
+        Ok(Token::mint(&key, bucket, &random).to_text())
+    }
+
+    /// The fleet's newest key, if this node knows the fleet's clock and a key that is usable by it.
+    fn usable_key(&self) -> Option<TagKey> {
+        self.has_store_clock.get()?;
+        self.keyring.usable(self.clock.now())
+    }
+
+    async fn learn_key(self: &Arc<Self>) -> Result<TagKey, StoreError> {
+        self.learn_clock().await?;
+        if self.usable_key().is_none() {
             self.fetch_keys(Duration::ZERO, Duration::MAX).await?;
         }
-        match self.keyring.usable(self.clock.now()) {
-            Some(key) => Ok(Token::mint(&key, bucket, &random)),
-            None => Err(StoreError::unavailable(
-                "the session store has no usable tag key",
-            )),
-        }
+        let no_key = || StoreError::unavailable("the session store has no usable tag key");
+        self.usable_key().ok_or_else(no_key)
     }
 
     /// Fetches the keys of the tags, and puts back what the store has lost of them. Takes no

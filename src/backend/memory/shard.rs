@@ -8,7 +8,7 @@ use crate::identity::Identity;
 use crate::session::{Record, Touch};
 use crate::store::{Insert, Inserted, Loaded, PutSessionKey, Revoke, Rotate, Rotated, Target};
 use crate::time::Timestamp;
-use crate::token::SessionId;
+use crate::token::{SessionId, SpreadIds};
 
 /// How many shards a store has. Sessions of one user share one, because they share a bucket.
 pub(super) const SHARDS: usize = 64;
@@ -18,7 +18,7 @@ const REMEMBERED: usize = 100_000 / SHARDS;
 /// The sessions of the users whose bucket falls here.
 #[derive(Default)]
 pub(super) struct Shard {
-    pub(super) sessions: HashMap<SessionId, Stored>,
+    pub(super) sessions: HashMap<SessionId, Stored, SpreadIds>,
     pub(super) users: HashMap<Identity, User>,
     revoked: VecDeque<SessionId>,
     pub(super) agenda: Agenda<Due>,
@@ -36,14 +36,23 @@ impl Shard {
 
     /// Also returns the sessions of which nodes may hold an older record now; so do those below.
     pub(super) fn insert(&mut self, insert: Insert, now: Timestamp) -> (Inserted, Vec<SessionId>) {
-        let is_about_others = insert.cap.is_some() || insert.retire.is_some();
-        let mut ids = vec![insert.id];
-        if is_about_others {
-            ids.extend(self.sessions_of(&insert.record.identity));
+        if insert.cap.is_none() && insert.retire.is_none() {
+            return (self.add(insert.id, insert.record), Vec::new());
         }
-        let mut ledger = self.ledger(ids, now);
+        let others = self.sessions_of(&insert.record.identity);
+        let mut ledger = self.ledger(others.chain([insert.id]), now);
         let inserted = ledger.insert(insert);
         (inserted, self.apply(ledger.changes()))
+    }
+
+    /// What most logins are: no cap, and no session to retire.
+    fn add(&mut self, id: SessionId, record: Record) -> Inserted {
+        if self.sessions.contains_key(&id) {
+            return Inserted::Taken;
+        }
+        self.enter(id, &record);
+        self.sessions.insert(id, Stored::Kept(record));
+        Inserted::Kept(Vec::new())
     }
 
     pub(super) fn load(&self, id: SessionId, now: Timestamp) -> Loaded {

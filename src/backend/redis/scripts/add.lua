@@ -3,7 +3,7 @@
 -- More than so many sessions of a user are more than most have: some of them may be gone.
 local MANY, SAMPLE = 16, 8
 
-if not redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[5], 'NX') then return { 'taken' } end
+if not redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[5], 'NX') then return 'taken' end
 redis.call('ZADD', KEYS[2], ARGV[4], ARGV[3])
 local many, left = redis.call('ZCARD', KEYS[2]), -1
 if many > 1 then left = redis.call('PTTL', KEYS[2]) end
@@ -12,4 +12,6 @@ local time = left >= 0 and redis.call('TIME')
 if not time or time[1] * 1000 + left < tonumber(ARGV[5]) then
   redis.call('PEXPIREAT', KEYS[2], ARGV[5])
 end
-return { 'kept', {}, many > MANY and redis.call('ZRANDMEMBER', KEYS[2], SAMPLE) or {} }
+-- An answer that is no table takes a microsecond less.
+if many <= MANY then return 'kept' end
+return { 'kept', {}, redis.call('ZRANDMEMBER', KEYS[2], SAMPLE) }

@@ -65,6 +65,7 @@ fn items_of(names: &Value) -> Vec<Vec<u8>> {
 pub(crate) fn inserted(answer: &Value) -> Result<(Inserted, Vec<&[u8]>), StoreError> {
     match verdict(answer)? {
         (b"taken", _) => Ok((Inserted::Taken, Vec::new())),
+        (b"kept", []) => Ok((Inserted::Kept(Vec::new()), Vec::new())),
         (b"kept", [replaced, perhaps_gone]) => {
             let replaced = ids(items(replaced)?)?;
             let perhaps_gone = items(perhaps_gone)?.iter().filter_map(bytes);
