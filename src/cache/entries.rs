@@ -67,18 +67,19 @@ impl Entries {
         Self { table, moka }
     }
 
-    /// What the table has of a session, if it is good: the fast way, for requests.
+    /// What the table has of a session, and what that is judged to be, unless that is nothing: the fast
+    /// way, for requests.
     #[inline]
-    pub(super) fn hit(
+    pub(super) fn hit<J>(
         &self,
         fingerprint: Fingerprint,
-        is_good: impl Fn(&Known) -> bool,
-    ) -> Option<Session> {
-        let hit = self.table.get(fingerprint, is_good)?;
+        judge: impl Fn(&Known) -> Option<J>,
+    ) -> Option<(Session, J)> {
+        let (session, judged) = self.table.get(fingerprint, judge)?;
         if any_number().is_multiple_of(HITS_PER_SAMPLE) {
-            self.get(hit.id());
+            self.get(session.id());
         }
-        Some(hit)
+        Some((session, judged))
     }
 
     /// The entry of a session, whatever the table has. It counts as a use of it.
@@ -151,7 +152,7 @@ mod tests {
     }
 
     fn finds(entries: &Entries, fingerprint: Fingerprint) -> bool {
-        entries.hit(fingerprint, |_| true).is_some()
+        entries.hit(fingerprint, |_| Some(())).is_some()
     }
 
     #[test]

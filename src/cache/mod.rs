@@ -73,15 +73,22 @@ impl Cache {
         self.key.as_ref()?.of(text)
     }
 
-    /// The entry of a session in the hit table, unless something changed near it since.
+    /// The entry of a session in the hit table, and how it is judged, unless something changed near it
+    /// since.
     #[inline]
-    pub(crate) fn hit(&self, fingerprint: Fingerprint, bucket: [u8; 2]) -> Option<Session> {
+    pub(crate) fn hit<J>(
+        &self,
+        fingerprint: Fingerprint,
+        bucket: [u8; 2],
+        judge: impl Fn(&Known) -> J,
+    ) -> Option<(Session, J)> {
         // Read first, because the processor gets its line while it looks into the table. A change
         // that is marked between the two is not seen. But it is not acknowledged before it is
         // marked: whoever was told of it comes with a later request.
         let of_user = self.changes.last_near_user(bucket);
-        let is_good = |known: &Known| self.is_newer(known, of_user);
-        self.live.hit(fingerprint, is_good)
+        self.live.hit(fingerprint, |known| {
+            self.is_newer(known, of_user).then(|| judge(known))
+        })
     }
 
     /// The token of a session was presented: from now on it is a hit, if there is an entry.

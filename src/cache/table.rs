@@ -107,17 +107,18 @@ impl Table {
         false
     }
 
-    /// The session, if it is good. That is asked before a handle is taken, because a processor reads
-    /// nothing ahead past the change of a count: so it fetches all at once that is looked at.
+    /// The session, and what it is judged to be, unless that is nothing. It is judged before a handle is
+    /// taken, because a processor reads nothing ahead past the change of a count: so it fetches all at
+    /// once that is looked at.
     #[inline]
-    pub(super) fn get(
+    pub(super) fn get<J>(
         &self,
         fingerprint: Fingerprint,
-        is_good: impl Fn(&Known) -> bool,
-    ) -> Option<Session> {
+        judge: impl Fn(&Known) -> Option<J>,
+    ) -> Option<(Session, J)> {
         let (slots, hint) = self.place(fingerprint);
         let mut slots = slots.iter();
-        slots.find_map(|slot| slot.get(fingerprint, hint, &is_good))
+        slots.find_map(|slot| slot.get(fingerprint, hint, &judge))
     }
 
     /// Puts a session in the place of an older answer about it, or in a free one, or in that of
@@ -129,7 +130,7 @@ impl Table {
         let (slots, hint) = self.place(fingerprint);
         let same = slots
             .iter()
-            .find(|slot| slot.get(fingerprint, hint, |_| true).is_some());
+            .find(|slot| slot.get(fingerprint, hint, |_| Some(())).is_some());
         let free = || slots.iter().find(|slot| slot.session.load().is_none());
         let slot = same.or_else(free).unwrap_or(&slots[any_number() % WAYS]);
         slot.session.store(Some(Arc::clone(session.known())));
@@ -162,19 +163,19 @@ impl Table {
 
 impl Slot {
     #[inline]
-    fn get(
+    fn get<J>(
         &self,
         fingerprint: Fingerprint,
         hint: u32,
-        is_good: impl Fn(&Known) -> bool,
-    ) -> Option<Session> {
+        judge: impl Fn(&Known) -> Option<J>,
+    ) -> Option<(Session, J)> {
         if self.hint.load(Ordering::Acquire) != hint {
             return None;
         }
         let known = self.session.load();
-        let is_meant = |known: &Arc<Known>| known.has(fingerprint) && is_good(known);
-        let is_meant = known.as_ref().is_some_and(is_meant);
-        is_meant.then(|| known.clone().map(Session::from))?
+        let known = known.as_ref().filter(|known| known.has(fingerprint))?;
+        let judged = judge(known)?;
+        Some((Session::from(Arc::clone(known)), judged))
     }
 }
 
@@ -226,13 +227,16 @@ pub(super) mod tests {
     }
 
     fn find(table: &Table, bits: u128) -> Option<Session> {
-        table.get(Fingerprint::from_bits(bits), |_| true)
+        get(table, Fingerprint::from_bits(bits))
+    }
+
+    fn get(table: &Table, fingerprint: Fingerprint) -> Option<Session> {
+        let found = table.get(fingerprint, |_| Some(()));
+        found.map(|(session, ())| session)
     }
 
     fn holds(table: &Table, session: &Session) -> bool {
-        let found = session
-            .fingerprint()
-            .and_then(|of_it| table.get(of_it, |_| true));
+        let found = session.fingerprint().and_then(|of_it| get(table, of_it));
         found.is_some_and(|found| Arc::ptr_eq(found.known(), session.known()))
     }
 
@@ -252,12 +256,14 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_session_that_is_no_good_is_not_found_and_stays() {
+    fn a_session_is_found_as_what_it_is_judged_to_be_and_stays_if_that_is_nothing() {
         let table = Table::new(100);
         let session = session(1, 2, 3);
         table.put(&session);
         let fingerprint = session.fingerprint().unwrap();
-        assert!(table.get(fingerprint, |_| false).is_none());
+        assert!(table.get(fingerprint, |_| None::<()>).is_none());
+        let judged = table.get(fingerprint, |known| Some(known.id()));
+        assert_eq!(judged.unwrap().1, session.id());
         assert!(holds(&table, &session));
     }
 
@@ -305,7 +311,7 @@ pub(super) mod tests {
         table.remove(&one);
         assert!(holds(&table, &other));
         table.remove(&other);
-        assert!(table.get(fingerprint, |_| true).is_none());
+        assert!(get(&table, fingerprint).is_none());
     }
 
     #[test]

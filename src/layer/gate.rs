@@ -63,24 +63,18 @@ impl<S: SessionStore> Gate<S> {
         if self.is_unchecked(request) {
             return self.pass_without_session(request);
         }
-        let presented = match find_and_mark(&self.sources, request) {
+        // Matched to the end at once: what is moved in between is stored and read again.
+        let checked = match find_and_mark(&self.sources, request) {
             Found::Nothing if self.is_optional => return self.pass_without_session(request),
             Found::Nothing => return self.refuse_at_sight(RejectionKind::SessionMissing),
             Found::Several => return self.refuse_at_sight(RejectionKind::AmbiguousToken),
-            Found::One(presented) => presented,
+            Found::One(Presented::Plain(text)) => self.sessions.node().check_now(text),
+            Found::One(encoded) => self.check_decoded(encoded),
         };
-        match self.check_now(presented) {
+        match checked {
             Checked::Decided(Ok(session)) => self.pass(session, request),
             Checked::Decided(Err(rejection)) => Admission::Refuse(rejection),
             Checked::Unread(unread) => Admission::Lookup(unread),
-        }
-    }
-
-    #[inline]
-    fn check_now(&self, presented: Presented<'_>) -> Checked {
-        match presented {
-            Presented::Plain(text) => self.sessions.node().check_now(text),
-            encoded @ Presented::PercentEncoded(_) => self.check_decoded(encoded),
         }
     }
 

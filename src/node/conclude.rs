@@ -41,7 +41,7 @@ impl<S: SessionStore> Node<S> {
 
     fn settle(&self, session: Session, state: StoreState) -> Result<Session, Rejection> {
         let now = self.clock.read();
-        match decide(&session.facts(), now, state, &self.config.freshness) {
+        match decide(&session.known().facts(), now, state, &self.config.freshness) {
             Verdict::Valid { .. } => Ok(session),
             Verdict::Invalid(reason) => Err(RejectionKind::from(reason).into()),
             Verdict::Confirm | Verdict::Unknown => Err(RejectionKind::StoreUnavailable.into()),

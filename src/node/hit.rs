@@ -9,7 +9,7 @@ use super::Node;
 use super::keyring::Tag;
 use crate::observe::meter::AnsweredBy;
 use crate::rejection::{Rejection, RejectionKind};
-use crate::session::{Checked, Session, Unread, Verdict, decide, decide_in_gap};
+use crate::session::{Checked, Known, Session, Unread, Verdict, decide, decide_in_gap};
 use crate::store::SessionStore;
 use crate::time::{Moment, Timestamp};
 use crate::token::{Fingerprint, SessionId, Token, bucket_in};
@@ -20,11 +20,20 @@ impl<S: SessionStore> Node<S> {
     pub(crate) fn check_now(self: &Arc<Self>, text: &[u8]) -> Checked {
         let fingerprint = self.cache.fingerprint(text);
         let now = self.clock.read();
-        let hit = fingerprint.and_then(|of_it| self.cache.hit(of_it, bucket_in(text)));
-        match hit.and_then(|session| self.check_known(session, now, AnsweredBy::Table)) {
-            Some(decided) => Checked::Decided(decided),
-            None => self.check_behind_table(text, fingerprint, now),
-        }
+        let judge = |known: &Known| self.decide_without_gap(known, now);
+        let hit = fingerprint.and_then(|of_it| self.cache.hit(of_it, bucket_in(text), judge));
+        let decided = match hit {
+            Some((session, Verdict::Valid { refresh })) => {
+                self.passes(&session, now, refresh, AnsweredBy::Table);
+                return Checked::Decided(Ok(session));
+            }
+            Some((session, _)) => self.check_known(session, now, AnsweredBy::Table),
+            None => None,
+        };
+        decided.map_or_else(
+            || self.check_behind_table(text, fingerprint, now),
+            Checked::Decided,
+        )
     }
 
     /// What is no token, or forged, gets no further than its form or its tag: all else costs more.
@@ -64,6 +73,9 @@ impl<S: SessionStore> Node<S> {
     }
 
     /// Decides about a session that is known, and notes its use.
+    ///
+    /// Apart from the common way, where nothing of the session is moved but a pointer.
+    #[inline(never)]
     fn check_known(
         self: &Arc<Self>,
         session: Session,
@@ -72,8 +84,7 @@ impl<S: SessionStore> Node<S> {
     ) -> Option<Result<Session, Rejection>> {
         match self.decide_now(&session, now) {
             Verdict::Valid { refresh } => {
-                self.use_session(&session, now.fleet, refresh);
-                self.meter.passed(by);
+                self.passes(&session, now, refresh, by);
                 Some(Ok(session))
             }
             Verdict::Invalid(reason) => Some(Err(self.refuse(reason.into(), by))),
@@ -81,10 +92,17 @@ impl<S: SessionStore> Node<S> {
         }
     }
 
+    /// Notes the use of a session that is valid.
+    #[inline]
+    fn passes(self: &Arc<Self>, session: &Session, now: Moment, refresh: bool, by: AnsweredBy) {
+        self.use_session(session, now.fleet, refresh);
+        self.meter.passed(by);
+    }
+
     /// Decides about a request with what is known.
     #[inline]
     pub(crate) fn decide_now(&self, session: &Session, now: Moment) -> Verdict {
-        match self.decide_without_gap(session, now) {
+        match self.decide_without_gap(session.known(), now) {
             Verdict::Confirm => self.decide_in_gap(session, now),
             verdict => verdict,
         }
@@ -93,9 +111,9 @@ impl<S: SessionStore> Node<S> {
     /// Decides with what nothing is missing from: whoever waits for the end of a session does not
     /// come again when what was missed is known.
     #[inline]
-    pub(super) fn decide_without_gap(&self, session: &Session, now: Moment) -> Verdict {
+    pub(super) fn decide_without_gap(&self, known: &Known, now: Moment) -> Verdict {
         let link = self.cache.link(now.local);
-        decide(&session.facts(), now, link, &self.config.freshness)
+        decide(&known.facts(), now, link, &self.config.freshness)
     }
 
     /// Decides with what was confirmed, or vouched for, a moment before the link ended or came up:
@@ -107,7 +125,13 @@ impl<S: SessionStore> Node<S> {
             return Verdict::Confirm;
         };
         let freshness = &self.config.freshness;
-        decide_in_gap(&session.facts(), now, gap, session.share(), freshness)
+        decide_in_gap(
+            &session.known().facts(),
+            now,
+            gap,
+            session.share(),
+            freshness,
+        )
     }
 
     /// Notes a use; has it written to the store, or the session confirmed, if that is due.
@@ -142,6 +166,7 @@ impl<S: SessionStore> Node<S> {
     /// The entry of a session in the hit table: for the benchmark of it.
     #[cfg(feature = "test-util")]
     pub(crate) fn hit(&self, fingerprint: Fingerprint, bucket: [u8; 2]) -> Option<Session> {
-        self.cache.hit(fingerprint, bucket)
+        let hit = self.cache.hit(fingerprint, bucket, |_| ());
+        hit.map(|(session, ())| session)
     }
 }

@@ -159,7 +159,7 @@ impl<S: SessionStore> Node<S> {
             Ok(session) => session,
             Err(gone) => return Some((Answer::Gone(gone), Due(false))),
         };
-        match self.decide_without_gap(&session, now) {
+        match self.decide_without_gap(session.known(), now) {
             Verdict::Valid { refresh } => Some((Answer::Live(session), Due(refresh))),
             Verdict::Invalid(reason) => Some((Answer::Gone(Gone::Ended(reason)), Due(false))),
             Verdict::Confirm | Verdict::Unknown => None,

@@ -50,7 +50,10 @@ impl<S: SessionStore> Node<S> {
     /// store is unavailable, or is due just now.
     fn time_left(&self, session: &Session) -> Option<Duration> {
         let now = self.clock.read();
-        let is_confirmed = matches!(self.decide_without_gap(session, now), Verdict::Valid { .. });
+        let is_confirmed = matches!(
+            self.decide_without_gap(session.known(), now),
+            Verdict::Valid { .. }
+        );
         is_confirmed.then(|| session.end().since(now.fleet).max(SHORTEST))
     }
 }

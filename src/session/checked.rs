@@ -3,6 +3,9 @@ use crate::rejection::Rejection;
 use crate::token::{Fingerprint, Token};
 
 /// What a node can say of a presented text by itself.
+// With a tag of its own: else that is two words of a fingerprint, which a hit would write one at a time
+// and read as one, and wait.
+#[repr(u64)]
 pub(crate) enum Checked {
     Decided(Result<Session, Rejection>),
     /// Too little is known of the session: it has to be read.

@@ -44,18 +44,19 @@ pub struct Session(Arc<Known>);
 
 /// What this node knows of a session, in one place however many hold it.
 ///
-/// What a hit looks at comes first, and then what a handler does: two lines of the processor's
-/// cache, or three. Times are in milliseconds.
+/// It lies in three lines of the processor's cache. A hit looks at what comes first and at what comes
+/// last, so that those are all fetched at once, with what a handler looks at in between. Times are in
+/// milliseconds.
 #[repr(C)]
 pub(crate) struct Known {
     fingerprint: OnceFingerprint,
     id: SessionId,
     issued_at: U48,
+    identity: Identity,
     stamp: Stamp,
     /// When it ends however much it is used: its retirement, or the absolute end.
     hard_end: Timestamp,
     usage: Usage,
-    identity: Identity,
     unusual: Option<Box<Unusual>>,
 }
 
@@ -201,17 +202,6 @@ impl Session {
         self.0.stamp.as_of
     }
 
-    #[inline]
-    pub(crate) fn facts(&self) -> Facts<'_> {
-        Facts {
-            unusual: &self.0.unusual,
-            hard_end: self.0.hard_end,
-            idle_deadline: self.idle_deadline(),
-            confirmed_at: self.0.stamp.confirmed_at,
-            as_of: self.0.stamp.as_of,
-        }
-    }
-
     /// Its part of a time over which sessions are spread.
     pub(crate) fn share(&self) -> Share {
         let [.., high, low] = *self.0.id.as_bytes();
@@ -250,6 +240,17 @@ impl Known {
     #[inline]
     pub(crate) fn as_of(&self) -> u64 {
         self.stamp.as_of
+    }
+
+    #[inline]
+    pub(crate) fn facts(&self) -> Facts<'_> {
+        Facts {
+            unusual: &self.unusual,
+            hard_end: self.hard_end,
+            idle_deadline: self.usage.idle_deadline(),
+            confirmed_at: self.stamp.confirmed_at,
+            as_of: self.stamp.as_of,
+        }
     }
 
     #[inline]

@@ -8,7 +8,8 @@ use crate::random;
 const WORDS: usize = TEXT_LEN.div_ceil(8);
 /// 2¹²⁷ − 1, a prime.
 const PRIME: u128 = (1 << 127) - 1;
-const LOW: u128 = u64::MAX as u128;
+/// Of each half of a number. So the sum of all products with one half is less than 2¹²⁸.
+const HALF: u64 = (1 << 61) - 1;
 
 /// What a node finds the session of a presented token by: a keyed hash of the token's text.
 ///
@@ -41,21 +42,22 @@ impl Fingerprint {
 /// The hash is the sum of the text's words, each times a random number of its own, modulo the prime
 /// 2¹²⁷ − 1 (J. L. Carter and M. N. Wegman, Universal Classes of Hash Functions, 1979). Where two texts
 /// differ in a word, whatever the other numbers are, one residue of that word's number gives both the
-/// same sum: whoever does not know the secret makes a text that passes for a given session with a
-/// chance of 2⁻¹²⁶ a try.
+/// same sum. A number is one of 2¹²², all less than the prime: whoever does not know the secret makes a
+/// text that passes for a given session with a chance of 2⁻¹²² a try.
 ///
 /// Nor is the secret enough: whose text passes for a session has to know that session's fingerprint,
-/// and with it 127 bits that stem from the 256 random ones of its token.
-pub(crate) struct FingerprintKey([u128; WORDS]);
+/// and with it 122 bits that stem from the 256 random ones of its token.
+// The numbers, in two halves: the low 64 bits and those above. Of each half 61 bits are used, so that
+// products are summed up without a carry between them.
+pub(crate) struct FingerprintKey([[u64; 2]; WORDS]);
 
 impl FingerprintKey {
     /// `None` if the system has no randomness to give.
     pub(crate) fn random() -> Option<Self> {
-        let mut secret = [[0; 16]; WORDS];
-        random::fill(secret.as_flattened_mut()).ok()?;
-        Some(Self(
-            secret.map(|number| u128::from_le_bytes(number) & PRIME),
-        ))
+        let mut secret = [[[0; 8]; 2]; WORDS];
+        random::fill(secret.as_flattened_mut().as_flattened_mut()).ok()?;
+        let half = |bytes| u64::from_le_bytes(bytes) & HALF;
+        Some(Self(secret.map(|number| number.map(half))))
     }
 
     /// Of what has the length and the prefix of a token: the table has nothing else.
@@ -68,23 +70,19 @@ impl FingerprintKey {
             .then(|| Fingerprint(self.sum(words.map(|word| u64::from_le_bytes(*word)))))
     }
 
-    /// Of digits to the base 2⁶⁴, so that nothing is carried before all is summed up.
     #[inline]
     fn sum(&self, words: impl Iterator<Item = u64>) -> u128 {
-        let mut digits = [0; 3];
+        let (mut low, mut high) = (0, 0);
         for (number, word) in self.0.iter().zip(words) {
-            let word = u128::from(word);
-            let (low, high) = ((number & LOW) * word, (number >> 64) * word);
-            digits[0] += low & LOW;
-            digits[1] += (low >> 64) + (high & LOW);
-            digits[2] += high >> 64;
+            let [of_low, of_high] = number.map(|half| u128::from(half) * u128::from(word));
+            low += of_low;
+            high += of_high;
         }
-        let [low, middle, high] = digits;
-        let middle = middle + (low >> 64);
-        let high = high + (middle >> 64);
-        let below = middle << 64 | low & LOW;
+        // No more than 2¹²⁸ − 2⁶⁷ + 8.
+        high += low >> 64;
+        let below = high << 64 | u128::from(low as u64);
         // 2¹²⁸ is 2, and 2¹²⁷ is 1. Equal texts have equal sums, reduced to the end or not.
-        (below & PRIME) + (below >> 127) + 2 * high
+        (below & PRIME) + (below >> 127) + 2 * (high >> 64)
     }
 }
 
@@ -140,16 +138,20 @@ mod tests {
         let place = |word: usize| (8 * word).min(TEXT_LEN - 8);
         let products = key.0.iter().enumerate().map(|(word, number)| {
             let word = TEXT[place(word)..].first_chunk().unwrap();
-            product(*number, u64::from_le_bytes(*word))
+            product(whole(*number), u64::from_le_bytes(*word))
         });
         let expected = products.fold(0, |sum, product| (sum + product) % PRIME);
         assert_eq!(key.of(&TEXT).unwrap().0 % PRIME, expected);
         // Carries in all places.
-        let greatest = FingerprintKey([PRIME - 1; WORDS]);
+        let greatest = FingerprintKey([[HALF; 2]; WORDS]);
         let sum = greatest.sum([u64::MAX; WORDS].into_iter());
-        let each = product(PRIME - 1, u64::MAX);
+        let each = product(whole([HALF; 2]), u64::MAX);
         let expected = (0..WORDS).fold(0, |sum, _| (sum + each) % PRIME);
         assert_eq!(sum % PRIME, expected);
+    }
+
+    fn whole([low, high]: [u64; 2]) -> u128 {
+        u128::from(low) | u128::from(high) << 64
     }
 
     /// Bit by bit.

@@ -20,8 +20,8 @@ const OURS: usize = 1;
 struct Peer(Make, [Option<f64>; 2]);
 
 const PEERS: [Peer; 8] = [
-    Peer(floor::new, [Some(1.3), Some(1.3)]),
-    Peer(hand_written::new, [Some(0.6), Some(0.6)]),
+    Peer(floor::new, [Some(0.95), Some(1.05)]),
+    Peer(hand_written::new, [Some(0.45), Some(0.4)]),
     Peer(tower_sessions::new, [None, None]),
     Peer(tower_sessions_moka::new, [Some(0.2), Some(0.25)]),
     Peer(axum_login::new, [None, None]),
