@@ -43,21 +43,10 @@ const LONG: usize = 1_000_000;
 pub(crate) fn run() -> Outcome {
     let runtime = Runtime::new()?;
     let mut figures = Figures::new();
-    if is_wanted("file") {
-        figures.measure::<File>(&runtime)?;
-    }
-    if is_wanted("postgres") {
-        figures.measure::<Postgres>(&runtime)?;
-    }
-    if is_wanted("mariadb") {
-        figures.measure::<MariaDb>(&runtime)?;
-    }
+    figures.measure::<File>(&runtime)?;
+    figures.measure::<Postgres>(&runtime)?;
+    figures.measure::<MariaDb>(&runtime)?;
     figures.write()
-}
-
-/// With `STORE=postgres` in the environment that one alone is measured.
-fn is_wanted(store: &str) -> bool {
-    env::var("STORE").map_or(true, |wanted| wanted == store)
 }
 
 /// What goes to files at the end.
