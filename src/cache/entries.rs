@@ -6,6 +6,7 @@ use moka::notification::RemovalCause;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
+use super::find::find;
 use super::table::{Table, any_number};
 use crate::session::{Known, Session};
 use crate::token::{Fingerprint, SessionId, SpreadIds};
@@ -84,7 +85,7 @@ impl Entries {
 
     /// The entry of a session, whatever the table has. It counts as a use of it.
     pub(super) fn get(&self, id: SessionId) -> Option<Session> {
-        let session = self.moka.get(&key(id))?;
+        let session = find(&self.moka, &key(id))?;
         (session.id() == id).then_some(session)
     }
 

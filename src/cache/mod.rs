@@ -16,6 +16,7 @@ use crate::token::{Fingerprint, FingerprintKey, SessionId, SpreadIds};
 mod answer;
 mod changes;
 mod entries;
+mod find;
 mod invalidate;
 mod link;
 mod table;
@@ -25,6 +26,7 @@ mod waiters;
 pub(crate) use self::answer::{Answer, Gone};
 use self::changes::Changes;
 use self::entries::Entries;
+use self::find::find;
 use self::link::Link;
 use self::tombstones::Tombstones;
 use self::waiters::Waiters;
@@ -105,7 +107,7 @@ impl Cache {
         if let Some(session) = session.filter(|session| self.is_current(session)) {
             return Some(Ok(session));
         }
-        let (gone, found_at) = self.gone.get(&id)?;
+        let (gone, found_at) = find(&self.gone, &id)?;
         (now.since(found_at) < GONE_MEMORY).then_some(Err(gone))
     }
 
@@ -153,16 +155,19 @@ impl Cache {
 
     /// Takes in what the store answered to a read that started with this stamp. Errors are no
     /// knowledge, and neither is a record that a revocation on this node speaks against.
+    ///
+    /// If its token was presented, it is a hit from now on.
     pub(crate) fn take_in(
         &self,
         id: SessionId,
         stamp: Stamp,
+        presented: Option<Fingerprint>,
         loaded: Result<Loaded, StoreError>,
     ) -> Answer {
         match loaded {
             Ok(Loaded::Live(record)) => match self.shadow(id, &record, stamp.as_of) {
                 Some(shadow) => shadow,
-                None => Answer::Live(self.confirm(id, stamp, record)),
+                None => Answer::Live(self.confirm(id, stamp, presented, record)),
             },
             Ok(Loaded::Ended { reason, .. }) => self.found_gone(id, stamp, Gone::Ended(reason)),
             Ok(Loaded::NeverSeen) => self.found_gone(id, stamp, Gone::NeverSeen),
@@ -170,12 +175,22 @@ impl Cache {
         }
     }
 
-    fn confirm(&self, id: SessionId, stamp: Stamp, record: Record) -> Session {
+    fn confirm(
+        &self,
+        id: SessionId,
+        stamp: Stamp,
+        presented: Option<Fingerprint>,
+        record: Record,
+    ) -> Session {
         let session = Session::new(id, record, stamp);
         let session = match self.live.get(id) {
             Some(earlier) => session.continuing(&earlier),
             None => session,
         };
+        // Before it is put anywhere: who takes it out again goes by this.
+        if let Some(fingerprint) = presented {
+            session.was_presented(fingerprint);
+        }
         self.keep(&session);
         session
     }

@@ -14,7 +14,7 @@ use crate::observe::trace;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::session::{Checked, Session, Stamp, Unread, Verdict};
 use crate::store::{Loaded, SessionStore, StoreError};
-use crate::token::{SessionId, Token};
+use crate::token::{Fingerprint, SessionId};
 
 /// Waits of a read, each of a deadline: its turn, the answer, a trial and a use to be written, its turn
 /// and the answer after it.
@@ -37,8 +37,12 @@ impl<S: SessionStore> Node<S> {
         self: &Arc<Self>,
         unread: &Unread,
     ) -> Result<Session, Rejection> {
-        let checked = trace::check_span(self.check_token(&unread.token)).await;
-        if let Ok(session) = &checked {
+        let checked = trace::check_span(self.check_token(unread)).await;
+        // Almost always it was taken in with its fingerprint. It was not by a read that began without its
+        // token, for others.
+        if let Ok(session) = &checked
+            && session.fingerprint().is_none()
+        {
             self.cache.present(session, unread.fingerprint);
         }
         self.count(&checked);
@@ -76,19 +80,20 @@ impl<S: SessionStore> Node<S> {
     pub(super) fn refresh_soon(self: &Arc<Self>, id: SessionId) {
         if let Ok(runtime) = Handle::try_current() {
             let node = Arc::clone(self);
-            runtime.spawn(async move { node.read(id).await });
+            runtime.spawn(async move { node.read(id, None).await });
         }
     }
 
-    async fn check_token(self: &Arc<Self>, token: &Token) -> Result<Session, Rejection> {
+    async fn check_token(self: &Arc<Self>, unread: &Unread) -> Result<Session, Rejection> {
         self.start();
+        let Unread { token, fingerprint } = unread;
         let id = token.id();
         let read = async {
             self.learn_clock().await?;
             if self.keyring.judge(token) == Tag::Unknown && !self.cache.has(id) {
                 return Ok(Box::pin(self.read_with_unknown_key(token)).await);
             }
-            Ok(Some(self.read_detached(id).await))
+            Ok(Some(self.read_detached(id, *fingerprint).await))
         };
         let answer = match self.in_time(read).await {
             Ok(None) => return Err(RejectionKind::SessionMalformed.into()),
@@ -102,27 +107,35 @@ impl<S: SessionStore> Node<S> {
         self.start();
         let read = async {
             self.learn_clock().await?;
-            Ok(self.read_detached(id).await)
+            Ok(self.read_detached(id, None).await)
         };
         let answer = self.in_time(read).await;
         self.conclude(id, answer.unwrap_or_else(Answer::Failed))
     }
 
     /// A request that is gone takes no read along: others may wait for it.
-    pub(super) fn read_detached(self: &Arc<Self>, id: SessionId) -> Detached<Answer> {
+    pub(super) fn read_detached(
+        self: &Arc<Self>,
+        id: SessionId,
+        presented: Option<Fingerprint>,
+    ) -> Detached<Answer> {
         let node = Arc::clone(self);
-        let work = async move { node.read(id).await };
+        let work = async move { node.read(id, presented).await };
         Detached::new(work, self.config.store_deadline.saturating_mul(READ_STEPS))
     }
 
-    /// Reads a session, or takes the answer that another read is waiting for.
-    async fn read(self: &Arc<Self>, id: SessionId) -> Answer {
+    /// Reads a session, or takes the answer that another read is waiting for. Its token was
+    /// presented, or nothing is known of that.
+    async fn read(self: &Arc<Self>, id: SessionId, presented: Option<Fingerprint>) -> Answer {
         loop {
             // A part that is down lets one read through and refuses the others: who joined that one
             // would wait for it.
             let answer = match self.upstream.is_down(id.bucket()) {
-                true => self.read_alone(id).await,
-                false => self.flights.join(id, pin!(self.read_alone(id))).await,
+                true => self.read_alone(id, presented).await,
+                false => {
+                    let read = pin!(self.read_alone(id, presented));
+                    self.flights.join(id, read).await
+                }
             };
             match answer {
                 // It may have been read before a revocation that is complete by now.
@@ -134,7 +147,7 @@ impl<S: SessionStore> Node<S> {
 
     /// The read that the others wait for. Whoever comes when the last one has just got its answer
     /// takes what is known by then.
-    async fn read_alone(self: &Arc<Self>, id: SessionId) -> Answer {
+    async fn read_alone(self: &Arc<Self>, id: SessionId, presented: Option<Fingerprint>) -> Answer {
         if let Some((known, Due(false))) = self.look(id) {
             return known;
         }
@@ -144,7 +157,7 @@ impl<S: SessionStore> Node<S> {
             return revoked;
         }
         let loaded = self.read_record(id).await;
-        let answer = self.cache.take_in(id, stamp, loaded);
+        let answer = self.cache.take_in(id, stamp, presented, loaded);
         if let Answer::Live(session) = &answer {
             self.check_key_later(session);
         }

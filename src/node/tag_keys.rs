@@ -27,9 +27,9 @@ impl<S: SessionStore> Node<S> {
         let fetched = self.fetch_keys(FETCH_SHARED, at_most).await;
         match self.keyring.judge(token) {
             Tag::Forged => None,
-            Tag::Genuine => Some(self.read_detached(id).await),
+            Tag::Genuine => Some(self.read_detached(id, None).await),
             // A node that starts while the keys are out of reach serves users all the same.
-            Tag::Unknown if self.keyring.is_empty() => Some(self.read_detached(id).await),
+            Tag::Unknown if self.keyring.is_empty() => Some(self.read_detached(id, None).await),
             Tag::Unknown => {
                 // Nobody waits for the one who tries a store that is down; nor below.
                 if self.unknown_keys.is_looking_up()
@@ -38,7 +38,7 @@ impl<S: SessionStore> Node<S> {
                     return Some(Answer::Failed(error));
                 }
                 let fetched = fetched.and_then(|()| self.expect_settled());
-                let read = || self.read_detached(id);
+                let read = || self.read_detached(id, None);
                 let looked_up = self.unknown_keys.look_up(token.key_id(), fetched, read);
                 Some(looked_up.await)
             }

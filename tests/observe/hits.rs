@@ -130,3 +130,27 @@ async fn a_confirmed_session_is_a_hit_still() {
     assert_eq!(refusal(&sessions, &token).await, None);
     assert_eq!(answered_by(&metrics, "table"), table + 1.0);
 }
+
+#[tokio::test]
+async fn a_read_that_began_without_the_token_is_a_hit_by_who_joined_it() {
+    let metrics = Metrics::new();
+    let _guard = metrics.record();
+    let (clock, store) = store_on_a_clock();
+    let token = log_in(&node(&store, &clock)).await;
+    let id = node(&store, &clock).check(&token).await.unwrap().id();
+    let store = store.before(|op| async move {
+        if op == Op::Load {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    });
+    let other = node(&store, &clock);
+    log_in(&other).await;
+    let loads = store.calls(Op::Load);
+    let (by_id, refused) = tokio::join!(other.check_again(id), refusal(&other, &token));
+    assert!(by_id.is_ok() && refused.is_none());
+    assert_eq!(store.calls(Op::Load), loads + 1);
+    let table = answered_by(&metrics, "table");
+    assert_eq!(refusal(&other, &token).await, None);
+    assert_eq!(answered_by(&metrics, "table"), table + 1.0);
+}
