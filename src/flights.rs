@@ -41,7 +41,9 @@ impl<K: Copy + Eq + Hash, A: Clone, H: BuildHasher> Flights<K, A, H> {
     }
 
     fn board(&self, key: K) -> Seat<'_, K, A, H> {
-        let shard = &self.shards[self.hasher.hash_one(key) as usize % SHARDS];
+        // By bits that the map within does not go by.
+        let shard = self.hasher.hash_one(key) >> 32;
+        let shard = &self.shards[shard as usize % SHARDS];
         let cell = Arc::clone(shard.lock().entry(key).or_default());
         Seat { shard, key, cell }
     }
@@ -71,10 +73,9 @@ impl<K: Copy + Eq + Hash, A, H: BuildHasher> Seat<'_, K, A, H> {
     fn leave_map(&self) {
         self.shard.lock().remove(&self.key);
     }
-}
 
-impl<K: Copy + Eq + Hash, A, H: BuildHasher> Drop for Seat<'_, K, A, H> {
-    fn drop(&mut self) {
+    /// Gives up the place, and the cell with it if nobody else has one.
+    fn leave(&mut self) {
         // With an answer in it, it is out of the map already, and another one may have its place.
         if self.cell.initialized() {
             return;
@@ -85,6 +86,14 @@ impl<K: Copy + Eq + Hash, A, H: BuildHasher> Drop for Seat<'_, K, A, H> {
         if is_there && Arc::strong_count(&self.cell) == 2 {
             cells.remove(&self.key);
         }
+        // Under the lock: of two who leave at the same time the second has to see that it is the last.
+        self.cell = Arc::default();
+    }
+}
+
+impl<K: Copy + Eq + Hash, A, H: BuildHasher> Drop for Seat<'_, K, A, H> {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
@@ -186,6 +195,15 @@ mod tests {
         let mut last = Box::pin(flights.join(7, pending()));
         assert!((&mut last).now_or_never().is_none());
         drop(last);
+        assert!(is_empty(&flights));
+    }
+
+    #[test]
+    fn whoever_leaves_at_the_same_time_leaves_nothing_behind_either() {
+        let flights = Numbers::default();
+        let mut seats = [7; 2].map(|key| flights.board(key));
+        // Both have left before either is gone.
+        seats.iter_mut().for_each(Seat::leave);
         assert!(is_empty(&flights));
     }
 

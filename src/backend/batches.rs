@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::store::StoreError;
 use crate::sync::Lock;
@@ -22,7 +22,7 @@ const LARGEST: usize = 32;
 const OVERDUE: Duration = Duration::from_secs(3);
 
 /// Gathers requests: one that comes alone waits for nobody, those that come while two are under way go
-/// together as soon as one of these has ended.
+/// together as soon as one of these has ended, or is held for too slow.
 pub(super) struct Batches<Q, A>(Arc<Lock<Queue<Q, A>>>);
 
 struct Queue<Q, A> {
@@ -47,8 +47,12 @@ type Answer<A> = oneshot::Sender<Result<A, StoreError>>;
 enum Way<Q, A> {
     /// It is asked at once, by itself.
     Alone(Q, Turn<Q, A>),
-    /// It goes with others, in the next batch; at once, where there is a turn for that.
-    Together(Answered<A>, Option<Turn<Q, A>>),
+    /// It goes with others, at once.
+    Together(Answered<A>, Turn<Q, A>),
+    /// It is the first of the next batch, and has that asked itself after so long: nobody else may come who would.
+    First(Answered<A>, Duration),
+    /// It is in the next batch, behind its first.
+    Behind(Answered<A>),
 }
 
 type Answered<A> = oneshot::Receiver<Result<A, StoreError>>;
@@ -76,34 +80,57 @@ impl<Q: Send + 'static, A: Send + 'static> Batches<Q, A> {
                 answer.ok_or_else(|| StoreError::unavailable("no answer"))
             }
             Way::Together(answered, turn) => {
+                turn.go_on(ask);
+                answer(answered).await
+            }
+            Way::First(mut answered, at_most) => {
+                // Boxed, because there is one in a batch, and all would be as large.
+                let answered_soon = Box::pin(timeout(at_most, &mut answered)).await;
+                if let Ok(answer) = answered_soon {
+                    return answer.map_err(StoreError::unavailable)?;
+                }
+                let turn = self.turn(&mut self.0.lock());
                 if let Some(turn) = turn {
                     turn.go_on(ask);
                 }
-                answered.await.map_err(StoreError::unavailable)?
+                answer(answered).await
             }
+            Way::Behind(answered) => answer(answered).await,
         }
     }
 
     /// Alone, and at once, unless enough is under way.
     fn way(&self, question: Q) -> Way<Q, A> {
         let mut queue = self.0.lock();
-        let number = queue.turn();
-        let turn = number.map(|number| Turn {
+        let (turn, is_first) = (self.turn(&mut queue), queue.waiting.is_empty());
+        match turn {
+            Some(turn) if is_first => Way::Alone(question, turn),
+            Some(turn) => Way::Together(queue.join(question), turn),
+            None if is_first => Way::First(queue.join(question), queue.holds_up),
+            None => Way::Behind(queue.join(question)),
+        }
+    }
+
+    fn turn(&self, queue: &mut Queue<Q, A>) -> Option<Turn<Q, A>> {
+        queue.turn().map(|number| Turn {
             queue: Arc::clone(&self.0),
             number,
-        });
-        match turn {
-            Some(turn) if queue.waiting.is_empty() => Way::Alone(question, turn),
-            turn => {
-                let (answer, answered) = oneshot::channel();
-                queue.waiting.push_back(Request { question, answer });
-                Way::Together(answered, turn)
-            }
-        }
+        })
     }
 }
 
+async fn answer<A>(answered: Answered<A>) -> Result<A, StoreError> {
+    answered.await.map_err(StoreError::unavailable)?
+}
+
 impl<Q, A> Queue<Q, A> {
+    /// Waits for the next batch.
+    fn join(&mut self, question: Q) -> Answered<A> {
+        let (answer, answered) = oneshot::channel();
+        self.waiting.push_back(Request { question, answer });
+        answered
+    }
+
     /// The number of another turn, unless enough is under way.
     fn turn(&mut self) -> Option<u64> {
         if self.turns.len() >= self.at_once {
@@ -421,7 +448,7 @@ mod tests {
         let batches = Batches::<u32, u32>::default();
         let stuck: Vec<_> = (0..IN_FLIGHT).map(|_| batches.way(1)).collect();
         assert!(stuck.iter().all(|way| matches!(way, Way::Alone(..))));
-        let Way::Together(waiting, None) = batches.way(3) else {
+        let Way::First(waiting, OVERDUE) = batches.way(3) else {
             panic!("enough are under way");
         };
         advance(OVERDUE).await;
@@ -447,5 +474,22 @@ mod tests {
         assert_eq!(server.sizes(), [1, 1, 3]);
         server.may_answer.add_permits(3);
         assert_eq!(asked.join_all().await.into_iter().flatten().count(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn so_does_whoever_comes_last() {
+        let moment = Duration::from_millis(1);
+        let mut server = Server::new(0);
+        server.batches = Batches::holding_up_for(moment);
+        let mut asked = JoinSet::new();
+        for number in 0..4 {
+            asked.spawn(server.clone().double(number));
+        }
+        settle().await;
+        advance(2 * moment).await;
+        settle().await;
+        assert_eq!(server.sizes(), [1, 1, 2]);
+        server.may_answer.add_permits(3);
+        assert_eq!(asked.join_all().await.into_iter().flatten().count(), 4);
     }
 }

@@ -5,6 +5,8 @@ use crate::sync::Lock;
 
 /// Apps whose users share a part: more than a service has by far.
 const MOST: usize = 1000;
+/// What is longer is no appid, and not shared: what is shared stays.
+const LONGEST: usize = 256;
 
 /// What an identity has beside an openid of a usual length.
 ///
@@ -16,8 +18,8 @@ pub(super) struct Rest {
     pub(super) unionid: Option<Arc<str>>,
 }
 
-/// What is shared, by appid. Appids come from configurations and from records of the store, never
-/// from clients.
+/// What is shared, by appid. Appids come from configurations and from records of the store, and not
+/// from clients unless an application reads identities from them.
 static APPS: LazyLock<Lock<Apps>> = LazyLock::new(Lock::default);
 
 #[derive(Default)]
@@ -26,7 +28,18 @@ struct Apps(HashMap<Arc<str>, Arc<Rest>>);
 impl Rest {
     /// That of the users of an app who have nothing else.
     pub(super) fn of(appid: &str) -> Arc<Self> {
-        APPS.lock().rest_of(appid)
+        match appid.len() <= LONGEST {
+            true => APPS.lock().rest_of(appid),
+            false => Arc::new(Self::new(appid.into())),
+        }
+    }
+
+    const fn new(appid: Arc<str>) -> Self {
+        Self {
+            appid,
+            long_openid: None,
+            unionid: None,
+        }
     }
 }
 
@@ -43,11 +56,7 @@ impl Apps {
         if self.0.len() >= MOST {
             self.0.clear();
         }
-        let rest = Arc::new(Rest {
-            appid: Arc::clone(&appid),
-            long_openid: None,
-            unionid: None,
-        });
+        let rest = Arc::new(Rest::new(Arc::clone(&appid)));
         self.0.insert(appid, Arc::clone(&rest));
         rest
     }
@@ -67,5 +76,15 @@ mod tests {
         }
         let [one, again] = [0; 2].map(|_| apps.rest_of("app"));
         assert!(Arc::ptr_eq(&one, &again));
+    }
+
+    #[test]
+    fn what_is_no_appid_by_its_length_is_not_remembered() {
+        for len in [0, 18, LONGEST, LONGEST + 1, 1 << 20] {
+            let appid = "a".repeat(len);
+            let [one, again] = [0; 2].map(|_| Rest::of(&appid));
+            assert_eq!(*one.appid, appid);
+            assert_eq!(Arc::ptr_eq(&one, &again), len <= LONGEST);
+        }
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use tokio_postgres::{Client, Error, Row};
 
 use super::connection::{Parameter, Wire};
-use super::fault::failed;
+use super::fault::{failed, is_of_values, refused};
 use super::pipeline::Pipeline;
 use super::pool::Pool;
 use super::primary::Primary;
@@ -64,5 +64,17 @@ impl Connections {
     ) -> Result<Vec<Vec<Row>>, StoreError> {
         let answers = self.writes.lease().await?.run(all).await;
         answers.map_err(|error| explain(&error))
+    }
+
+    /// The same of one statement about several sessions; no rows where one of them has values that the server
+    /// cannot reckon with. Nothing was written then, and each is looked at by itself.
+    pub(super) async fn write_together(
+        &self,
+        all: Pipeline<'_>,
+    ) -> Result<Vec<Vec<Row>>, StoreError> {
+        match self.writes.lease().await?.run(all).await {
+            Err(error) if is_of_values(&error) => Ok(Vec::new()),
+            answers => answers.map_err(|error| refused(&error)),
+        }
     }
 }

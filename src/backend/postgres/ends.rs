@@ -8,7 +8,6 @@ use tokio_postgres::types::Type;
 use super::columns::Time;
 use super::connection::Parameter;
 use super::connections::Connections;
-use super::fault::refused;
 use super::pipeline::Pipeline;
 use super::statements::Statements;
 use crate::backend::wire::message;
@@ -76,7 +75,7 @@ pub(super) async fn write(
         (&before_names, Type::TEXT),
     ];
     let steps = Pipeline::begin().then(&statements.end, &parameters);
-    let answers = connections.write(steps.commit(), refused).await?;
+    let answers = connections.write_together(steps.commit()).await?;
     let names = answers.iter().flatten().next();
     let names: Vec<&str> = names
         .map(|row| row.try_get(0).unwrap_or_default())

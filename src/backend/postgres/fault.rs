@@ -7,6 +7,9 @@ use super::advice::advice;
 use super::server::Server;
 use crate::store::StoreError;
 
+/// The class of the codes of values that are out of range, or no values.
+const DATA_EXCEPTION: &str = "22";
+
 /// Why an operation failed, and what to do about it if that is known.
 pub(super) fn failed(error: &Error) -> StoreError {
     StoreError::unavailable(explained(error))
@@ -67,6 +70,14 @@ pub(super) fn is_outdated(error: &Error) -> bool {
 /// Whether a table of the store is not there.
 pub(super) fn is_missing_table(error: &Error) -> bool {
     error.code() == Some(&SqlState::UNDEFINED_TABLE)
+}
+
+/// Whether a row holds what the server cannot reckon with: somebody has changed it by hand. Which row that is it
+/// does not say.
+pub(super) fn is_of_values(error: &Error) -> bool {
+    error
+        .code()
+        .is_some_and(|code| code.code().starts_with(DATA_EXCEPTION))
 }
 
 /// Whether there is a row of this name.

@@ -7,7 +7,6 @@ use tokio_postgres::types::Type;
 use super::columns::{Span, Time};
 use super::connection::Parameter;
 use super::connections::Connections;
-use super::fault::refused;
 use super::pipeline::Pipeline;
 use super::statements::Statements;
 use crate::session::Touch;
@@ -58,7 +57,7 @@ pub(super) async fn write(
     first.for_each(|(touch, _)| uses.push(touch));
     let parameters = uses.parameters();
     let steps = Pipeline::begin().then(&statements.touch, &parameters);
-    let answers = connections.write(steps.commit(), refused).await?;
+    let answers = connections.write_together(steps.commit()).await?;
     let written: HashMap<&str, Time> = answers
         .iter()
         .flatten()

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower_wx_session::store::{
@@ -252,6 +253,39 @@ async fn a_damaged_row_is_the_matter_of_its_own_session() {
         Loaded::Ended { .. }
     ));
     assert_eq!(store.revoke(logout(&user)).await.unwrap(), [whole]);
+}
+
+#[tokio::test]
+async fn a_row_with_impossible_values_takes_no_other_along() {
+    let server = PostgresServer::shared().await;
+    let url = server.database().await;
+    let store = store(&url);
+    let mut ids = Vec::new();
+    for name in ["u", "forever", "too long", "v"] {
+        ids.push(keep(&store, &user(name)).await);
+    }
+    let (forever, too_long) = (ids[1], ids[2]);
+    let client = client(&url).await;
+    for (id, value) in [
+        (forever, "kept_until = 'infinity'"),
+        (too_long, "idle_timeout = '300000 years'"),
+    ] {
+        let damage = format!("UPDATE wxs_sessions SET {value} WHERE id = '{id}'");
+        client.batch_execute(&damage).await.unwrap();
+    }
+    let now = store.now().await.unwrap();
+    // One goes by itself, and then the others together.
+    let uses = ids.iter().map(|id| store.touch(Touch::new(*id, now, HOUR)));
+    for (id, used) in ids.iter().zip(join_all(uses).await) {
+        match *id == too_long {
+            true => assert_eq!(used.unwrap_err().to_string(), "session record damaged"),
+            false => assert_eq!(used.unwrap(), Some(now.after(2 * HOUR))),
+        }
+    }
+    let ends = ids.iter().map(|id| store.revoke(logout(*id)));
+    for (id, ended) in ids.iter().zip(join_all(ends).await) {
+        assert_eq!(ended.unwrap(), [*id]);
+    }
 }
 
 #[tokio::test]
