@@ -72,8 +72,8 @@ impl Link {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let probe = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
         let words: [Parameter<'_>; 2] = [(&self.channel, Type::TEXT), (&probe, Type::TEXT)];
-        // A transaction has a time limit. Without one, a commit that waits for a standby, and has all that
-        // is announced wait behind it, would keep one connection after the other.
+        // It has a place of its own and is cancelled after `STEP_WITHIN`: a commit that waits for a standby, and has
+        // all that is announced wait behind it, would keep one connection after the other.
         let probing = Pipeline::begin().then(PROBE, &words).commit();
         let answers = self.connections.probe(probing).await?;
         let row = answers.first().and_then(|rows| rows.first());
