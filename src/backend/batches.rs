@@ -21,7 +21,7 @@ const LARGEST: usize = 32;
 /// stands still.
 const OVERDUE: Duration = Duration::from_secs(3);
 
-/// Gathers requests: one that comes alone waits for nobody, those that come while two are under way go
+/// Gathers requests: one that comes alone waits for nobody, those that come while enough are under way go
 /// together as soon as one of these has ended, or is held for too slow.
 pub(super) struct Batches<Q, A>(Arc<Lock<Queue<Q, A>>>);
 
@@ -146,11 +146,12 @@ impl<Q, A> Queue<Q, A> {
 }
 
 impl<Q, A> Batches<Q, A> {
-    /// What is under way holds others up for so long at most, or until its answer. A server that is
-    /// far away, or slow, would cost them more than they save.
+    /// Where many may be under way, each of which holds others up for so long at most, or until its answer:
+    /// few are quicker by themselves, and a server that is far away, or slow, would cost those who wait more
+    /// than they save.
     #[cfg(any(feature = "redis", test))]
-    pub(super) fn holding_up_for(holds_up: Duration) -> Self {
-        Self::new(IN_FLIGHT, holds_up)
+    pub(super) fn beyond(at_once: usize, holds_up: Duration) -> Self {
+        Self::new(at_once, holds_up)
     }
 
     /// One batch after the other, where the server does one after the other anyway: two of them would be half
@@ -461,7 +462,7 @@ mod tests {
     async fn whoever_comes_to_a_slow_server_waits_a_moment_and_no_longer() {
         let moment = Duration::from_millis(1);
         let mut server = Server::new(0);
-        server.batches = Batches::holding_up_for(moment);
+        server.batches = Batches::beyond(IN_FLIGHT, moment);
         let mut asked = JoinSet::new();
         for number in 0..4 {
             asked.spawn(server.clone().double(number));
@@ -480,7 +481,7 @@ mod tests {
     async fn so_does_whoever_comes_last() {
         let moment = Duration::from_millis(1);
         let mut server = Server::new(0);
-        server.batches = Batches::holding_up_for(moment);
+        server.batches = Batches::beyond(IN_FLIGHT, moment);
         let mut asked = JoinSet::new();
         for number in 0..4 {
             asked.spawn(server.clone().double(number));

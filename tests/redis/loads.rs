@@ -9,7 +9,7 @@ use super::slot::{Reshard, slot_of};
 use crate::support::eventually::eventually;
 use crate::support::redis::{Client, RedisCluster, RedisServer, store};
 
-/// Two at once by themselves, and then two batches.
+/// Eight at once by themselves, and then two batches.
 const AT_ONCE: u8 = 64;
 
 fn other(number: u8) -> Identity {
@@ -62,8 +62,8 @@ async fn loads_that_come_at_the_same_time_are_few_commands() {
     let server = RedisServer::start().await;
     let (store, client) = (server.store(), server.client().await);
     let ids = keep_each(&store).await;
-    assert_eq!(cost(&store, &client, &ids).await, [[2, 0], [2, 0]]);
-    assert_eq!(cost(&store, &client, &ids[..2]).await, [[2, 0], [0, 0]]);
+    assert_eq!(cost(&store, &client, &ids).await, [[8, 0], [2, 0]]);
+    assert_eq!(cost(&store, &client, &ids[..8]).await, [[8, 0], [0, 0]]);
 }
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn without_the_right_to_mget_each_is_asked_for_by_itself() {
     grant(&client, &rules(&[EVERY_STORE, TOGETHER])).await;
     let store = crate::support::redis::store(&as_node(&server.url()));
     store.load(ids[0]).await.unwrap();
-    assert_eq!(cost(&store, &client, &ids).await, [[2, 0], [2, 0]]);
+    assert_eq!(cost(&store, &client, &ids).await, [[8, 0], [2, 0]]);
 }
 
 #[tokio::test]
