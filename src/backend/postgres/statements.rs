@@ -84,7 +84,7 @@ const OF_SUCCESSORS: &str = " AS new (id) WHERE EXISTS (SELECT FROM {prefix}_ses
 
 /// The condition stands on the row that is updated, whose newest version is locked by then.
 const IF_UNCHANGED: &str = " JOIN free ON free.id = new.id \
-    WHERE s.id = new.id AND s.revision = new.revision RETURNING s.id";
+    WHERE s.id = ANY ($1) AND s.id = new.id AND s.revision = new.revision RETURNING s.id";
 
 /// What a row is compared with. Nobody waits behind it, so that it is as late as what is read with it. A
 /// record's times are exact to the millisecond.
@@ -97,6 +97,9 @@ const HARD_END: &str = "LEAST(COALESCE(s.retires_at, s.absolute_end), s.absolute
 const RECORD_KEPT_UNTIL: &str = "LEAST({deadline} + GREATEST(s.idle_timeout, interval '{late} milliseconds'), \
     {hard_end} + s.idle_timeout)";
 
+/// `ANY ($1)`, here and where others are joined with the table: a plan may begin with the table, and must not
+/// read more of it than what is asked for.
+///
 /// What `Record::touch` does, by its rules: the condition stands on the row that is updated. The instant of
 /// deletion moves by hours, as in `rows.rs`.
 const TOUCH: &str = "UPDATE {prefix}_sessions AS s SET revision = s.revision + 1, \
@@ -106,7 +109,7 @@ const TOUCH: &str = "UPDATE {prefix}_sessions AS s SET revision = s.revision + 1
     FROM (SELECT id, since, used_at, slack, now, LEAST(used_at, now) AS at \
             FROM unnest($1, $2, $3, $4) AS asked (id, since, used_at, slack), {now}) AS use \
         JOIN free ON free.id = use.id \
-    WHERE s.id = use.id AND s.revoked_at IS NULL AND use.now < {kept_until} \
+    WHERE s.id = ANY ($1) AND s.id = use.id AND s.revoked_at IS NULL AND use.now < {kept_until} \
         AND LEAST(use.since, use.at) <= s.idle_deadline AND use.at < {hard_end} \
         AND s.idle_deadline <= use.used_at + s.idle_timeout \
     RETURNING s.id, s.idle_deadline";
@@ -120,7 +123,7 @@ const END: &str = ", ended AS (UPDATE {prefix}_sessions AS s SET revision = s.re
     FROM (SELECT id, reason, issued_by, now \
             FROM unnest($1, $2, $3) AS asked (id, reason, issued_by), {now}) AS asked \
         JOIN free ON free.id = asked.id \
-    WHERE s.id = asked.id AND s.revoked_at IS NULL AND s.successor IS NULL AND asked.now < {kept_until} \
+    WHERE s.id = ANY ($1) AND s.id = asked.id AND s.revoked_at IS NULL AND s.successor IS NULL AND asked.now < {kept_until} \
         AND (asked.issued_by IS NULL OR s.issued_at <= asked.issued_by) \
     RETURNING s.id) \
     SELECT names, pg_notify($4, $5 || array_to_string(names, '')) \
