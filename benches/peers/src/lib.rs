@@ -13,7 +13,6 @@ mod expiry;
 mod forgetful;
 mod latency;
 mod logins;
-mod lookup;
 mod machine;
 pub mod memory;
 mod operations;

@@ -1,7 +1,7 @@
 use crate::stores::first_answer;
 use crate::{
-    Outcome, end_to_end, eviction, expiry, logins, lookup, machine, operations, outage, record,
-    scale, steps, stores, table, threads,
+    Outcome, end_to_end, eviction, expiry, logins, machine, operations, outage, record, scale,
+    steps, stores, table, threads,
 };
 
 /// What can be measured by itself.
@@ -11,8 +11,6 @@ pub enum Part {
     Table,
     /// What the steps of a hit take.
     Steps,
-    /// What the lookup structures alone cost.
-    Lookup,
     /// The added cost against the number of live sessions.
     Scale,
     /// The throughput against the number of threads.
@@ -33,7 +31,7 @@ pub enum Part {
     Stores,
     /// What a full cache costs the store, by what it gives up: counted.
     Eviction,
-    /// What could be the cache of record in moka's place.
+    /// What the hit table costs alone, and what could be the cache of record in moka's place.
     Record,
     /// What the layer takes from a server over loopback.
     EndToEnd,
@@ -41,10 +39,9 @@ pub enum Part {
 
 impl Part {
     /// All parts, in the order they run.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 14] = [
         Self::Table,
         Self::Steps,
-        Self::Lookup,
         Self::Scale,
         Self::Threads,
         Self::Memory,
@@ -63,7 +60,6 @@ impl Part {
         match self {
             Self::Table => "table",
             Self::Steps => "steps",
-            Self::Lookup => "lookup",
             Self::Scale => "scale",
             Self::Threads => "threads",
             Self::Memory => "memory",
@@ -110,7 +106,6 @@ impl Part {
         match self {
             Self::Table => table::run(),
             Self::Steps => steps::run(),
-            Self::Lookup => lookup::run(),
             Self::Scale => scale::run(),
             Self::Threads => threads::run(),
             Self::Memory => Ok(()),

@@ -1,4 +1,5 @@
-//! What could be the cache of record in moka's place: measured, and not adopted.
+//! What the hit table costs alone, and what could be the cache of record in moka's place: measured, and not
+//! adopted.
 //!
 //! Each holds handles to values of the size of a session, which know their keys, and says by itself what it
 //! gives up when it is full; papaya alone gives up nothing.
@@ -8,6 +9,7 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 
 use self::evicting::Evicting;
+use self::hit_table::HitTable;
 use self::own_table::OwnTable;
 use self::slab::Slab;
 use self::structure::{Moka, Papaya, QuickCache, Record};
@@ -16,12 +18,12 @@ use crate::Outcome;
 use crate::csv::Csv;
 use crate::eviction::{Extra, Ideal, Ours, Play, workloads};
 use crate::plan::Plan;
-use crate::rounds::Rounds;
 use crate::stopwatch::Timed;
 use crate::text_table::TextTable;
 use crate::threads::{THREADS, speed_up, throughputs};
 
 mod evicting;
+mod hit_table;
 mod own_table;
 mod slab;
 mod structure;
@@ -39,7 +41,7 @@ const NAMES: [&str; 6] = [
     "quick_cache::sync",
     "papaya",
     "own table",
-    "own table, twice the slots",
+    "own table twice the slots",
     "slab of 64 locks",
 ];
 
@@ -52,101 +54,111 @@ const THREADS_PLAN: Plan = Plan {
 };
 
 pub(crate) fn run() -> Outcome {
-    let mut csv = Csv::new(["structure", "entries", "threads", "get_ns", "insert_ns"]);
-    println!("{}", by_entries(&mut csv));
-    println!("{}", by_threads(&mut csv));
+    let columns = [
+        "structure",
+        "call",
+        "entries",
+        "visited",
+        "threads",
+        "calls_per_second",
+    ];
+    let mut csv = Csv::new(columns);
+    for call in [Call::Get, Call::Insert] {
+        println!("{}", by_entries(call, &mut csv));
+    }
+    let (all, one) = (BY_THREADS, 1);
+    for (call, visited) in [(Call::Get, all), (Call::Get, one), (Call::Insert, all)] {
+        println!("{}", by_threads(call, visited, &mut csv));
+    }
     csv.write("record.csv")?;
     println!("{}", evictions()?);
     Ok(())
 }
 
-/// Full structures under one kind of call: gets of what was put in, or inserts of what is new.
-struct Timings {
-    gets: Vec<Box<dyn Timed>>,
-    inserts: Vec<Box<dyn Timed>>,
+/// What is called, on structures that are full.
+#[derive(Clone, Copy)]
+enum Call {
+    /// Of what was put in.
+    Get,
+    /// Of what is new.
+    Insert,
 }
 
-impl Timings {
-    fn of(entries: usize) -> Self {
-        let mut timings = Self {
-            gets: Vec::new(),
-            inserts: Vec::new(),
-        };
-        timings.add::<Moka>(entries);
-        timings.add::<QuickCache>(entries);
-        timings.add::<Papaya>(entries);
-        timings.add::<Exact>(entries);
-        timings.add::<Spacious>(entries);
-        timings.add::<Slab>(entries);
-        timings
+impl Call {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Insert => "insert",
+        }
     }
 
-    fn add<R: Record>(&mut self, entries: usize) {
+    /// The hit table first, which is no record: what is put into it goes through a node.
+    fn names(self) -> Vec<&'static str> {
+        match self {
+            Self::Get => [&["hit table"], &NAMES[..]].concat(),
+            Self::Insert => NAMES.to_vec(),
+        }
+    }
+
+    fn all(self, entries: usize, visited: usize) -> Vec<Box<dyn Timed>> {
+        let mut all: Vec<Box<dyn Timed>> = Vec::new();
+        if let Self::Get = self {
+            all.push(Box::new(HitTable::filled(entries, visited)));
+        }
+        all.extend([
+            self.of::<Moka>(entries, visited),
+            self.of::<QuickCache>(entries, visited),
+            self.of::<Papaya>(entries, visited),
+            self.of::<Exact>(entries, visited),
+            self.of::<Spacious>(entries, visited),
+            self.of::<Slab>(entries, visited),
+        ]);
+        all
+    }
+
+    fn of<R: Record>(self, entries: usize, visited: usize) -> Box<dyn Timed> {
         let record = R::filled((0..entries).map(value));
-        self.gets.push(Box::new(Gets::new(record.clone(), entries)));
-        self.inserts.push(Box::new(Inserts::new(record, entries)));
+        match self {
+            Self::Get => Box::new(Gets::new(record, visited)),
+            Self::Insert => Box::new(Inserts::new(record, entries)),
+        }
     }
 }
 
-fn by_entries(csv: &mut Csv) -> String {
-    let head = ["ns", "1 000", "10 000", "100 000", "1 000 000"];
-    let (mut gets, mut inserts) = (TextTable::new(head), TextTable::new(head));
-    let sizes = ENTRIES.map(|entries| {
-        let mut timings = Timings::of(entries);
-        // In this order: inserts push out what is looked for.
-        let gets = Plan::default().time(&mut timings.gets);
-        [gets, Plan::default().time(&mut timings.inserts)]
-    });
-    for (index, name) in NAMES.into_iter().enumerate() {
-        for (call, table) in [&mut gets, &mut inserts].into_iter().enumerate() {
-            let nanos = |size: &[Rounds; 2]| format!("{:.0}", size[call].median(index));
-            let [a, b, c, d] = sizes.each_ref().map(nanos);
-            table.row([name.to_owned(), a, b, c, d]);
-        }
-        for (entries, size) in ENTRIES.iter().zip(&sizes) {
-            let [get, insert] = size
-                .each_ref()
-                .map(|call| format!("{:.1}", call.median(index)));
-            let entries = entries.to_string();
-            csv.line([name.replace(',', ""), entries, "1".to_owned(), get, insert]);
+fn by_entries(call: Call, csv: &mut Csv) -> String {
+    let mut table = TextTable::new(["ns", "1 000", "10 000", "100 000", "1 000 000"]);
+    let sizes = ENTRIES.map(|entries| Plan::default().time(&mut call.all(entries, entries)));
+    for (index, name) in call.names().into_iter().enumerate() {
+        let nanos = sizes.each_ref().map(|rounds| rounds.median(index));
+        let [a, b, c, d] = nanos.map(|nanos| format!("{nanos:.0}"));
+        table.row([name.to_owned(), a, b, c, d]);
+        for (entries, nanos) in ENTRIES.into_iter().zip(nanos) {
+            csv.line(line(name, call, [entries, entries, 1], 1e9 / nanos));
         }
     }
-    format!("One get from a full cache, by entries:\n\n{gets}\nOne insert into it:\n\n{inserts}")
+    format!("One {}, full, by entries:\n\n{table}", call.name())
 }
 
-/// Nanoseconds of all threads together for each call: half as many with two is a speed-up of 2.
-fn by_threads(csv: &mut Csv) -> String {
-    let head = [
-        "millions a second",
-        "get, 1 thread",
-        "2",
-        "2 against 1",
-        "insert, 1",
-        "2",
-        "2 against 1",
-    ];
-    let mut table = TextTable::new(head);
-    let timings = Timings::of(BY_THREADS);
-    let calls = [timings.gets, timings.inserts].map(|timed| throughputs(&timed, THREADS_PLAN));
-    for (index, name) in NAMES.into_iter().enumerate() {
-        let rate = |rounds: &Rounds, threads| rounds.median(index * THREADS.len() + threads);
-        let [get, insert] = calls.each_ref().map(|rounds| {
-            let [one, two] = [0, 1].map(|threads| format!("{:.2}", rate(rounds, threads) / 1e6));
-            [
-                one,
-                two,
-                format!("{:.2}", rounds.middle(|row| speed_up(row, index))),
-            ]
-        });
-        let [[a, b, c], [d, e, f]] = [get, insert];
-        table.row([name.to_owned(), a, b, c, d, e, f]);
-        let [get, insert] = calls
-            .each_ref()
-            .map(|rounds| format!("{:.1}", 1e9 / rate(rounds, 1)));
-        let entries = BY_THREADS.to_string();
-        csv.line([name.replace(',', ""), entries, "2".to_owned(), get, insert]);
+fn by_threads(call: Call, visited: usize, csv: &mut Csv) -> String {
+    let mut table = TextTable::new(["millions a second", "1 thread", "2", "4", "2 against 1"]);
+    let rounds = throughputs(&call.all(BY_THREADS, visited), THREADS_PLAN);
+    for (index, name) in call.names().into_iter().enumerate() {
+        let rates = [0, 1, 2].map(|threads| rounds.median(index * THREADS.len() + threads));
+        let [one, two, four] = rates.map(|rate| format!("{:.2}", rate / 1e6));
+        let speed_up = format!("{:.2}", rounds.middle(|row| speed_up(row, index)));
+        table.row([name.to_owned(), one, two, four, speed_up]);
+        for (threads, rate) in THREADS.into_iter().zip(rates) {
+            csv.line(line(name, call, [BY_THREADS, visited, threads], rate));
+        }
     }
-    format!("{BY_THREADS} entries, by threads:\n\n{table}")
+    let call = call.name();
+    format!("One {call}, {visited} of {BY_THREADS} entries, by threads:\n\n{table}")
+}
+
+fn line(name: &str, call: Call, numbers: [usize; 3], rate: f64) -> [String; 6] {
+    let [entries, visited, threads] = numbers.map(|number| number.to_string());
+    let (name, call) = (name.to_owned(), call.name().to_owned());
+    [name, call, entries, visited, threads, format!("{rate:.0}")]
 }
 
 /// What each has a store asked for, beyond a cache without bound.

@@ -9,16 +9,17 @@ use crate::stopwatch::{BATCH, Spent, Timed};
 /// A structure under gets of what was put into it.
 pub(super) struct Gets<R> {
     record: R,
-    entries: usize,
+    /// So many of its entries are looked for.
+    visited: usize,
     draw: Draw,
     started: Instant,
 }
 
 impl<R> Gets<R> {
-    pub(super) fn new(record: R, entries: usize) -> Self {
+    pub(super) fn new(record: R, visited: usize) -> Self {
         Self {
             record,
-            entries,
+            visited,
             draw: Draw::new(1),
             started: Instant::now(),
         }
@@ -27,7 +28,7 @@ impl<R> Gets<R> {
 
 impl<R: Record> Timed for Gets<R> {
     fn batch(&mut self) -> Spent {
-        let keys: [Key; BATCH] = std::array::from_fn(|_| key(self.draw.below(self.entries)));
+        let keys: [Key; BATCH] = std::array::from_fn(|_| key(self.draw.below(self.visited)));
         let now = seconds_since(self.started);
         let start = Instant::now();
         for key in &keys {
