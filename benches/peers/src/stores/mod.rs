@@ -31,6 +31,11 @@ mod unprivileged;
 const IN_FLIGHT: [(usize, usize, usize); 3] = [(1, 400, 100), (8, 1_500, 400), (64, MOST, 1_500)];
 /// The most that are done in a turn.
 const MOST: usize = 3_000;
+/// Logins that come all at once, as after an outage: a node waits 250 ms for each, by default.
+const RUSH: Burst = Burst {
+    in_flight: 2_000,
+    times: 2_000,
+};
 
 /// Environment variables that choose a part of it: `DATABASE=file`, `FIGURES=sizes`.
 const DATABASE: &str = "DATABASE";
@@ -85,12 +90,10 @@ impl Figures {
         let mut candidates = runtime.block_on(candidates(database, MOST))?;
         let mut table = row::table();
         for operation in Operation::ALL {
-            for (in_flight, reads, writes) in IN_FLIGHT {
-                let times = if operation.writes() { writes } else { reads };
-                let burst = Burst { in_flight, times };
+            for burst in bursts(operation) {
                 let row = Row::measure(runtime, operation, burst, &mut candidates)?;
                 row.print(version, &mut table, &mut self.speeds);
-                if (operation, times) == (Operation::Check, MOST) {
+                if (operation, burst.times) == (Operation::Check, MOST) {
                     self.bars.extend(row.bars(D::NAME));
                 }
             }
@@ -127,6 +130,15 @@ impl Figures {
         self.sizes.write("sizes.csv")?;
         plot::stores(&self.bars)
     }
+}
+
+fn bursts(operation: Operation) -> Vec<Burst> {
+    let burst = |(in_flight, reads, writes)| Burst {
+        in_flight,
+        times: if operation.writes() { writes } else { reads },
+    };
+    let rush = (operation == Operation::Login).then_some(RUSH);
+    IN_FLIGHT.into_iter().map(burst).chain(rush).collect()
 }
 
 /// Whether the environment asks for that, or for all.
