@@ -2,6 +2,8 @@
 
 use mysql_async::{DriverError, Error};
 
+use crate::backend::network_advice::network_advice;
+
 /// By the server's number of the error.
 const CODES: [(u16, &str); 21] = [
     (1021, FULL),
@@ -59,28 +61,8 @@ const READ_ONLY: &str =
 const RIGHTS: &str = "the user lacks a right on the tables of this store: see Rights in the documentation of MySqlStore";
 const USER_CONNECTIONS: &str = "the user has as many connections as it may: raise its `max_user_connections`, or have each node take fewer with `connections`";
 
-/// By what is found in the text of an error of the network or of TLS.
-const TEXTS: [(&str, &str); 7] = [
-    (
-        "failed to lookup address",
-        "no address is known for this name: see how it is written in the URL, and the DNS of this machine",
-    ),
-    (
-        "Connection refused",
-        "nothing listens there: see whether the server is up, and the port in the URL",
-    ),
-    (
-        "UnknownIssuer",
-        "this machine does not trust the authority of the server's certificate: give that to tls_authorities",
-    ),
-    (
-        "certificate not valid for name",
-        "the server's certificate is for another name: write that one in the URL",
-    ),
-    (
-        "certificate expired",
-        "the server's certificate has expired: renew it, if the clock of this machine is right",
-    ),
+/// By what is found in the text of an error on the way to the server.
+const TEXTS: [(&str, &str); 2] = [
     (
         "server does not have this capability",
         "the server speaks no TLS: leave ssl-mode out of the URL, or give the server a certificate",
@@ -111,7 +93,9 @@ fn by_code(code: u16, message: &str) -> Option<&'static str> {
 
 fn by_text(text: &str) -> Option<&'static str> {
     let found = TEXTS.iter().find(|(known, _)| text.contains(known));
-    found.map(|(_, advice)| *advice)
+    found
+        .map(|(_, advice)| *advice)
+        .or_else(|| network_advice(text))
 }
 
 #[cfg(test)]

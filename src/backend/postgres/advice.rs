@@ -2,6 +2,8 @@
 
 use tokio_postgres::error::SqlState;
 
+use crate::backend::network_advice::network_advice;
+
 const CREDENTIALS: &str = "the server knows no such user with this password: see both in the URL";
 const TABLES: &str = "the tables are not there and this user may not create them: have one who may \
     apply what PostgresStoreBuilder::schema returns, with this prefix";
@@ -9,7 +11,7 @@ const RIGHTS: &str = "the user lacks a right: it needs SELECT, INSERT, UPDATE an
     store's tables, and SELECT on the one of their version";
 
 /// What is found in the text of an error, and what to do then; the first that is found counts.
-const TEXTS: [(&str, &str); 19] = [
+const TEXTS: [(&str, &str); 13] = [
     (
         "no encryption",
         "the server's pg_hba.conf lets nobody in from here without TLS: write sslmode=require in the URL",
@@ -40,32 +42,8 @@ const TEXTS: [(&str, &str); 19] = [
          sslmode=disable in the URL if the network is your own",
     ),
     (
-        "CaUsedAsEndEntity",
-        "the server's certificate is that of an authority: give it one of its own, and the authority's to tls_authorities",
-    ),
-    (
-        "certificate not valid for name",
-        "the server's certificate is for another name: write that one in the URL",
-    ),
-    (
-        "certificate expired",
-        "the server's certificate has expired: renew it, if the clock of this machine is right",
-    ),
-    (
-        "alert: CertificateRequired",
-        "the server wants a client certificate: give it tls_client_certificate",
-    ),
-    (
         "connection requires a valid client certificate",
         "the server wants a client certificate: give it tls_client_certificate",
-    ),
-    (
-        "failed to lookup address",
-        "no address is known for this name: see how it is written in the URL, and the DNS of this machine",
-    ),
-    (
-        "Connection refused",
-        "nothing listens there: see whether the server is up, and the port in the URL",
     ),
     (
         "could not extend file",
@@ -82,6 +60,7 @@ pub(super) fn advice(code: Option<&SqlState>, said: &str) -> Option<&'static str
     let known = TEXTS.iter().find(|(text, _)| said.contains(text));
     known
         .map(|(_, advice)| *advice)
+        .or_else(|| network_advice(said))
         .or_else(|| code.and_then(of_code))
 }
 

@@ -3,6 +3,7 @@
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use super::settings::Settings;
+use crate::backend::network_advice::network_advice;
 use crate::backend::redis::wire::address::Address;
 
 /// Where an error came up.
@@ -35,7 +36,7 @@ pub(super) const A_REPLICA: &str = "the server is a replica and not a master: na
 
 /// What is found in the text of an error, and what to do then; the first that is found counts. Each
 /// release words its errors in its own way.
-const TEXTS: [(&str, &str); 34] = [
+const TEXTS: [(&str, &str); 23] = [
     // Which servers they are.
     (
         "cluster support disabled",
@@ -109,49 +110,18 @@ const TEXTS: [(&str, &str); 34] = [
         "the server speaks no TLS: write redis instead of rediss in the URL",
     ),
     (
-        "UnknownIssuer",
-        "this machine does not trust the authority of the server's certificate: give that to tls_authorities",
-    ),
-    (
         "certificate not valid for name",
         "the server's certificate is for another name: write that one in the URL (Sentinels and Clusters have to announce it)",
     ),
     (
-        "certificate expired",
-        "the server's certificate has expired: renew it, if the clock of this machine is right",
-    ),
-    (
-        "certificate not valid yet",
-        "the server's certificate is not valid yet: see whether the clock of this machine is right",
-    ),
-    (
-        "alert: CertificateRequired",
-        "the server wants a client certificate: give it tls_client_certificate",
-    ),
-    (
         "alert: HandshakeFailure",
         "the server refuses the TLS handshake: it may want a client certificate, see tls_client_certificate",
-    ),
-    ("alert: UnknownCA", CLIENT_CERTIFICATE),
-    ("alert: BadCertificate", CLIENT_CERTIFICATE),
-    ("alert: CertificateUnknown", CLIENT_CERTIFICATE),
-    ("alert: CertificateExpired", CLIENT_CERTIFICATE),
-    ("alert: DecryptError", CLIENT_CERTIFICATE),
-    // The network.
-    (
-        "failed to lookup address",
-        "no address is known for this name: see how it is written in the URL, and the DNS of this machine",
-    ),
-    (
-        "Connection refused",
-        "nothing listens there: see whether the server is up, and the port in the URL",
     ),
 ];
 
 const KEYS: &str = "the user may not touch the keys of this store: the ACL needs ~{prefix}:*";
 const CHANNELS: &str =
     "the user may not use the channels of this store: the ACL needs resetchannels &{prefix}:*";
-const CLIENT_CERTIFICATE: &str = "the server does not accept our tls_client_certificate: it is not by one of the server's authorities, or has expired";
 
 /// What to do, if anything is known to help.
 pub(super) fn advice(error: &RedisError, stage: Stage<'_>, settings: &Settings) -> Option<String> {
@@ -162,6 +132,7 @@ pub(super) fn advice(error: &RedisError, stage: Stage<'_>, settings: &Settings) 
         .map(str::to_owned)
         .or_else(|| denied_command(&text))
         .or_else(|| known_text(&text))
+        .or_else(|| network_advice(&text).map(str::to_owned))
         .or_else(|| missing_command(&text))
         .or_else(|| connection(error, stage, settings).map(str::to_owned))?;
     let database = settings.location.database.to_string();
