@@ -1,7 +1,6 @@
 use std::error::Error;
 use std::fmt;
-
-use tokio::time::error::Elapsed;
+use std::time::Duration;
 
 use crate::cause::Cause;
 use crate::rejection::{Rejection, RejectionKind};
@@ -61,6 +60,11 @@ impl StoreError {
         Self::new(StoreErrorKind::Unavailable).caused_by(source)
     }
 
+    /// No answer came within a span, and nothing else is known.
+    pub(crate) fn late(span: Duration) -> Self {
+        Self::unavailable(Late(span))
+    }
+
     /// Whether the store itself has failed; other failures are those of one record.
     pub(crate) fn is_unavailable(&self) -> bool {
         self.kind == StoreErrorKind::Unavailable
@@ -81,7 +85,7 @@ impl StoreError {
 
     /// Whether all that is known is that no answer came in time.
     pub(crate) fn is_late(&self) -> bool {
-        self.source().is_some_and(|cause| cause.is::<Elapsed>())
+        self.source().is_some_and(|cause| cause.is::<Late>())
     }
 
     /// Only the load of a record can find it damaged; no other failure says anything of a session.
@@ -113,6 +117,17 @@ impl StoreError {
         self.kind
     }
 }
+
+#[derive(Debug)]
+struct Late(Duration);
+
+impl fmt::Display for Late {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no answer within {} ms", self.0.as_millis())
+    }
+}
+
+impl Error for Late {}
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -222,5 +222,5 @@ pub(crate) async fn within<T>(
     work: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
     let answer = timeout(span, work).await;
-    answer.unwrap_or_else(|late| Err(StoreError::unavailable(late)))
+    answer.unwrap_or_else(|_| Err(StoreError::late(span)))
 }

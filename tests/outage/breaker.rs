@@ -1,5 +1,6 @@
 //! While the store is known to be down nobody waits for it, and it is found again by itself.
 
+use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -57,6 +58,20 @@ async fn begin_check(
     let check = tokio::spawn(async move { refusal(&sessions, &token).await });
     tokio::task::yield_now().await;
     check
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_did_not_answer_within_what_time_is_said_in_words() {
+    let (clock, store) = store_on_a_clock();
+    let (store, hangs) = hanging(store);
+    let sessions = node(&store, &clock);
+    let token = log_in(&node(&store, &clock)).await;
+    hangs.store(true, Ordering::SeqCst);
+    let refusal = sessions.check(&token).await.unwrap_err();
+    let store_error = refusal.source().unwrap();
+    assert_eq!(store_error.to_string(), "session store unavailable");
+    let cause = store_error.source().unwrap();
+    assert_eq!(cause.to_string(), "no answer within 250 ms");
 }
 
 #[tokio::test(start_paused = true)]
