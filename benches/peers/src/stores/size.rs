@@ -154,8 +154,8 @@ async fn fill(store: &AnyStore, many: usize) -> Result<Timestamp, Box<dyn Error>
     let half = many / 2;
     let start = Instant::now();
     keep(store, 0..half, None).await?;
-    // Twice as long for the other half: a store slows down as it grows.
-    let end = store.now().await?.after(start.elapsed() * 2 + 10 * BEYOND);
+    // Thrice as long for the other half: a store slows down as it grows, and the machine may be busy.
+    let end = store.now().await?.after(start.elapsed() * 3 + 10 * BEYOND);
     keep(store, half..many, Some(end)).await?;
     match store.now().await? < end {
         true => Ok(end),
