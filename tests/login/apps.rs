@@ -161,8 +161,13 @@ async fn a_login_to_another_app_spends_no_code() {
     assert_refused(&Answer::to(named).await, golden(LOGIN, "bad request"));
     assert_eq!(world.fake.exchanges(), 0);
 
-    let none: [&str; 0] = [];
-    let error = Sessions::builder(MemoryStore::new()).appids(none).build();
-    let error = error.unwrap_err().to_string();
-    assert_eq!(error, "appids: expected at least one, got []");
+    let refusal = |appids: &[&str]| {
+        let built = Sessions::builder(MemoryStore::new()).appids(appids.to_vec());
+        built.build().unwrap_err().to_string()
+    };
+    assert_eq!(refusal(&[]), "appids: expected at least one, got []");
+    assert_eq!(
+        refusal(&["wxshop", ""]),
+        r#"appids: expected none that is empty, got ["wxshop", ""]"#
+    );
 }
