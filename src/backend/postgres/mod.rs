@@ -27,6 +27,7 @@ mod database;
 mod direct;
 mod ends;
 mod fault;
+mod firsts;
 mod link;
 mod locked;
 mod locks;
