@@ -28,6 +28,9 @@ use crate::store::StoreError;
 use crate::time::Timestamp;
 use crate::token::SessionId;
 
+/// Until a row that somebody has just changed or locked is looked at again.
+pub(super) const AGAIN_AFTER: Duration = Duration::from_millis(5);
+
 /// Reads and writes the tables. What that means for sessions is none of its matter.
 pub(super) struct Database {
     pub(super) connections: Arc<Connections>,
