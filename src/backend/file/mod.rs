@@ -100,7 +100,7 @@ use self::inner::Inner;
 /// # How large it gets
 ///
 /// Some 400 bytes for each session, and the application's data. A file that is full grows to twice its size; most
-/// of that takes no room on the disk before it is used. It never grows to more than six times of what it has
+/// of that takes no room on the disk before it is used. It never grows to more than four times of what it has
 /// had to hold at one time.
 ///
 /// Sessions are kept as long as [`Record::kept_until`] says. What is over goes a little at a time: two sessions for

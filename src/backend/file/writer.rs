@@ -15,10 +15,10 @@ use crate::token::SessionId;
 
 /// Operations in one transaction. A node has no more than a few hundred under way.
 const AT_ONCE: usize = 256;
-/// What each operation collects: what expires goes faster than what comes.
+/// What each operation collects: what expires goes faster than what comes, however many come at once.
 const COLLECTED_PER_JOB: usize = 2;
-/// What one transaction collects at most.
-const COLLECTED_AT_ONCE: usize = 64;
+/// What a transaction without operations collects.
+const COLLECTED_ALONE: usize = 64;
 /// How often the writer looks for what has expired while there is nothing else to do,
 const IDLE: Duration = Duration::from_secs(1);
 /// and while there is more of that than one transaction takes.
@@ -102,8 +102,8 @@ impl<'i> Writer<'i> {
     /// Makes operations in one transaction, and collects a little.
     fn transact(&mut self, jobs: &mut [Box<dyn Job>], keeps_time: bool) -> Result<(), StoreError> {
         let most = match jobs.len() {
-            0 => COLLECTED_AT_ONCE,
-            count => COLLECTED_AT_ONCE.min(COLLECTED_PER_JOB * count),
+            0 => COLLECTED_ALONE,
+            count => COLLECTED_PER_JOB * count,
         };
         let (mut collected, mut announced) = (0, Vec::new());
         let committed = self.inner.transact(&mut announced, |transaction| {

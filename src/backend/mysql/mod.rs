@@ -24,6 +24,7 @@ mod revocations;
 mod row;
 mod run;
 mod schema;
+mod script;
 mod server;
 mod session_keys;
 mod statements;

@@ -7,14 +7,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error, Params, Row};
+use mysql_async::{Conn, Error};
 
 use super::fault::{Failure, is_locked};
-use super::loads::padded;
 use super::now::Now;
 use super::pool::Pool;
 use super::row::Sessions;
-use super::run::Operation;
+use super::run::{BEGIN, Operation, ROLLBACK, commit};
+use super::script::Script;
 use super::statements::Statements;
 use super::users::{announce, end_of_damaged, overwrite};
 use crate::backend::ledger::{Changes, Ledger};
@@ -26,10 +26,11 @@ pub(super) async fn revoke(
     pool: Arc<Pool>,
     revocations: Vec<Revoke>,
 ) -> Result<Vec<Option<Vec<SessionId>>>, StoreError> {
-    let revoked = pool.transact(&Together(&revocations)).await;
+    let revoked = pool.run(&Together(&revocations)).await;
     revoked.map_err(|failure| failure.at(&pool.server.location.address))
 }
 
+/// A transaction of two round trips: what is locked and read, and what is written and committed.
 struct Together<'a>(&'a [Revoke]);
 
 impl Operation for Together<'_> {
@@ -39,6 +40,7 @@ impl Operation for Together<'_> {
         let ids = self.0.iter().filter_map(|revoke| revoke.target.session());
         let ids: Vec<_> = ids.collect();
         let Some(read) = lock(on, statements, &ids).await? else {
+            on.query_drop(ROLLBACK).await?;
             return Ok(vec![None; self.0.len()]);
         };
         let mut changes = Changes::default();
@@ -48,8 +50,8 @@ impl Operation for Together<'_> {
             is_first.then(|| end(&read, id, revoke, &mut changes))?
         });
         let answers = answers.collect();
-        overwrite(on, statements, &changes.written).await?;
-        announce(on, statements, &changes.announced).await?;
+        let script = overwrite(statements, &changes.written);
+        commit(on, announce(script, statements, &changes.announced)).await?;
         Ok(answers)
     }
 }
@@ -76,16 +78,17 @@ fn end(
     Some(revoked)
 }
 
-/// Locks and reads sessions; `None` if somebody has a lock on one of them.
+/// Begins a transaction, and locks and reads sessions; `None` if somebody has a lock on one of them.
 async fn lock(
     on: &mut Conn,
     statements: &Statements,
     ids: &[SessionId],
 ) -> Result<Option<Sessions>, Failure> {
     let names = ids.iter().map(|id| id.as_bytes().as_slice().into());
-    let names = padded(&names.collect::<Vec<_>>());
-    let statement = statements.sessions_to_lock(names.len());
-    let rows: Vec<Row> = match on.exec(statement, Params::Positional(names)).await {
+    let names: Vec<_> = names.collect();
+    let begun = Script::default().then(BEGIN, &[]);
+    let script = begun.then(&statements.sessions_to_lock(names.len()), &names);
+    let rows = match script.rows(on).await {
         Ok(rows) => rows,
         Err(Error::Server(error)) if is_locked(error.code) => return Ok(None),
         Err(error) => return Err(error.into()),

@@ -8,10 +8,15 @@ use mysql_async::{Conn, Error};
 
 use super::fault::Failure;
 use super::pool::{Lease, Pool};
+use super::script::Script;
 use super::statements::Statements;
 
 /// How often an operation is tried.
 const TRIES: usize = 4;
+
+pub(super) const BEGIN: &str = "START TRANSACTION";
+const COMMIT: &str = "COMMIT";
+pub(super) const ROLLBACK: &str = "ROLLBACK";
 
 /// What is done on one connection, perhaps several times until nothing comes in between.
 pub(super) trait Operation: Sync {
@@ -35,14 +40,20 @@ impl<O: Operation> Operation for Transaction<'_, O> {
         connection: &mut Conn,
         statements: &Statements,
     ) -> Result<O::Answer, Failure> {
-        connection.query_drop("START TRANSACTION").await?;
+        connection.query_drop(BEGIN).await?;
         let answer = self.0.on(connection, statements).await?;
-        match connection.query_drop("COMMIT").await {
-            Ok(()) => Ok(answer),
-            // Refused, such as by the other servers of a cluster: it was rolled back.
-            Err(error @ Error::Server(_)) => Err(error.into()),
-            Err(error) => Err(Failure::Unknown(error)),
-        }
+        commit(connection, Script::default()).await?;
+        Ok(answer)
+    }
+}
+
+/// Ends a transaction, behind its last statements.
+pub(super) async fn commit(on: &mut Conn, last: Script) -> Result<(), Failure> {
+    match last.then(COMMIT, &[]).run(on).await {
+        Ok(()) => Ok(()),
+        // Refused, such as by the other servers of a cluster: it was rolled back.
+        Err(error @ Error::Server(_)) => Err(error.into()),
+        Err(error) => Err(Failure::Unknown(error)),
     }
 }
 
@@ -99,7 +110,7 @@ impl Pool {
             self.close_idle();
             return;
         }
-        if lease.connection.query_drop("ROLLBACK").await.is_ok() {
+        if lease.connection.query_drop(ROLLBACK).await.is_ok() {
             lease.give_back();
         }
     }

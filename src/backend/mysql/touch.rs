@@ -9,7 +9,7 @@ use super::fault::Failure;
 use super::loads;
 use super::pool::Pool;
 use super::row::number;
-use super::run::Operation;
+use super::run::{BEGIN, Operation, ROLLBACK};
 use super::statements::Statements;
 use crate::backend::stored::Stored;
 use crate::backend::wire::bytes::LATEST;
@@ -88,9 +88,9 @@ impl Operation for Trial {
     type Answer = ();
 
     async fn on(&self, on: &mut Conn, statements: &Statements) -> Result<(), Failure> {
-        on.query_drop("START TRANSACTION").await?;
+        on.query_drop(BEGIN).await?;
         on.exec_drop(&statements.trial, (&self.0[..],)).await?;
-        Ok(on.query_drop("ROLLBACK").await?)
+        Ok(on.query_drop(ROLLBACK).await?)
     }
 }
 

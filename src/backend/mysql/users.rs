@@ -7,11 +7,12 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Params, Row};
 
 use super::fault::{DUPLICATE, Failure};
-use super::loads::{self, padded};
+use super::loads;
 use super::now::Now;
 use super::pool::Pool;
 use super::row::{Sessions, columns};
-use super::run::Operation;
+use super::run::{Operation, ROLLBACK};
+use super::script::Script;
 use super::statements::{LIST, Statements};
 use crate::backend::ledger::{Changes, Ledger};
 use crate::backend::stored::Stored;
@@ -191,31 +192,29 @@ async fn write(
 ) -> Result<bool, Failure> {
     let written = changes.written.into_iter();
     let (old, new): (Vec<_>, Vec<_>) = written.partition(|(id, _)| known.contains(id));
-    overwrite(on, statements, &old).await?;
+    let mut script = overwrite(statements, &old);
     for (id, stored) in &new {
-        if !add(on, statements, *id, stored).await? {
-            on.query_drop("ROLLBACK").await?;
-            return Ok(false);
-        }
+        script = script.then(&statements.insert, &columns(*id, stored));
     }
-    announce(on, statements, &changes.announced).await?;
-    Ok(true)
+    script = announce(script, statements, &changes.announced);
+    match script.run(on).await {
+        Ok(()) => Ok(true),
+        Err(Error::Server(error)) if error.code == DUPLICATE => {
+            on.query_drop(ROLLBACK).await?;
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Overwrites sessions that were read and locked.
-pub(super) async fn overwrite(
-    on: &mut Conn,
-    statements: &Statements,
-    sessions: &[(SessionId, Stored)],
-) -> Result<(), Failure> {
-    for some in sessions.chunks(LIST) {
-        let rows = padded(some);
-        let values = rows.iter().flat_map(|(id, stored)| columns(*id, stored));
-        let values = Params::Positional(values.collect());
-        on.exec_drop(statements.overwrite(rows.len()), values)
-            .await?;
-    }
-    Ok(())
+pub(super) fn overwrite(statements: &Statements, sessions: &[(SessionId, Stored)]) -> Script {
+    let some = sessions.chunks(LIST);
+    some.fold(Script::default(), |script, some| {
+        let values = some.iter().flat_map(|(id, stored)| columns(*id, stored));
+        let values: Vec<_> = values.collect();
+        script.then(&statements.overwrite(some.len()), &values)
+    })
 }
 
 /// Adds a session; `false` if its name is taken.
@@ -234,15 +233,10 @@ async fn add(
 }
 
 /// In the transaction of the change, and as its last statement: see the link.
-pub(super) async fn announce(
-    on: &mut Conn,
-    statements: &Statements,
-    ids: &[SessionId],
-) -> Result<(), Failure> {
+pub(super) fn announce(script: Script, statements: &Statements, ids: &[SessionId]) -> Script {
     if ids.is_empty() {
-        return Ok(());
+        return script;
     }
     let names: Vec<u8> = ids.iter().flat_map(|id| *id.as_bytes()).collect();
-    let row = Params::from((names,));
-    Ok(on.exec_drop(&statements.announce, row).await?)
+    script.then(&statements.announce, &[names.into()])
 }

@@ -10,6 +10,7 @@ use super::columns::Time;
 use super::connections::Connections;
 use super::ends::{self, End};
 use super::fault::{failed, is_taken, refused};
+use super::firsts::Firsts;
 use super::locked::{Concerned, Locked};
 use super::pipeline::Pipeline;
 use super::rotations::{self, Rotation};
@@ -26,6 +27,9 @@ use crate::session::{Record, Touch};
 use crate::store::StoreError;
 use crate::time::Timestamp;
 use crate::token::SessionId;
+
+/// Until a row that somebody has just changed or locked is looked at again.
+pub(super) const AGAIN_AFTER: Duration = Duration::from_millis(5);
 
 /// Reads and writes the tables. What that means for sessions is none of its matter.
 pub(super) struct Database {
@@ -156,23 +160,16 @@ impl Database {
     }
 
     async fn change_all(self: Arc<Self>, changes: Vec<Change>) -> Result<Vec<bool>, StoreError> {
-        let (mut rows, mut taken) = (ChangedRows::default(), HashSet::new());
-        let mut is_first = Vec::with_capacity(changes.len());
-        for Change { written, .. } in &changes {
+        // The second of two changes finds something else than it expects.
+        let changes = Firsts::of(changes, |change| change.written.0);
+        let mut rows = ChangedRows::default();
+        for Change { written, .. } in changes.iter() {
             let (id, stored, revision) = written;
-            // The second of two changes finds something else than it expects.
-            is_first.push(taken.insert(*id));
-            if is_first.last() == Some(&true) {
-                rows.push(*id, stored, *revision);
-            }
+            rows.push(*id, stored, *revision);
         }
         let announced: Vec<_> = changes.iter().flat_map(|c| &c.announced).copied().collect();
         let changed = self.write_changes(&rows, &announced).await?;
-        let is_done = changes
-            .iter()
-            .zip(is_first)
-            .map(|(change, is_first)| is_first && changed.contains(&change.written.0.to_string()));
-        Ok(is_done.collect())
+        Ok(changes.answers(|change| changed.contains(&change.written.0.to_string())))
     }
 
     /// Writes rows that are as they were, and returns which those are.

@@ -1,13 +1,12 @@
 //! Ends of single sessions: those that come while others are under way are one statement, and one wait for the
 //! database's only queue of announcements.
 
-use std::collections::HashSet;
-
 use tokio_postgres::types::Type;
 
 use super::columns::Time;
 use super::connection::Parameter;
 use super::connections::Connections;
+use super::firsts::Firsts;
 use super::pipeline::Pipeline;
 use super::statements::Statements;
 use crate::backend::wire::message;
@@ -57,14 +56,10 @@ pub(super) async fn write(
     statements: &Statements,
     asked: Vec<End>,
 ) -> Result<Vec<bool>, StoreError> {
-    let (mut ends, mut taken) = (Ends::default(), HashSet::new());
     // Of two that end a session one has done it.
-    let is_first: Vec<_> = asked.iter().map(|end| taken.insert(end.id)).collect();
-    let first = asked
-        .iter()
-        .zip(&is_first)
-        .filter(|(_, is_first)| **is_first);
-    first.for_each(|(end, _)| ends.push(end));
+    let asked = Firsts::of(asked, |end| end.id);
+    let mut ends = Ends::default();
+    asked.iter().for_each(|end| ends.push(end));
     let channel = connections.primary.settings.names.channel();
     let before_names = message::text(&[]);
     let parameters: [Parameter<'_>; 5] = [
@@ -80,6 +75,5 @@ pub(super) async fn write(
     let names: Vec<&str> = names
         .map(|row| row.try_get(0).unwrap_or_default())
         .unwrap_or_default();
-    let is_done = |(end, is_first): (&End, _)| is_first && names.contains(&&*end.id.to_string());
-    Ok(asked.iter().zip(is_first).map(is_done).collect())
+    Ok(asked.answers(|end| names.contains(&&*end.id.to_string())))
 }

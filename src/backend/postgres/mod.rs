@@ -1,10 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::sleep;
-
-use crate::backend::stored::Stored;
 use crate::identity::Identity;
 use crate::random;
 use crate::session::{Record, Touch};
@@ -27,6 +23,7 @@ mod database;
 mod direct;
 mod ends;
 mod fault;
+mod firsts;
 mod link;
 mod locked;
 mod locks;
@@ -34,6 +31,7 @@ mod names;
 mod pipeline;
 mod pool;
 mod primary;
+mod revocations;
 mod rotations;
 mod rows;
 mod schema;
@@ -44,23 +42,17 @@ mod settings;
 mod statements;
 mod subscriber;
 mod tag_keys;
+mod touch;
 mod uses;
 
 pub use self::builder::PostgresStoreBuilder;
 use self::connections::Connections;
-use self::database::{Change, Database};
-use self::ends::End;
+use self::database::Database;
 use self::locked::Concerned;
 use self::rotations::Rotation;
 use self::rows::Found;
 use self::settings::Settings;
 pub use crate::config_error::ConfigError as PostgresConfigError;
-
-/// Until a row that somebody has just changed or locked is looked at again.
-const AGAIN_AFTER: Duration = Duration::from_millis(5);
-/// For how long it is kept why a session whose record was damaged was revoked: the longest that sessions
-/// last by default.
-const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Keeps sessions in PostgreSQL (12 or later; tested with 15), for any number of processes.
 ///
@@ -151,73 +143,6 @@ impl PostgresStore {
             collector::collect(connections, database.statements.clone())
         });
     }
-
-    /// Ends one session, together with whoever ends others; `None` if that takes a look at the user's others,
-    /// or it is not there.
-    async fn revoke_single(
-        &self,
-        id: SessionId,
-        revoke: &Revoke,
-    ) -> Result<Option<Vec<SessionId>>, StoreError> {
-        loop {
-            let ended = self.database.end(End::new(id, revoke)).await;
-            match ended {
-                Ok(true) => return Ok(Some(vec![id])),
-                // What is over already is over, whether that can be written or not.
-                Err(error) if !error.is_unwritten() => return Err(error),
-                _ => {}
-            }
-            let Found { now, version } = self.database.load(id).await?;
-            match version.map(|version| (version.stored, version.revision)) {
-                Some((Ok(Stored::Revoked { .. }), _)) => return Ok(Some(Vec::new())),
-                found => {
-                    ended?;
-                    let Some((Err(_), revision)) = found else {
-                        return Ok(None);
-                    };
-                    // Of a damaged record nothing can be decided with a lock either.
-                    if self.end_damaged(id, now, revision, revoke).await? {
-                        return Ok(Some(vec![id]));
-                    }
-                }
-            }
-            sleep(AGAIN_AFTER).await;
-        }
-    }
-
-    /// Puts the reason in the place of a damaged record; `false` if somebody else changes it at the same time.
-    async fn end_damaged(
-        &self,
-        id: SessionId,
-        now: Timestamp,
-        revision: i32,
-        revoke: &Revoke,
-    ) -> Result<bool, StoreError> {
-        let stored = Stored::Revoked {
-            reason: revoke.reason.into(),
-            at: now,
-            // Nobody can say any longer when it would have ended.
-            until: now.after(MONTH),
-        };
-        let change = Change {
-            written: (id, stored, revision),
-            announced: vec![id],
-        };
-        self.database.change(change).await
-    }
-
-    /// Ends sessions while nobody else changes what the user has.
-    async fn revoke_locked(&self, revoke: &Revoke) -> Result<Vec<SessionId>, StoreError> {
-        let target = revoke.target.session();
-        let concerned = Concerned {
-            bucket: revoke.target.bucket(),
-            ids: target.as_slice(),
-            user: revoke.target.user(),
-        };
-        self.database
-            .decide(concerned, |ledger| ledger.revoke(revoke))
-            .await
-    }
 }
 
 impl SessionStore for PostgresStore {
@@ -249,35 +174,7 @@ impl SessionStore for PostgresStore {
     }
 
     async fn touch(&self, touch: Touch) -> Result<Option<Timestamp>, StoreError> {
-        match self.database.touch(touch).await {
-            Ok(Some(deadline)) => return Ok(Some(deadline)),
-            Ok(None) => {}
-            // A session that is over is over, whether that can be written or not.
-            Err(error) if error.is_unwritten() => {}
-            Err(error) => return Err(error),
-        }
-        loop {
-            let Found { now, version } = self.database.load(touch.id).await?;
-            let Some(version) = version else {
-                return Ok(None);
-            };
-            let Stored::Kept(recorded) = version.stored? else {
-                return Ok(None);
-            };
-            let mut record = recorded.clone();
-            let deadline = record.touch(&touch, now);
-            if record == recorded {
-                return Ok(deadline);
-            }
-            let change = Change {
-                written: (touch.id, Stored::Kept(record), version.revision),
-                announced: Vec::new(),
-            };
-            if self.database.change(change).await? {
-                return Ok(deadline);
-            }
-            sleep(AGAIN_AFTER).await;
-        }
+        touch::touch(&self.database, &touch).await
     }
 
     async fn rotate(&self, rotate: Rotate) -> Result<Rotated, StoreError> {
@@ -298,12 +195,7 @@ impl SessionStore for PostgresStore {
     }
 
     async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
-        if let Some(id) = revoke.target.session()
-            && let Some(revoked) = self.revoke_single(id, &revoke).await?
-        {
-            return Ok(revoked);
-        }
-        self.revoke_locked(&revoke).await
+        revocations::revoke(&self.database, &revoke).await
     }
 
     async fn list(&self, user: Identity) -> Result<Vec<(SessionId, Record)>, StoreError> {

@@ -9,6 +9,7 @@ use super::announcement::{ANNOUNCE, Announcement};
 use super::connection::Parameter;
 use super::connections::Connections;
 use super::fault::{is_taken, refused};
+use super::firsts::Firsts;
 use super::locks::of_bucket;
 use super::pipeline::Pipeline;
 use super::rows::{self, ChangedRows, Found, NewRows, Version};
@@ -78,22 +79,12 @@ pub(super) async fn write(
     statements: &Statements,
     rotations: Vec<Rotation>,
 ) -> Result<Vec<bool>, StoreError> {
-    let (mut columns, mut taken) = (Columns::default(), HashSet::new());
     // The second of two finds something else than it expects.
-    let is_first: Vec<_> = rotations
-        .iter()
-        .map(|one| taken.insert(one.old.0))
-        .collect();
-    let first = rotations
-        .iter()
-        .zip(&is_first)
-        .filter(|(_, is_first)| **is_first);
-    first.for_each(|(rotation, _)| columns.push(rotation));
+    let rotations = Firsts::of(rotations, |one| one.old.0);
+    let mut columns = Columns::default();
+    rotations.iter().for_each(|rotation| columns.push(rotation));
     let retired = write_columns(connections, statements, &columns).await?;
-    let is_done = |(rotation, is_first): (&Rotation, bool)| {
-        is_first && retired.contains(&rotation.old.0.to_string())
-    };
-    Ok(rotations.iter().zip(is_first).map(is_done).collect())
+    Ok(rotations.answers(|rotation| retired.contains(&rotation.old.0.to_string())))
 }
 
 /// The names of the sessions that others have taken the place of.

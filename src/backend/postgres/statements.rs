@@ -11,6 +11,9 @@ const COLUMNS: &str = "s.id, s.revision, s.appid, s.openid, s.unionid, s.issued_
 ///
 /// Every parameter has its type where it is given, so that a statement can be sent without having been
 /// prepared, as it has to be behind a pooler.
+///
+/// A plan may begin with any of its tables, and may have been made while they were small. So a table of sessions that
+/// others are joined with has a condition of its own, `id = ANY (…)`, and nobody reads more of it than that.
 #[derive(Clone, Debug)]
 pub(super) struct Statements {
     pub(super) load: String,
@@ -76,7 +79,7 @@ const FREE: &str = "WITH free AS MATERIALIZED (SELECT id FROM {prefix}_sessions 
 const FREE_WITH_USER: &str = "WITH ours AS MATERIALIZED (SELECT asked.id \
         FROM unnest($1, $10) AS asked (id, lock) WHERE pg_try_advisory_xact_lock($11, asked.lock)), \
     free AS MATERIALIZED (SELECT s.id FROM {prefix}_sessions AS s \
-        WHERE s.id IN (SELECT ours.id FROM ours) FOR NO KEY UPDATE OF s SKIP LOCKED) ";
+        WHERE s.id = ANY (ARRAY(SELECT ours.id FROM ours)) FOR NO KEY UPDATE OF s SKIP LOCKED) ";
 
 /// Of sessions that have taken the place of one of those in `$15`.
 const OF_SUCCESSORS: &str = " AS new (id) WHERE EXISTS (SELECT FROM {prefix}_sessions AS old \
@@ -90,6 +93,10 @@ const IF_UNCHANGED: &str = " JOIN free ON free.id = new.id \
 /// record's times are exact to the millisecond.
 const NOW: &str = "(SELECT date_trunc('milliseconds', clock_timestamp()) AS now) AS clock";
 
+/// As `s.revoked_at IS NULL`, which would have a plan take the index of what is not revoked for a short way to few
+/// rows, and read all of it.
+const IS_NOT_REVOKED: &str = "num_nulls(s.revoked_at) = 1";
+
 /// As `Record::hard_end` has it.
 const HARD_END: &str = "LEAST(COALESCE(s.retires_at, s.absolute_end), s.absolute_end)";
 
@@ -97,9 +104,6 @@ const HARD_END: &str = "LEAST(COALESCE(s.retires_at, s.absolute_end), s.absolute
 const RECORD_KEPT_UNTIL: &str = "LEAST({deadline} + GREATEST(s.idle_timeout, interval '{late} milliseconds'), \
     {hard_end} + s.idle_timeout)";
 
-/// `ANY ($1)`, here and where others are joined with the table: a plan may begin with the table, and must not
-/// read more of it than what is asked for.
-///
 /// What `Record::touch` does, by its rules: the condition stands on the row that is updated. The instant of
 /// deletion moves by hours, as in `rows.rs`.
 const TOUCH: &str = "UPDATE {prefix}_sessions AS s SET revision = s.revision + 1, \
@@ -109,7 +113,7 @@ const TOUCH: &str = "UPDATE {prefix}_sessions AS s SET revision = s.revision + 1
     FROM (SELECT id, since, used_at, slack, now, LEAST(used_at, now) AS at \
             FROM unnest($1, $2, $3, $4) AS asked (id, since, used_at, slack), {now}) AS use \
         JOIN free ON free.id = use.id \
-    WHERE s.id = ANY ($1) AND s.id = use.id AND s.revoked_at IS NULL AND use.now < {kept_until} \
+    WHERE s.id = ANY ($1) AND s.id = use.id AND {is_not_revoked} AND use.now < {kept_until} \
         AND LEAST(use.since, use.at) <= s.idle_deadline AND use.at < {hard_end} \
         AND s.idle_deadline <= use.used_at + s.idle_timeout \
     RETURNING s.id, s.idle_deadline";
@@ -123,8 +127,8 @@ const END: &str = ", ended AS (UPDATE {prefix}_sessions AS s SET revision = s.re
     FROM (SELECT id, reason, issued_by, now \
             FROM unnest($1, $2, $3) AS asked (id, reason, issued_by), {now}) AS asked \
         JOIN free ON free.id = asked.id \
-    WHERE s.id = ANY ($1) AND s.id = asked.id AND s.revoked_at IS NULL AND s.successor IS NULL AND asked.now < {kept_until} \
-        AND (asked.issued_by IS NULL OR s.issued_at <= asked.issued_by) \
+    WHERE s.id = ANY ($1) AND s.id = asked.id AND {is_not_revoked} AND s.successor IS NULL \
+        AND asked.now < {kept_until} AND (asked.issued_by IS NULL OR s.issued_at <= asked.issued_by) \
     RETURNING s.id) \
     SELECT names, pg_notify($4, $5 || array_to_string(names, '')) \
     FROM (SELECT array_agg(id) AS names FROM ended) AS done WHERE names IS NOT NULL";
@@ -147,7 +151,7 @@ const DELETE: &str = "WITH turn AS MATERIALIZED (SELECT pg_try_advisory_xact_loc
     due AS (SELECT {id}, kept_until FROM {prefix}_{table} \
         WHERE (SELECT is_ours FROM turn) AND kept_until >= $3 AND kept_until <= (SELECT clock_timestamp()) \
         ORDER BY kept_until LIMIT $4 FOR UPDATE SKIP LOCKED), \
-    gone AS (DELETE FROM {prefix}_{table} AS t USING due WHERE t.{id} = due.{id} RETURNING 1) \
+    gone AS (DELETE FROM {prefix}_{table} WHERE {id} = ANY (ARRAY(SELECT {id} FROM due)) RETURNING 1) \
     SELECT (SELECT count(*) FROM gone), (SELECT max(kept_until) FROM due)";
 
 impl Statements {
@@ -170,7 +174,7 @@ impl Statements {
             end: fill(&by_rules(&format!("{}{END}", FREE.trim_end()))),
             retire: fill(&format!("{FREE_WITH_USER}{UPDATE}{IF_UNCHANGED}")),
             insert_successors: fill(&format!("{INSERT}{OF_SUCCESSORS}")),
-            update: fill(&format!("{UPDATE} WHERE s.id = new.id")),
+            update: fill(&format!("{UPDATE} WHERE s.id = ANY ($1) AND s.id = new.id")),
             update_if_unchanged: fill(&format!("{FREE}{UPDATE}{IF_UNCHANGED}")),
             session_keys: fill(SESSION_KEYS),
             put_session_keys: fill(PUT_SESSION_KEYS),
@@ -192,5 +196,6 @@ fn by_rules(statement: &str) -> String {
         .replace("{late}", &millis(KEPT_FOR_LATE_USES).to_string())
         .replace("{new_deadline}", NEW_DEADLINE)
         .replace("{hard_end}", HARD_END)
+        .replace("{is_not_revoked}", IS_NOT_REVOKED)
         .replace("{now}", NOW)
 }

@@ -1,12 +1,13 @@
 //! Uses of sessions: those that come while others are under way are one statement.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use tokio_postgres::types::Type;
 
 use super::columns::{Span, Time};
 use super::connection::Parameter;
 use super::connections::Connections;
+use super::firsts::Firsts;
 use super::pipeline::Pipeline;
 use super::statements::Statements;
 use crate::session::Touch;
@@ -47,14 +48,10 @@ pub(super) async fn write(
     statements: &Statements,
     touches: Vec<Touch>,
 ) -> Result<Vec<Option<Timestamp>>, StoreError> {
-    let (mut uses, mut taken) = (Uses::default(), HashSet::new());
-    // A statement changes a row once. The second of two uses is most likely covered then.
-    let is_first: Vec<_> = touches.iter().map(|touch| taken.insert(touch.id)).collect();
-    let first = touches
-        .iter()
-        .zip(&is_first)
-        .filter(|(_, is_first)| **is_first);
-    first.for_each(|(touch, _)| uses.push(touch));
+    // The second of two uses is most likely covered by the first.
+    let touches = Firsts::of(touches, |touch| touch.id);
+    let mut uses = Uses::default();
+    touches.iter().for_each(|touch| uses.push(touch));
     let parameters = uses.parameters();
     let steps = Pipeline::begin().then(&statements.touch, &parameters);
     let answers = connections.write_together(steps.commit()).await?;
@@ -63,9 +60,6 @@ pub(super) async fn write(
         .flatten()
         .filter_map(|row| Some((row.try_get(0).ok()?, row.try_get(1).ok()?)))
         .collect();
-    let deadline = |(touch, is_first): (&Touch, _)| {
-        let deadline = written.get(&*touch.id.to_string()).filter(|_| is_first);
-        deadline.map(|deadline| deadline.0)
-    };
-    Ok(touches.iter().zip(is_first).map(deadline).collect())
+    let deadline = |touch: &Touch| written.get(&*touch.id.to_string()).map(|time| time.0);
+    Ok(touches.answers(deadline))
 }

@@ -4,6 +4,7 @@ mod failover;
 mod faults;
 mod link;
 mod nodes;
+mod plans;
 mod pooler;
 mod races;
 mod records;

@@ -69,7 +69,7 @@ async fn nothing_is_prepared_or_left_behind_a_pooler_of_transactions() {
     assert_eq!(prepared, None);
     let next = client(&pooled).await;
     let left = "SELECT name || ' = ' || setting FROM pg_settings \
-        WHERE source = 'session' AND name IN ('lock_timeout', 'enable_seqscan', 'jit')";
+        WHERE source = 'session' AND name IN ('lock_timeout', 'enable_seqscan', 'plan_cache_mode', 'jit')";
     let left = next.query_typed(left, &[]).await.unwrap();
     assert!(left.is_empty(), "{left:?}");
 }
