@@ -21,14 +21,17 @@ impl<S: SessionStore> Node<S> {
         let Some(fingerprint) = self.cache.fingerprint(text) else {
             return self.check_behind_table(text, None);
         };
-        let now = self.clock.read();
-        let judge = |known: &Known| self.decide_without_gap(known, now);
+        // The clock is read once there is something to judge: its lines of memory come meanwhile.
+        let judge = |known: &Known| {
+            let now = self.clock.read();
+            (self.decide_without_gap(known, now), now)
+        };
         let decided = match self.cache.hit(fingerprint, bucket_in(text), judge) {
-            Some((session, Verdict::Valid { refresh })) => {
+            Some((session, (Verdict::Valid { refresh }, now))) => {
                 self.passes(&session, now, refresh, AnsweredBy::Table);
                 return Checked::Decided(Ok(session));
             }
-            Some((session, _)) => self.check_known(session, now, AnsweredBy::Table),
+            Some((session, (_, now))) => self.check_known(session, now, AnsweredBy::Table),
             None => None,
         };
         decided.map_or_else(

@@ -150,27 +150,30 @@ impl Rejection {
 /// The answer where nothing is known of the request.
 #[cfg(any(feature = "axum", feature = "crypto"))]
 pub(crate) fn refuse_without_head(rejection: Rejection) -> Response<Bytes> {
-    with_cause(Preset::Json.response(&rejection), rejection)
+    let mut response = Preset::Json.response(&rejection);
+    add_cause(&mut response, rejection);
+    response
 }
 
 /// Refuses a request with this head, in the protocol that it speaks.
 #[inline]
 pub(crate) fn refuse(responder: &Responder, head: &Parts, rejection: Rejection) -> Response<Bytes> {
-    let response = match Protocol::of(head) {
+    let mut response = match Protocol::of(head) {
         Protocol::Http => return responder.refuse(head, rejection),
         Protocol::Grpc(content_type) => grpc::response(content_type.clone(), &rejection),
         Protocol::ConnectUnary => connect::unary(&rejection),
         Protocol::ConnectStream(content_type) => connect::stream(content_type.clone(), &rejection),
     };
-    with_cause(response, rejection)
+    add_cause(&mut response, rejection);
+    response
 }
 
 /// Puts the cause into the extensions: in the place of what may be there, because that has one already.
-fn with_cause(mut response: Response<Bytes>, rejection: Rejection) -> Response<Bytes> {
+#[inline]
+fn add_cause(response: &mut Response<Bytes>, rejection: Rejection) {
     let extensions = response.extensions_mut();
     match extensions.get_mut() {
         Some(place) => *place = rejection,
         None => drop(extensions.insert(rejection)),
     }
-    response
 }

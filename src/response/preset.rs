@@ -10,10 +10,10 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode, Uri};
 
+use super::add_cause;
 use super::header::{ACTION, NO_STORE, action};
 use super::per_kind::PerKind;
 use super::responder::ResponseForRejection;
-use super::with_cause;
 use crate::rejection::{Action, Rejection, RejectionKind};
 
 /// The key by which clients of the first Wafer SDK know an answer of the session layer.
@@ -81,7 +81,8 @@ impl Preset {
         let mut response = Response::new(self.body(rejection.kind()));
         *response.status_mut() = self.status(rejection.kind());
         *response.headers_mut() = headers(rejection);
-        with_cause(response, rejection.kind().into())
+        add_cause(&mut response, rejection.kind().into());
+        response
     }
 
     fn status(self, kind: RejectionKind) -> StatusCode {

@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{Method, Response};
 
 use super::header::{ACTION, action};
-use super::{Preset, with_cause};
+use super::{Preset, add_cause};
 use crate::rejection::Rejection;
 
 /// Builds the response to a refused request: a [`Preset`](super::Preset), or a closure that takes
@@ -88,7 +88,8 @@ impl Responder {
         if head.method == Method::CONNECT && response.status().is_success() {
             response = Preset::Json.response(&rejection);
         }
-        with_cause(response, rejection)
+        add_cause(&mut response, rejection);
+        response
     }
 
     pub(crate) fn serves_wafer(&self) -> bool {
