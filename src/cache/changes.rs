@@ -16,12 +16,19 @@ const FEWEST_LINES: u64 = 64;
 /// one session in 66 read again.
 const MOST_LINES: u64 = 1 << 15;
 
+/// So many lines, and no more of them, have a word for the last change in any: 64 KiB in all, which
+/// stay near the processor. A hit seldom looks further.
+const MOST_GROUPS: usize = 1 << 13;
+
 /// The one clock of change on this node: what was read before something changed, and what after.
 ///
 /// Every read of the store is numbered when it starts, and every change when it becomes known. The
 /// number of the last change near a session stands in two words, its own stripe's and its user's.
 /// What was read at number *a* is good iff *a* is no less than both: a change whose number is
 /// greater may not be in it. A link's beginning is a number of this clock, too.
+///
+/// A third word has the last change in some lines of stripes together. What was read at a number that
+/// is no less than that is good as well, since none of its own words is greater. Most is.
 ///
 /// Of *n* stripes for sessions, *r* revocations move *r* / *n*, and the sessions of those are read
 /// again, so their number follows the capacity of the cache and not its load.
@@ -31,6 +38,7 @@ pub(super) struct Changes {
     /// The number of the last change.
     last: AtomicU64,
     stripes: Box<[Line]>,
+    groups: Box<[AtomicU64]>,
 }
 
 #[derive(Default)]
@@ -41,11 +49,15 @@ impl Changes {
     /// For a cache of so many sessions.
     pub(super) fn new(capacity: u64) -> Self {
         let lines = (capacity / SESSIONS_PER_LINE).clamp(FEWEST_LINES, MOST_LINES);
-        let lines = 0..lines.next_power_of_two();
+        let stripes: Box<[Line]> = (0..lines.next_power_of_two())
+            .map(|_| Line::default())
+            .collect();
+        let groups = 0..stripes.len().min(MOST_GROUPS);
         Self {
             // 0 stands for "never": a node without a link has one that began at 0.
             last: AtomicU64::new(1),
-            stripes: lines.map(|_| Line::default()).collect(),
+            groups: groups.map(|_| AtomicU64::default()).collect(),
+            stripes,
         }
     }
 
@@ -60,9 +72,15 @@ impl Changes {
         self.last.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// The number of the last change near a user. Hits read this word and that of the session, and
-    /// write none.
+    /// The number of the last change near any of the users in a group, and near their sessions. Hits
+    /// read this word, rarely the other two, and write none.
     #[inline]
+    pub(super) fn last_in_group(&self, bucket: [u8; 2]) -> u64 {
+        // Acquire, as below.
+        self.group(bucket).load(Ordering::Acquire)
+    }
+
+    /// The number of the last change near a user.
     pub(super) fn last_near_user(&self, bucket: [u8; 2]) -> u64 {
         let (line, user) = self.place(bucket);
         // Acquire, with the Release of `mark`: whoever sees the number of a revocation sees its
@@ -71,7 +89,6 @@ impl Changes {
     }
 
     /// The number of the last change near a session, without those of its user.
-    #[inline]
     pub(super) fn last_near_session(&self, id: SessionId) -> u64 {
         let (line, _) = self.place(id.bucket());
         // Acquire, as above.
@@ -81,29 +98,37 @@ impl Changes {
     /// Something has changed about a session.
     pub(super) fn session_changed(&self, id: SessionId) {
         let (line, _) = self.place(id.bucket());
-        self.mark(&line.0[session_word(id)]);
+        self.mark(&line.0[session_word(id)], self.group(id.bucket()));
     }
 
     /// Something has changed about the sessions of a user.
     pub(super) fn user_changed(&self, bucket: [u8; 2]) {
         let (line, user) = self.place(bucket);
-        self.mark(&line.0[user]);
+        self.mark(&line.0[user], self.group(bucket));
     }
 
     /// Between the two steps a read may start that has the new number and finds the old mark. It is
     /// good all the same: either the store knew of the change before this node did, or there is a
     /// tombstone, which stays until a second mark after the store has acknowledged.
-    fn mark(&self, stripe: &AtomicU64) {
+    fn mark(&self, stripe: &AtomicU64, group: &AtomicU64) {
         let number = self.advance();
-        // The maximum, because two that mark one stripe may come here in the other order.
+        // The maximum, because two that mark one stripe may come here in the other order. The group
+        // after it: whoever is sent on by the group finds the stripe.
         stripe.fetch_max(number, Ordering::Release);
+        group.fetch_max(number, Ordering::Release);
         // With the fence of `Cache::keep`: each writes first and looks then, so that one of the two
         // sees the other. Without both fences a processor may let both look first.
         fence(Ordering::SeqCst);
     }
 
-    /// The line of a user, and the user's word in it.
+    /// The word of the lines of a user and some others.
     #[inline]
+    fn group(&self, bucket: [u8; 2]) -> &AtomicU64 {
+        let bucket = usize::from(u16::from_be_bytes(bucket));
+        &self.groups[bucket & (self.groups.len() - 1)]
+    }
+
+    /// The line of a user, and the user's word in it.
     fn place(&self, bucket: [u8; 2]) -> (&Line, usize) {
         let bucket = usize::from(u16::from_be_bytes(bucket));
         let line = &self.stripes[bucket & (self.stripes.len() - 1)];
@@ -112,7 +137,6 @@ impl Changes {
 }
 
 /// By a byte that nothing else goes by.
-#[inline]
 fn session_word(id: SessionId) -> usize {
     let byte = usize::from(id.as_bytes()[6]);
     OF_USERS + byte * OF_SESSIONS / 256
@@ -166,9 +190,32 @@ mod tests {
     }
 
     #[test]
+    fn a_group_has_the_last_change_of_whatever_is_in_it_and_of_nothing_else() {
+        let changes = Changes::new(200_000);
+        for number in 0..1000 {
+            let (id, other) = (session(number), session(number + 1000));
+            let before = changes.last_in_group(other.bucket());
+            changes.session_changed(id);
+            assert_eq!(changes.last_in_group(id.bucket()), last_near(&changes, id));
+            changes.user_changed(id.bucket());
+            assert_eq!(changes.last_in_group(id.bucket()), last_near(&changes, id));
+            let is_same =
+                changes.group(other.bucket()).as_ptr() == changes.group(id.bucket()).as_ptr();
+            assert_eq!(changes.last_in_group(other.bucket()) == before, !is_same);
+        }
+    }
+
+    #[test]
     fn the_size_follows_the_capacity() {
-        for (capacity, lines) in [(1, 64), (1000, 256), (200_000, 32_768), (u64::MAX, 32_768)] {
-            assert_eq!(Changes::new(capacity).stripes.len(), lines);
+        for (capacity, lines, groups) in [
+            (1, 64, 64),
+            (1000, 256, 256),
+            (200_000, 32_768, 8192),
+            (u64::MAX, 32_768, 8192),
+        ] {
+            let changes = Changes::new(capacity);
+            assert_eq!(changes.stripes.len(), lines);
+            assert_eq!(changes.groups.len(), groups);
         }
         assert_eq!(size_of::<Line>(), 64);
     }

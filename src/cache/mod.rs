@@ -87,9 +87,10 @@ impl Cache {
         // Read first, because the processor gets its line while it looks into the table. A change
         // that is marked between the two is not seen. But it is not acknowledged before it is
         // marked: whoever was told of it comes with a later request.
-        let of_user = self.changes.last_near_user(bucket);
+        let in_group = self.changes.last_in_group(bucket);
         self.live.hit(fingerprint, |known| {
-            self.is_newer(known, of_user).then(|| judge(known))
+            let is_newer = known.as_of() >= in_group || self.is_newer(known);
+            is_newer.then(|| judge(known))
         })
     }
 
@@ -125,13 +126,13 @@ impl Cache {
 
     /// Whether nothing changed near a session since it was read.
     pub(crate) fn is_current(&self, session: &Session) -> bool {
-        let of_user = self.changes.last_near_user(session.id().bucket());
-        self.is_newer(session.known(), of_user)
+        self.is_newer(session.known())
     }
 
-    /// Whether a session was read after the last changes near it, that of its user being this one.
-    #[inline]
-    fn is_newer(&self, known: &Known, of_user: u64) -> bool {
+    /// Whether a session was read after the last changes near it. Apart from a hit, which seldom asks.
+    #[inline(never)]
+    fn is_newer(&self, known: &Known) -> bool {
+        let of_user = self.changes.last_near_user(known.id().bucket());
         let last = of_user.max(self.changes.last_near_session(known.id()));
         known.as_of() >= last
     }

@@ -133,15 +133,11 @@ where
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        loop {
-            if let StateProj::Forward { future } = self.as_mut().project().state.project() {
-                return future
-                    .poll(cx)
-                    .map_ok(|response| response.map(ResponseBody::inner));
-            }
-            if let Some(answer) = ready!(self.as_mut().poll_apart(cx)) {
-                return Poll::Ready(answer);
-            }
+        match self.as_mut().project().state.project() {
+            StateProj::Forward { future } => future
+                .poll(cx)
+                .map_ok(|response| response.map(ResponseBody::inner)),
+            _ => self.poll_apart(cx),
         }
     }
 }
@@ -152,16 +148,24 @@ where
     S: SessionStore,
     B: 'static,
 {
-    /// What becomes of all but a request that passed at once; `None` if another state came of it,
-    /// which is polled at once: nothing else would wake the task for it.
+    /// What becomes of all but a request that passed at once.
     ///
     /// Apart, so that the others have none of its room on the stack.
     #[inline(never)]
     fn poll_apart(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<<Self as Future>::Output>> {
-        let next = match self.as_mut().project().state.project() {
+    ) -> Poll<<Self as Future>::Output> {
+        match self.as_mut().project().state.project() {
+            StateProj::Refused { response } => {
+                let response = response.take().expect("polled after completion");
+                Poll::Ready(Ok(response.map(ResponseBody::refusal)))
+            }
+            StateProj::Open { future, handshake } => {
+                let mut response = ready!(future.as_mut().poll(cx))?;
+                handshake.complete(&mut response);
+                Poll::Ready(Ok(response.map(ResponseBody::inner)))
+            }
             StateProj::Lookup {
                 check,
                 gate,
@@ -170,30 +174,19 @@ where
                 let checked = ready!(check.as_mut().poll(cx));
                 // Taken only now: a `Pending` above leaves the request where it is.
                 let mut waiting = *waiting.take().expect("polled after completion");
-                match checked {
+                let next = match checked {
                     Ok(session) => {
                         gate.pass(session, &mut waiting.request);
                         waiting.call()
                     }
                     Err(rejection) => Self::refused(gate.refuse(waiting.request, rejection)),
-                }
-            }
-            StateProj::Forward { .. } => return Poll::Ready(None),
-            StateProj::Open { future, handshake } => {
-                let mut response = match ready!(future.as_mut().poll(cx)) {
-                    Ok(response) => response,
-                    Err(error) => return Poll::Ready(Some(Err(error))),
                 };
-                handshake.complete(&mut response);
-                return Poll::Ready(Some(Ok(response.map(ResponseBody::inner))));
+                self.set(next);
+                // At once: nothing else would wake the task for it.
+                self.poll(cx)
             }
-            StateProj::Refused { response } => {
-                let response = response.take().expect("polled after completion");
-                return Poll::Ready(Some(Ok(response.map(ResponseBody::refusal))));
-            }
-        };
-        self.set(next);
-        Poll::Ready(None)
+            StateProj::Forward { .. } => self.poll(cx),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::leftover::Leftover;
 use super::no_session::NoSession;
 use crate::head::Head;
 use crate::rejection::{Rejection, RejectionKind};
-use crate::response::{Preset, ResponseForRejection, refuse};
+use crate::response::{Preset, Responder, refuse};
 use crate::session::{Checked, Session, Unread};
 use crate::sessions::Sessions;
 use crate::store::SessionStore;
@@ -27,7 +27,7 @@ pub(super) struct Gate<S> {
     takes_protocols: bool,
     pub(super) is_optional: bool,
     pub(super) unchecked: Option<Arc<Unchecked>>,
-    pub(super) responder: Arc<dyn ResponseForRejection>,
+    pub(super) responder: Responder,
     pub(super) leftover: Leftover,
 }
 
@@ -47,7 +47,7 @@ impl<S: SessionStore> Gate<S> {
             takes_protocols: false,
             is_optional: false,
             unchecked: None,
-            responder: Arc::new(Preset::Json),
+            responder: Responder::Preset(Preset::Json),
             leftover: Leftover::default(),
         }
     }
@@ -121,7 +121,7 @@ impl<S: SessionStore> Gate<S> {
         #[cfg(feature = "axum")]
         request
             .extensions_mut()
-            .insert(NoSession::new(Arc::clone(&self.responder)));
+            .insert(NoSession::new(self.responder.clone()));
         Admission::Pass
     }
 
@@ -152,11 +152,13 @@ impl<S> Gate<S> {
         response
     }
 
-    /// Whoever makes the answer sees no token either: that of a 503 may well be live.
+    /// Whoever makes the answer sees no token either: that of a 503 may well be live. What is in a header
+    /// was marked when it was found.
+    #[inline]
     fn refuse_head(&self, head: &mut Parts, rejection: Rejection) -> Response<Bytes> {
-        hide(&self.sources, head);
+        remove(&self.sources, head);
         head.extensions.remove::<Session>();
-        refuse(&*self.responder, head, rejection)
+        refuse(&self.responder, head, rejection)
     }
 }
 
@@ -168,7 +170,7 @@ impl<S> Clone for Gate<S> {
             takes_protocols: self.takes_protocols,
             is_optional: self.is_optional,
             unchecked: self.unchecked.clone(),
-            responder: Arc::clone(&self.responder),
+            responder: self.responder.clone(),
             leftover: self.leftover.clone(),
         }
     }

@@ -10,7 +10,7 @@ use tower_layer::Layer;
 use super::gate::Gate;
 use super::service::SessionService;
 use crate::drain::Drain;
-use crate::response::{ResponseForRejection, responder};
+use crate::response::{Responder, ResponseForRejection};
 use crate::sessions::Sessions;
 use crate::store::SessionStore;
 use crate::token::TokenSource;
@@ -106,7 +106,7 @@ impl<S: SessionStore> SessionLayer<S> {
         R: ResponseForRejection<Args>,
         Args: 'static,
     {
-        self.with(|gate| gate.responder = responder(response))
+        self.with(|gate| gate.responder = Responder::new(response))
     }
 
     /// How long, and how many bytes, what is left of a refused request's body is read on, so that

@@ -4,12 +4,12 @@ use http::request::Parts;
 use http::{HeaderMap, Response};
 
 use crate::rejection::{Rejection, RejectionKind};
-use crate::response::{NO_STORE, ResponseForRejection, WAFER_MAGIC, refuse_in_http};
+use crate::response::{NO_STORE, Responder, WAFER_MAGIC};
 use crate::sessions::Issued;
 
 /// Answers a login, for clients of this preset.
 pub(super) fn answer(
-    responder: &dyn ResponseForRejection,
+    responder: &Responder,
     head: &Parts,
     result: Result<Issued, Rejection>,
 ) -> Response<Bytes> {
@@ -21,13 +21,9 @@ pub(super) fn answer(
     response
 }
 
-fn refusal(
-    responder: &dyn ResponseForRejection,
-    head: &Parts,
-    rejection: Rejection,
-) -> Response<Bytes> {
+fn refusal(responder: &Responder, head: &Parts, rejection: Rejection) -> Response<Bytes> {
     let kind = rejection.kind();
-    let mut response = refuse_in_http(responder, head, rejection);
+    let mut response = responder.refuse(head, rejection);
     if kind == RejectionKind::MethodNotAllowed {
         let allowed = if responder.serves_wafer() {
             "GET, POST"

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -33,7 +31,7 @@ where
     B: Body + Send + 'static,
     B::Data: Send,
 {
-    let responder = Arc::clone(&flow.responder);
+    let responder = flow.responder.clone();
     let (mut head, body) = request.into_parts();
     let presented = form::presented(&head);
     form::hide(&mut head);
@@ -55,7 +53,7 @@ where
             Err(Rejection::from(kind))
         }
     };
-    let mut answer = answer(&*responder, &head, result);
+    let mut answer = answer(&responder, &head, result);
     if !is_read {
         announce_close(&head, answer.headers_mut());
     }

@@ -18,7 +18,7 @@ use super::served::{Served, record};
 use crate::drain::Drain;
 use crate::observe::trace;
 use crate::rejection::{Action, Rejection, RejectionKind};
-use crate::response::{Preset, ResponseForRejection};
+use crate::response::{Preset, Responder};
 use crate::sessions::{Issued, NewSession, SessionKeyError, Sessions};
 use crate::store::SessionStore;
 use crate::time::Uptime;
@@ -31,7 +31,7 @@ pub(super) struct LoginFlow<S, P> {
     pub(super) sessions: Sessions<S>,
     pub(super) provider: Arc<P>,
     pub(super) on_login: Option<Arc<Hook>>,
-    pub(super) responder: Arc<dyn ResponseForRejection>,
+    pub(super) responder: Responder,
     pub(super) replays: bool,
     /// From the request to the answer.
     pub(super) deadline: Duration,
@@ -47,7 +47,7 @@ impl<S: SessionStore, P: IdentityProvider> LoginFlow<S, P> {
             sessions,
             provider: Arc::new(provider),
             on_login: None,
-            responder: Arc::new(Preset::Json),
+            responder: Responder::Preset(Preset::Json),
             replays: true,
             deadline: DEADLINE,
             drain: Drain::default(),
@@ -222,7 +222,7 @@ impl<S, P> Clone for LoginFlow<S, P> {
             sessions: self.sessions.clone(),
             provider: Arc::clone(&self.provider),
             on_login: self.on_login.clone(),
-            responder: Arc::clone(&self.responder),
+            responder: self.responder.clone(),
             replays: self.replays,
             deadline: self.deadline,
             drain: self.drain,

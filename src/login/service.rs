@@ -20,7 +20,7 @@ use super::on_login::{OnLogin, hook};
 use super::provider::IdentityProvider;
 use crate::drain::Drain;
 use crate::rejection::Rejection;
-use crate::response::{ResponseForRejection, responder};
+use crate::response::{Responder, ResponseForRejection};
 use crate::sessions::{Issued, Sessions};
 use crate::store::SessionStore;
 
@@ -143,7 +143,7 @@ impl<S: SessionStore, P: IdentityProvider> Login<S, P> {
         R: ResponseForRejection<Args>,
         Args: 'static,
     {
-        self.with(|flow| flow.responder = responder(response))
+        self.with(|flow| flow.responder = Responder::new(response))
     }
 
     /// The longest that a login takes, from the request to the answer. Default: 10 seconds.

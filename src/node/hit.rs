@@ -18,20 +18,24 @@ impl<S: SessionStore> Node<S> {
     /// Decides about a text with what is known on this node.
     #[inline]
     pub(crate) fn check_now(self: &Arc<Self>, text: &[u8]) -> Checked {
-        let fingerprint = self.cache.fingerprint(text);
-        let now = self.clock.read();
-        let judge = |known: &Known| self.decide_without_gap(known, now);
-        let hit = fingerprint.and_then(|of_it| self.cache.hit(of_it, bucket_in(text), judge));
-        let decided = match hit {
-            Some((session, Verdict::Valid { refresh })) => {
+        let Some(fingerprint) = self.cache.fingerprint(text) else {
+            return self.check_behind_table(text, None);
+        };
+        // The clock is read once there is something to judge: its lines of memory come meanwhile.
+        let judge = |known: &Known| {
+            let now = self.clock.read();
+            (self.decide_without_gap(known, now), now)
+        };
+        let decided = match self.cache.hit(fingerprint, bucket_in(text), judge) {
+            Some((session, (Verdict::Valid { refresh }, now))) => {
                 self.passes(&session, now, refresh, AnsweredBy::Table);
                 return Checked::Decided(Ok(session));
             }
-            Some((session, _)) => self.check_known(session, now, AnsweredBy::Table),
+            Some((session, (_, now))) => self.check_known(session, now, AnsweredBy::Table),
             None => None,
         };
         decided.map_or_else(
-            || self.check_behind_table(text, fingerprint, now),
+            || self.check_behind_table(text, Some(fingerprint)),
             Checked::Decided,
         )
     }
@@ -42,14 +46,13 @@ impl<S: SessionStore> Node<S> {
         self: &Arc<Self>,
         text: &[u8],
         fingerprint: Option<Fingerprint>,
-        now: Moment,
     ) -> Checked {
         let token = Token::parse(text);
         let genuine = token.filter(|token| self.keyring.judge(token) != Tag::Forged);
         let Some(token) = genuine else {
             return Checked::Decided(Err(self.refuse_at_sight(RejectionKind::SessionMalformed)));
         };
-        match self.check_cached(token.id(), fingerprint, now) {
+        match self.check_cached(token.id(), fingerprint, self.clock.read()) {
             Some(decided) => Checked::Decided(decided),
             None => Checked::Unread(Unread { token, fingerprint }),
         }

@@ -7,10 +7,10 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderVal
 use http::{Response, StatusCode, Uri};
 use serde::Serialize;
 
+use super::Preset;
 use super::details::{Detail, details};
 use super::header::{ACTION, NO_STORE, action};
 use super::per_kind::PerKind;
-use super::preset;
 use crate::rejection::Rejection;
 
 const VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
@@ -58,9 +58,9 @@ pub(super) fn has_version(headers: &HeaderMap) -> bool {
 
 /// A call with one message each way has the status, and the headers, of HTTP.
 pub(super) fn unary(rejection: &Rejection) -> Response<Bytes> {
-    let mut response = Response::new(rejection.connect_error());
+    let mut response = Preset::Json.response(rejection);
     *response.status_mut() = code(rejection).1;
-    *response.headers_mut() = preset::headers(rejection);
+    *response.body_mut() = rejection.connect_error();
     response
 }
 

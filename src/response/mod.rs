@@ -103,8 +103,8 @@
 //! that copies the method, too, such as Envoy's `ext_authz`, must not send the `content-type`.
 
 use bytes::Bytes;
+use http::Response;
 use http::request::Parts;
-use http::{Method, Response};
 
 mod connect;
 mod details;
@@ -118,15 +118,14 @@ mod protocol;
 mod responder;
 
 pub use self::grpc::GrpcStatus;
-use self::header::action;
 pub(crate) use self::header::{ACTION, NO_STORE};
 pub use self::openapi::openapi_components;
 pub(crate) use self::preset::WAFER_MAGIC;
 pub use self::preset::{ParsePresetError, Preset};
 use self::protocol::Protocol;
 pub(crate) use self::protocol::is_rpc_stream;
+pub(crate) use self::responder::Responder;
 pub use self::responder::ResponseForRejection;
-pub(crate) use self::responder::responder;
 use crate::rejection::Rejection;
 
 impl Rejection {
@@ -144,49 +143,37 @@ impl Rejection {
     /// ```
     #[must_use]
     pub fn to_response(&self, head: &Parts) -> Response<Bytes> {
-        refuse(&Preset::Json, head, self.clone())
+        refuse(&Responder::Preset(Preset::Json), head, self.clone())
     }
 }
 
 /// The answer where nothing is known of the request.
 #[cfg(any(feature = "axum", feature = "crypto"))]
 pub(crate) fn refuse_without_head(rejection: Rejection) -> Response<Bytes> {
-    with_cause(Preset::Json.response(&rejection), rejection)
-}
-
-/// Answers a refusal in HTTP; the cause is in the extensions however it looks.
-pub(crate) fn refuse_in_http(
-    responder: &dyn ResponseForRejection,
-    head: &Parts,
-    rejection: Rejection,
-) -> Response<Bytes> {
-    let mut response = responder.response_for_rejection(&rejection, head);
-    // To a CONNECT a success means that the tunnel, such as a WebSocket over HTTP/2, is open.
-    if head.method == Method::CONNECT && response.status().is_success() {
-        response = Preset::Json.response(&rejection);
-    }
-    if !response.headers().contains_key(ACTION) {
-        response.headers_mut().insert(ACTION, action(&rejection));
-    }
-    with_cause(response, rejection)
+    let mut response = Preset::Json.response(&rejection);
+    add_cause(&mut response, rejection);
+    response
 }
 
 /// Refuses a request with this head, in the protocol that it speaks.
-pub(crate) fn refuse(
-    responder: &dyn ResponseForRejection,
-    head: &Parts,
-    rejection: Rejection,
-) -> Response<Bytes> {
-    let response = match Protocol::of(head) {
-        Protocol::Http => return refuse_in_http(responder, head, rejection),
+#[inline]
+pub(crate) fn refuse(responder: &Responder, head: &Parts, rejection: Rejection) -> Response<Bytes> {
+    let mut response = match Protocol::of(head) {
+        Protocol::Http => return responder.refuse(head, rejection),
         Protocol::Grpc(content_type) => grpc::response(content_type.clone(), &rejection),
         Protocol::ConnectUnary => connect::unary(&rejection),
         Protocol::ConnectStream(content_type) => connect::stream(content_type.clone(), &rejection),
     };
-    with_cause(response, rejection)
+    add_cause(&mut response, rejection);
+    response
 }
 
-fn with_cause(mut response: Response<Bytes>, rejection: Rejection) -> Response<Bytes> {
-    response.extensions_mut().insert(rejection);
-    response
+/// Puts the cause into the extensions: in the place of what may be there, because that has one already.
+#[inline]
+fn add_cause(response: &mut Response<Bytes>, rejection: Rejection) {
+    let extensions = response.extensions_mut();
+    match extensions.get_mut() {
+        Some(place) => *place = rejection,
+        None => drop(extensions.insert(rejection)),
+    }
 }

@@ -10,6 +10,7 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode, Uri};
 
+use super::add_cause;
 use super::header::{ACTION, NO_STORE, action};
 use super::per_kind::PerKind;
 use super::responder::ResponseForRejection;
@@ -68,10 +69,19 @@ impl Preset {
         Self::Wafer,
     ];
 
+    #[inline]
     pub(super) fn response(self, rejection: &Rejection) -> Response<Bytes> {
+        static MADE: [PerKind<Response<Bytes>>; Preset::ALL.len()] =
+            [const { PerKind::new() }; Preset::ALL.len()];
+        MADE[self as usize].get(rejection, |rejection| self.make_response(rejection))
+    }
+
+    /// With a rejection in the extensions, so that there is a place for one in each copy.
+    fn make_response(self, rejection: &Rejection) -> Response<Bytes> {
         let mut response = Response::new(self.body(rejection.kind()));
         *response.status_mut() = self.status(rejection.kind());
         *response.headers_mut() = headers(rejection);
+        add_cause(&mut response, rejection.kind().into());
         response
     }
 
@@ -111,12 +121,7 @@ fn is_of_alipay(head: &Parts) -> bool {
     host.is_some_and(|host| host.ends_with(".hybrid.alipay-eco.com"))
 }
 
-pub(super) fn headers(rejection: &Rejection) -> HeaderMap {
-    static HEADERS: PerKind<HeaderMap> = PerKind::new();
-    HEADERS.get(rejection, make_headers)
-}
-
-fn make_headers(rejection: &Rejection) -> HeaderMap {
+fn headers(rejection: &Rejection) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(4);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, NO_STORE);

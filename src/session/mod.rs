@@ -7,13 +7,15 @@ use std::time::SystemTime;
 use serde::de::DeserializeOwned;
 
 use crate::identity::Identity;
-use crate::time::{Timestamp, Uptime};
-use crate::token::{Fingerprint, OnceFingerprint, SessionId};
+use crate::time::Timestamp;
+use crate::token::{Fingerprint, SessionId};
 
 mod checked;
 mod data;
 mod decision;
 mod end;
+mod known;
+mod places;
 mod record;
 mod touch;
 mod u48;
@@ -27,11 +29,11 @@ pub(crate) use self::decision::{
     Facts, Freshness, Gap, Share, StoreState, Verdict, decide, decide_in_gap,
 };
 pub use self::end::EndReason;
+pub(crate) use self::known::{Known, Stamp};
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) use self::record::KEPT_FOR_LATE_USES;
 pub use self::record::Record;
 pub use self::touch::Touch;
-use self::u48::U48;
 pub(crate) use self::unusual::Unusual;
 pub(crate) use self::usage::Usage;
 
@@ -42,45 +44,9 @@ pub(crate) use self::usage::Usage;
 #[derive(Clone)]
 pub struct Session(Arc<Known>);
 
-/// What this node knows of a session, in one place however many hold it.
-///
-/// It lies in three lines of the processor's cache. A hit looks at what comes first and at what comes
-/// last, so that those are all fetched at once, with what a handler looks at in between. Times are in
-/// milliseconds.
-#[repr(C)]
-pub(crate) struct Known {
-    fingerprint: OnceFingerprint,
-    id: SessionId,
-    issued_at: U48,
-    identity: Identity,
-    stamp: Stamp,
-    /// When it ends however much it is used: its retirement, or the absolute end.
-    hard_end: Timestamp,
-    usage: Usage,
-    unusual: Option<Box<Unusual>>,
-}
-
-/// What the cache has to know of an answer of the store.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Stamp {
-    /// When it was read, by this node's clock
-    pub(crate) confirmed_at: Uptime,
-    /// and by its number of changes: what changed later may not be in it.
-    pub(crate) as_of: u64,
-}
-
 impl Session {
     pub(crate) fn new(id: SessionId, record: Record, stamp: Stamp) -> Self {
-        Self(Arc::new(Known {
-            fingerprint: OnceFingerprint::default(),
-            id,
-            issued_at: U48::new(record.issued_at.as_millis()),
-            stamp,
-            hard_end: record.hard_end(),
-            usage: Usage::new(&record),
-            unusual: Unusual::of(&record),
-            identity: record.identity,
-        }))
+        Self(places::place(Known::new(id, record, stamp)))
     }
 
     /// Takes over what this node knows of the session's use and of its token from an earlier answer
@@ -159,7 +125,7 @@ impl Session {
 
     /// That of its token, if this node has seen it.
     pub(crate) fn fingerprint(&self) -> Option<Fingerprint> {
-        self.0.fingerprint.get()
+        self.0.fingerprint()
     }
 
     /// Its token was seen.
@@ -228,34 +194,6 @@ impl Session {
 impl From<Arc<Known>> for Session {
     fn from(known: Arc<Known>) -> Self {
         Self(known)
-    }
-}
-
-impl Known {
-    #[inline]
-    pub(crate) fn id(&self) -> SessionId {
-        self.id
-    }
-
-    #[inline]
-    pub(crate) fn as_of(&self) -> u64 {
-        self.stamp.as_of
-    }
-
-    #[inline]
-    pub(crate) fn facts(&self) -> Facts<'_> {
-        Facts {
-            unusual: &self.unusual,
-            hard_end: self.hard_end,
-            idle_deadline: self.usage.idle_deadline(),
-            confirmed_at: self.stamp.confirmed_at,
-            as_of: self.stamp.as_of,
-        }
-    }
-
-    #[inline]
-    pub(crate) fn has(&self, fingerprint: Fingerprint) -> bool {
-        self.fingerprint.is(fingerprint)
     }
 }
 
@@ -332,10 +270,5 @@ mod tests {
         let covered = record().issued_at.before(Duration::from_millis(1));
         assert_eq!(earlier.usage().note(ID, covered), None);
         assert!(again.usage().note(ID, covered).is_some());
-    }
-
-    #[test]
-    fn a_session_takes_no_more_than_this() {
-        assert_eq!(size_of::<Known>(), 136);
     }
 }

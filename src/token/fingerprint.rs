@@ -26,6 +26,12 @@ impl Fingerprint {
         self.0 as u32
     }
 
+    /// Another part of it, as good as random whatever the first is.
+    #[inline]
+    pub(crate) const fn middle(self) -> u16 {
+        (self.0 >> 32) as u16
+    }
+
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) const fn from_bits(bits: u128) -> Self {
         Self(bits)

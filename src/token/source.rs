@@ -220,7 +220,8 @@ fn may_count_query(method: &Method) -> bool {
 #[inline]
 fn strip_bearer(credentials: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = credentials.split_at_checked(BEARER.len())?;
-    let is_bearer = scheme.eq_ignore_ascii_case(BEARER);
+    // As nearly all clients have it, at once.
+    let is_bearer = scheme == b"Bearer" || scheme.eq_ignore_ascii_case(BEARER);
     let is_separate = rest.first().is_none_or(u8::is_ascii_whitespace);
     (is_bearer && is_separate).then(|| rest.trim_ascii_start())
 }

@@ -1,5 +1,4 @@
 use std::fmt;
-use std::hash::Hasher;
 
 use siphasher::sip::SipHasher24;
 
@@ -89,9 +88,9 @@ impl TagKey {
     }
 
     pub(super) fn tag(&self, tagged: &[u8]) -> [u8; 8] {
-        let mut hasher = SipHasher24::new_with_key(&self.secret);
-        hasher.write(tagged);
-        hasher.finish().to_le_bytes()
+        SipHasher24::new_with_key(&self.secret)
+            .hash(tagged)
+            .to_le_bytes()
     }
 }
 
