@@ -47,14 +47,18 @@ impl<S: SessionStore> Node<S> {
         text: &[u8],
         fingerprint: Option<Fingerprint>,
     ) -> Checked {
-        let token = Token::parse(text);
-        let genuine = token.filter(|token| self.keyring.judge(token) != Tag::Forged);
-        let Some(token) = genuine else {
+        let judged = Token::parse(text).map(|token| (self.keyring.judge(&token), token));
+        let Some((tag @ (Tag::Genuine | Tag::Unknown), token)) = judged else {
             return Checked::Decided(Err(self.refuse_at_sight(RejectionKind::SessionMalformed)));
         };
-        match self.check_cached(token.id(), fingerprint, self.clock.read()) {
+        let id = token.id();
+        match self.check_cached(id, fingerprint, self.clock.read()) {
             Some(decided) => Checked::Decided(decided),
-            None => Checked::Unread(Unread { token, fingerprint }),
+            None => Checked::Unread(Unread {
+                id,
+                fingerprint,
+                unjudged: (tag == Tag::Unknown).then(|| Box::new(token)),
+            }),
         }
     }
 

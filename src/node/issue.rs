@@ -1,13 +1,12 @@
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use super::Node;
 use super::issued::{ForeignApp, Issued, NewSession};
 use crate::rejection::{Rejection, RejectionKind};
 use crate::session::{Record, Session, Stamp};
 use crate::store::{Insert, Inserted, Retire, SessionStore, StoreError};
 use crate::token::SessionToken;
+use crate::upstream::Deadline;
 
 impl<S: SessionStore> Node<S> {
     /// Issues a session to a user.
@@ -21,7 +20,7 @@ impl<S: SessionStore> Node<S> {
     }
 
     async fn try_issue(self: &Arc<Self>, new: NewSession) -> Result<Issued, StoreError> {
-        let asked_at = Instant::now();
+        let deadline = Deadline::after(self.config.store_deadline);
         let token = self.mint(new.identity.bucket()).await?;
         let id = token.id();
         let now = self.clock.read();
@@ -36,10 +35,9 @@ impl<S: SessionStore> Node<S> {
         };
         // Before the write: whatever changes from now on has a greater number.
         let stamp = self.cache.stamp(now.local);
-        let left = config.store_deadline.saturating_sub(asked_at.elapsed());
         let insert = |store| SessionStore::insert(store, insert);
         match (self.upstream)
-            .write_within(left, id.bucket(), insert)
+            .write_by(deadline, id.bucket(), insert)
             .await?
         {
             Inserted::Kept(replaced) => {

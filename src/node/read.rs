@@ -7,7 +7,6 @@ use tokio::runtime::Handle;
 
 use super::Node;
 use super::detached::Detached;
-use super::keyring::Tag;
 use crate::cache::{Answer, Gone};
 use crate::identity::Identity;
 use crate::observe::trace;
@@ -86,14 +85,15 @@ impl<S: SessionStore> Node<S> {
 
     async fn check_token(self: &Arc<Self>, unread: &Unread) -> Result<Session, Rejection> {
         self.start();
-        let Unread { token, fingerprint } = unread;
-        let id = token.id();
+        let id = unread.id;
         let read = async {
             self.learn_clock().await?;
-            if self.keyring.judge(token) == Tag::Unknown && !self.cache.has(id) {
-                return Ok(Box::pin(self.read_with_unknown_key(token)).await);
+            match &unread.unjudged {
+                Some(token) if !self.cache.has(id) => {
+                    Ok(Box::pin(self.read_with_unknown_key(token)).await)
+                }
+                _ => Ok(Some(self.read_detached(id, unread.fingerprint).await)),
             }
-            Ok(Some(self.read_detached(id, *fingerprint).await))
         };
         let answer = match self.in_time(read).await {
             Ok(None) => return Err(RejectionKind::SessionMalformed.into()),

@@ -1,7 +1,5 @@
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use super::Node;
 use super::issue::taken;
 use super::issued::Issued;
@@ -10,6 +8,7 @@ use crate::rejection::{Rejection, RejectionKind};
 use crate::session::{Record, Stamp};
 use crate::store::{Rotate, Rotated, SessionStore, StoreError};
 use crate::token::{SessionId, SessionToken};
+use crate::upstream::Deadline;
 
 impl<S: SessionStore> Node<S> {
     /// Puts a new session in the place of another, with other data if there is any.
@@ -31,7 +30,7 @@ impl<S: SessionStore> Node<S> {
         old: SessionId,
         data: Option<Arc<str>>,
     ) -> Result<Result<Issued, RejectionKind>, StoreError> {
-        let asked_at = Instant::now();
+        let deadline = Deadline::after(self.config.store_deadline);
         let token = self.mint(old.bucket()).await?;
         let id = token.id();
         let rotate = Rotate {
@@ -39,10 +38,9 @@ impl<S: SessionStore> Node<S> {
             ..Rotate::new(old, id, self.config.rotation_grace)
         };
         let stamp = self.cache.stamp(self.clock.uptime());
-        let left = (self.config.store_deadline).saturating_sub(asked_at.elapsed());
         let rotate = |store| SessionStore::rotate(store, rotate);
         match (self.upstream)
-            .write_within(left, id.bucket(), rotate)
+            .write_by(deadline, id.bucket(), rotate)
             .await?
         {
             Rotated::Done(record) => {

@@ -1,6 +1,6 @@
 use super::Session;
 use crate::rejection::Rejection;
-use crate::token::{Fingerprint, Token};
+use crate::token::{Fingerprint, SessionId, Token};
 
 /// What a node can say of a presented text by itself.
 // With a tag of its own: else that is two words of a fingerprint, which a hit would write one at a time
@@ -12,9 +12,11 @@ pub(crate) enum Checked {
     Unread(Unread),
 }
 
-/// A token of a session that has to be read.
+/// A session that has to be read.
 pub(crate) struct Unread {
-    pub(crate) token: Token,
-    /// What the session is found by once it is read.
+    pub(crate) id: SessionId,
+    /// What it is found by once it is read.
     pub(crate) fingerprint: Option<Fingerprint>,
+    /// Its token, if the tag was made with a key that this node does not know. Boxed, because that is rare.
+    pub(crate) unjudged: Option<Box<Token>>,
 }

@@ -10,19 +10,20 @@ use std::future::Future;
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, timeout};
 
 use crate::flights::Flights;
 use crate::store::{Feed, Measured, SessionStore, StoreError};
 use crate::time::{Clock, Moment, Timestamp};
 
 mod breaker;
+mod deadline;
 mod gate;
 mod outcome;
 mod part;
 mod writable;
 
 use self::breaker::Breaker;
+pub(crate) use self::deadline::{Deadline, within};
 
 /// The longest that a link takes to open: it may need a connection to each server of a fleet, and
 /// holds up nobody.
@@ -88,13 +89,14 @@ impl<S: SessionStore> Upstream<S> {
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        self.write_within(self.deadline, bucket, write).await
+        self.write_by(Deadline::after(self.deadline), bucket, write)
+            .await
     }
 
-    /// The same, where a part of the deadline has passed already.
-    pub(crate) async fn write_within<'a, T, F>(
+    /// The same, where a part of the time until the deadline has passed already.
+    pub(crate) async fn write_by<'a, T, F>(
         &'a self,
-        left: Duration,
+        deadline: Deadline,
         bucket: impl Into<Option<[u8; 2]>>,
         write: impl FnOnce(&'a Measured<S>) -> F,
     ) -> Result<T, StoreError>
@@ -102,11 +104,9 @@ impl<S: SessionStore> Upstream<S> {
         F: Future<Output = Result<T, StoreError>>,
     {
         let place = self.place(bucket.into());
-        let began = Instant::now();
-        let written = match self.try_first(place, left).await {
+        let written = match self.try_first(place, deadline).await {
             Ok(()) => {
-                let left = left.saturating_sub(began.elapsed());
-                let written = within(left, write(&self.store)).await;
+                let written = deadline.of(write(&self.store)).await;
                 self.report(place, &written);
                 written
             }
@@ -120,7 +120,8 @@ impl<S: SessionStore> Upstream<S> {
     /// to be down as a whole, unless it is its turn to try it.
     pub(crate) async fn subscribe(&self) -> Result<Feed, StoreError> {
         let whole = self.place(None);
-        self.try_first(whole, self.deadline).await?;
+        self.try_first(whole, Deadline::after(self.deadline))
+            .await?;
         let opened = match within(SUBSCRIBE_WITHIN, self.store.subscribe()).await {
             Err(error) if self.takes_writes().await => Err(error.of_link_alone()),
             opened => opened,
@@ -199,11 +200,11 @@ impl<S: SessionStore> Upstream<S> {
 
     /// A write cannot be the trial of a part that is down: it may fail where reads are answered. So
     /// a read comes first, if it is its turn to try.
-    async fn try_first(&self, place: Place, left: Duration) -> Result<(), StoreError> {
+    async fn try_first(&self, place: Place, deadline: Deadline) -> Result<(), StoreError> {
         let Some(trial) = self.breaker.admit(place.part, self.deadline)? else {
             return Ok(());
         };
-        let reached = Box::pin(within(left, self.reach(place))).await;
+        let reached = Box::pin(deadline.of(self.reach(place))).await;
         self.note_read(place, Some(trial), &reached);
         reached
     }
@@ -214,13 +215,4 @@ impl<S: SessionStore> Upstream<S> {
             None => self.store.now().await.map(drop),
         }
     }
-}
-
-/// What takes longer than `span` has failed.
-pub(crate) async fn within<T>(
-    span: Duration,
-    work: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    let answer = timeout(span, work).await;
-    answer.unwrap_or_else(|_| Err(StoreError::late(span)))
 }
