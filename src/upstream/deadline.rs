@@ -1,9 +1,10 @@
 use std::convert::Infallible;
-use std::future::{Future, Pending, pending, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
+use std::future::{Future, Pending, pending};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
 use tokio::time::{Instant, Timeout, timeout, timeout_at};
 
 use crate::store::StoreError;
@@ -19,52 +20,76 @@ impl Deadline {
     }
 
     /// What is not there by then has failed.
-    pub(super) async fn of<T>(
-        self,
-        work: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        match self.0 {
-            Some(end) => unless_late(work, || timeout_at(end, pending())).await,
-            None => work.await,
-        }
+    pub(super) const fn of<F>(self, work: F) -> InTime<F> {
+        InTime::new(work, End::At(self))
     }
 }
 
 /// What takes longer than `span` has failed.
-pub(crate) async fn within<T>(
-    span: Duration,
-    work: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    unless_late(work, || timeout(span, pending())).await
+pub(crate) const fn within<F>(span: Duration, work: F) -> InTime<F> {
+    InTime::new(work, End::After(span))
+}
+
+pin_project! {
+    /// Work that has failed at its end. What is there at once takes no timer, and does not ask for the time.
+    #[must_use]
+    pub(crate) struct InTime<F> {
+        #[pin]
+        work: F,
+        end: End,
+        #[pin]
+        timer: Option<Timer>,
+    }
+}
+
+#[derive(Clone, Copy)]
+enum End {
+    After(Duration),
+    At(Deadline),
 }
 
 type Timer = Timeout<Pending<Infallible>>;
 
-/// What is there at once takes no timer, and does not ask for the time.
-async fn unless_late<T>(
-    work: impl Future<Output = Result<T, StoreError>>,
-    timer: impl Fn() -> Timer,
-) -> Result<T, StoreError> {
-    let (mut work, mut late) = (pin!(work), pin!(None));
-    poll_fn(|cx| {
-        let answer = work.as_mut().poll(cx);
+impl End {
+    fn timer(self) -> Option<Timer> {
+        match self {
+            Self::After(span) => Some(timeout(span, pending())),
+            Self::At(Deadline(end)) => end.map(|end| timeout_at(end, pending())),
+        }
+    }
+}
+
+impl<F> InTime<F> {
+    const fn new(work: F, end: End) -> Self {
+        let timer = None;
+        Self { work, end, timer }
+    }
+}
+
+impl<T, F: Future<Output = Result<T, StoreError>>> Future for InTime<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let mut this = self.project();
+        let answer = this.work.poll(cx);
         if answer.is_ready() {
             return answer;
         }
-        if late.is_none() {
-            late.set(Some(timer()));
+        if this.timer.is_none() {
+            this.timer.set(this.end.timer());
         }
-        match late.as_mut().as_pin_mut().map(|late| late.poll(cx)) {
+        match this.timer.as_pin_mut().map(|timer| timer.poll(cx)) {
             Some(Poll::Ready(Err(late))) => Poll::Ready(Err(StoreError::unavailable(late))),
             _ => Poll::Pending,
         }
-    })
-    .await
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::future::ready;
+    use std::pin::pin;
+    use std::task::Waker;
 
     use tokio::time::sleep;
 
@@ -103,7 +128,7 @@ mod tests {
     fn what_is_there_at_once_takes_no_timer() {
         // Without a runtime there is none.
         let answer = pin!(within(SPAN, ready(Ok(7))));
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let mut context = Context::from_waker(Waker::noop());
         assert!(matches!(answer.poll(&mut context), Poll::Ready(Ok(7))));
     }
 }

@@ -11,6 +11,7 @@ use crate::token::{SessionId, TagKey};
 
 mod builder;
 mod loads;
+mod logins;
 mod piecewise;
 mod runs;
 mod scripts;
@@ -153,8 +154,15 @@ impl RedisStore {
 impl SessionStore for RedisStore {
     async fn insert(&self, insert: Insert) -> Result<Inserted, StoreError> {
         let bucket = insert.id.bucket();
-        let mut call = self.calls(bucket).insert(&insert);
-        let Some(answer) = self.run_unless_moving(bucket, &mut call).await? else {
+        let answer = match insert.is_alone() {
+            // Boxed: the futures that hold it have it in several places.
+            true => Box::pin(self.add(&insert)).await?,
+            false => {
+                let mut call = self.calls(bucket).insert(&insert);
+                self.run_unless_moving(bucket, &mut call).await?
+            }
+        };
+        let Some(answer) = answer else {
             return Box::pin(self.insert_piecewise(&insert)).await;
         };
         let (inserted, perhaps_gone) = inserted(&answer)?;
