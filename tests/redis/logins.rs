@@ -45,17 +45,20 @@ async fn sessions_of(store: &RedisStore, user: &Identity) -> Vec<SessionId> {
     listed.map(|(id, _)| id).collect()
 }
 
-async fn scripts(client: &Client) -> u64 {
+/// How many scripts were run, and refused.
+async fn scripts(client: &Client) -> [u64; 2] {
     let stats: String = client.ask(&["INFO", "commandstats"]).await;
-    let line = stats
-        .lines()
-        .find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
-    let count = line.and_then(|line| line.split(',').next());
-    count.map_or(0, |count| count.parse().unwrap())
+    let mut lines = stats.lines();
+    let line = lines.find_map(|line| line.strip_prefix("cmdstat_evalsha:"));
+    ["calls=", "rejected_calls="].map(|name| {
+        let mut fields = line.unwrap_or_default().split(',');
+        let count = fields.find_map(|field| field.strip_prefix(name));
+        count.map_or(0, |count| count.parse().unwrap())
+    })
 }
 
-/// Logs in all at once; how many scripts that takes a server that has each of them.
-async fn cost(store: &RedisStore, client: &Client, logins: &[Insert]) -> u64 {
+/// Logs in all at once; how many scripts were run and refused for that.
+async fn cost(store: &RedisStore, client: &Client, logins: &[Insert]) -> [u64; 2] {
     keep(store, &user(), 0).await;
     let () = client.ask(&["CONFIG", "RESETSTAT"]).await;
     let inserted = log_in(store, logins).await;
@@ -68,8 +71,8 @@ async fn logins_that_come_at_the_same_time_are_few_scripts() {
     let server = RedisServer::start().await;
     let (store, client) = (server.store(), server.client().await);
     let logins = logins(&store).await;
-    let few = cost(&store, &client, &logins).await;
-    assert!(few < FEW, "{few}");
+    let [few, refused] = cost(&store, &client, &logins).await;
+    assert!(few < FEW && refused == 0, "{few}, {refused}");
     for login in &logins {
         let record = &login.record;
         assert_eq!(sessions_of(&store, &record.identity).await, [login.id]);
@@ -80,7 +83,7 @@ async fn logins_that_come_at_the_same_time_are_few_scripts() {
         assert_eq!(Timestamp::from_millis(end), record.kept_until());
     }
     let () = client.ask(&["FLUSHALL"]).await;
-    assert_eq!(cost(&store, &client, &logins[..8]).await, 8);
+    assert_eq!(cost(&store, &client, &logins[..8]).await, [8, 0]);
 }
 
 #[tokio::test]
@@ -159,8 +162,8 @@ async fn what_a_server_refuses_is_done_once_it_takes_it() {
     let refused = log_in(&store, &logins).await;
     assert!(refused.iter().all(Result::is_err), "{refused:?}");
     let () = client.ask(&["CONFIG", "SET", "maxmemory", "0"]).await;
-    let few = cost(&store, &client, &logins).await;
-    assert!(few < FEW, "{few}");
+    let [few, refused] = cost(&store, &client, &logins).await;
+    assert!(few < FEW && refused == 0, "{few}, {refused}");
 }
 
 #[tokio::test]
@@ -175,7 +178,8 @@ async fn at_one_of_a_cluster_s_servers_each_is_a_script() {
     let serves = async || store.now().await.is_ok() && store.writable([0; 2]).await.is_ok();
     eventually("the slots are served", serves).await;
     let logins = logins(&store).await;
-    assert_eq!(cost(&store, &client, &logins).await, u64::from(AT_ONCE));
+    let each = u64::from(AT_ONCE);
+    assert_eq!(cost(&store, &client, &logins).await, [each, 0]);
 }
 
 #[tokio::test]
