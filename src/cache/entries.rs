@@ -13,6 +13,8 @@ use crate::token::{Fingerprint, SessionId, SpreadIds};
 
 /// moka hears of one hit in so many, so that it keeps what is in use.
 const HITS_PER_SAMPLE: usize = 128;
+/// Sessions that moka makes room for at the beginning, 1 MiB: while it grows it moves all that it has, time and again.
+const ROOM_AT_FIRST: u64 = 1 << 16;
 /// moka takes no more than a thousand years.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -61,6 +63,7 @@ impl Entries {
         };
         let moka = Cache::builder()
             .max_capacity(capacity)
+            .initial_capacity(usize::try_from(capacity.min(ROOM_AT_FIRST)).unwrap_or_default())
             .eviction_policy(EvictionPolicy::lru())
             .time_to_idle(useful_for.min(LONGEST))
             .eviction_listener(left)

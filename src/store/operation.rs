@@ -31,6 +31,11 @@ impl Insert {
             retire: None,
         }
     }
+
+    /// Whether it concerns no other session.
+    pub(crate) const fn is_alone(&self) -> bool {
+        self.cap.is_none() && self.retire.is_none()
+    }
 }
 
 /// A session that a newer one takes over from.

@@ -1,8 +1,9 @@
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::store::StoreError;
@@ -24,52 +25,81 @@ impl Deadline {
     }
 
     /// What is not there by then has failed.
-    pub(super) async fn of<T>(
-        self,
-        work: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        match self.end {
-            Some(end) => unless_late(work, self.span, || sleep_until(end)).await,
-            None => work.await,
-        }
+    pub(super) const fn of<F>(self, work: F) -> InTime<F> {
+        InTime::new(work, End::At(self))
     }
 }
 
 /// What takes longer than `span` has failed.
-pub(crate) async fn within<T>(
-    span: Duration,
-    work: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    unless_late(work, span, || sleep(span)).await
+pub(crate) const fn within<F>(span: Duration, work: F) -> InTime<F> {
+    InTime::new(work, End::After(span))
 }
 
-/// What is there at once takes no timer, and does not ask for the time.
-async fn unless_late<T>(
-    work: impl Future<Output = Result<T, StoreError>>,
-    span: Duration,
-    timer: impl Fn() -> Sleep,
-) -> Result<T, StoreError> {
-    let (mut work, mut end) = (pin!(work), pin!(None));
-    poll_fn(|cx| {
-        let answer = work.as_mut().poll(cx);
+pin_project! {
+    /// Work that has failed at its end. What is there at once takes no timer, and does not ask for the time.
+    #[must_use]
+    pub(crate) struct InTime<F> {
+        #[pin]
+        work: F,
+        end: End,
+        #[pin]
+        timer: Option<Sleep>,
+    }
+}
+
+#[derive(Clone, Copy)]
+enum End {
+    After(Duration),
+    At(Deadline),
+}
+
+impl End {
+    fn timer(self) -> Option<Sleep> {
+        match self {
+            Self::After(span) => Some(sleep(span)),
+            Self::At(deadline) => deadline.end.map(sleep_until),
+        }
+    }
+
+    const fn span(self) -> Duration {
+        match self {
+            Self::After(span) | Self::At(Deadline { span, .. }) => span,
+        }
+    }
+}
+
+impl<F> InTime<F> {
+    const fn new(work: F, end: End) -> Self {
+        let timer = None;
+        Self { work, end, timer }
+    }
+}
+
+impl<T, F: Future<Output = Result<T, StoreError>>> Future for InTime<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let mut this = self.project();
+        let answer = this.work.poll(cx);
         if answer.is_ready() {
             return answer;
         }
-        if end.is_none() {
-            end.set(Some(timer()));
+        if this.timer.is_none() {
+            this.timer.set(this.end.timer());
         }
-        let end = end.as_mut().as_pin_mut();
-        match end.is_some_and(|end| end.poll(cx).is_ready()) {
-            true => Poll::Ready(Err(StoreError::late(span))),
+        let timer = this.timer.as_pin_mut();
+        match timer.is_some_and(|timer| timer.poll(cx).is_ready()) {
+            true => Poll::Ready(Err(StoreError::late(this.end.span()))),
             false => Poll::Pending,
         }
-    })
-    .await
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::future::ready;
+    use std::pin::pin;
+    use std::task::Waker;
 
     use tokio::time::sleep;
 
@@ -108,7 +138,7 @@ mod tests {
     fn what_is_there_at_once_takes_no_timer() {
         // Without a runtime there is none.
         let answer = pin!(within(SPAN, ready(Ok(7))));
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let mut context = Context::from_waker(Waker::noop());
         assert!(matches!(answer.poll(&mut context), Poll::Ready(Ok(7))));
     }
 }

@@ -193,6 +193,7 @@ class Scripts:
             (b"redis.call('TIME')", b"{ '%s', '%s' }" % tuple(self.clock())),
             (b"redis.call('PTTL', KEYS[at])", b"left_until(redis.call('PEXPIRETIME', KEYS[at]))"),
             (b"redis.call('ZRANDMEMBER', KEYS[2], SAMPLE)", b"redis.call('ZRANGE', KEYS[2], 0, SAMPLE - 1)"),
+            (b"redis.call('ZRANDMEMBER', KEYS[index], SAMPLE)", b"redis.call('ZRANGE', KEYS[index], 0, SAMPLE - 1)"),
         ):
             script = script.replace(what, instead)
         left_until = b"local function left_until(till) return till < 0 and till or till - %d end\n"

@@ -18,6 +18,7 @@ mod index;
 mod link;
 mod link_losses;
 mod loads;
+mod logins;
 #[cfg(all(feature = "axum", feature = "wechat"))]
 mod lua;
 mod matrix;

@@ -21,6 +21,10 @@ impl User {
     pub(super) fn add(&mut self, id: SessionId, record: &Record) {
         let session = (record.issued_at, id);
         if let Err(place) = self.sessions.binary_search(&session) {
+            if self.sessions.capacity() == 0 {
+                // Most users have one.
+                self.sessions.reserve_exact(1);
+            }
             self.sessions.insert(place, session);
         }
     }

@@ -11,6 +11,7 @@ use crate::token::{SessionId, TagKey};
 
 mod builder;
 mod loads;
+mod logins;
 mod piecewise;
 mod runs;
 mod scripts;
@@ -46,7 +47,8 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 /// 1. A load is one `GET`. While eight are under way over a connection, those that come go together, up to
 ///    32 as one `MGET`; in a Cluster, and where that is refused, as so many `GET`s at once. Everything
 ///    else that concerns sessions is a script in one slot of a Cluster, with every key it touches among
-///    its `KEYS`. It runs again where it needs others than it was given: what concerns all sessions of
+///    its `KEYS`. Logins that concern no other session go together in the same way, as one run, where a
+///    server says over RESP3 that it is no part of a Cluster. A script runs again where it needs others than it was given: what concerns all sessions of
 ///    a user is two runs, and so is a rotation. A use is written by one run, and a second one keeps the
 ///    session in its user's index. Keys stand in the scripts as `KEYS[n]`, with a number or a variable
 ///    as the index, and Lua may be 5.1 or 5.4.
@@ -153,8 +155,15 @@ impl RedisStore {
 impl SessionStore for RedisStore {
     async fn insert(&self, insert: Insert) -> Result<Inserted, StoreError> {
         let bucket = insert.id.bucket();
-        let mut call = self.calls(bucket).insert(&insert);
-        let Some(answer) = self.run_unless_moving(bucket, &mut call).await? else {
+        let answer = match insert.is_alone() {
+            // Boxed: the futures that hold it have it in several places.
+            true => Box::pin(self.add(&insert)).await?,
+            false => {
+                let mut call = self.calls(bucket).insert(&insert);
+                self.run_unless_moving(bucket, &mut call).await?
+            }
+        };
+        let Some(answer) = answer else {
             return Box::pin(self.insert_piecewise(&insert)).await;
         };
         let (inserted, perhaps_gone) = inserted(&answer)?;

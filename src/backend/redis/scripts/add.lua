@@ -1,17 +1,34 @@
 -- What most logins are: no cap, and no session to retire. It needs nothing of what comes before the others.
--- KEYS: session, index of its user. ARGV: 2 record, 3 id, 4 when it was issued, 5 until when it is kept.
+-- KEYS: session, index of its user, of each login. ARGV: from 2 on, of each login: record, id, when it was
+-- issued, until when it is kept.
 -- More than so many sessions of a user are more than most have: some of them may be gone.
 local MANY, SAMPLE = 16, 8
 
-if not redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[5], 'NX') then return 'taken' end
-redis.call('ZADD', KEYS[2], ARGV[4], ARGV[3])
-local many, left = redis.call('ZCARD', KEYS[2]), -1
-if many > 1 then left = redis.call('PTTL', KEYS[2]) end
--- The index lives at least as long as the sessions in it.
-local time = left >= 0 and redis.call('TIME')
-if not time or time[1] * 1000 + left < tonumber(ARGV[5]) then
-  redis.call('PEXPIREAT', KEYS[2], ARGV[5])
+-- What one of several logins meets is not the others' matter: then the second answer is the one for many.
+local function add(session, index, record, id, issued, till)
+  local kept = redis.pcall('SET', KEYS[session], record, 'PXAT', till, 'NX')
+  if not kept then return 'taken' end
+  if kept.err then return kept, 'alone' end
+  local indexed = redis.pcall('ZADD', KEYS[index], issued, id)
+  if type(indexed) == 'table' then return indexed, { 'refused', indexed.err } end
+  local many, left = redis.call('ZCARD', KEYS[index]), -1
+  if many > 1 then left = redis.call('PTTL', KEYS[index]) end
+  -- The index lives at least as long as the sessions in it.
+  local time = left >= 0 and redis.call('TIME')
+  if not time or time[1] * 1000 + left < tonumber(till) then
+    redis.call('PEXPIREAT', KEYS[index], till)
+  end
+  -- An answer that is no table takes a microsecond less.
+  if many <= MANY then return 'kept' end
+  return { 'kept', {}, redis.call('ZRANDMEMBER', KEYS[index], SAMPLE) }
 end
--- An answer that is no table takes a microsecond less.
-if many <= MANY then return 'kept' end
-return { 'kept', {}, redis.call('ZRANDMEMBER', KEYS[2], SAMPLE) }
+
+local logins = (#ARGV - 1) / 4
+if logins == 1 then return (add(1, 2, ARGV[2], ARGV[3], ARGV[4], ARGV[5])) end
+local answers = {}
+for n = 1, logins do
+  local at = 4 * n - 2
+  local one, many = add(2 * n - 1, 2 * n, ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
+  answers[n] = many or one
+end
+return answers

@@ -138,6 +138,16 @@ impl Call {
         self
     }
 
+    /// One run for all of these, of a script that takes any number of the like: their keys, and behind the
+    /// first argument, which all have, their arguments. `None` of none.
+    pub(crate) fn of_all(calls: impl IntoIterator<Item = Self>) -> Option<Self> {
+        calls.into_iter().reduce(|mut all, next| {
+            all.keys.extend(next.keys);
+            all.arguments.extend(next.arguments.into_iter().skip(1));
+            all
+        })
+    }
+
     /// Gives the script the keys that it needs, instead of those that it needed before.
     pub(crate) fn give_needed(&mut self, needed: impl Iterator<Item = NamedKey>) {
         self.named.truncate(self.fixed);

@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt;
 use super::location::Credentials;
 use super::settings::Settings;
 use super::socket::Socket;
-use crate::backend::redis::wire::greeting::{RoleBy, grants_resp3};
+use crate::backend::redis::wire::greeting::{RoleBy, grants_resp3, is_standalone};
 
 const DEFAULT_USER: &str = "default";
 const WRONG_PASSWORD: &str = "WRONGPASS";
@@ -22,6 +22,8 @@ pub(super) struct Protocol {
     /// RESP3: what is published comes on any connection, and not only on one that does nothing else.
     pub(super) has_pushes: bool,
     pub(super) role_by: RoleBy,
+    /// Whether it has said over RESP3 that it has all keys.
+    pub(super) is_standalone: bool,
 }
 
 impl Protocol {
@@ -29,6 +31,7 @@ impl Protocol {
     pub(super) const RESP2: Self = Self {
         has_pushes: false,
         role_by: RoleBy::Role,
+        is_standalone: false,
     };
 }
 
@@ -84,6 +87,7 @@ async fn after_hello(
     let protocol = Protocol {
         has_pushes: grants_resp3(&hello),
         role_by: RoleBy::Hello,
+        is_standalone: grants_resp3(&hello) && is_standalone(&hello),
     };
     let mut commands = redis::pipe();
     select(&mut commands, database);
@@ -127,6 +131,7 @@ async fn without_hello(
     let protocol = Protocol {
         has_pushes: false,
         role_by,
+        is_standalone: false,
     };
     Ok((protocol, [role, next().extract_error()?]))
 }

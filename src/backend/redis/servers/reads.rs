@@ -23,7 +23,7 @@ impl Connection {
     async fn try_together(&self, keys: &[String], may_be_one: bool) -> RedisResult<Vec<Read>> {
         if may_be_one && self.together().takes_mget() {
             match self.mget(keys).await {
-                Err(error) if is_no_mget(&error) => self.together().refuse_mget(),
+                Err(error) if is_of_one_key(&error) => self.together().refuse_mget(),
                 read => return read,
             }
         }
@@ -51,8 +51,8 @@ impl Connection {
     }
 }
 
-/// Whether the user may not run it, a proxy does not know it, or one address stands for several
-/// servers, which have these keys.
-fn is_no_mget(error: &RedisError) -> bool {
+/// Whether the user may not run what has several keys, a proxy does not know it, or one address stands for
+/// several servers, which have these keys.
+pub(super) fn is_of_one_key(error: &RedisError) -> bool {
     matches!(error.code(), Some("CROSSSLOT" | "ERR" | "NOPERM"))
 }

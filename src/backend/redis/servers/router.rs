@@ -68,6 +68,19 @@ impl Router {
         }
     }
 
+    /// Runs a script over this connection, whose server has all of its keys. `Err` within is that the server
+    /// has refused it: nothing was done.
+    pub(crate) async fn run_over(
+        &self,
+        over: &Connection,
+        call: &Call,
+    ) -> Result<Result<Value, RedisError>, StoreError> {
+        match self.send_to(over, Order::Script(call)).await {
+            Err(error) if error.code().is_none() => Err(self.failed(error)),
+            answer => Ok(answer),
+        }
+    }
+
     /// Tries a write. That a server answers and refuses it is another error than that none answers.
     pub(crate) async fn try_writing(&self, key: &str, write: &Cmd) -> Result<(), StoreError> {
         match self.send(key, Order::Command(write)).await? {

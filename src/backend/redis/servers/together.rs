@@ -1,30 +1,36 @@
-//! Reads of one connection that wait for each other.
+//! Reads and logins of one connection that wait for each other.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use redis::Value;
+use redis::{RedisError, Value};
 
+use super::reads::is_of_one_key;
 use crate::backend::batches::Batches;
+use crate::backend::redis::scripts::Call;
 use crate::store::StoreError;
 use crate::token::SessionId;
 
 /// What is under a key; `None` if it has to be asked for by itself.
 pub(crate) type Read = Option<Result<Value, StoreError>>;
 
-/// Reads, or batches of them, under way at the same time: as many are as quick by themselves as together, since
+/// Reads or logins, or batches of them, under way at the same time: as many are as quick by themselves as together, since
 /// the connection writes those that come at once at once.
 const AT_ONCE: usize = 8;
-/// How long reads that are under way hold up others: longer than a server near by takes, so that those
+/// How long those that are under way hold up others: longer than a server near by takes, so that those
 /// who go to one farther away do not wait for twice as long.
 const MOMENT: Duration = Duration::from_millis(1);
 
-/// The reads of sessions that go together over one connection.
+/// The reads of sessions, and the logins, that go together over one connection.
 pub(crate) struct Together {
     pub(crate) batches: Batches<SessionId, Read>,
     /// Relaxed: it goes from false to true once, and nothing else is published through it. Who still
     /// reads false has one more command refused.
     refuses_mget: AtomicBool,
+    /// What the script for a login answers; `None` if it has to be run by itself.
+    pub(crate) logins: Batches<Call, Option<Value>>,
+    /// Relaxed, as above.
+    refuses_logins: AtomicBool,
 }
 
 impl Together {
@@ -32,6 +38,19 @@ impl Together {
         Self {
             batches: Batches::beyond(AT_ONCE, MOMENT),
             refuses_mget: AtomicBool::new(false),
+            logins: Batches::beyond(AT_ONCE, MOMENT),
+            refuses_logins: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether one script may be tried for several logins.
+    pub(super) fn takes_logins(&self) -> bool {
+        !self.refuses_logins.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_refused_logins(&self, refused: &RedisError) {
+        if is_of_one_key(refused) {
+            self.refuses_logins.store(true, Ordering::Relaxed);
         }
     }
 

@@ -71,6 +71,21 @@ pub(crate) fn inserted(answer: &Value) -> Result<(Inserted, Vec<&[u8]>), StoreEr
             let perhaps_gone = items(perhaps_gone)?.iter().filter_map(bytes);
             Ok((Inserted::Kept(replaced), perhaps_gone.collect()))
         }
+        (b"refused", [reason]) => {
+            let reason = bytes(reason).map(String::from_utf8_lossy);
+            Err(StoreError::unavailable(reason.unwrap_or_default()))
+        }
+        _ => Err(unintelligible()),
+    }
+}
+
+/// What the script for several logins answers to each; `None` for one that has to be done by itself.
+pub(crate) fn each_of(answers: Value, logins: usize) -> Result<Vec<Option<Value>>, StoreError> {
+    match answers {
+        Value::Array(answers) if answers.len() == logins => {
+            let done = |answer| (bytes(&answer) != Some(b"alone")).then_some(answer);
+            Ok(answers.into_iter().map(done).collect())
+        }
         _ => Err(unintelligible()),
     }
 }

@@ -71,6 +71,11 @@ pub(crate) fn grants_resp3(hello: &Value) -> bool {
     matches!(protocol, Some(Ok(3)))
 }
 
+/// Whether a server says that it is no part of a Cluster.
+pub(crate) fn is_standalone(hello: &Value) -> bool {
+    of_map(hello, b"mode").and_then(bytes) == Some(b"standalone")
+}
+
 /// A value of a map, which in RESP2 is an array.
 fn of_map<'a>(map: &'a Value, name: &[u8]) -> Option<&'a Value> {
     let mut fields = map.as_map_iter()?;
@@ -138,6 +143,17 @@ mod tests {
             }
         }
         assert!(Greeting::read(RoleBy::Role, &[]).is_err());
+    }
+
+    #[test]
+    fn only_a_server_that_says_so_is_alone() {
+        let in_mode = |mode: &str| Value::Map(vec![(text("mode"), text(mode))]);
+        assert!(is_standalone(&in_mode("standalone")));
+        for other in ["cluster", "sentinel", ""] {
+            assert!(!is_standalone(&in_mode(other)), "{other}");
+        }
+        assert!(!is_standalone(&map(hello(3, "master"))));
+        assert!(!is_standalone(&Value::Okay));
     }
 
     #[test]

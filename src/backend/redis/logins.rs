@@ -1,0 +1,58 @@
+//! Logins: those that come while others are under way at the same server go together.
+//!
+//! Those of most users, without a cap and without a session to retire: none of them reads what another one
+//! writes.
+
+use std::sync::Arc;
+
+use redis::Value;
+
+use super::RedisStore;
+use super::scripts::Call;
+use super::servers::connection::Connection;
+use super::wire::answer::each_of;
+use super::wire::keys::bucket_slot;
+use crate::store::{Insert, StoreError};
+
+impl RedisStore {
+    /// What the script answers that keeps a new session; `None` if its keys are in two places, where nothing
+    /// was done.
+    pub(super) async fn add(&self, insert: &Insert) -> Result<Option<Value>, StoreError> {
+        let bucket = insert.id.bucket();
+        let call = || self.calls(bucket).insert(insert);
+        let known = self.router.finder().known_connection(bucket_slot(bucket));
+        if let Some(connection) = known.filter(|known| known.takes_logins_together()) {
+            let (store, over) = (self.clone(), Arc::clone(&connection));
+            let add = move |calls| store.clone().add_all(Arc::clone(&over), calls);
+            let added = connection.together().logins.ask(call(), add).await?;
+            if added.is_some() {
+                return Ok(added);
+            }
+        }
+        self.router.run_unless_moving(&call()).await
+    }
+
+    /// An answer for each; `None` for one that was not done, and has to be done by itself.
+    async fn add_all(
+        self,
+        over: Arc<Connection>,
+        calls: Vec<Call>,
+    ) -> Result<Vec<Option<Value>>, StoreError> {
+        if let [call] = &*calls {
+            let alone = Box::pin(self.router.run_unless_moving(call));
+            return Ok(vec![alone.await?]);
+        }
+        let logins = calls.len();
+        let Some(call) = Call::of_all(calls) else {
+            return Ok(Vec::new());
+        };
+        match self.router.run_over(&over, &call).await? {
+            Ok(answers) => each_of(answers, logins),
+            // Nothing of it was done. What speaks against it is met by each alone.
+            Err(refused) => {
+                over.together().note_refused_logins(&refused);
+                Ok(vec![None; logins])
+            }
+        }
+    }
+}
