@@ -8,6 +8,8 @@
 )]
 #![allow(unreachable_pub, reason = "modules of a test")]
 
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod every_way;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]

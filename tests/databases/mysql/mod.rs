@@ -1,5 +1,6 @@
 mod failing;
 mod links;
+mod plans;
 mod pool;
 mod records;
 mod schema;

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use tokio::time::sleep;
 use tower_wx_session::sessions::Issued;
 use tower_wx_session::store::SessionStore;
 use tower_wx_session::{Rejection, Sessions};
@@ -14,6 +15,9 @@ use crate::user::identity;
 
 /// How far ahead of a use a node writes the session's deadline: a tenth of the idle timeout.
 pub(crate) const SLACK: Duration = Duration::from_secs(12 * 60);
+
+/// More than the clock of a node and that of its store are apart.
+const CLOCKS_APART: Duration = Duration::from_millis(5);
 
 /// Logins at the same time where they are not measured.
 const AT_ONCE: usize = 50;
@@ -72,6 +76,8 @@ impl<S: SessionStore + Clone> Users<S> {
                 self.newcomers(times).await?
             }
         };
+        // The node's clock may be ahead of the store's: a use is later than the login by both.
+        sleep(CLOCKS_APART).await;
         Ok(Arc::new(Turn {
             operation,
             store: self.store.clone(),
