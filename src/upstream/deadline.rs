@@ -101,8 +101,6 @@ mod tests {
     use std::pin::pin;
     use std::task::Waker;
 
-    use tokio::time::sleep;
-
     use super::*;
 
     const SPAN: Duration = Duration::from_millis(250);
