@@ -10,10 +10,10 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode, Uri};
 
-use super::add_cause;
+use super::cause::add_cause;
+use super::for_rejection::ResponseForRejection;
 use super::header::{ACTION, NO_STORE, action};
 use super::per_kind::PerKind;
-use super::responder::ResponseForRejection;
 use crate::rejection::{Action, Rejection, RejectionKind};
 
 /// The key by which clients of the first Wafer SDK know an answer of the session layer.
