@@ -56,10 +56,10 @@ impl Database {
             statements: Statements::new(&connections.primary.settings.names),
             connections: Arc::new(connections),
             loads: Batches::default(),
+            uses: Batches::default(),
             // The server syncs its log for one after the other, and commits what announces with a lock that all
             // its databases share.
             inserts: Batches::one_at_a_time(),
-            uses: Batches::one_at_a_time(),
             ends: Batches::one_at_a_time(),
             rotations: Batches::one_at_a_time(),
             changes: Batches::one_at_a_time(),
