@@ -1,8 +1,9 @@
 //! Keys that are read together over one connection.
 
-use redis::{Pipeline, RedisError, RedisResult, Value};
+use redis::{Pipeline, RedisResult, Value};
 
 use super::connection::Connection;
+use super::fault::is_of_one_key;
 use super::together::Read;
 
 impl Connection {
@@ -49,10 +50,4 @@ impl Connection {
         let read = self.query_each(&gets).await?.into_iter();
         Ok(read.map(|read| read.ok().map(Ok)).collect())
     }
-}
-
-/// Whether the user may not run what has several keys, a proxy does not know it, or one address stands for
-/// several servers, which have these keys.
-pub(super) fn is_of_one_key(error: &RedisError) -> bool {
-    matches!(error.code(), Some("CROSSSLOT" | "ERR" | "NOPERM"))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use redis::{RedisError, Value};
 
-use super::reads::is_of_one_key;
+use super::fault::is_of_one_key;
 use crate::backend::batches::Batches;
 use crate::backend::redis::scripts::Call;
 use crate::store::StoreError;
