@@ -8,7 +8,7 @@ use super::turns::Turns;
 use crate::session::{Session, Touch};
 use crate::sync::Lock;
 use crate::time::Timestamp;
-use crate::token::SessionId;
+use crate::token::{SessionId, SpreadIds};
 
 /// Sessions of which uses are being written; those of more are put off to their next use.
 const MOST: usize = 65_536;
@@ -24,7 +24,7 @@ pub(super) struct Touches {
 
 #[derive(Default)]
 struct State {
-    writing: HashMap<SessionId, Writing>,
+    writing: HashMap<SessionId, Writing, SpreadIds>,
     /// Those of them that have no writer: they are new, or their writer ended with its runtime.
     without_writer: Vec<SessionId>,
 }

@@ -87,6 +87,12 @@ impl Error for Fault {
     }
 }
 
+/// Whether the user may not run what has several keys, a proxy does not know it, or one address stands for
+/// several servers, which have these keys.
+pub(super) fn is_of_one_key(error: &RedisError) -> bool {
+    matches!(error.code(), Some("CROSSSLOT" | "ERR" | "NOPERM"))
+}
+
 /// Why a plain command failed. Something else under a session's key is that session's damage.
 pub(crate) fn query_failed(error: RedisError, settings: &Settings) -> StoreError {
     match error.code() {

@@ -14,8 +14,8 @@ use crate::token::SessionId;
 /// What is under a key; `None` if it has to be asked for by itself.
 pub(crate) type Read = Option<Result<Value, StoreError>>;
 
-/// Reads or logins, or batches of them, under way at the same time: as many are as quick by themselves as together, since
-/// the connection writes those that come at once at once.
+/// Reads or logins, or batches of them, under way at the same time: as many are as quick by themselves as
+/// together, since the connection writes those that come at once at once.
 const AT_ONCE: usize = 8;
 /// How long those that are under way hold up others: longer than a server near by takes, so that those
 /// who go to one farther away do not wait for twice as long.
