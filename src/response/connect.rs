@@ -7,10 +7,10 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderVal
 use http::{Response, StatusCode, Uri};
 use serde::Serialize;
 
-use super::Preset;
 use super::details::{Detail, details};
 use super::header::{ACTION, NO_STORE, action};
 use super::per_kind::PerKind;
+use super::preset::Preset;
 use crate::rejection::Rejection;
 
 const VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");

@@ -106,6 +106,8 @@ use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
 
+mod any;
+mod cause;
 mod connect;
 mod details;
 mod grpc;
@@ -117,6 +119,8 @@ mod protobuf;
 mod protocol;
 mod responder;
 
+pub(crate) use self::any::Responder;
+use self::cause::add_cause;
 pub use self::grpc::GrpcStatus;
 pub(crate) use self::header::{ACTION, NO_STORE};
 pub use self::openapi::openapi_components;
@@ -124,7 +128,6 @@ pub(crate) use self::preset::WAFER_MAGIC;
 pub use self::preset::{ParsePresetError, Preset};
 use self::protocol::Protocol;
 pub(crate) use self::protocol::is_rpc_stream;
-pub(crate) use self::responder::Responder;
 pub use self::responder::ResponseForRejection;
 use crate::rejection::Rejection;
 
@@ -166,14 +169,4 @@ pub(crate) fn refuse(responder: &Responder, head: &Parts, rejection: Rejection) 
     };
     add_cause(&mut response, rejection);
     response
-}
-
-/// Puts the cause into the extensions: in the place of what may be there, because that has one already.
-#[inline]
-fn add_cause(response: &mut Response<Bytes>, rejection: Rejection) {
-    let extensions = response.extensions_mut();
-    match extensions.get_mut() {
-        Some(place) => *place = rejection,
-        None => drop(extensions.insert(rejection)),
-    }
 }

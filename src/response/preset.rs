@@ -10,7 +10,7 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode, Uri};
 
-use super::add_cause;
+use super::cause::add_cause;
 use super::header::{ACTION, NO_STORE, action};
 use super::per_kind::PerKind;
 use super::responder::ResponseForRejection;
