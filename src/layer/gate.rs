@@ -25,6 +25,8 @@ pub(super) struct Gate<S> {
     sources: Vec<TokenSource>,
     /// Whether one of the sources is that of WebSockets.
     takes_protocols: bool,
+    /// Whether all of them are headers, in which a token is marked and stays.
+    are_headers: bool,
     pub(super) is_optional: bool,
     pub(super) unchecked: Option<Arc<Unchecked>>,
     pub(super) responder: Responder,
@@ -45,6 +47,7 @@ impl<S: SessionStore> Gate<S> {
             sessions,
             sources: vec![TokenSource::bearer()],
             takes_protocols: false,
+            are_headers: true,
             is_optional: false,
             unchecked: None,
             responder: Responder::Preset(Preset::Json),
@@ -54,6 +57,7 @@ impl<S: SessionStore> Gate<S> {
 
     pub(super) fn look_in(&mut self, sources: Vec<TokenSource>) {
         self.takes_protocols = sources.iter().any(TokenSource::is_websocket_protocol);
+        self.are_headers = sources.iter().all(TokenSource::is_header);
         self.sources = sources;
     }
 
@@ -109,7 +113,9 @@ impl<S: SessionStore> Gate<S> {
     /// when it was found.
     #[inline]
     pub(super) fn pass(&self, session: Session, request: &mut impl Head) -> Admission {
-        remove(&self.sources, request);
+        if !self.are_headers {
+            remove(&self.sources, request);
+        }
         request.extensions_mut().insert(session);
         Admission::Pass
     }
@@ -168,6 +174,7 @@ impl<S> Clone for Gate<S> {
             sessions: self.sessions.clone(),
             sources: self.sources.clone(),
             takes_protocols: self.takes_protocols,
+            are_headers: self.are_headers,
             is_optional: self.is_optional,
             unchecked: self.unchecked.clone(),
             responder: self.responder.clone(),

@@ -148,6 +148,7 @@ impl Usage {
         touch
     }
 
+    #[inline]
     fn deadline_of(&self, used_at: Timestamp) -> u64 {
         used_at.as_millis().saturating_add(self.idle_timeout.get())
     }

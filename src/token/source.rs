@@ -110,7 +110,7 @@ impl TokenSource {
     }
 
     /// Whether it looks into a header that holds nothing else.
-    const fn is_header(&self) -> bool {
+    pub(crate) const fn is_header(&self) -> bool {
         matches!(self.0, Kind::Bearer | Kind::Header(_))
     }
 
