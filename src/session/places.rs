@@ -56,11 +56,13 @@ mod tests {
 
     #[test]
     fn sessions_lie_together_whatever_is_allocated_between_them() {
-        const SESSIONS: usize = 10 * AT_ONCE;
-        let between = |_| (place(of_nobody()), vec![1_u8; 4096]);
+        // So many that what other tests have left free does not matter.
+        const SESSIONS: usize = 200 * AT_ONCE;
+        let between = |_| (place(of_nobody()), vec![1_u8; 1024]);
         let made: Vec<_> = (0..SESSIONS).map(between).collect();
         let page = |(known, _): &(Arc<Known>, Vec<u8>)| Arc::as_ptr(known).addr() / 4096;
         let pages: HashSet<_> = made.iter().map(page).collect();
-        assert!(pages.len() < SESSIONS / 4, "{}", pages.len());
+        // One in 25 where they fill their pages, one in 3.5 where they do not.
+        assert!(pages.len() < SESSIONS / 8, "{}", pages.len());
     }
 }
