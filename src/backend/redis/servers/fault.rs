@@ -27,12 +27,6 @@ pub(crate) fn unwritten(error: RedisError, settings: &Settings) -> StoreError {
     StoreError::unwritten().caused_by(cause(error, Stage::Anywhere, settings))
 }
 
-/// Whether the user may not run what has several keys, a proxy does not know it, or one address stands for
-/// several servers, which have these keys.
-pub(super) fn is_of_one_key(error: &RedisError) -> bool {
-    matches!(error.code(), Some("CROSSSLOT" | "ERR" | "NOPERM"))
-}
-
 fn cause(error: RedisError, stage: Stage<'_>, settings: &Settings) -> Box<dyn Error + Send + Sync> {
     let advice = advice(&error, stage, settings);
     let is_all = advice.is_none() && stage.address().is_none();
