@@ -13,6 +13,7 @@ from recording import Recording
 NODES = 3
 SESSIONS = 50
 WATCH_SECONDS = 0.2
+FIRST_LOGIN_RETRIES = 10
 
 
 class Fleet:
@@ -57,7 +58,14 @@ class Fleet:
             in_background(self._watch, number)
 
     def _token(self, number):
-        reply = self.client(number % NODES).log_in(f"user{number}")
+        client = self.client(number % NODES)
+        reply = client.log_in(f"user{number}")
+        # It asks to try again: a node that has just started may be slow.
+        for _ in range(FIRST_LOGIN_RETRIES):
+            if reply.status != 503:
+                break
+            time.sleep(WATCH_SECONDS)
+            reply = client.log_in(f"user{number}")
         if reply.status != 200:
             raise Problem(f"a first login was answered {reply.status}: {reply.body}")
         return reply.token

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use crate::token::SessionId;
 
-/// Words that share a line of the processor's cache: a hit looks at one line.
+/// Words that share a line of the processor's cache: those of a user and of a session are on one.
 const WORDS: usize = 8;
 /// Those for all sessions of a user. The others are for single sessions.
 const OF_USERS: usize = 2;
@@ -16,8 +16,8 @@ const FEWEST_LINES: u64 = 64;
 /// one session in 66 read again.
 const MOST_LINES: u64 = 1 << 15;
 
-/// So many lines, and no more of them, have a word for the last change in any: 64 KiB in all, which
-/// stay near the processor. A hit seldom looks further.
+/// The most groups of lines, each with a word for the last change in any of its lines: 64 KiB in all,
+/// which stay near the processor. A hit seldom looks further.
 const MOST_GROUPS: usize = 1 << 13;
 
 /// The one clock of change on this node: what was read before something changed, and what after.
@@ -27,8 +27,8 @@ const MOST_GROUPS: usize = 1 << 13;
 /// What was read at number *a* is good iff *a* is no less than both: a change whose number is
 /// greater may not be in it. A link's beginning is a number of this clock, too.
 ///
-/// A third word has the last change in some lines of stripes together. What was read at a number that
-/// is no less than that is good as well, since none of its own words is greater. Most is.
+/// A hit looks at a third word first: the last change in a group of lines. What was read at a number no
+/// less than that is good, since neither of its own words is greater. Most hits end there.
 ///
 /// Of *n* stripes for sessions, *r* revocations move *r* / *n*, and the sessions of those are read
 /// again, so their number follows the capacity of the cache and not its load.
@@ -107,8 +107,8 @@ impl Changes {
         self.mark(&line.0[user], self.group(bucket));
     }
 
-    /// Between the two steps a read may start that has the new number and finds the old mark. It is
-    /// good all the same: either the store knew of the change before this node did, or there is a
+    /// Between the first step and the last a read may start that has the new number and finds an old
+    /// mark. It is good all the same: either the store knew of the change before this node did, or there is a
     /// tombstone, which stays until a second mark after the store has acknowledged.
     fn mark(&self, stripe: &AtomicU64, group: &AtomicU64) {
         let number = self.advance();

@@ -10,7 +10,7 @@ use crate::token::Fingerprint;
 /// Sessions that may be in each other's way: as many slots as fit into a line of the processor's
 /// cache.
 const WAYS: usize = 6;
-/// Sessions for each set of slots, when as many are held as there are sets for: one of 300 finds no
+/// Sessions for each set of slots, when as many are held as there are sets for: one of 340 finds no
 /// place then (Poisson). It is one of 10 000 when there are half as many.
 const SESSIONS_PER_SET: u64 = 2;
 /// The most sets: 64 bytes each, 1 GiB in all.
@@ -28,7 +28,7 @@ const SWEPT_AT_ONCE: usize = 8;
 /// as with any cache: the number of its read says so.
 ///
 /// No more of it is in use than what was held needed, because memory that is close together is fast.
-// A slot is two words that are written one after the other, the session and then its hint, and read
+// A slot is a pointer and a hint of 16 bits: written one after the other, the session first, and read
 // without a lock in the other order. So a reader may find the hint of one session and the pointer to
 // another: it compares the whole fingerprint before it believes the pointer. The other way round it misses
 // a session that has just come, which moka has. The hint is stored with Release and read with Acquire,
@@ -133,7 +133,7 @@ impl Table {
         let free = || set.sessions.iter().position(|slot| slot.load().is_none());
         let slot = same.or_else(free).unwrap_or_else(|| any_number() % WAYS);
         set.sessions[slot].store(Some(Arc::clone(session.known())));
-        set.hints[slot].store(fingerprint.middle(), Ordering::Release);
+        set.hints[slot].store(fingerprint.hint(), Ordering::Release);
     }
 
     /// Forgets this very answer about a session, not a newer one.
@@ -173,7 +173,7 @@ impl Set {
         fingerprint: Fingerprint,
         judge: impl Fn(&Known) -> Option<J>,
     ) -> Option<(Session, J)> {
-        if self.hints[slot].load(Ordering::Acquire) != fingerprint.middle() {
+        if self.hints[slot].load(Ordering::Acquire) != fingerprint.hint() {
             return None;
         }
         let known = self.sessions[slot].load();
@@ -310,7 +310,7 @@ pub(super) mod tests {
         table.put(&one);
         let (fingerprint, set) = (one.fingerprint().unwrap(), &table.sets[0]);
         set.sessions[3].store(Some(Arc::clone(other.known())));
-        set.hints[3].store(fingerprint.middle(), Ordering::Release);
+        set.hints[3].store(fingerprint.hint(), Ordering::Release);
         table.remove(&one);
         assert!(holds(&table, &other));
         table.remove(&other);
@@ -372,6 +372,7 @@ pub(super) mod tests {
         (0..100_000).for_each(|_| table.make_room(u64::MAX));
         sessions.iter().for_each(|session| table.put(session));
         let lost = sessions.iter().filter(|session| !holds(&table, session));
+        // Poisson: of two on average, what is beyond six.
         let (lost, expected) = (lost.count(), sessions.len() / 338);
         assert!((expected / 2..2 * expected).contains(&lost), "{lost}");
     }

@@ -3,7 +3,8 @@ use http::Response;
 
 use crate::rejection::Rejection;
 
-/// Puts the cause into the extensions: in the place of what may be there, because that has one already.
+/// Puts the cause into the extensions. One that is there already is overwritten: an `insert` would
+/// allocate its box anew.
 #[inline]
 pub(super) fn add_cause(response: &mut Response<Bytes>, rejection: Rejection) {
     let extensions = response.extensions_mut();

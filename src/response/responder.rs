@@ -15,7 +15,7 @@ use crate::rejection::Rejection;
 /// Any [`ResponseForRejection`] as one type.
 #[derive(Clone)]
 pub(crate) enum Responder {
-    /// By itself, because nothing has to be looked for in what it makes.
+    /// Apart, because what it makes always has the action's header: nobody has to look for it.
     Preset(Preset),
     Other(Arc<dyn ResponseForRejection>),
 }

@@ -14,8 +14,8 @@ const AT_ONCE: usize = 64;
 ///
 /// An allocator such as glibc's puts side by side what is allocated one after the other. With each
 /// session moka allocates, too, and so does a store that is in this process: sessions would lie in
-/// three to five times as many pages of memory as they fill, and a processor knows the places of few
-/// pages by heart. So places are allocated many at a time, and filled one by one.
+/// three to five times as many pages of memory as they fill, and a processor keeps the addresses of
+/// few pages (its TLB). So places are allocated many at a time, and filled one by one.
 pub(super) fn place(known: Known) -> Arc<Known> {
     thread_local!(static FREE: RefCell<Vec<Arc<Known>>> = const { RefCell::new(Vec::new()) });
     // None where the thread is about to end.

@@ -32,8 +32,8 @@ impl Insert {
         }
     }
 
-    /// Whether it concerns no other session.
-    pub(crate) const fn is_alone(&self) -> bool {
+    /// Whether it reads and changes no other session.
+    pub(crate) const fn concerns_no_other(&self) -> bool {
         self.cap.is_none() && self.retire.is_none()
     }
 }

@@ -26,9 +26,9 @@ impl Fingerprint {
         self.0 as u32
     }
 
-    /// Another part of it, as good as random whatever the first is.
+    /// What a slot of the hit table keeps of it: bits that `low` has not.
     #[inline]
-    pub(crate) const fn middle(self) -> u16 {
+    pub(crate) const fn hint(self) -> u16 {
         (self.0 >> 32) as u16
     }
 

@@ -36,7 +36,8 @@ pub(crate) const fn within<F>(span: Duration, work: F) -> InTime<F> {
 }
 
 pin_project! {
-    /// Work that has failed at its end. What is there at once takes no timer, and does not ask for the time.
+    /// Work that fails unless it is done by its `end`. What is there at once takes no timer, and does
+    /// not ask for the time.
     #[must_use]
     pub(crate) struct InTime<F> {
         #[pin]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tower_wx_session::store::{
-    Insert, Inserted, Record, Revoke, RevokeReason, Rotate, SessionStore, Target, Touch,
+    Insert, Inserted, Loaded, Record, Revoke, RevokeReason, Rotate, SessionStore, Target, Touch,
 };
 use tower_wx_session::{Identity, SessionId};
 
@@ -28,14 +28,19 @@ async fn live_together(store: &impl SessionStore) {
     let users: Vec<_> = (0..AT_ONCE).map(|n| user(&format!("u{n}"))).collect();
     let ids = join_all(users.iter().map(|user| keep(store, user, None))).await;
     let now = store.now().await.unwrap();
-    join_all(ids.iter().map(|id| store.load(*id))).await;
+    for loaded in join_all(ids.iter().map(|id| store.load(*id))).await {
+        assert!(matches!(loaded, Ok(Loaded::Live(_))), "{loaded:?}");
+    }
     let uses = ids.iter().map(|id| store.touch(Touch::new(*id, now, HOUR)));
     for written in join_all(uses).await {
         assert!(written.unwrap() >= Some(now.after(2 * HOUR)));
     }
     let new: Vec<_> = users.iter().map(id_of).collect();
     let rotations = ids.iter().zip(&new);
-    join_all(rotations.map(|(old, new)| store.rotate(Rotate::new(*old, *new, HOUR)))).await;
+    let rotations = rotations.map(|(old, new)| store.rotate(Rotate::new(*old, *new, HOUR)));
+    for rotated in join_all(rotations).await {
+        rotated.unwrap();
+    }
     let ends = join_all(new.iter().map(|id| store.revoke(logout(*id)))).await;
     for (ended, id) in ends.into_iter().zip(new) {
         assert_eq!(ended.unwrap(), [id]);

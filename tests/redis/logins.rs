@@ -11,6 +11,7 @@ use tower_wx_session::{Identity, SessionId};
 use super::records::{HOUR, SECOND, id, keep, key_with, user};
 use crate::support::eventually::eventually;
 use crate::support::redis::{Client, RedisServer};
+use crate::support::resp2::Proxy;
 
 /// Eight at once by themselves, and then two batches; some more where the server is slow.
 const AT_ONCE: u8 = 64;
@@ -195,4 +196,23 @@ async fn a_server_that_dies_takes_no_login_along_for_longer_than_it_is_gone() {
     eventually("it is found again", back).await;
     let inserted = log_in(&store, &logins).await;
     assert!(inserted.iter().all(is_kept), "{inserted:?}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_says_it_is_alone_keeps_each_session_where_it_is_looked_for() {
+    let (one, other) = (RedisServer::start().await, RedisServer::start().await);
+    let proxy = Proxy::spreading(&[&one, &other]).await;
+    let store = proxy.store();
+    let logins = logins(&store).await;
+    for _first_and_again in 0..2 {
+        let inserted = log_in(&store, &logins).await;
+        assert!(inserted.iter().all(is_kept), "{inserted:?}");
+        for login in &logins {
+            let loaded = store.load(login.id).await.unwrap();
+            assert_eq!(loaded, Loaded::Live(login.record.clone()));
+        }
+        for server in [&one, &other] {
+            let () = server.client().await.ask(&["FLUSHALL"]).await;
+        }
+    }
 }

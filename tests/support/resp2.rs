@@ -67,6 +67,14 @@ impl Proxy {
         Self::to(servers).await
     }
 
+    /// Speaks RESP3, says that it is alone, and spreads users over servers that know nothing of each other, by
+    /// the first key of what it is asked.
+    pub async fn spreading(servers: &[&RedisServer]) -> Self {
+        let mut servers = Servers::new(servers.iter().map(|server| server.port).collect());
+        (servers.grants_resp3, servers.spreads) = (true, true);
+        Self::to(servers).await
+    }
+
     async fn to_ports(ports: Vec<u16>) -> Self {
         Self::to(Servers::new(ports)).await
     }
@@ -188,6 +196,8 @@ async fn answer(
 }
 
 const HELLO: &str = "%2\r\n$5\r\nproto\r\n:3\r\n$4\r\nrole\r\n$6\r\nmaster\r\n";
+const HELLO_OF_ONE: &str =
+    "%3\r\n$5\r\nproto\r\n:3\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n";
 const UNREACHABLE: &str = "-ERR Server connection closed\r\n";
 
 /// What is behind a proxy.
@@ -199,6 +209,8 @@ struct Servers {
     /// Where keys are, by their hash tag.
     owners: Mutex<HashMap<Vec<u8>, u16>>,
     grants_resp3: bool,
+    /// Whether servers have each the keys of some hash tags.
+    spreads: bool,
 }
 
 impl Servers {
@@ -208,11 +220,13 @@ impl Servers {
             idle: Mutex::default(),
             owners: Mutex::default(),
             grants_resp3: false,
+            spreads: false,
         }
     }
 
     async fn answer(&self, command: Vec<u8>, own: u16) -> std::io::Result<Vec<u8>> {
         match word(&command).as_str() {
+            "HELLO" if self.spreads => Ok(HELLO_OF_ONE.into()),
             "HELLO" if self.grants_resp3 => Ok(HELLO.into()),
             refused @ ("HELLO" | "CLIENT" | "ACL" | "RESET") => {
                 Ok(format!("-ERR unknown command '{refused}'\r\n").into())
@@ -230,7 +244,10 @@ impl Servers {
     async fn ask(&self, command: &[u8]) -> std::io::Result<Vec<u8>> {
         let tag = hash_tag(command);
         let known = self.owners.lock().unwrap().get(tag).copied();
-        let first = known.unwrap_or(self.ports[0]);
+        let first = match self.spreads {
+            true => self.ports[spread(hash_tag(first_key(command)), self.ports.len())],
+            false => known.unwrap_or(self.ports[0]),
+        };
         let answer = self.ask_one(first, command).await?;
         let Some(port) = moved_to(&answer) else {
             return Ok(answer);
@@ -263,6 +280,17 @@ impl Servers {
             replaced(&slots, address(*port).as_bytes(), address(own).as_bytes())
         })
     }
+}
+
+fn spread(tag: &[u8], servers: usize) -> usize {
+    tag.iter().map(|byte| usize::from(*byte)).sum::<usize>() % servers
+}
+
+/// Of a script behind its text and the number of its keys.
+fn first_key(command: &[u8]) -> &[u8] {
+    let is_script = word(command).starts_with("EVAL");
+    let mut lines = command.split(|byte| *byte == b'\r');
+    lines.nth(if is_script { 8 } else { 4 }).unwrap_or_default()
 }
 
 fn hash_tag(command: &[u8]) -> &[u8] {

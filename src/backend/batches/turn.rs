@@ -52,7 +52,7 @@ impl<Q, A> Turn<Q, A> {
         self.queue.lock().next_batch(self.number)
     }
 
-    /// Whether it went over, because nobody waits: in the same moment, so that whoever comes next begins
+    /// Ends the turn if nobody waits, and says so: in the same moment, so that whoever comes next begins
     /// another.
     fn ends_unless_awaited(&self) -> bool {
         let mut queue = self.queue.lock();

@@ -36,7 +36,7 @@ impl Shard {
 
     /// Also returns the sessions of which nodes may hold an older record now; so do those below.
     pub(super) fn insert(&mut self, insert: Insert, now: Timestamp) -> (Inserted, Vec<SessionId>) {
-        if insert.is_alone() {
+        if insert.concerns_no_other() {
             return (self.add(insert.id, insert.record), Vec::new());
         }
         let others = self.sessions_of(&insert.record.identity);

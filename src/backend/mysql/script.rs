@@ -39,7 +39,8 @@ impl Script {
         while !answers.is_empty() {
             rows = answers.collect().await?;
         }
-        // The error of any but the first is found empty, and would be the next statement's.
+        // An error behind the first statement looks like the end of the answers here; left there, it
+        // would be the next statement's.
         answers.drop_result().await?;
         Ok(rows)
     }

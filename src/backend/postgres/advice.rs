@@ -2,7 +2,7 @@
 
 use tokio_postgres::error::SqlState;
 
-use crate::backend::network_advice::network_advice;
+use crate::backend::network_advice::{client_certificate_advice, network_advice};
 
 const CREDENTIALS: &str = "the server knows no such user with this password: see both in the URL";
 const TABLES: &str = "the tables are not there and this user may not create them: have one who may \
@@ -61,6 +61,7 @@ pub(super) fn advice(code: Option<&SqlState>, said: &str) -> Option<&'static str
     known
         .map(|(_, advice)| *advice)
         .or_else(|| network_advice(said))
+        .or_else(|| client_certificate_advice(said))
         .or_else(|| code.and_then(of_code))
 }
 

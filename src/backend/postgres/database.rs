@@ -56,9 +56,10 @@ impl Database {
             statements: Statements::new(&connections.primary.settings.names),
             connections: Arc::new(connections),
             loads: Batches::default(),
+            // Two at once: one is made up while the log is synced for the other.
             uses: Batches::default(),
-            // The server syncs its log for one after the other, and commits what announces with a lock that all
-            // its databases share.
+            // One at a time: the server syncs its log for one after the other, and commits what announces with
+            // a lock that all its databases share.
             inserts: Batches::one_at_a_time(),
             ends: Batches::one_at_a_time(),
             rotations: Batches::one_at_a_time(),

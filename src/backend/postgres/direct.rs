@@ -16,8 +16,8 @@ use tokio_postgres::{Client, Error};
 /// Whoever wanted it has given up by the time that a lock is not had any longer, and a client that is gone in
 /// the middle of a transaction leaves none for longer than that. What a database has as its default isolation
 /// does not matter. Rows are found by their names, a few at a time: a plan that was made while a table was
-/// small, and reads all of it, must not be kept until it is large. One plan does for any number of names: the
-/// server would take it for dearer than one for a single name, and make that anew each time.
+/// small, and reads all of it, must not be kept until it is large. One plan does for any number of names: left
+/// to itself the server thinks it dearer than a plan for one name, and plans each call anew.
 const SETTINGS: &str = "SELECT set_config(name, value, false) FROM (VALUES \
         ('default_transaction_isolation', 'read committed'), \
         ('lock_timeout', '1s'), ('idle_in_transaction_session_timeout', '2s'), \

@@ -93,8 +93,8 @@ const IF_UNCHANGED: &str = " JOIN free ON free.id = new.id \
 /// record's times are exact to the millisecond.
 const NOW: &str = "(SELECT date_trunc('milliseconds', clock_timestamp()) AS now) AS clock";
 
-/// As `s.revoked_at IS NULL`, which would have a plan take the index of what is not revoked for a short way to few
-/// rows, and read all of it.
+/// Means `s.revoked_at IS NULL`. Written like that, a plan may take the index of live rows for the shorter way, and
+/// read all of it: `findings/postgres-index-of-live-rows.sh`.
 const IS_NOT_REVOKED: &str = "num_nulls(s.revoked_at) = 1";
 
 /// As `Record::hard_end` has it.

@@ -34,7 +34,7 @@ impl RedisStore {
         };
         let (store, over) = (self.clone(), Arc::clone(&connection));
         let ask = move |ids| store.clone().read_all(Arc::clone(&over), ids);
-        match connection.together().batches.ask(id, ask).await {
+        match connection.together().reads.ask(id, ask).await {
             Ok(Some(read)) => read,
             Ok(None) | Err(_) => self.read_alone(id).await,
         }

@@ -10,6 +10,7 @@ use redis::Value;
 use super::RedisStore;
 use super::scripts::Call;
 use super::servers::connection::Connection;
+use super::servers::fault::refuses_several_keys;
 use super::wire::answer::each_of;
 use super::wire::keys::bucket_slot;
 use crate::store::{Insert, StoreError};
@@ -42,16 +43,21 @@ impl RedisStore {
             let alone = Box::pin(self.router.run_unless_moving(call));
             return Ok(vec![alone.await?]);
         }
-        let logins = calls.len();
+        let sessions: Vec<_> = calls.iter().map(|call| call.key().to_owned()).collect();
         let Some(call) = Call::of_all(calls) else {
             return Ok(Vec::new());
         };
         match self.router.run_over(&over, &call).await? {
-            Ok(answers) => each_of(answers, logins),
+            Ok(answers) => {
+                let answers = each_of(answers, sessions.len())?;
+                Ok(over.unless_elsewhere(&sessions, answers).await)
+            }
             // Nothing of it was done. What speaks against it is met by each alone.
             Err(refused) => {
-                over.together().note_refused_logins(&refused);
-                Ok(vec![None; logins])
+                if refuses_several_keys(&refused) {
+                    over.together().refuse_logins();
+                }
+                Ok(vec![None; sessions.len()])
             }
         }
     }

@@ -45,12 +45,13 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 /// other's tokens: what they share is one set of sessions, as it has to be for the nodes of one.
 ///
 /// 1. A load is one `GET`. While eight are under way over a connection, those that come go together, up to
-///    32 as one `MGET`; in a Cluster, and where that is refused, as so many `GET`s at once. Everything
-///    else that concerns sessions is a script in one slot of a Cluster, with every key it touches among
-///    its `KEYS`. Logins that concern no other session go together in the same way, as one run, where a
-///    server says over RESP3 that it is no part of a Cluster. A script runs again where it needs others than it was given: what concerns all sessions of
-///    a user is two runs, and so is a rotation. A use is written by one run, and a second one keeps the
-///    session in its user's index. Keys stand in the scripts as `KEYS[n]`, with a number or a variable
+///    32 as one `MGET`; in a Cluster, and where that is refused, as so many `GET`s at once. So do
+///    logins that concern no other session, as one run of a script, where a server says over RESP3 that it
+///    is no part of a Cluster and the first of them are found where each is looked for. Everything else
+///    that concerns sessions is a script in one slot of a Cluster, with every key it touches among its
+///    `KEYS`. It runs again where it needs others than it was given: what concerns all sessions of a user
+///    is two runs, and so is a rotation. A use is written by one run, and a second one keeps the session
+///    in its user's index. Keys stand in the scripts as `KEYS[n]`, with a number or a variable
 ///    as the index, and Lua may be 5.1 or 5.4.
 /// 2. Names of keys hold digests, never a token or an openid. The records name the user.
 /// 3. Every key expires by itself but `{prefix}:tag-key` and its four copies, which are spread over
@@ -155,7 +156,7 @@ impl RedisStore {
 impl SessionStore for RedisStore {
     async fn insert(&self, insert: Insert) -> Result<Inserted, StoreError> {
         let bucket = insert.id.bucket();
-        let answer = match insert.is_alone() {
+        let answer = match insert.concerns_no_other() {
             // Boxed: the futures that hold it have it in several places.
             true => Box::pin(self.add(&insert)).await?,
             false => {

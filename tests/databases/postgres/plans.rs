@@ -60,7 +60,7 @@ async fn reads_what_is_asked_for(looked_at: bool) {
     live_and_be_damaged(&store, &database).await;
     drop(store);
     let read = read(&database).await;
-    assert!(read < MOST, "{read} were read");
+    assert!((100..MOST).contains(&read), "{read} were read");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 -- More than so many sessions of a user are more than most have: some of them may be gone.
 local MANY, SAMPLE = 16, 8
 
--- What one of several logins meets is not the others' matter: then the second answer is the one for many.
+-- Returns what a login alone is answered and, where that differs, what one of several is: an error would be everybody's.
 local function add(session, index, record, id, issued, till)
   local kept = redis.pcall('SET', KEYS[session], record, 'PXAT', till, 'NX')
   if not kept then return 'taken' end

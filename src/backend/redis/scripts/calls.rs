@@ -60,7 +60,7 @@ impl<'a> Calls<'a> {
     pub(crate) fn insert(&self, insert: &Insert) -> Call {
         let (id, record, retire) = (insert.id, &insert.record, insert.retire);
         let keys = [self.keys.session(id), self.keys.index(&record.identity)];
-        if insert.is_alone() {
+        if insert.concerns_no_other() {
             return self
                 .call(&ADD, keys)
                 .arg(record::encode(record))

@@ -3,7 +3,7 @@
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use super::settings::Settings;
-use crate::backend::network_advice::network_advice;
+use crate::backend::network_advice::{client_certificate_advice, network_advice};
 use crate::backend::redis::wire::address::Address;
 
 /// Where an error came up.
@@ -133,6 +133,7 @@ pub(super) fn advice(error: &RedisError, stage: Stage<'_>, settings: &Settings) 
         .or_else(|| denied_command(&text))
         .or_else(|| known_text(&text))
         .or_else(|| network_advice(&text).map(str::to_owned))
+        .or_else(|| client_certificate_advice(&text).map(str::to_owned))
         .or_else(|| missing_command(&text))
         .or_else(|| connection(error, stage, settings).map(str::to_owned))?;
     let database = settings.location.database.to_string();

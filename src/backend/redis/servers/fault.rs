@@ -83,7 +83,7 @@ impl Error for Fault {
 
 /// Whether the user may not run what has several keys, a proxy does not know it, or one address stands for
 /// several servers, which have these keys.
-pub(super) fn is_of_one_key(error: &RedisError) -> bool {
+pub(crate) fn refuses_several_keys(error: &RedisError) -> bool {
     matches!(error.code(), Some("CROSSSLOT" | "ERR" | "NOPERM"))
 }
 

@@ -4,7 +4,7 @@ mod advice;
 pub(crate) mod connection;
 mod destination;
 mod examination;
-mod fault;
+pub(crate) mod fault;
 pub(crate) mod finder;
 mod handshake;
 pub(crate) mod link;

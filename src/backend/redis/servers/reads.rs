@@ -3,7 +3,7 @@
 use redis::{Pipeline, RedisResult, Value};
 
 use super::connection::Connection;
-use super::fault::is_of_one_key;
+use super::fault::refuses_several_keys;
 use super::together::Read;
 
 impl Connection {
@@ -21,10 +21,39 @@ impl Connection {
         read.unwrap_or_else(|| keys.iter().map(|_| None).collect())
     }
 
+    /// The answers to logins that went together, but `None` to those whose sessions are not where each is looked
+    /// for by itself.
+    ///
+    /// A proxy may say that it is alone, and bring a script to the server of its first key, which keeps the
+    /// others' sessions, too, until they expire. So the first ones that come together over a connection are
+    /// looked for.
+    pub(crate) async fn unless_elsewhere(
+        &self,
+        sessions: &[String],
+        answers: Vec<Option<Value>>,
+    ) -> Vec<Option<Value>> {
+        if self.together().has_proved_itself() {
+            return answers;
+        }
+        let read = self.read_together(sessions, false).await;
+        let is_elsewhere = |(answer, read): (&Option<Value>, &Read)| {
+            answer.is_some() && matches!(read, Some(Ok(Value::Nil)))
+        };
+        let elsewhere: Vec<_> = answers.iter().zip(&read).map(is_elsewhere).collect();
+        match elsewhere.contains(&true) {
+            true => self.together().refuse_logins(),
+            false => self.together().note_found(answers.iter().flatten().count()),
+        }
+        let found = answers.into_iter().zip(elsewhere);
+        found
+            .map(|(answer, is_elsewhere)| answer.filter(|_| !is_elsewhere))
+            .collect()
+    }
+
     async fn try_together(&self, keys: &[String], may_be_one: bool) -> RedisResult<Vec<Read>> {
         if may_be_one && self.together().takes_mget() {
             match self.mget(keys).await {
-                Err(error) if is_of_one_key(&error) => self.together().refuse_mget(),
+                Err(error) if refuses_several_keys(&error) => self.together().refuse_mget(),
                 read => return read,
             }
         }

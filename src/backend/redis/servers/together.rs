@@ -1,11 +1,10 @@
 //! Reads and logins of one connection that wait for each other.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use redis::{RedisError, Value};
+use redis::Value;
 
-use super::fault::is_of_one_key;
 use crate::backend::batches::Batches;
 use crate::backend::redis::scripts::Call;
 use crate::store::StoreError;
@@ -21,25 +20,32 @@ const AT_ONCE: usize = 8;
 /// who go to one farther away do not wait for twice as long.
 const MOMENT: Duration = Duration::from_millis(1);
 
+/// So many sessions that are all found where they are looked for are on one server: of two, each would be on the
+/// right one with a chance of one half.
+const ENOUGH: usize = 128;
+
 /// The reads of sessions, and the logins, that go together over one connection.
 pub(crate) struct Together {
-    pub(crate) batches: Batches<SessionId, Read>,
+    pub(crate) reads: Batches<SessionId, Read>,
     /// Relaxed: it goes from false to true once, and nothing else is published through it. Who still
     /// reads false has one more command refused.
     refuses_mget: AtomicBool,
     /// What the script for a login answers; `None` if it has to be run by itself.
     pub(crate) logins: Batches<Call, Option<Value>>,
-    /// Relaxed, as above.
+    /// Relaxed, as above; so is the next one.
     refuses_logins: AtomicBool,
+    /// Sessions that came together and were found where each is looked for.
+    found: AtomicUsize,
 }
 
 impl Together {
     pub(super) fn new() -> Self {
         Self {
-            batches: Batches::beyond(AT_ONCE, MOMENT),
+            reads: Batches::beyond(AT_ONCE, MOMENT),
             refuses_mget: AtomicBool::new(false),
             logins: Batches::beyond(AT_ONCE, MOMENT),
             refuses_logins: AtomicBool::new(false),
+            found: AtomicUsize::new(0),
         }
     }
 
@@ -48,10 +54,16 @@ impl Together {
         !self.refuses_logins.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn note_refused_logins(&self, refused: &RedisError) {
-        if is_of_one_key(refused) {
-            self.refuses_logins.store(true, Ordering::Relaxed);
-        }
+    pub(crate) fn refuse_logins(&self) {
+        self.refuses_logins.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_proved_itself(&self) -> bool {
+        self.found.load(Ordering::Relaxed) >= ENOUGH
+    }
+
+    pub(super) fn note_found(&self, sessions: usize) {
+        self.found.fetch_add(sessions, Ordering::Relaxed);
     }
 
     /// Whether one command may be tried that reads all of them.
