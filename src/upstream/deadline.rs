@@ -4,6 +4,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
+use tokio::task::{Unconstrained, unconstrained};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::store::StoreError;
@@ -44,7 +45,7 @@ pin_project! {
         work: F,
         end: End,
         #[pin]
-        timer: Option<Sleep>,
+        timer: Option<Timer>,
     }
 }
 
@@ -54,11 +55,14 @@ enum End {
     At(Deadline),
 }
 
+/// It is looked at even where the work has used up what its task may do in a turn.
+type Timer = Unconstrained<Sleep>;
+
 impl End {
-    fn timer(self) -> Option<Sleep> {
+    fn timer(self) -> Option<Timer> {
         match self {
-            Self::After(span) => Some(sleep(span)),
-            Self::At(deadline) => deadline.end.map(sleep_until),
+            Self::After(span) => Some(unconstrained(sleep(span))),
+            Self::At(deadline) => deadline.end.map(sleep_until).map(unconstrained),
         }
     }
 
@@ -102,6 +106,9 @@ mod tests {
     use std::pin::pin;
     use std::task::Waker;
 
+    use tokio::task::consume_budget;
+    use tokio::time::timeout;
+
     use super::*;
 
     const SPAN: Duration = Duration::from_millis(250);
@@ -131,6 +138,17 @@ mod tests {
         assert_eq!(deadline.of(ready(Ok(8))).await.unwrap(), 8, "it is there");
         let endless = Deadline::after(Duration::MAX);
         assert_eq!(endless.of(after(SPAN)).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn what_is_busy_all_the_time_is_late_too() {
+        let busy = async {
+            loop {
+                consume_budget().await;
+            }
+        };
+        let answer = timeout(20 * SPAN, within(SPAN / 20, busy)).await;
+        assert!(is_late(&answer.unwrap()));
     }
 
     #[test]

@@ -192,6 +192,7 @@ class Scripts:
         for what, instead in (
             (b"redis.call('TIME')", b"{ '%s', '%s' }" % tuple(self.clock())),
             (b"redis.call('PTTL', KEYS[at])", b"left_until(redis.call('PEXPIRETIME', KEYS[at]))"),
+            (b"redis.call('PTTL', KEYS[index])", b"left_until(redis.call('PEXPIRETIME', KEYS[index]))"),
             (b"redis.call('ZRANDMEMBER', KEYS[2], SAMPLE)", b"redis.call('ZRANGE', KEYS[2], 0, SAMPLE - 1)"),
             (b"redis.call('ZRANDMEMBER', KEYS[index], SAMPLE)", b"redis.call('ZRANGE', KEYS[index], 0, SAMPLE - 1)"),
         ):

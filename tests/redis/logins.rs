@@ -148,6 +148,22 @@ async fn what_is_wrong_with_one_login_is_its_own_matter() {
     assert_eq!(sessions_of(&store, &other(40)).await, [logins[40].id]);
 }
 
+#[tokio::test]
+async fn a_right_that_only_some_need_is_missing_to_them_alone() {
+    let server = RedisServer::start().await;
+    let (store, client) = (server.store(), server.client().await);
+    let logins = logins(&store).await;
+    // Until when the index of somebody's sessions lasts is looked at if there are some already.
+    keep(&store, &other(20), 100).await;
+    let () = client.ask(&["ACL", "SETUSER", "default", "-pttl"]).await;
+    for (number, inserted) in log_in(&store, &logins).await.into_iter().enumerate() {
+        match number {
+            20 => assert!(inserted.is_err(), "{inserted:?}"),
+            _ => assert!(is_kept(&inserted), "{number}: {inserted:?}"),
+        }
+    }
+}
+
 /// The key of the index in a login's bucket.
 async fn index_of(client: &Client, login: &Insert) -> String {
     let [high, low] = login.id.bucket();

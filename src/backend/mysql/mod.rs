@@ -63,6 +63,9 @@ pub use crate::config_error::ConfigError as MySqlConfigError;
 ///    are three users. Times are milliseconds on the server's clock, whatever its time zone.
 /// 3. Each connection sets what the store relies on: READ COMMITTED, a strict `sql_mode`, and how long a
 ///    statement may wait for a lock (1 s) and the server for the next statement (60 s).
+///    Statements of one transaction go to the server together, as text with values in hexadecimal digits
+///    (`CLIENT_MULTI_STATEMENTS`): a proxy in between has to follow a transaction that begins in the middle of
+///    such a text.
 /// 4. The tables are made with the first connection, by one process at a time. Who does not want
 ///    that applies what [`schema`](MySqlStoreBuilder::schema) says.
 /// 5. Nothing connects before the first operation. While the server is down operations fail; they work again

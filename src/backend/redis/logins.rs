@@ -44,8 +44,13 @@ impl RedisStore {
             return Ok(vec![alone.await?]);
         }
         let sessions: Vec<_> = calls.iter().map(|call| call.key().to_owned()).collect();
-        let Some(call) = Call::of_all(calls) else {
-            return Ok(Vec::new());
+        // It may have been lost, or have refused others, since these came to wait.
+        let all = match over.takes_logins_together() {
+            true => Call::of_all(calls),
+            false => None,
+        };
+        let Some(call) = all else {
+            return Ok(vec![None; sessions.len()]);
         };
         match self.router.run_over(&over, &call).await? {
             Ok(answers) => {

@@ -28,7 +28,8 @@ if logins == 1 then return (add(1, 2, ARGV[2], ARGV[3], ARGV[4], ARGV[5])) end
 local answers = {}
 for n = 1, logins do
   local at = 4 * n - 2
-  local one, many = add(2 * n - 1, 2 * n, ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
-  answers[n] = many or one
+  local done, one, many = pcall(add, 2 * n - 1, 2 * n, ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
+  -- An error is a table since Redis 7.
+  answers[n] = done and (many or one) or { 'refused', type(one) == 'table' and one.err or one }
 end
 return answers

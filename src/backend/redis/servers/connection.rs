@@ -133,7 +133,7 @@ impl Connection {
     /// Whether one script may write the keys of several users. A proxy may bring it to the server of the first
     /// key, and that one would keep the others' keys, too: so the server has to say that it is alone.
     pub(crate) fn takes_logins_together(&self) -> bool {
-        self.protocol.is_standalone && self.together.takes_logins()
+        self.is_usable() && self.protocol.is_standalone && self.together.takes_logins()
     }
 
     pub(super) const fn protocol(&self) -> Protocol {
