@@ -1,4 +1,5 @@
 use std::error::Error;
+use std::time::Duration;
 
 use tower_sessions_0_14::{ExpiredDeletion, SessionStore as PeerStore};
 use tower_wx_session::SessionId;
@@ -11,6 +12,8 @@ pub(crate) trait Database: Sized {
     const NAME: &'static str;
     /// How many connections the peer has: in its default pool, and as many as ours.
     const POOLS: &'static [u32];
+    /// How much longer than its time a session that is over is kept, at the most.
+    const KEPT_LONGER: Duration = Duration::ZERO;
 
     fn start() -> Result<Self, Box<dyn Error>>;
 

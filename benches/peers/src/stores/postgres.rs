@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::path::PathBuf;
+use std::time::Duration;
 use std::{env, fs};
 
 use sqlx::postgres::{PgConnection, PgPoolOptions};
@@ -25,6 +26,8 @@ impl Database for Postgres {
 
     const NAME: &'static str = "PostgreSQL";
     const POOLS: &'static [u32] = &[10, 8];
+    /// To the second of an hour that its name says.
+    const KEPT_LONGER: Duration = Duration::from_secs(60 * 60);
 
     fn start() -> Result<Self, Box<dyn Error>> {
         let mut server = Server::new("postgres", "-QUIT")?;

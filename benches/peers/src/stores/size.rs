@@ -35,11 +35,16 @@ pub(crate) struct Size {
     store: &'static str,
     sessions: usize,
     bytes: u64,
-    /// After half of them have expired and were collected.
-    bytes_then: u64,
+    /// Unless what expires is kept for longer than anybody would wait.
+    with_half: Option<WithHalf>,
+    start: FirstAnswer,
+}
+
+/// After half of the sessions have expired and were collected.
+struct WithHalf {
+    bytes: u64,
     /// How long after the last one's end all were collected.
     collected: Duration,
-    start: FirstAnswer,
 }
 
 pub(crate) fn table() -> TextTable {
@@ -74,23 +79,27 @@ impl Size {
         many: usize,
     ) -> Result<Self, Box<dyn Error>> {
         let address = runtime.block_on(database.make("ours_many"))?;
-        let (token, bytes, bytes_then, collected) = runtime.block_on(async {
+        let (token, bytes, with_half) = runtime.block_on(async {
             let ours = D::ours(&address).await?;
             // The keys of the tokens, before any other node asks for them.
             let issued = node(&ours).issue(identity(many)).await?;
             let end = fill(&ours, many).await?;
             let bytes = database.bytes(&address).await?;
-            let collected = collect(database, ours, &address, end, many).await?;
-            let bytes_then = database.bytes(&address).await?;
+            let with_half = match D::KEPT_LONGER > PATIENCE {
+                true => None,
+                false => Some(WithHalf {
+                    collected: collect(database, ours, &address, end, many).await?,
+                    bytes: database.bytes(&address).await?,
+                }),
+            };
             let token = issued.token().expose().to_owned();
-            Ok::<_, Box<dyn Error>>((token, bytes, bytes_then, collected))
+            Ok::<_, Box<dyn Error>>((token, bytes, with_half))
         })?;
         Ok(Self {
             store: "ours",
             sessions: many,
             bytes,
-            bytes_then,
-            collected,
+            with_half,
             start: FirstAnswer::measure::<D>(Whose::Ours, &address, &token)?,
         })
     }
@@ -101,7 +110,7 @@ impl Size {
         many: usize,
     ) -> Result<Self, Box<dyn Error>> {
         let address = runtime.block_on(database.make("peer_many"))?;
-        let (id, bytes, bytes_then, collected) = runtime.block_on(async {
+        let (id, bytes, with_half) = runtime.block_on(async {
             let peer = D::peer(&address, D::POOLS[0]).await?;
             let mut stays = record(many, OffsetDateTime::now_utc() + PeersDuration::days(30));
             peer.create(&mut stays).await?;
@@ -109,29 +118,31 @@ impl Size {
             let bytes = database.bytes(&address).await?;
             let start = Instant::now();
             peer.delete_expired().await?;
-            let collected = start.elapsed();
-            let bytes_then = database.bytes(&address).await?;
-            Ok::<_, Box<dyn Error>>((stays.id.to_string(), bytes, bytes_then, collected))
+            let with_half = WithHalf {
+                collected: start.elapsed(),
+                bytes: database.bytes(&address).await?,
+            };
+            Ok::<_, Box<dyn Error>>((stays.id.to_string(), bytes, Some(with_half)))
         })?;
         Ok(Self {
             store: "peer",
             sessions: many,
             bytes,
-            bytes_then,
-            collected,
+            with_half,
             start: FirstAnswer::measure::<D>(Whose::Peers, &address, &id)?,
         })
     }
 
     pub(crate) fn print(&self, version: &str, table: &mut TextTable, csv: &mut Csv) {
-        let megabytes = |bytes: u64| format!("{:.1}", bytes as f64 / 1e6);
         let millis = |time: Duration| format!("{:.1}", time.as_secs_f64() * 1e3);
-        let collected = format!("{:.2}", self.collected.as_secs_f64());
+        let of_half = |cell: fn(&WithHalf) -> String| self.with_half.as_ref().map(cell);
+        let collected = of_half(|half| format!("{:.2}", half.collected.as_secs_f64()));
+        let collected = collected.unwrap_or_default();
         table.row([
             self.store.to_owned(),
             format!("{:.0}", self.bytes as f64 / self.sessions as f64),
             megabytes(self.bytes),
-            megabytes(self.bytes_then),
+            of_half(|half| megabytes(half.bytes)).unwrap_or_default(),
             collected.clone(),
             millis(self.start.after_an_end),
             millis(self.start.after_a_kill),
@@ -141,12 +152,16 @@ impl Size {
             self.store.to_owned(),
             self.sessions.to_string(),
             self.bytes.to_string(),
-            self.bytes_then.to_string(),
+            of_half(|half| half.bytes.to_string()).unwrap_or_default(),
             collected,
             millis(self.start.after_an_end),
             millis(self.start.after_a_kill),
         ]);
     }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1}", bytes as f64 / 1e6)
 }
 
 /// Keeps so many sessions; half of them end at the instant that this gives, after the last was kept.
