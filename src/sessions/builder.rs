@@ -86,7 +86,7 @@ impl<S> SessionsBuilder<S> {
     /// without a link and the grace of the [`outage_policy`](Self::outage_policy) (a minute at least,
     /// and by default) leave it. Of too many, the one used longest ago goes first.
     ///
-    /// A cached session takes some 440 bytes (`cargo bench -p peers -- memory`). 32 to 64 of them, for at
+    /// A cached session takes some 435 bytes (`cargo bench -p peers -- memory`). 32 to 64 of them, for at
     /// most 33 million sessions, are the table's that answers hits, and are allocated when this node is
     /// built; see the [guide](crate::guide::performance).
     pub fn cache_capacity(self, sessions: u64) -> Self {
