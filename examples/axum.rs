@@ -98,7 +98,7 @@ async fn run() -> Result<(), String> {
 
     let serve = |asked| axum::serve(listener, app).with_graceful_shutdown(asked);
     stop::serve(asked, |asked| serve(asked).into_future()).await?;
-    sessions.shutdown().await.map_err(|error| error.to_string())
+    stop::shut_down(sessions).await
 }
 
 fn app(

@@ -84,7 +84,7 @@ async fn run() -> Result<(), String> {
         sessions: sessions.clone(),
     };
     stop::serve(asked, |asked| serve(listener, layer, accounts, asked)).await?;
-    sessions.shutdown().await.map_err(|error| error.to_string())
+    stop::shut_down(sessions).await
 }
 
 /// The session layer stands outside of the one for grpc-web, so that a refusal is not translated:

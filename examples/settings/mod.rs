@@ -69,7 +69,12 @@ impl Settings {
     pub fn sessions(&self) -> Result<Sessions<AnyStore>, String> {
         let store = self.store.clone();
         let store = store.unwrap_or_else(|| AnyStore::new(MemoryStore::new()));
-        self.build(Sessions::builder(store))
+        let sessions = self.build(Sessions::builder(store))?;
+        // Asked now, so that a wrong password is logged now and not with the first login. Not waited for: a node
+        // starts without its store, and is ready when that is.
+        let asked = sessions.clone();
+        tokio::spawn(async move { asked.ready().await });
+        Ok(sessions)
     }
 
     /// Sessions with these settings.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tower_wx_session::Sessions;
+use tower_wx_session::store::AnyStore;
 
 /// How long requests in flight may hold up the end.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,6 +36,13 @@ where
         served = served => served.map_err(|error| error.to_string()),
         () = out_of_patience => Ok(()),
     }
+}
+
+/// Has the store told what it was not told yet.
+pub async fn shut_down(sessions: Sessions<AnyStore>) -> Result<(), String> {
+    let lost =
+        "the session store did not answer before the end: uses or ends of sessions may be lost";
+    sessions.shutdown().await.map_err(|_| lost.to_owned())
 }
 
 /// Ends with the first SIGTERM or Ctrl-C from now on.

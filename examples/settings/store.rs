@@ -17,7 +17,7 @@ pub fn named(store: &str) -> Result<Option<AnyStore>, String> {
         "memory" => Ok(None),
         "file" => opened(FileStore::open(path)),
         "postgres" | "postgresql" => opened(PostgresStore::builder(store).build()),
-        "mysql" => opened(MySqlStore::builder(store).build()),
+        "mysql" | "mariadb" => opened(MySqlStore::builder(store).build()),
         _ if kind.starts_with("redis") => opened(RedisStore::builder(store).build()),
         _ => Err(
             "STORE: expected memory, file:PATH, or the URL of a PostgreSQL, MySQL or Redis"

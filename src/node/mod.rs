@@ -149,6 +149,12 @@ impl<S: SessionStore> Node<S> {
         self.upstream.ensure_logins().await
     }
 
+    /// The same, for who asks before the first request: that finds the rest done, too.
+    pub(crate) async fn ready(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.start();
+        self.ensure_logins().await
+    }
+
     /// Learns the fleet's clock from the store, once.
     pub(crate) async fn learn_clock(&self) -> Result<(), StoreError> {
         if self.has_store_clock.initialized() {

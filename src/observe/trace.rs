@@ -53,6 +53,11 @@ pub(crate) fn store_is_back(outage: Over) {
     event!(info, failures = %outage.failures, seconds = %outage.lasted.as_secs_f64(), "session store is back");
 }
 
+#[cfg(feature = "file")]
+pub(crate) fn file_in_use(path: &std::path::Path) {
+    event!(info, path = %path.display(), "session file is open already: waiting for its end, 5 s at most");
+}
+
 pub(crate) fn record_refused(id: impl fmt::Display, error: &(dyn Error + 'static)) {
     event!(error, session = %id, error = %Chain(error), "session record refused");
 }
@@ -252,17 +257,37 @@ mod without_spans {
     pub(crate) use self::inherit as session_key_check_span;
 }
 
-/// An error and its causes in one line.
+/// An error and its causes in one line. What a cause says that stands before it already is left out: an
+/// error of a store may be the cause of another.
 struct Chain<'a>(&'a (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        let mut said = self.0.to_string();
+        f.write_str(&said)?;
         let mut cause = self.0.source();
         while let Some(error) = cause {
-            write!(f, ": {error}")?;
+            let says = error.to_string();
+            if says != said {
+                write!(f, ": {says}")?;
+            }
+            said = says;
             cause = error.source();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoreError;
+
+    #[test]
+    fn an_error_that_is_the_cause_of_its_like_is_told_once() {
+        let error = StoreError::unavailable("the disk is full");
+        let error = StoreError::unavailable(StoreError::unavailable(error));
+        let told = "session store unavailable: the disk is full";
+        assert_eq!(Chain(&error).to_string(), told);
     }
 }

@@ -209,6 +209,32 @@ impl<S: SessionStore> Sessions<S> {
         self.node.put_session_key(user, key, now).await
     }
 
+    /// Asks whether users can log in now: whether the store answers, and takes writes. Starts what goes on in
+    /// the background, so that the first request finds connections open.
+    ///
+    /// For the start of a process, where a wrong password or host is worth a line at once, and for a
+    /// probe that holds traffic back until then. [Not for one that runs on](crate::guide::outages#probes):
+    /// sessions that are known pass while the store is unavailable.
+    ///
+    /// ```
+    /// use tower_wx_session::{Sessions, store::MemoryStore};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tower_wx_session::Rejection> {
+    /// let sessions = Sessions::new(MemoryStore::new());
+    /// sessions.ready().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`StoreUnavailable`](RejectionKind::StoreUnavailable), with the reason as its source, within two store
+    /// deadlines (500 ms by default).
+    pub async fn ready(&self) -> Result<(), Rejection> {
+        Ok(self.node.ready().await?)
+    }
+
     /// Sessions in the cache at the moment, to within what is not counted yet.
     #[must_use]
     pub fn cached(&self) -> u64 {

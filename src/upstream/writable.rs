@@ -32,9 +32,8 @@ impl<S: SessionStore> Upstream<S> {
             let within = "a write has failed within the last second";
             return Err(StoreError::unavailable(within));
         }
-        // It says nothing of a record.
         let written = self.try_writing(bucket).await;
-        written.map_err(StoreError::unavailable)
+        written.map_err(StoreError::about_no_record)
     }
 
     /// Fails if a login would spend its code for nothing, as far as that can be known before its

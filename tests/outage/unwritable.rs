@@ -187,6 +187,24 @@ async fn the_absolute_end_comes_in_an_outage_too() {
     assert_eq!(refusal(&node, &token).await, Some(SessionExpired));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_node_is_ready_while_users_can_log_in() {
+    let fleet = Fleet::new(MINUTE);
+    let node = fleet.node();
+    for disturb in [|chaos: &Chaos| chaos.fail(100), Chaos::refuse_writes] {
+        disturb(&fleet.chaos);
+        // A write that was done within the last second says enough.
+        fleet.pass(2 * SECOND).await;
+        for _ in 0..10 {
+            let refused = node.ready().await.unwrap_err();
+            assert_eq!(refused.kind(), StoreUnavailable);
+        }
+        fleet.chaos.calm();
+        fleet.pass(SECOND).await;
+        node.ready().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn no_code_is_spent_while_the_store_cannot_be_written() {
     let chaos = Chaos::seeded(1);

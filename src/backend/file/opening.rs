@@ -18,6 +18,7 @@ use super::fault::Fault;
 use super::file_error::{FileError, FileErrorKind};
 use super::tables::{self, Tables};
 use super::transaction::{FORMAT, TIME};
+use crate::observe::trace;
 use crate::time::Timestamp;
 
 /// The version of what is in the tables.
@@ -63,15 +64,20 @@ pub(super) fn place_of(path: &Path) -> PathBuf {
 
 /// Opens the file, or makes it. Waits a little where another handle is closing it.
 pub(super) fn open_or_make(path: &Path) -> Opened {
-    let started = Instant::now();
-    loop {
-        match once(path) {
-            Err(error) if error.kind() == FileErrorKind::InUse && started.elapsed() < PATIENCE => {
-                sleep(PAUSE);
-            }
-            opened => return opened,
-        }
+    let is_in_use = |opened: &Opened| {
+        let refused = opened.as_ref().err();
+        refused.is_some_and(|error| error.kind() == FileErrorKind::InUse)
+    };
+    let mut opened = once(path);
+    if is_in_use(&opened) {
+        trace::file_in_use(path);
     }
+    let started = Instant::now();
+    while is_in_use(&opened) && started.elapsed() < PATIENCE {
+        sleep(PAUSE);
+        opened = once(path);
+    }
+    opened
 }
 
 fn once(path: &Path) -> Opened {

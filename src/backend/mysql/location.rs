@@ -1,5 +1,7 @@
 //! Where the server is, as a URL says it.
 
+use std::borrow::Cow;
+
 use mysql_async::{Opts, OptsBuilder, SslOpts};
 
 use crate::config_error::ConfigError;
@@ -30,7 +32,7 @@ impl Location {
             let expected = "no @ behind the host (in a password, / is %2F, # is %23 and @ is %40)";
             return Err(ConfigError::hidden("url", expected));
         }
-        let parsed = Opts::from_url(base).map_err(|_| malformed())?;
+        let parsed = Opts::from_url(&named_as_the_client_does(base)).map_err(|_| malformed())?;
         let database = parsed.db_name().filter(|name| !name.is_empty());
         let database = database.ok_or_else(malformed)?.to_owned();
         let is_encrypted = is_encrypted(query)?;
@@ -44,6 +46,14 @@ impl Location {
             options: options(parsed, tls.transpose()?),
             database,
         })
+    }
+}
+
+/// The protocol is one, whichever of the two servers speaks it.
+fn named_as_the_client_does(base: &str) -> Cow<'_, str> {
+    match base.strip_prefix("mariadb://") {
+        Some(rest) => format!("mysql://{rest}").into(),
+        None => base.into(),
     }
 }
 
@@ -111,6 +121,8 @@ mod tests {
         assert_eq!(location.options.pass(), Some("p:ss"));
         assert!(location.options.ssl_opts().is_none());
         assert!(!location.options.prefer_socket());
+        let mariadb = parse("mariadb://us%40er@db.example/shop").unwrap();
+        assert_eq!(mariadb.options.user(), Some("us@er"));
         let short = parse("mysql://[::1]/shop").unwrap();
         assert!(short.address.ends_with(":3306"), "{}", short.address);
     }

@@ -47,7 +47,8 @@ pub use crate::config_error::ConfigError as MySqlConfigError;
 
 /// Keeps sessions in MySQL or MariaDB, for any number of processes.
 ///
-/// The URL is `mysql://[user[:password]@]host[:port]/database`, with user and password percent-encoded. With
+/// The URL is `mysql://[user[:password]@]host[:port]/database`, or `mariadb://…`, with user and password
+/// percent-encoded. With
 /// `?ssl-mode=VERIFY_IDENTITY` behind it all connections are encrypted, and the server's certificate is
 /// checked, name included; so it is with `VERIFY_CA` and `REQUIRED`.
 ///
