@@ -1,4 +1,5 @@
 use std::error::Error;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, fs, io};
@@ -9,6 +10,9 @@ use tower_wx_session::store::{AnyStore, FileStore, Insert, Inserted, Record, Ses
 
 use super::database::{Database, Expired};
 use crate::user::identity;
+
+/// Bytes of a block, as `stat` counts them.
+const BLOCK: u64 = 512;
 
 /// A folder with a file for each; the peer's is SQLite's, with a write-ahead log.
 pub(crate) struct File(PathBuf);
@@ -53,7 +57,7 @@ impl Database for File {
     /// With the log beside it.
     async fn bytes(&self, address: &str) -> Result<u64, Box<dyn Error>> {
         let log = format!("{address}-wal");
-        Ok(length(address.as_ref())? + length(log.as_ref()).unwrap_or_default())
+        Ok(on_disk(address.as_ref())? + on_disk(log.as_ref()).unwrap_or_default())
     }
 
     /// They go in the order of their ends and ids.
@@ -71,8 +75,9 @@ impl Database for File {
     }
 }
 
-fn length(file: &Path) -> io::Result<u64> {
-    Ok(fs::metadata(file)?.len())
+/// A file may be longer than that.
+fn on_disk(file: &Path) -> io::Result<u64> {
+    Ok(fs::metadata(file)?.blocks() * BLOCK)
 }
 
 impl Drop for File {

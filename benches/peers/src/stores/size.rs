@@ -26,8 +26,10 @@ const IDLE: Duration = Duration::from_secs(2 * 3600);
 /// Of one that does: a store keeps it so much longer than its end.
 const BEYOND: Duration = Duration::from_secs(1);
 
-/// How often it is looked whether all that expired is gone, and how long at most.
+/// How often it is looked whether all that expired is gone: at the least, and in the time that it is kept;
 const PAUSE: Duration = Duration::from_millis(100);
+const LOOKS: u32 = 360;
+/// and for how long beyond that.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What many sessions take on the disk, and a process that starts with them.
@@ -35,7 +37,7 @@ pub(crate) struct Size {
     store: &'static str,
     sessions: usize,
     bytes: u64,
-    /// Unless what expires is kept for longer than anybody would wait.
+    /// Unless nobody waits for what is kept longer than its time.
     with_half: Option<WithHalf>,
     start: FirstAnswer,
 }
@@ -77,6 +79,7 @@ impl Size {
         runtime: &Runtime,
         database: &D,
         many: usize,
+        waits: bool,
     ) -> Result<Self, Box<dyn Error>> {
         let address = runtime.block_on(database.make("ours_many"))?;
         let (token, bytes, with_half) = runtime.block_on(async {
@@ -85,9 +88,9 @@ impl Size {
             let issued = node(&ours).issue(identity(many)).await?;
             let end = fill(&ours, many).await?;
             let bytes = database.bytes(&address).await?;
-            let with_half = match D::KEPT_LONGER > PATIENCE {
-                true => None,
-                false => Some(WithHalf {
+            let with_half = match waits || D::KEPT_LONGER.is_zero() {
+                false => None,
+                true => Some(WithHalf {
                     collected: collect(database, ours, &address, end, many).await?,
                     bytes: database.bytes(&address).await?,
                 }),
@@ -236,10 +239,10 @@ async fn collect<D: Database>(
     };
     let start = Instant::now();
     while !database.has_collected(address, &expired).await? {
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > D::KEPT_LONGER + PATIENCE {
             return Err("what expired is not collected".into());
         }
-        sleep(PAUSE).await;
+        sleep(PAUSE.max(D::KEPT_LONGER / LOOKS)).await;
     }
     Ok(start.elapsed())
 }
