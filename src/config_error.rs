@@ -14,15 +14,17 @@ use std::fmt;
 ///
 /// let error = Sessions::builder(MemoryStore::new()).sessions_per_user(0).build().unwrap_err();
 /// assert_eq!(error.to_string(), "sessions_per_user: expected more than zero, got 0");
+/// // What a `main` that returns it prints.
+/// assert_eq!(format!("{error:?}"), format!("ConfigError({error})"));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     setting: &'static str,
     expected: Cow<'static, str>,
     value: Value,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Value {
     Shown(String),
     #[cfg(any(
@@ -101,6 +103,15 @@ impl fmt::Display for ConfigError {
             ))]
             Value::Hidden => f.write_str("a value that is not shown, as it may hold credentials"),
         }
+    }
+}
+
+/// What it says: a `main` that returns it prints this.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ConfigError")
+            .field(&format_args!("{self}"))
+            .finish()
     }
 }
 

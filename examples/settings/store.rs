@@ -15,6 +15,11 @@ pub fn named(store: &str) -> Result<Option<AnyStore>, String> {
     let (kind, path) = store.split_once(':').unwrap_or((store, ""));
     match kind {
         "memory" => Ok(None),
+        // Of a URL this would be the host; as a path it would be in the root folder.
+        "file" if path.starts_with("//") && !path.starts_with("///") => Err(
+            "STORE: expected file:PATH, such as file:sessions.redb or file:/var/lib/sessions.redb"
+                .to_owned(),
+        ),
         "file" => opened(FileStore::open(path)),
         "postgres" | "postgresql" => opened(PostgresStore::builder(store).build()),
         "mysql" | "mariadb" => opened(MySqlStore::builder(store).build()),

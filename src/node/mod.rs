@@ -40,6 +40,7 @@ pub(crate) mod outage_policy;
 mod pending;
 mod postpone;
 mod read;
+mod ready;
 mod reassert;
 mod reassertions;
 pub(crate) mod revocation;
@@ -147,12 +148,6 @@ impl<S: SessionStore> Node<S> {
         let answers = self.upstream.read(None, |store| store.now());
         self.in_time(answers).await?;
         self.upstream.ensure_logins().await
-    }
-
-    /// The same, for who asks before the first request: that finds the rest done, too.
-    pub(crate) async fn ready(self: &Arc<Self>) -> Result<(), StoreError> {
-        self.start();
-        self.ensure_logins().await
     }
 
     /// Learns the fleet's clock from the store, once.

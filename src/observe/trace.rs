@@ -53,6 +53,10 @@ pub(crate) fn store_is_back(outage: Over) {
     event!(info, failures = %outage.failures, seconds = %outage.lasted.as_secs_f64(), "session store is back");
 }
 
+pub(crate) fn store_takes_writes_again(outage: Over) {
+    event!(info, failures = %outage.failures, seconds = %outage.lasted.as_secs_f64(), "session store takes writes again");
+}
+
 #[cfg(feature = "file")]
 pub(crate) fn file_in_use(path: &std::path::Path) {
     event!(info, path = %path.display(), "session file is open already: waiting for its end, 5 s at most");

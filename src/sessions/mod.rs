@@ -209,8 +209,9 @@ impl<S: SessionStore> Sessions<S> {
         self.node.put_session_key(user, key, now).await
     }
 
-    /// Asks whether users can log in now: whether the store answers, and takes writes. Starts what goes on in
-    /// the background, so that the first request finds connections open.
+    /// Asks whether users can log in now: whether the store answers, and takes writes. In a Cluster, masters that
+    /// are down concern their own users only; one that refuses writes concerns all. Starts what goes on in the
+    /// background, so that the first request finds connections open.
     ///
     /// For the start of a process, where a wrong password or host is worth a line at once, and for a
     /// probe that holds traffic back until then. [Not for one that runs on](crate::guide::outages#probes):

@@ -1,4 +1,6 @@
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
@@ -61,8 +63,13 @@ impl Breaker {
 
     /// Fails while a part is open; does not try it.
     pub(super) fn unless_open(&self, part: u64) -> Result<(), StoreError> {
-        let is_open = self.is_open() && self.with(part, |part| !part.gate.is_closed());
-        if is_open { Err(down()) } else { Ok(()) }
+        if !self.is_open() {
+            return Ok(());
+        }
+        self.with(part, |part| match part.gate.is_closed() {
+            true => Ok(()),
+            false => Err(down(part)),
+        })
     }
 
     /// Lets somebody come to a part, perhaps as the one who tries it.
@@ -74,16 +81,19 @@ impl Breaker {
         if !self.is_open() {
             return Ok(None);
         }
-        match self.with(part, |part| part.gate.admit(Instant::now(), deadline)) {
-            Admission::Granted => Ok(None),
-            Admission::Trial => Ok(Some(Trial {
-                breaker: self,
-                part,
-                since: Instant::now(),
-                deadline,
-            })),
-            Admission::Refused => Err(down()),
-        }
+        let trial = || Trial {
+            breaker: self,
+            part,
+            since: Instant::now(),
+            deadline,
+        };
+        self.with(part, |part| {
+            match part.gate.admit(Instant::now(), deadline) {
+                Admission::Granted => Ok(None),
+                Admission::Trial => Ok(Some(trial())),
+                Admission::Refused => Err(down(part)),
+            }
+        })
     }
 
     /// Who may read from a part at the same time.
@@ -204,8 +214,24 @@ impl Drop for Trial<'_> {
     }
 }
 
-fn down() -> StoreError {
-    StoreError::unavailable("the breaker is open")
+/// Why nobody asks a part, with what the last read failed of.
+fn down(part: &Part) -> StoreError {
+    StoreError::unavailable(Open(part.last_failure()))
+}
+
+#[derive(Debug)]
+struct Open(Option<StoreError>);
+
+impl fmt::Display for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the breaker is open")
+    }
+}
+
+impl Error for Open {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.as_ref().and_then(Error::source)
+    }
 }
 
 fn pause() -> Duration {
@@ -248,6 +274,18 @@ mod tests {
         assert!(is_open(&breaker, 3));
         assert!(try_it(&breaker, 3, false).await);
         assert!(!breaker.is_open());
+    }
+
+    #[test]
+    fn whoever_is_refused_is_told_what_the_last_read_failed_of() {
+        let breaker = Breaker::new(1);
+        open(&breaker, 1);
+        let failure = StoreError::unavailable("the disk is gone");
+        breaker.with(1, |part| part.remember(&failure));
+        let refused = breaker.unless_open(1).unwrap_err();
+        let open = refused.source().unwrap();
+        assert_eq!(open.to_string(), "the breaker is open");
+        assert_eq!(open.source().unwrap().to_string(), "the disk is gone");
     }
 
     #[tokio::test(start_paused = true)]

@@ -19,7 +19,11 @@ impl<S: SessionStore> Upstream<S> {
             return self.note_good_read(place);
         }
         self.report(place, answer);
-        let has_failed = has_failed(answer);
+        let failure = answer.as_ref().err().filter(|error| error.is_unavailable());
+        if let Some(failure) = failure {
+            self.breaker.with(place.part, |part| part.remember(failure));
+        }
+        let has_failed = failure.is_some();
         match trial {
             Some(trial) => {
                 if trial.ends(has_failed) {
@@ -52,7 +56,7 @@ impl<S: SessionStore> Upstream<S> {
     /// Notes a write that failed.
     pub(super) fn note_write<T>(&self, place: Place, written: &Result<T, StoreError>) {
         if let Some(bucket) = place.bucket
-            && has_failed(written)
+            && written.as_ref().is_err_and(StoreError::is_unavailable)
         {
             let now = self.clock.uptime();
             let part = place.part;
@@ -64,6 +68,11 @@ impl<S: SessionStore> Upstream<S> {
     pub(super) fn report<T>(&self, place: Place, answer: &Result<T, StoreError>) {
         let now = self.clock.uptime();
         match answer {
+            // The server answers: only a write can end that.
+            Err(error) if error.is_unwritten() => {
+                let tells = self.breaker.with(place.part, |part| part.refused(now));
+                trace::store_failed(error, tells);
+            }
             Err(error) if error.is_unavailable() && !error.is_of_link_alone() => {
                 // A deadline says nothing of the cause; that comes later, from whoever has more patience.
                 let tells = self.breaker.with(place.part, |part| match error.is_late() {
@@ -83,9 +92,4 @@ impl<S: SessionStore> Upstream<S> {
             }
         }
     }
-}
-
-/// Whether the store itself has failed; other failures are those of one record.
-fn has_failed<T>(answer: &Result<T, StoreError>) -> bool {
-    answer.as_ref().is_err_and(StoreError::is_unavailable)
 }

@@ -4,6 +4,7 @@ use tokio::time::Instant;
 
 use super::gate::Gate;
 use crate::observe::outage::{Outage, Over};
+use crate::store::StoreError;
 use crate::time::Uptime;
 
 /// Failures in a row that open the breaker,
@@ -24,6 +25,10 @@ pub(super) struct Part {
     outage: Outage,
     /// Of writes alone: a part that is full, or whose disk or replicas are gone, still reads.
     unwritable: Outage,
+    /// The same without what is overwritten, which a full one takes: what is logged of it.
+    refusing: Outage,
+    /// What a read failed of last.
+    last_failure: Option<StoreError>,
     /// Where the last write failed.
     failed_bucket: Option<[u8; 2]>,
     /// When something new was written, unless a write has failed since.
@@ -67,6 +72,20 @@ impl Part {
         self.outage.falls_silent(now)
     }
 
+    /// Notes a write that was refused by a server that answers; `true` if it is worth a line in the log.
+    pub(super) fn refused(&mut self, now: Uptime) -> bool {
+        self.refusing.fails(now)
+    }
+
+    /// Remembers what a read failed of, for those who are not let through because of it.
+    pub(super) fn remember(&mut self, failure: &StoreError) {
+        self.last_failure = Some(failure.clone());
+    }
+
+    pub(super) fn last_failure(&self) -> Option<StoreError> {
+        self.last_failure.clone()
+    }
+
     /// Notes a success, and what it ends.
     pub(super) fn succeeded(&mut self, now: Uptime) -> Option<Over> {
         self.outage.succeeds(now)
@@ -76,11 +95,12 @@ impl Part {
         self.outage.last_success()
     }
 
-    /// Notes that something new was written.
-    pub(super) fn written(&mut self, now: Uptime) {
+    /// Notes that something new was written, and what that ends.
+    pub(super) fn written(&mut self, now: Uptime) -> Option<Over> {
         self.unwritable.succeeds(now);
         self.written_at = Some(now);
         self.trial_failed_at = None;
+        self.refusing.succeeds(now)
     }
 
     /// Notes that something was overwritten. A full server takes that, and nothing new.

@@ -1,7 +1,10 @@
 //! Whether the store can be written: one that is full, or whose disk or replicas are gone, still
 //! reads.
 
+use std::collections::BTreeMap;
+
 use super::{Upstream, WHOLE};
+use crate::observe::trace;
 use crate::store::{SessionStore, StoreError};
 
 impl<S: SessionStore> Upstream<S> {
@@ -9,7 +12,9 @@ impl<S: SessionStore> Upstream<S> {
     pub(crate) fn note_written(&self, bucket: [u8; 2]) {
         let now = self.clock.uptime();
         let part = self.store.part(bucket);
-        self.breaker.with(part, |part| part.written(now));
+        if let Some(over) = self.breaker.with(part, |part| part.written(now)) {
+            trace::store_takes_writes_again(over);
+        }
     }
 
     /// Notes that something was overwritten, such as the time of a use. A full server takes that, and
@@ -55,9 +60,16 @@ impl<S: SessionStore> Upstream<S> {
         Ok(())
     }
 
+    /// A bucket of each part of the store.
+    pub(crate) fn buckets_of_parts(&self) -> Vec<[u8; 2]> {
+        let buckets = (0..=u16::MAX).map(u16::to_be_bytes);
+        let parts = buckets.map(|bucket| (self.store.part(bucket), bucket));
+        BTreeMap::from_iter(parts).into_values().collect()
+    }
+
     /// One write tells all who want to know: hundreds of logins come at once, and so many writes would take
     /// the place of their sessions'.
-    async fn try_writing(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
+    pub(crate) async fn try_writing(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
         let part = self.store.part(bucket);
         self.trials.join(part, self.try_writing_alone(bucket)).await
     }

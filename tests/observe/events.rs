@@ -8,6 +8,7 @@ use tokio::time::sleep;
 use tower_wx_session::login::{SessionKeyCheck, Validity};
 use tower_wx_session::sessions::{KeyCheckPolicy, Revocation};
 use tower_wx_session::store::{PutSessionKey, SessionStore};
+use tower_wx_session::test_util::{Chaos, ChaosStore};
 use tower_wx_session::{Identity, SessionKey};
 use tracing::Level;
 
@@ -38,6 +39,28 @@ async fn an_outage_of_the_store_is_one_warning_and_one_word_when_it_is_over() {
     log_in(&sessions).await;
     let back = "INFO tower_wx_session: session store is back failures=20 seconds=3";
     assert_eq!(log.take("session store"), [back]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_reads_and_takes_no_writes_is_back_when_it_takes_them() {
+    let (log, _guard) = Log::from(Level::INFO);
+    let (clock, store) = store_on_a_clock();
+    let chaos = Chaos::seeded(1);
+    let sessions = node(&ChaosStore::new(store, chaos.clone()), &clock);
+    log_in(&sessions).await;
+    chaos.refuse_writes();
+    for _ in 0..10 {
+        clock.advance(2 * SECOND);
+        sessions.ready().await.unwrap_err();
+    }
+    let told = log.take("session store");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("WARN tower_wx_session: session store failed"));
+    chaos.calm();
+    clock.advance(2 * SECOND);
+    sessions.ready().await.unwrap();
+    let again = "INFO tower_wx_session: session store takes writes again failures=10 seconds=20";
+    assert_eq!(log.take("session store"), [again]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -24,7 +24,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// How a part is.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 enum State {
     #[default]
     Fine,
@@ -138,6 +138,14 @@ impl SessionStore for Parted {
         self.inner.now().await
     }
 
+    async fn writable(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
+        let written = self.write(bucket, async { Ok(()) }).await;
+        match self.states.lock().unwrap()[half(bucket)] {
+            State::Full => Err(StoreError::unwritten()),
+            _ => written,
+        }
+    }
+
     async fn reach(&self, bucket: [u8; 2]) -> Result<(), StoreError> {
         self.read(bucket, async { Ok(()) }).await
     }
@@ -212,6 +220,24 @@ async fn the_users_of_the_other_part_notice_nothing() {
         sleep(SECOND).await;
         assert_eq!(refusals(&sessions, &dead).await, vec![None; 40]);
         clock.advance(MINUTE);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_is_ready_unless_all_parts_are_down_or_one_refuses_writes() {
+    for (states, is_ready) in [
+        ([State::Fine, State::Fine], true),
+        ([State::Fine, State::Down], true),
+        ([State::Slow(MINUTE), State::Fine], true),
+        ([State::Down, State::Down], false),
+        ([State::Full, State::Fine], false),
+        ([State::Fine, State::Full], false),
+    ] {
+        let clock = ManualClock::new();
+        let store = Parted::new(&clock);
+        *store.states.lock().unwrap() = states;
+        let sessions = node(&store, &clock);
+        assert_eq!(sessions.ready().await.is_ok(), is_ready, "{states:?}");
     }
 }
 

@@ -18,7 +18,7 @@ use crate::cause::Cause;
 ///     "session file no/such/folder/sessions.redb: its folder is missing: make it first",
 /// );
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct FileError {
     path: PathBuf,
     kind: FileErrorKind,
@@ -117,7 +117,7 @@ impl FileError {
                 "a newer release of tower-wx-session has written it: run that one, or give it a file of its own"
             }
             FileErrorKind::Removed => {
-                "it was moved, removed or replaced while it was in use: put it back, or start this process again"
+                "it was moved, removed or replaced while it was in use: put it back, or start this process again, with an empty file if there is none"
             }
             FileErrorKind::Io => "the system cannot read or write it",
         }
@@ -127,6 +127,17 @@ impl FileError {
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "session file {}: {}", self.path.display(), self.advice())
+    }
+}
+
+/// With what it says: a `main` that returns it prints this.
+impl fmt::Debug for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileError")
+            .field("says", &format_args!("{self}"))
+            .field("kind", &self.kind)
+            .field("cause", &self.cause)
+            .finish()
     }
 }
 

@@ -182,8 +182,9 @@ impl<S: SessionStore> SessionStore for ChaosStore<S> {
     }
 }
 
+/// As a server does that answers.
 fn refused() -> StoreError {
-    injected("it can be read only")
+    StoreError::unwritten().caused_by("chaos: it can be read only")
 }
 
 /// Passes on what a link carries, until it is cut.

@@ -117,6 +117,11 @@ async fn a_file_that_is_open_is_not_opened_twice() {
     let store = FileStore::open(folder.file()).unwrap();
     let error = FileStore::open(folder.file()).unwrap_err();
     assert_eq!(error.kind(), FileErrorKind::InUse);
+    // What a `main` that returns it prints.
+    assert!(
+        format!("{error:?}").contains(&error.to_string()),
+        "{error:?}"
+    );
     contents::fill(&store, 0..1).await;
 }
 
