@@ -26,8 +26,9 @@ const IDLE: Duration = Duration::from_secs(2 * 3600);
 /// Of one that does: a store keeps it so much longer than its end.
 const BEYOND: Duration = Duration::from_secs(1);
 
-/// How often it is looked whether all that expired is gone: at the least, and in the time that it is kept;
-const PAUSE: Duration = Duration::from_millis(100);
+/// How often it is looked whether all that expired is gone, which is work for the server: at the most, and in the
+/// time that it is kept;
+const PAUSE: Duration = Duration::from_secs(1);
 const LOOKS: u32 = 360;
 /// and for how long beyond that.
 const PATIENCE: Duration = Duration::from_secs(600);
