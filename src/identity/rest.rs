@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
@@ -22,15 +23,30 @@ pub(super) struct Rest {
 /// from clients unless an application reads identities from them.
 static APPS: LazyLock<Lock<Apps>> = LazyLock::new(Lock::default);
 
+thread_local! {
+    /// That of the app which this thread met last: most services have one, and their threads need not meet at
+    /// the lock for each session.
+    static LAST: RefCell<Option<Arc<Rest>>> = const { RefCell::new(None) };
+}
+
 #[derive(Default)]
 struct Apps(HashMap<Arc<str>, Arc<Rest>>);
 
 impl Rest {
     /// That of the users of an app who have nothing else.
     pub(super) fn of(appid: &str) -> Arc<Self> {
-        match appid.len() <= LONGEST {
-            true => APPS.lock().rest_of(appid),
-            false => Arc::new(Self::new(appid.into())),
+        if appid.len() > LONGEST {
+            return Arc::new(Self::new(appid.into()));
+        }
+        // None where the thread is about to end.
+        let last = LAST.try_with(|last| Self::last_or_shared(&mut last.borrow_mut(), appid));
+        last.unwrap_or_else(|_| APPS.lock().rest_of(appid))
+    }
+
+    fn last_or_shared(last: &mut Option<Arc<Self>>, appid: &str) -> Arc<Self> {
+        match last {
+            Some(rest) if *rest.appid == *appid => Arc::clone(rest),
+            other => Arc::clone(other.insert(APPS.lock().rest_of(appid))),
         }
     }
 

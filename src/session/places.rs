@@ -43,7 +43,7 @@ fn fill(mut free: Arc<Known>, known: Known) -> Arc<Known> {
 }
 
 fn of_nobody() -> Known {
-    let (nobody, never) = (Identity::new("", ""), Duration::ZERO);
+    let (nobody, never) = (Identity::of("", ""), Duration::ZERO);
     let record = Record::issued(nobody, Timestamp::default(), never, never, None);
     Known::new(SessionId::from_bytes([0; 18]), record, Stamp::default())
 }

@@ -11,14 +11,11 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use self::queue::{Answered, Queue};
+use self::queue::{Answered, BATCHES, Queue};
 use self::turn::Turn;
 use crate::store::StoreError;
 use crate::sync::Lock;
 
-/// Requests and batches under way at the same time, unless they have to go one after the other: one is made up
-/// while the server answers the other.
-const IN_FLIGHT: usize = 2;
 /// After this long a batch is taken for one that nobody drives any more: its runtime may be one that
 /// stands still.
 const OVERDUE: Duration = Duration::from_secs(3);
@@ -71,8 +68,8 @@ impl<Q: Send + 'static, A: Send + 'static> Batches<Q, A> {
                 if let Ok(answer) = answered_soon {
                     return answer.map_err(StoreError::unavailable)?;
                 }
-                let turn = self.turn(&mut self.0.lock());
-                if let Some(turn) = turn {
+                let again = self.0.lock().begin_again();
+                if let Some(turn) = again.map(|number| self.turn(number)) {
                     turn.go_on(ask);
                 }
                 answer(answered).await
@@ -84,7 +81,8 @@ impl<Q: Send + 'static, A: Send + 'static> Batches<Q, A> {
     /// Alone, and at once, unless enough is under way.
     fn way(&self, question: Q) -> Way<Q, A> {
         let mut queue = self.0.lock();
-        let (turn, is_first) = (self.turn(&mut queue), queue.nobody_waits());
+        let turn = queue.begin_for_another().map(|number| self.turn(number));
+        let is_first = queue.nobody_waits();
         match turn {
             Some(turn) if is_first => Way::Alone(question, turn),
             Some(turn) => Way::Together(queue.join(question), turn),
@@ -93,9 +91,8 @@ impl<Q: Send + 'static, A: Send + 'static> Batches<Q, A> {
         }
     }
 
-    fn turn(&self, queue: &mut Queue<Q, A>) -> Option<Turn<Q, A>> {
-        let number = queue.begin()?;
-        Some(Turn::new(Arc::clone(&self.0), number))
+    fn turn(&self, number: u64) -> Turn<Q, A> {
+        Turn::new(Arc::clone(&self.0), number)
     }
 }
 
@@ -104,9 +101,9 @@ async fn answer<A>(answered: Answered<A>) -> Result<A, StoreError> {
 }
 
 impl<Q, A> Batches<Q, A> {
-    /// Where many may be under way, each of which holds others up for so long at most, or until its answer:
-    /// few are quicker by themselves, and a server that is far away, or slow, would cost those who wait more
-    /// than they save.
+    /// Where so many may be under way by themselves, or two batches, each of which holds others up for so long at
+    /// most, or until its answer: few are quicker by themselves, and a server that is far away, or slow, would
+    /// cost those who wait more than they save.
     #[cfg(any(feature = "redis", test))]
     pub(super) fn beyond(at_once: usize, holds_up: Duration) -> Self {
         Self::new(at_once, holds_up)
@@ -119,14 +116,14 @@ impl<Q, A> Batches<Q, A> {
         Self::new(1, OVERDUE)
     }
 
-    fn new(at_once: usize, holds_up: Duration) -> Self {
-        Self(Arc::new(Lock::from(Queue::new(at_once, holds_up))))
+    fn new(places: usize, holds_up: Duration) -> Self {
+        Self(Arc::new(Lock::from(Queue::new(places, holds_up))))
     }
 }
 
 impl<Q, A> Default for Batches<Q, A> {
     fn default() -> Self {
-        Self::new(IN_FLIGHT, OVERDUE)
+        Self::new(BATCHES, OVERDUE)
     }
 }
 

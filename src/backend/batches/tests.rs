@@ -77,6 +77,74 @@ async fn one_alone_waits_for_nobody_and_those_that_wait_go_together() {
     assert_eq!(server.sizes(), [1, 1, 32, 6]);
 }
 
+/// Eight requests are under way by themselves where so many may be.
+async fn eight_alone() -> (Server, JoinSet<Result<u32, StoreError>>) {
+    let server = Server::new(Batches::beyond(8, OVERDUE));
+    let mut asked = JoinSet::new();
+    for number in 0..8 {
+        asked.spawn(server.clone().double(number));
+    }
+    settle().await;
+    assert_eq!(server.sizes(), [1; 8]);
+    (server, asked)
+}
+
+#[tokio::test]
+async fn many_may_be_under_way_by_themselves_or_two_batches() {
+    let (server, mut asked) = eight_alone().await;
+    for number in 8..108 {
+        asked.spawn(server.clone().double(number));
+    }
+    for (answered, batches) in [(3, 0), (1, 1), (3, 1), (1, 2), (1, 3), (1, 4), (2, 4)] {
+        server.may_answer.add_permits(answered);
+        settle().await;
+        let sizes = server.sizes();
+        assert_eq!(sizes[8..].len(), batches, "{sizes:?}");
+    }
+    assert_eq!(asked.join_all().await.into_iter().flatten().count(), 108);
+    assert_eq!(server.sizes()[8..], [32, 32, 32, 4]);
+}
+
+#[tokio::test]
+async fn one_more_than_may_be_alone_waits_for_any_of_them() {
+    let (server, mut asked) = eight_alone().await;
+    asked.spawn(server.clone().double(8));
+    server.may_answer.add_permits(1);
+    settle().await;
+    assert_eq!(server.sizes(), [1; 9]);
+    server.may_answer.add_permits(8);
+    assert_eq!(asked.join_all().await.into_iter().flatten().count(), 9);
+}
+
+#[tokio::test]
+async fn those_who_have_just_been_answered_go_along_with_the_next_batch() {
+    const ASKING: usize = 64;
+    const TIMES: usize = 20;
+
+    let batches = Batches::beyond(8, OVERDUE);
+    let sizes: Arc<Mutex<Vec<usize>>> = Arc::default();
+    let mut asking = JoinSet::new();
+    for _ in 0..ASKING {
+        let (batches, sizes) = (batches.clone(), Arc::clone(&sizes));
+        asking.spawn(async move {
+            for _ in 0..TIMES {
+                let sizes = Arc::clone(&sizes);
+                let ask = move |numbers: Vec<u32>| {
+                    sizes.lock().unwrap().push(numbers.len());
+                    async move {
+                        settle().await;
+                        Ok(numbers)
+                    }
+                };
+                assert_eq!(batches.ask(7, ask).await.unwrap(), 7);
+            }
+        });
+    }
+    asking.join_all().await;
+    let sizes = sizes.lock().unwrap();
+    assert!(sizes.len() <= ASKING * TIMES / 24, "{sizes:?}");
+}
+
 #[cfg(feature = "postgres")]
 #[tokio::test]
 async fn one_after_the_other_takes_along_all_who_wait() {
@@ -152,7 +220,7 @@ fn a_runtime_that_ends_takes_no_turn_along() {
 #[tokio::test(start_paused = true)]
 async fn a_turn_that_nobody_drives_is_overdue_after_three_seconds() {
     let batches = Batches::<u32, u32>::default();
-    let stuck: Vec<_> = (0..IN_FLIGHT).map(|_| batches.way(1)).collect();
+    let stuck: Vec<_> = (0..BATCHES).map(|_| batches.way(1)).collect();
     assert!(stuck.iter().all(|way| matches!(way, Way::Alone(..))));
     let Way::First(waiting, OVERDUE) = batches.way(3) else {
         panic!("enough are under way");
@@ -167,7 +235,7 @@ const MOMENT: Duration = Duration::from_millis(1);
 
 /// Of four requests two are under way, and hold the others up for a moment.
 async fn two_wait_for_a_slow_server() -> (Server, JoinSet<Result<u32, StoreError>>) {
-    let server = Server::new(Batches::beyond(IN_FLIGHT, MOMENT));
+    let server = Server::new(Batches::beyond(BATCHES, MOMENT));
     let mut asked = JoinSet::new();
     for number in 0..4 {
         asked.spawn(server.clone().double(number));

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
+use tokio::task::yield_now;
 
 use super::queue::{Answer, Batch, Queue};
 use crate::store::StoreError;
@@ -33,7 +34,12 @@ impl<Q: Send + 'static, A: Send + 'static> Turn<Q, A> {
     where
         F: Future<Output = Result<Vec<A>, StoreError>>,
     {
-        while let Some((questions, mut waiting)) = self.next_batch() {
+        loop {
+            // Those who have their answers by now may ask for more, and go along.
+            yield_now().await;
+            let Some((questions, mut waiting)) = self.next_batch() else {
+                return;
+            };
             tokio::select! {
                 answers = ask(questions) => hand_out(answers, waiting),
                 () = all_gone(&mut waiting) => {}

@@ -25,18 +25,20 @@ impl RedisStore {
 
     /// By itself, or with others where enough reads are under way over the connection.
     ///
+    /// What asks is boxed: most who wait for a batch ask nothing, and their futures are small without it.
+    ///
     /// What speaks against a read in a batch, whether against all of it or against this one, is met
     /// where it is asked for by itself: there is one place that follows servers around.
     async fn read(&self, id: SessionId) -> Result<Value, StoreError> {
         let finder = self.router.finder();
         let Some(connection) = finder.known_connection(bucket_slot(id.bucket())) else {
-            return self.read_alone(id).await;
+            return Box::pin(self.read_alone(id)).await;
         };
         let (store, over) = (self.clone(), Arc::clone(&connection));
-        let ask = move |ids| store.clone().read_all(Arc::clone(&over), ids);
+        let ask = move |ids| Box::pin(store.clone().read_all(Arc::clone(&over), ids));
         match connection.together().reads.ask(id, ask).await {
             Ok(Some(read)) => read,
-            Ok(None) | Err(_) => self.read_alone(id).await,
+            Ok(None) | Err(_) => Box::pin(self.read_alone(id)).await,
         }
     }
 
@@ -44,8 +46,7 @@ impl RedisStore {
         let key = self.keys.session(id);
         let mut get = redis::cmd("GET");
         get.arg(&key);
-        // Boxed: the futures that hold it have it in several places.
-        Box::pin(self.router.query(&key, &get)).await
+        self.router.query(&key, &get).await
     }
 
     async fn read_all(

@@ -24,7 +24,8 @@ impl RedisStore {
         let known = self.router.finder().known_connection(bucket_slot(bucket));
         if let Some(connection) = known.filter(|known| known.takes_logins_together()) {
             let (store, over) = (self.clone(), Arc::clone(&connection));
-            let add = move |calls| store.clone().add_all(Arc::clone(&over), calls);
+            // Boxed, as with loads.
+            let add = move |calls| Box::pin(store.clone().add_all(Arc::clone(&over), calls));
             let added = connection.together().logins.ask(call(), add).await?;
             if added.is_some() {
                 return Ok(added);
@@ -40,8 +41,7 @@ impl RedisStore {
         calls: Vec<Call>,
     ) -> Result<Vec<Option<Value>>, StoreError> {
         if let [call] = &*calls {
-            let alone = Box::pin(self.router.run_unless_moving(call));
-            return Ok(vec![alone.await?]);
+            return Ok(vec![self.router.run_unless_moving(call).await?]);
         }
         let sessions: Vec<_> = calls.iter().map(|call| call.key().to_owned()).collect();
         // It may have been lost, or have refused others, since these came to wait.

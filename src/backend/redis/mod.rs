@@ -44,8 +44,8 @@ pub use crate::config_error::ConfigError as RedisConfigError;
 /// **Two projects on one database need a [prefix](RedisStoreBuilder::prefix) each**, or each takes the
 /// other's tokens: what they share is one set of sessions, as it has to be for the nodes of one.
 ///
-/// 1. A load is one `GET`. While eight are under way over a connection, those that come go together, up to
-///    32 as one `MGET`; in a Cluster, and where that is refused, as so many `GET`s at once. So do
+/// 1. A load is one `GET`. While eight are under way over a connection, or two of the following, those that come
+///    go together, up to 32 as one `MGET`; in a Cluster, and where that is refused, as so many `GET`s at once. So do
 ///    logins that concern no other session, as one run of a script, where a server says over RESP3 that it
 ///    is no part of a Cluster and the first of them are found where each is looked for. Everything else
 ///    that concerns sessions is a script in one slot of a Cluster, with every key it touches among its
