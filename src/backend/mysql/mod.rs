@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::backend::batches::Batches;
 use crate::identity::Identity;
@@ -14,6 +15,7 @@ use crate::token::{SessionId, TagKey};
 mod advice;
 mod builder;
 mod connection;
+mod ends;
 mod fault;
 mod link;
 mod loads;
@@ -45,6 +47,11 @@ use self::session_keys::KeysOf;
 use self::users::List;
 pub use crate::config_error::ConfigError as MySqlConfigError;
 
+/// Ends of single sessions under way at the same time, alone or together,
+const AT_ONCE: usize = 2;
+/// and how long one of them has those wait who come meanwhile: its session may be locked by somebody.
+const HOLDS_UP: Duration = Duration::from_millis(10);
+
 /// Keeps sessions in MySQL or MariaDB, for any number of processes.
 ///
 /// The URL is `mysql://[user[:password]@]host[:port]/database`, with user and password percent-encoded. With
@@ -56,7 +63,8 @@ pub use crate::config_error::ConfigError as MySqlConfigError;
 ///
 /// 1. A load is one `SELECT`, for all sessions that are asked for at the same time; a use is one `UPDATE` whose
 ///    conditions stand on the row; a login that has nothing to do with other sessions is one `INSERT`.
-///    Ends of single sessions share a transaction with those that come at the same time. Everything else
+///    Ends of single sessions share a transaction with those that come at the same time, and are one round trip
+///    where none of them needs a look at others. Everything else
 ///    takes a lock on the user, the row in `wxs_users`, reads, decides, and writes what has changed, in one
 ///    transaction.
 /// 2. Names and data are bytes, and no collation compares them: `oAbc`, `oabc` and `oabc` with a space behind it
@@ -115,7 +123,7 @@ impl MySqlStore {
         Self {
             pool: Arc::new(Pool::new(server, connections)),
             loads: Batches::default(),
-            revocations: Batches::default(),
+            revocations: Batches::beyond(AT_ONCE, HOLDS_UP),
         }
     }
 

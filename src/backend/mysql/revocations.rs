@@ -9,6 +9,7 @@ use std::sync::Arc;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error};
 
+use super::ends::Ends;
 use super::fault::{Failure, is_locked};
 use super::now::Now;
 use super::pool::Pool;
@@ -26,8 +27,20 @@ pub(super) async fn revoke(
     pool: Arc<Pool>,
     revocations: Vec<Revoke>,
 ) -> Result<Vec<Option<Vec<SessionId>>>, StoreError> {
-    let revoked = pool.run(&Together(&revocations)).await;
+    let revoked = revoke_all(&pool, &revocations).await;
     revoked.map_err(|failure| failure.at(&pool.server.location.address))
+}
+
+async fn revoke_all(
+    pool: &Arc<Pool>,
+    revocations: &[Revoke],
+) -> Result<Vec<Option<Vec<SessionId>>>, Failure> {
+    // Most are of live sessions, and need not be looked at first.
+    if pool.run(&Ends(revocations)).await? {
+        let ended = revocations.iter().map(|revoke| revoke.target.session());
+        return Ok(ended.map(|id| Some(Vec::from_iter(id))).collect());
+    }
+    pool.run(&Together(revocations)).await
 }
 
 /// A transaction of two round trips: what is locked and read, and what is written and committed.

@@ -40,6 +40,7 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 #[derive(Debug)]
 pub(super) struct Statements {
     prefix: String,
+    kept_until: String,
     /// The time, and whether the server is to be read only.
     pub(super) now: String,
     /// Takes the lock on a user.
@@ -94,6 +95,7 @@ impl Statements {
         let until = format!("({NOW} DIV {DAY_MS} + 2) * {DAY_MS}");
         Self {
             prefix: prefix.to_owned(),
+            kept_until: kept_until.clone(),
             now: format!("SELECT {NOW}, CAST(@@GLOBAL.read_only AS CHAR)"),
             lock: format!(
                 "INSERT INTO {user} (`user`, `until`) VALUES (?, {until}) \
@@ -159,6 +161,37 @@ impl Statements {
         format!(
             "SELECT {NOW}, {COLUMNS} FROM `{prefix}_sessions` s FORCE INDEX (PRIMARY) \
              WHERE s.`id` IN ({marks}) FOR UPDATE NOWAIT"
+        )
+    }
+
+    /// Locks sessions, unless another transaction has a lock on one of them.
+    pub(super) fn lock_free(&self, names: usize) -> String {
+        let (prefix, marks) = (&self.prefix, marks(names));
+        format!(
+            "SELECT 1 FROM `{prefix}_sessions` FORCE INDEX (PRIMARY) WHERE `id` IN ({marks}) FOR UPDATE NOWAIT"
+        )
+    }
+
+    /// Ends sessions that have no successor: no user finds them, and no touch; nobody's name is left. Each column is
+    /// assigned before the next one is looked at.
+    pub(super) fn end(&self, names: usize) -> String {
+        let (prefix, kept_until, marks) = (&self.prefix, &self.kept_until, marks(names));
+        format!(
+            "UPDATE `{prefix}_sessions` FORCE INDEX (PRIMARY) \
+             SET `sweep_at` = GREATEST(`absolute_end`, {kept_until}), `user` = NULL, `appid` = NULL, \
+             `openid` = NULL, `unionid` = NULL, `data` = NULL, `reason` = ?, `revoked_at` = {NOW} \
+             WHERE `id` IN ({marks}) AND `user` IS NOT NULL AND `successor` IS NULL \
+             AND `issued_at` <= ? AND {NOW} < {kept_until}"
+        )
+    }
+
+    /// Announces sessions if the statement before it has changed so many. Otherwise it fails: a column that cannot
+    /// be NULL would be.
+    pub(super) fn announce_if(&self, changed: usize) -> String {
+        let prefix = &self.prefix;
+        format!(
+            "INSERT INTO `{prefix}_changes` (`at`, `sessions`) \
+             VALUES ({NOW}, IF(ROW_COUNT() = {changed}, ?, NULL))"
         )
     }
 
