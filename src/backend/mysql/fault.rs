@@ -117,24 +117,12 @@ const DISK_FULL: u16 = 1021;
 const TABLE_FULL: u16 = 1114;
 const LOCK_WAIT_TIMEOUT: u16 = 1205;
 const DEADLOCK: u16 = 1213;
-const LOCKED: u16 = 3572;
-const OUT_OF_RANGE: u16 = 1690;
-const NULL_REFUSED: u16 = 1048;
+/// A row has values that cannot be reckoned with.
+pub(super) const OUT_OF_RANGE: u16 = 1690;
 /// A name is taken.
 pub(super) const DUPLICATE: u16 = 1062;
 /// A table is not there.
 pub(super) const NO_SUCH_TABLE: u16 = 1146;
-
-/// Whether rows are why nothing was written: one is locked, has values that the server cannot reckon with, or is not as
-/// it was expected.
-pub(super) const fn is_about_row(code: u16) -> bool {
-    is_locked(code) || matches!(code, OUT_OF_RANGE | NULL_REFUSED)
-}
-
-/// Whether a row is locked that was not to be waited for: MySQL has a number for that, MariaDB has not.
-pub(super) const fn is_locked(code: u16) -> bool {
-    matches!(code, LOCKED | LOCK_WAIT_TIMEOUT)
-}
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {

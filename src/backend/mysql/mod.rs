@@ -1,8 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::backend::batches::Batches;
+use crate::backend::stored::Stored;
 use crate::identity::Identity;
 use crate::session::{Record, Touch};
 use crate::store::{
@@ -22,7 +22,6 @@ mod loads;
 mod location;
 mod now;
 mod pool;
-mod revocations;
 mod row;
 mod run;
 mod schema;
@@ -37,6 +36,7 @@ mod touch;
 mod users;
 
 pub use self::builder::MySqlStoreBuilder;
+use self::ends::End;
 use self::fault::Failure;
 use self::loads::Loading;
 use self::location::Location;
@@ -47,11 +47,6 @@ use self::session_keys::KeysOf;
 use self::users::List;
 pub use crate::config_error::ConfigError as MySqlConfigError;
 
-/// Ends of single sessions under way at the same time, alone or together,
-const AT_ONCE: usize = 2;
-/// and how long one of them has those wait who come meanwhile: its session may be locked by somebody.
-const HOLDS_UP: Duration = Duration::from_millis(10);
-
 /// Keeps sessions in MySQL or MariaDB, for any number of processes.
 ///
 /// The URL is `mysql://[user[:password]@]host[:port]/database`, with user and password percent-encoded. With
@@ -61,10 +56,9 @@ const HOLDS_UP: Duration = Duration::from_millis(10);
 /// **Two projects on one database need a [prefix](MySqlStoreBuilder::prefix) each**, or each takes the
 /// other's tokens: what they share is one set of sessions, as it has to be for the nodes of one.
 ///
-/// 1. A load is one `SELECT`, for all sessions that are asked for at the same time; a use is one `UPDATE` whose
-///    conditions stand on the row; a login that has nothing to do with other sessions is one `INSERT`.
-///    Ends of single sessions share a transaction with those that come at the same time, and are one round trip
-///    where none of them needs a look at others. Everything else
+/// 1. A load is one `SELECT`, for all sessions that are asked for at the same time; a use, and the end of a session
+///    without a successor, is one `UPDATE` whose conditions stand on the row; a login that has nothing to do with
+///    other sessions is one `INSERT`. Everything else
 ///    takes a lock on the user, the row in `wxs_users`, reads, decides, and writes what has changed, in one
 ///    transaction.
 /// 2. Names and data are bytes, and no collation compares them: `oAbc`, `oabc` and `oabc` with a space behind it
@@ -78,7 +72,7 @@ const HOLDS_UP: Duration = Duration::from_millis(10);
 ///    that applies what [`schema`](MySqlStoreBuilder::schema) says.
 /// 5. Nothing connects before the first operation. While the server is down operations fail; they work again
 ///    by themselves. A deadlock is tried again; an operation whose `COMMIT` was not answered is not.
-/// 6. A link reads the table of changes every 200 ms on a connection of its own: a node hears of what another one
+/// 6. A link looks for changes every 200 ms on a connection of its own: a node hears of what another one
 ///    has ended within a second, not at once as with Redis. Without a link nodes confirm sessions after
 ///    3 s. A link ends where the server takes no writes any more, because changes come late to a replica.
 /// 7. Beside its link one node of all deletes what is over, every 30 s, in steps of 128 rows that block
@@ -114,7 +108,6 @@ const HOLDS_UP: Duration = Duration::from_millis(10);
 pub struct MySqlStore {
     pool: Arc<Pool>,
     loads: Batches<SessionId, (Timestamp, Option<Loading>)>,
-    revocations: Batches<Revoke, Option<Vec<SessionId>>>,
 }
 
 impl MySqlStore {
@@ -123,8 +116,30 @@ impl MySqlStore {
         Self {
             pool: Arc::new(Pool::new(server, connections)),
             loads: Batches::default(),
-            revocations: Batches::beyond(AT_ONCE, HOLDS_UP),
         }
+    }
+
+    /// What there is of a session, and the time, read together with whoever reads others.
+    async fn find(&self, id: SessionId) -> Result<(Timestamp, Option<Loading>), StoreError> {
+        let pool = Arc::clone(&self.pool);
+        let ask = move |ids| loads::load(Arc::clone(&pool), ids);
+        self.loads.ask(id, ask).await
+    }
+
+    /// Ends one session; `None` if that takes a look at the user's others, or it is not there.
+    async fn revoke_single(
+        &self,
+        id: SessionId,
+        revoke: &Revoke,
+    ) -> Result<Option<Vec<SessionId>>, StoreError> {
+        let ended = self.pool.run(&End(id, revoke)).await;
+        if ended.map_err(|failure| self.failed(failure))? {
+            return Ok(Some(vec![id]));
+        }
+        Ok(match self.find(id).await? {
+            (_, Some(Ok(Stored::Revoked { .. }))) => Some(Vec::new()),
+            _ => None,
+        })
     }
 
     fn failed(&self, failure: Failure) -> StoreError {
@@ -139,9 +154,7 @@ impl SessionStore for MySqlStore {
     }
 
     async fn load(&self, id: SessionId) -> Result<Loaded, StoreError> {
-        let pool = Arc::clone(&self.pool);
-        let ask = move |ids| loads::load(Arc::clone(&pool), ids);
-        let (now, found) = self.loads.ask(id, ask).await?;
+        let (now, found) = self.find(id).await?;
         found.map_or(Ok(Loaded::NeverSeen), |found| {
             found.map(|stored| stored.loaded(now))
         })
@@ -158,12 +171,10 @@ impl SessionStore for MySqlStore {
     }
 
     async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
-        if revoke.target.session().is_some() {
-            let pool = Arc::clone(&self.pool);
-            let ask = move |together| revocations::revoke(Arc::clone(&pool), together);
-            if let Some(revoked) = self.revocations.ask(revoke.clone(), ask).await? {
-                return Ok(revoked);
-            }
+        if let Some(id) = revoke.target.session()
+            && let Some(revoked) = self.revoke_single(id, &revoke).await?
+        {
+            return Ok(revoked);
         }
         let bucket = revoke.target.bucket();
         let revoked = self.pool.transact_in_turn(bucket, &revoke).await;

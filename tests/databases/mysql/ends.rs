@@ -10,6 +10,7 @@ use tower_wx_session::store::{
 
 use super::pool::waiting;
 use super::records::{HOUR, SECOND, id, keep, literal, logout, named, user};
+use crate::support::eventually::eventually;
 use crate::support::mariadb::{MariaDb, client, store};
 
 /// Sessions of a user each.
@@ -18,11 +19,19 @@ async fn keep_many(store: &MySqlStore, numbers: std::ops::Range<u8>) -> Vec<Sess
     join_all(numbers.map(keep)).await
 }
 
-/// The first two go by themselves, the others together.
 async fn end_at_once(store: &MySqlStore, revocations: Vec<Revoke>) -> Vec<Vec<SessionId>> {
     let ended = revocations.into_iter().map(|revoke| store.revoke(revoke));
     let ended = timeout(5 * SECOND, join_all(ended)).await.unwrap();
     ended.into_iter().map(Result::unwrap).collect()
+}
+
+async fn number(url: &str, select: &str) -> u64 {
+    client(url)
+        .await
+        .query_first(select)
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 async fn reason(store: &MySqlStore, id: SessionId) -> Option<EndReason> {
@@ -72,15 +81,6 @@ async fn of_ends_at_once_each_does_what_it_would_alone() {
     let loaded = store.load(late).await.unwrap();
     assert!(matches!(loaded, Loaded::Live(_)), "{loaded:?}");
     assert_eq!(store.load(unknown).await.unwrap(), Loaded::NeverSeen);
-    let changes = "SELECT COUNT(*) FROM wxs_changes";
-    let changes: u32 = client(&url)
-        .await
-        .query_first(changes)
-        .await
-        .unwrap()
-        .unwrap();
-    // Of the rotation and the kick before; two alone, those together, and the one with a successor by itself.
-    assert_eq!(changes, 2 + 2 + 1 + 1, "what goes together is one change");
 }
 
 #[tokio::test]
@@ -126,4 +126,50 @@ async fn a_session_that_somebody_has_locked_holds_up_no_other_end() {
     assert_eq!(reason(&store, locked).await, None);
     holder.query_drop("COMMIT").await.unwrap();
     assert_eq!(ending.await.unwrap().concat(), sessions);
+}
+
+#[tokio::test]
+async fn an_end_has_its_place_in_the_index_of_what_is_due_once_links_know_of_it() {
+    let server = MariaDb::shared().await;
+    let url = server.database().await;
+    let store = store(&url);
+    let sessions = keep_many(&store, 0..200).await;
+    let Loaded::Live(record) = store.load(sessions[0]).await.unwrap() else {
+        panic!("it is live");
+    };
+    let fresh = keep(&store, &user(), 1).await;
+    end_at_once(
+        &store,
+        sessions
+            .iter()
+            .chain([&fresh])
+            .map(|id| logout(*id))
+            .collect(),
+    )
+    .await;
+    let age = format!(
+        "UPDATE wxs_sessions SET sweep_at = sweep_at + 300000 WHERE id <> {}",
+        literal(fresh.as_bytes())
+    );
+    client(&url).await.query_drop(age).await.unwrap();
+
+    let _link = store.subscribe().await.unwrap();
+    let left = "SELECT COUNT(*) FROM wxs_sessions WHERE sweep_at < 0";
+    eventually("all but one to be told", async || {
+        number(&url, left).await == 1
+    })
+    .await;
+    let place = format!(
+        "SELECT sweep_at FROM wxs_sessions WHERE id = {}",
+        literal(sessions[0].as_bytes())
+    );
+    let place = number(&url, &place).await;
+    assert_eq!(
+        place,
+        record.absolute_end.as_millis(),
+        "the reason is kept until then"
+    );
+    for id in sessions.into_iter().chain([fresh]) {
+        assert_eq!(reason(&store, id).await, Some(EndReason::LoggedOut));
+    }
 }
