@@ -13,6 +13,7 @@ use super::transaction::FORMAT;
 use super::*;
 use crate::store::{EndReason, RevokeReason, StoreErrorKind};
 use crate::sync::Lock;
+use crate::time::ManualClock;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -183,9 +184,8 @@ fn latest(store: &FileStore) -> Timestamp {
 
 #[tokio::test]
 async fn each_commit_tells_the_time_whatever_it_writes() {
-    let path = Subject::new();
-    let clock = crate::time::ManualClock::new();
-    let file = path.path.with_extension("time");
+    let (subject, clock) = (Subject::new(), ManualClock::new());
+    let file = subject.path.with_extension("time");
     let store = FileStore::with_clock(&file, clock.clone()).unwrap();
     let user = Identity::new("appid", "openid");
     let id = SessionId::from_bytes([1; 18]);
@@ -205,15 +205,20 @@ async fn each_commit_tells_the_time_whatever_it_writes() {
         .unwrap();
     assert_eq!(latest(&store), clock.now(), "an end");
     clock.advance(DAY / 48);
-    let put = PutSessionKey::new(user, vec![1], [1; 16], DAY, DAY);
+    let put = PutSessionKey::new(user.clone(), vec![1], [1; 16], DAY, DAY);
     store.put_session_key(put).await.unwrap();
     assert_eq!(latest(&store), clock.now(), "what writes no session");
-    // With the session goes the time that was told in it, if the same commit does not tell a later one.
     clock.advance(30 * DAY);
     store.writable([0, 0]).await.unwrap();
     let sessions = store.inner().read(move |reading| stored(reading, id));
     assert_eq!(sessions.await.unwrap(), None);
     assert_eq!(latest(&store), clock.now(), "what is collected");
+    clock.advance(DAY);
+    let over = Record::issued(user, clock.now(), Duration::ZERO, Duration::ZERO, None);
+    store.insert(Insert::new(id, over)).await.unwrap();
+    let sessions = store.inner().read(move |reading| stored(reading, id));
+    assert_eq!(sessions.await.unwrap(), None);
+    assert_eq!(latest(&store), clock.now(), "what the same commit collects");
     drop(store);
     std::fs::remove_file(file).unwrap();
 }
