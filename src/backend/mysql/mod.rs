@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::backend::batches::Batches;
 use crate::backend::stored::Stored;
@@ -36,7 +37,6 @@ mod touch;
 mod users;
 
 pub use self::builder::MySqlStoreBuilder;
-use self::ends::End;
 use self::fault::Failure;
 use self::loads::Loading;
 use self::location::Location;
@@ -46,6 +46,11 @@ use self::server::Server;
 use self::session_keys::KeysOf;
 use self::users::List;
 pub use crate::config_error::ConfigError as MySqlConfigError;
+
+/// Ends of single sessions under way at the same time, alone or together,
+const ENDS_AT_ONCE: usize = 4;
+/// and how long one of them has those wait who come meanwhile: somebody may have its session locked.
+const HOLDS_UP: Duration = Duration::from_millis(10);
 
 /// Keeps sessions in MySQL or MariaDB, for any number of processes.
 ///
@@ -58,7 +63,7 @@ pub use crate::config_error::ConfigError as MySqlConfigError;
 ///
 /// 1. A load is one `SELECT`, for all sessions that are asked for at the same time; a use, and the end of a session
 ///    without a successor, is one `UPDATE` whose conditions stand on the row; a login that has nothing to do with
-///    other sessions is one `INSERT`. Everything else
+///    other sessions is one `INSERT`. Where many sessions end at the same time they share a transaction. Everything else
 ///    takes a lock on the user, the row in `wxs_users`, reads, decides, and writes what has changed, in one
 ///    transaction.
 /// 2. Names and data are bytes, and no collation compares them: `oAbc`, `oabc` and `oabc` with a space behind it
@@ -108,6 +113,7 @@ pub use crate::config_error::ConfigError as MySqlConfigError;
 pub struct MySqlStore {
     pool: Arc<Pool>,
     loads: Batches<SessionId, (Timestamp, Option<Loading>)>,
+    ends: Batches<Revoke, bool>,
 }
 
 impl MySqlStore {
@@ -116,6 +122,7 @@ impl MySqlStore {
         Self {
             pool: Arc::new(Pool::new(server, connections)),
             loads: Batches::default(),
+            ends: Batches::beyond(ENDS_AT_ONCE, HOLDS_UP),
         }
     }
 
@@ -132,8 +139,9 @@ impl MySqlStore {
         id: SessionId,
         revoke: &Revoke,
     ) -> Result<Option<Vec<SessionId>>, StoreError> {
-        let ended = self.pool.run(&End(id, revoke)).await;
-        if ended.map_err(|failure| self.failed(failure))? {
+        let pool = Arc::clone(&self.pool);
+        let end = move |revocations| ends::end(Arc::clone(&pool), revocations);
+        if self.ends.ask(revoke.clone(), end).await? {
             return Ok(Some(vec![id]));
         }
         Ok(match self.find(id).await? {

@@ -1,7 +1,7 @@
 //! Statements that go to the server together: one round trip for all.
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error, Value};
+use mysql_async::{Conn, Error, Row, Value};
 
 use crate::hex;
 
@@ -30,6 +30,19 @@ impl Script {
             true => Ok(()),
             false => on.query_drop(self.0).await,
         }
+    }
+
+    /// The rows of all statements.
+    pub(super) async fn rows(self, on: &mut Conn) -> Result<Vec<Row>, Error> {
+        let mut answers = on.query_iter(self.0).await?;
+        let mut rows = Vec::new();
+        while !answers.is_empty() {
+            rows.append(&mut answers.collect().await?);
+        }
+        // An error behind the first statement looks like the end of the answers here; left there, it
+        // would be the next statement's.
+        answers.drop_result().await?;
+        Ok(rows)
     }
 }
 

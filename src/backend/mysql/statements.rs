@@ -40,6 +40,7 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 #[derive(Debug)]
 pub(super) struct Statements {
     prefix: String,
+    kept_until: String,
     /// The time, and whether the server is to be read only.
     pub(super) now: String,
     /// Takes the lock on a user.
@@ -54,7 +55,6 @@ pub(super) struct Statements {
     pub(super) sessions_of: String,
     pub(super) insert: String,
     pub(super) touch: String,
-    pub(super) end: String,
     pub(super) announce: String,
     /// The names of changes since a time.
     pub(super) changes_since: String,
@@ -99,6 +99,7 @@ impl Statements {
         let until = format!("({NOW} DIV {DAY_MS} + 2) * {DAY_MS}");
         Self {
             prefix: prefix.to_owned(),
+            kept_until: kept_until.clone(),
             now: format!("SELECT {NOW}, CAST(@@GLOBAL.read_only AS CHAR)"),
             lock: format!(
                 "INSERT INTO {user} (`user`, `until`) VALUES (?, {until}) \
@@ -126,7 +127,6 @@ impl Statements {
                 marks(WRITTEN.len() + 1),
             ),
             touch: touch(&session, &kept_until),
-            end: end(&session, &kept_until),
             announce: format!("INSERT INTO {change} (`at`, `sessions`) VALUES ({NOW}, ?)"),
             changes_since: format!("SELECT `id` FROM {change} WHERE `at` >= ?"),
             ended_since: format!(
@@ -168,6 +168,36 @@ impl Statements {
         format!("SELECT {NOW}, {COLUMNS} FROM `{prefix}_sessions` s WHERE s.`id` IN ({marks})")
     }
 
+    /// One conditional update, by the rules of `Ledger::revoke`: no user finds the sessions then, and no touch; nobody's
+    /// name is left. `absolute_end` comes first, because each column is assigned before the next one is looked at:
+    /// until when the reason is kept. `sweep_at` says when it has ended, and is negative, where links look.
+    pub(super) fn end(&self, names: usize) -> String {
+        let (prefix, kept_until, are_ended) = (&self.prefix, &self.kept_until, self.ended(names));
+        format!(
+            "UPDATE `{prefix}_sessions` FORCE INDEX (PRIMARY) \
+             SET `absolute_end` = GREATEST(`absolute_end`, {kept_until}), `sweep_at` = -{NOW}, \
+             `user` = NULL, `appid` = NULL, `openid` = NULL, `unionid` = NULL, `data` = NULL, \
+             `reason` = ?, `revoked_at` = {NOW} WHERE {are_ended}"
+        )
+    }
+
+    /// Locks those that would be ended, and names them, unless another transaction has a lock on one of them.
+    pub(super) fn lock_to_end(&self, names: usize) -> String {
+        let (prefix, are_ended) = (&self.prefix, self.ended(names));
+        // By the names whatever the optimizer thinks: a scan would meet the locks of others.
+        format!(
+            "SELECT `id` FROM `{prefix}_sessions` FORCE INDEX (PRIMARY) WHERE {are_ended} FOR UPDATE NOWAIT"
+        )
+    }
+
+    fn ended(&self, names: usize) -> String {
+        let (kept_until, marks) = (&self.kept_until, marks(names));
+        format!(
+            "`id` IN ({marks}) AND `user` IS NOT NULL AND `successor` IS NULL AND `issued_at` <= ? \
+             AND {NOW} < {kept_until}"
+        )
+    }
+
     /// Overwrites so many sessions that are there and locked: the way to do that with one statement.
     pub(super) fn overwrite(&self, sessions: usize) -> String {
         let row = format!("({}), ", marks(WRITTEN.len() + 1)).repeat(sessions);
@@ -198,19 +228,6 @@ fn touch(session: &str, kept_until: &str) -> String {
          WHERE `id` = ? AND `user` IS NOT NULL AND {NOW} < {kept_until} \
          AND LEAST(?, {used_at}) <= `idle_deadline` AND {used_at} < {HARD_END} \
          AND `idle_deadline` <= ? + `idle_timeout`"
-    )
-}
-
-/// One conditional update, by the rules of `Ledger::revoke`: no user finds it then, and no touch; nobody's name is left.
-/// `absolute_end` comes first, because each column is assigned before the next one is looked at: until when the
-/// reason is kept. `sweep_at` says when it has ended, and is negative, where links look.
-fn end(session: &str, kept_until: &str) -> String {
-    format!(
-        "UPDATE {session} SET `absolute_end` = GREATEST(`absolute_end`, {kept_until}), `sweep_at` = -{NOW}, \
-         `user` = NULL, `appid` = NULL, `openid` = NULL, `unionid` = NULL, `data` = NULL, \
-         `reason` = ?, `revoked_at` = {NOW} \
-         WHERE `id` = ? AND `user` IS NOT NULL AND `successor` IS NULL AND `issued_at` <= ? \
-         AND {NOW} < {kept_until}"
     )
 }
 
