@@ -48,7 +48,7 @@ use self::users::List;
 pub use crate::config_error::ConfigError as MySqlConfigError;
 
 /// Ends of single sessions under way at the same time, alone or together,
-const ENDS_AT_ONCE: usize = 4;
+const ENDS_AT_ONCE: usize = 2;
 /// and how long one of them has those wait who come meanwhile: somebody may have its session locked.
 const HOLDS_UP: Duration = Duration::from_millis(10);
 
