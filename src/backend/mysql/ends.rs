@@ -1,7 +1,8 @@
 //! Ends of single sessions: one `UPDATE`, whose conditions stand on the row, and which links find by the row's index.
 //!
 //! Each goes by itself, and waits for nobody but those who are about the same session. Where many come at the same
-//! time they are one transaction of one round trip, which waits for nobody.
+//! time they are one transaction of one round trip, which waits for nobody. Either may be done again where its answer
+//! is lost: what it has ended is over then.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -36,7 +37,6 @@ pub(super) async fn end(
     Ok(ended)
 }
 
-/// It may be tried again after an answer that is lost: the session is over then.
 struct Alone<'a>(&'a Revoke);
 
 impl Operation for Alone<'_> {
@@ -94,7 +94,7 @@ impl Together<'_> {
     }
 }
 
-/// Of the statement: until when sessions were issued, their names, and why they end.
+/// Of the statement: why sessions end, their names, and until when they were issued.
 fn values(revocations: &[Revoke]) -> Vec<Value> {
     let reason = revocations
         .iter()

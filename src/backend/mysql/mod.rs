@@ -76,7 +76,8 @@ const HOLDS_UP: Duration = Duration::from_millis(10);
 /// 4. The tables are made with the first connection, by one process at a time. Who does not want
 ///    that applies what [`schema`](MySqlStoreBuilder::schema) says.
 /// 5. Nothing connects before the first operation. While the server is down operations fail; they work again
-///    by themselves. A deadlock is tried again; an operation whose `COMMIT` was not answered is not.
+///    by themselves. A deadlock is tried again; an operation whose `COMMIT` was not answered is not, unless doing it twice
+///    comes to the same.
 /// 6. A link looks for changes every 200 ms on a connection of its own: a node hears of what another one
 ///    has ended within a second, not at once as with Redis. Without a link nodes confirm sessions after
 ///    3 s. A link ends where the server takes no writes any more, because changes come late to a replica.
