@@ -173,3 +173,20 @@ async fn an_end_has_its_place_in_the_index_of_what_is_due_once_links_know_of_it(
         assert_eq!(reason(&store, id).await, Some(EndReason::LoggedOut));
     }
 }
+
+#[tokio::test]
+async fn what_the_server_has_not_ended_is_not_answered_as_done() {
+    let server = MariaDb::shared().await;
+    let url = server.database().await;
+    let store = store(&url);
+    let sessions = keep_many(&store, 0..10).await;
+    let refuse = "CREATE TRIGGER refuses BEFORE UPDATE ON wxs_sessions \
+         FOR EACH ROW SIGNAL SQLSTATE '45000'";
+    client(&url).await.query_drop(refuse).await.unwrap();
+    let ended = sessions.iter().map(|id| store.revoke(logout(*id)));
+    let ended = join_all(ended).await;
+    assert!(ended.iter().all(Result::is_err), "{ended:?}");
+    for id in sessions {
+        assert_eq!(reason(&store, id).await, None);
+    }
+}
