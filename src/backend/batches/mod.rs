@@ -104,7 +104,7 @@ impl<Q, A> Batches<Q, A> {
     /// Where so many may be under way by themselves, or two batches, each of which holds others up for so long at
     /// most, or until its answer: few are quicker by themselves, and a server that is far away, or slow, would
     /// cost those who wait more than they save.
-    #[cfg(any(feature = "redis", test))]
+    #[cfg(any(feature = "redis", feature = "mysql", test))]
     pub(super) fn beyond(at_once: usize, holds_up: Duration) -> Self {
         Self::new(at_once, holds_up)
     }

@@ -42,7 +42,7 @@ impl Transaction<'_> {
         if let Some(until) = until.filter(|until| self.now() < *until) {
             return self.put_due(&due_key(until, id.as_bytes()));
         }
-        self.tables.sessions.remove(id.as_bytes())?;
+        self.remove_session(id)?;
         match kept.as_ref().and_then(Stored::record) {
             Some(record) => self.leave(id, record),
             None => Ok(()),

@@ -22,7 +22,7 @@ use crate::observe::trace;
 use crate::time::Timestamp;
 
 /// The version of what is in the tables.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Memory for pages of the file. Those that are not in it are mostly in the system's.
 const CACHE: usize = 64 << 20;
 /// For how long a file may be in use before it is an error: the last handle of before may be closing it.
@@ -276,8 +276,8 @@ fn prepare(database: &Database, is_new: bool) -> Result<Result<(), FileErrorKind
     let meta = reading.open_table(tables::META)?;
     Ok(match tables::meta(&meta, FORMAT)?.as_deref() {
         Some([VERSION]) => Ok(()),
-        Some(_) => Err(FileErrorKind::NewerVersion),
-        None => Err(FileErrorKind::Foreign),
+        Some([version]) if *version > VERSION => Err(FileErrorKind::NewerVersion),
+        _ => Err(FileErrorKind::Foreign),
     })
 }
 
@@ -289,15 +289,14 @@ fn make_tables(writing: WriteTransaction) -> Result<(), Fault> {
     Ok(writing.commit()?)
 }
 
-/// The latest time that was noted in a file.
+/// The latest time that is told in a file.
 pub(super) fn latest_time(database: &Database) -> Result<Timestamp, Fault> {
-    let meta = database.begin_read()?.open_table(tables::META)?;
-    let noted = tables::meta(&meta, TIME)?;
+    let reading = database.begin_read()?;
+    let noted = tables::meta(&reading.open_table(tables::META)?, TIME)?;
     let noted = noted.and_then(|bytes| bytes.try_into().ok());
-    Ok(noted
-        .map(u64::from_be_bytes)
-        .map(Timestamp::from_millis)
-        .unwrap_or_default())
+    let noted = noted.map(u64::from_be_bytes).map(Timestamp::from_millis);
+    let written = tables::latest_write(&reading.open_table(tables::SESSIONS)?)?;
+    Ok(noted.unwrap_or_default().max(written))
 }
 
 pub(super) fn refused(path: &Path, fault: Fault) -> FileError {

@@ -2,7 +2,7 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `sessions` | session | checksum, what is kept of it: `wire/record.rs` |
+//! | `sessions` | session | checksum, when this was written, what is kept of it: `wire/record.rs` |
 //! | `users` | user's name, time of issue, session | none |
 //! | `due` | a time, then a session or a user's name | none |
 //! | `session_keys` | user's name | checksum, the session_keys: `kept_keys.rs` |
@@ -10,6 +10,8 @@
 //!
 //! `users` has the sessions that were not revoked. `due` has each session and each user's session_keys
 //! once: when to look whether they can go. A use that comes meanwhile does not move it.
+//!
+//! A commit tells the latest time: in a session that it writes, or else in `meta`, which costs a page more.
 
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
@@ -17,7 +19,7 @@ use super::checked;
 use super::fault::Fault;
 use crate::backend::kept_keys::KeptKeys;
 use crate::backend::stored::Stored;
-use crate::backend::wire::bytes::LATEST;
+use crate::backend::wire::bytes::{LATEST, corrupt};
 use crate::backend::wire::record;
 use crate::backend::wire::user::{USER_LEN, user_name_bytes};
 use crate::identity::Identity;
@@ -71,8 +73,43 @@ pub(super) fn session(
     let Some(kept) = sessions.get(key)? else {
         return Ok(None);
     };
-    let bytes = checked::open(key, kept.value())?;
+    let (_, bytes) = open_session(key, kept.value())?;
     Ok(Some(record::decode(bytes)?))
+}
+
+/// A session as it is kept, written `at` this time.
+pub(super) fn seal_session(id: SessionId, at: Timestamp, stored: &Stored) -> Vec<u8> {
+    let value = [&time_bytes(at)[..], &record::encode_stored(stored)].concat();
+    checked::seal(id.as_bytes(), &value)
+}
+
+/// When a session was written, and the bytes of what is kept of it.
+fn open_session<'a>(
+    key: &[u8; ID_LEN],
+    kept: &'a [u8],
+) -> Result<(Timestamp, &'a [u8]), StoreError> {
+    let (at, bytes) = checked::open(key, kept)?
+        .split_first_chunk::<TIME_LEN>()
+        .ok_or_else(corrupt)?;
+    let millis = at
+        .iter()
+        .fold(0, |millis, byte| millis << 8 | u64::from(*byte));
+    Ok((Timestamp::from_millis(millis), bytes))
+}
+
+/// The latest time that a session was written.
+pub(super) fn latest_write(
+    sessions: &impl ReadableTable<&'static [u8; ID_LEN], &'static [u8]>,
+) -> Result<Timestamp, Fault> {
+    let mut latest = Timestamp::default();
+    for entry in sessions.iter()? {
+        let (key, kept) = entry?;
+        // What is damaged says nothing.
+        if let Ok((at, _)) = open_session(key.value(), kept.value()) {
+            latest = latest.max(at);
+        }
+    }
+    Ok(latest)
 }
 
 /// The sessions of a user that were not revoked, oldest first.

@@ -13,6 +13,7 @@ use super::transaction::FORMAT;
 use super::*;
 use crate::store::{EndReason, RevokeReason, StoreErrorKind};
 use crate::sync::Lock;
+use crate::time::ManualClock;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -99,7 +100,7 @@ async fn a_damaged_record_is_the_matter_of_its_own_session() {
 #[tokio::test]
 async fn a_file_of_a_newer_release_is_left_alone() {
     let mut subject = Subject::new();
-    let newer = |writing: &mut transaction::Transaction<'_>| writing.put_meta(FORMAT, &[2]);
+    let newer = |writing: &mut transaction::Transaction<'_>| writing.put_meta(FORMAT, &[3]);
     subject.store.inner().write(newer).await.unwrap();
     let error = subject.reopen().unwrap_err();
     assert_eq!(error.kind(), FileErrorKind::NewerVersion);
@@ -173,4 +174,51 @@ async fn a_disk_that_hangs_holds_up_no_thread_of_a_runtime() {
     drop(held);
     assert!(matches!(subject.store.load(id).await, Ok(Loaded::Live(_))));
     hanging.join_all().await;
+}
+
+/// The latest time in the file, as who opens it next finds it.
+fn latest(store: &FileStore) -> Timestamp {
+    let latest = store.inner().disk.with(opening::latest_time);
+    latest.unwrap()
+}
+
+#[tokio::test]
+async fn each_commit_tells_the_time_whatever_it_writes() {
+    let (subject, clock) = (Subject::new(), ManualClock::new());
+    let file = subject.path.with_extension("time");
+    let store = FileStore::with_clock(&file, clock.clone()).unwrap();
+    let user = Identity::new("appid", "openid");
+    let id = SessionId::from_bytes([1; 18]);
+    let record = Record::issued(user.clone(), clock.now(), DAY, DAY / 24, None);
+    store.insert(Insert::new(id, record)).await.unwrap();
+    assert_eq!(latest(&store), clock.now(), "a login");
+    clock.advance(DAY / 48);
+    store
+        .touch(Touch::new(id, clock.now(), DAY / 48))
+        .await
+        .unwrap();
+    assert_eq!(latest(&store), clock.now(), "a use");
+    clock.advance(DAY / 48);
+    store
+        .revoke(Revoke::new(id, RevokeReason::LoggedOut))
+        .await
+        .unwrap();
+    assert_eq!(latest(&store), clock.now(), "an end");
+    clock.advance(DAY / 48);
+    let put = PutSessionKey::new(user.clone(), vec![1], [1; 16], DAY, DAY);
+    store.put_session_key(put).await.unwrap();
+    assert_eq!(latest(&store), clock.now(), "what writes no session");
+    clock.advance(30 * DAY);
+    store.writable([0, 0]).await.unwrap();
+    let sessions = store.inner().read(move |reading| stored(reading, id));
+    assert_eq!(sessions.await.unwrap(), None);
+    assert_eq!(latest(&store), clock.now(), "what is collected");
+    clock.advance(DAY);
+    let over = Record::issued(user, clock.now(), Duration::ZERO, Duration::ZERO, None);
+    store.insert(Insert::new(id, over)).await.unwrap();
+    let sessions = store.inner().read(move |reading| stored(reading, id));
+    assert_eq!(sessions.await.unwrap(), None);
+    assert_eq!(latest(&store), clock.now(), "what the same commit collects");
+    drop(store);
+    std::fs::remove_file(file).unwrap();
 }

@@ -10,7 +10,6 @@ use super::tables::{self, Tables, User, due_key, users_key};
 use crate::backend::kept_keys::KeptKeys;
 use crate::backend::ledger::{Changes, Ledger};
 use crate::backend::stored::Stored;
-use crate::backend::wire::record::encode_stored;
 use crate::backend::wire::tag_key;
 use crate::backend::wire::user::user_name_bytes;
 use crate::session::{Record, Touch};
@@ -34,6 +33,8 @@ pub(super) struct Transaction<'t> {
     announced: Vec<SessionId>,
     /// Whether there is anything to commit.
     pub(super) is_dirty: bool,
+    /// The latest time that this will tell.
+    told: Timestamp,
 }
 
 /// Has `operate` make operations in a transaction, and commits it. `announced` gets the sessions to
@@ -63,6 +64,7 @@ impl<'t> Transaction<'t> {
             clock,
             announced: Vec::new(),
             is_dirty: false,
+            told: Timestamp::default(),
         })
     }
 
@@ -70,11 +72,11 @@ impl<'t> Transaction<'t> {
         self.clock.now()
     }
 
-    /// Keeps the time, which must not go back when the file is opened again.
+    /// Keeps the time, which must not go back when the file is opened again. Mostly a session has told it.
     fn finish(mut self, announced: &mut Vec<SessionId>) -> Result<bool, Fault> {
-        if self.is_dirty {
-            let now = self.now().as_millis().to_be_bytes();
-            self.put_meta(TIME, &now)?;
+        let now = self.now();
+        if self.is_dirty && self.told < now {
+            self.put_meta(TIME, &now.as_millis().to_be_bytes())?;
         }
         announced.append(&mut self.announced);
         Ok(self.is_dirty)
@@ -245,10 +247,19 @@ impl<'t> Transaction<'t> {
     }
 
     fn put_session(&mut self, id: SessionId, stored: &Stored) -> Result<(), Fault> {
-        let key = id.as_bytes();
-        let kept = checked::seal(key, &encode_stored(stored));
-        self.tables.sessions.insert(key, kept.as_slice())?;
-        self.is_dirty = true;
+        let now = self.now();
+        let kept = tables::seal_session(id, now, stored);
+        self.tables
+            .sessions
+            .insert(id.as_bytes(), kept.as_slice())?;
+        (self.is_dirty, self.told) = (true, now);
+        Ok(())
+    }
+
+    /// With it may go what has told the latest time.
+    pub(super) fn remove_session(&mut self, id: SessionId) -> Result<(), Fault> {
+        self.tables.sessions.remove(id.as_bytes())?;
+        (self.is_dirty, self.told) = (true, Timestamp::default());
         Ok(())
     }
 

@@ -117,15 +117,17 @@ const DISK_FULL: u16 = 1021;
 const TABLE_FULL: u16 = 1114;
 const LOCK_WAIT_TIMEOUT: u16 = 1205;
 const DEADLOCK: u16 = 1213;
+const OUT_OF_RANGE: u16 = 1690;
 const LOCKED: u16 = 3572;
 /// A name is taken.
 pub(super) const DUPLICATE: u16 = 1062;
 /// A table is not there.
 pub(super) const NO_SUCH_TABLE: u16 = 1146;
 
-/// Whether a row is locked that was not to be waited for: MySQL has a number for that, MariaDB has not.
-pub(super) const fn is_locked(code: u16) -> bool {
-    matches!(code, LOCKED | LOCK_WAIT_TIMEOUT)
+/// Whether one row is why nothing was written: it has values that the server cannot reckon with, or it is locked, for
+/// which MySQL has a number and MariaDB has not.
+pub(super) const fn is_about_row(code: u16) -> bool {
+    matches!(code, OUT_OF_RANGE | LOCKED | LOCK_WAIT_TIMEOUT)
 }
 
 impl From<ClientError> for Failure {

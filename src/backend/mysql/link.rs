@@ -1,13 +1,14 @@
-//! A link: the table of changes, read every 200 ms.
+//! A link: every 200 ms a look at the table of changes, and at the sessions that have ended by themselves.
 //!
 //! A change becomes visible when its transaction commits, and that is no order by which it could be asked for:
-//! numbers are given, and clocks read, before. So each look reads the numbers of all changes that were written
+//! numbers are given, and clocks read, before. So each look reads the names of all changes that were written
 //! up to [`SHORTLY`] ago, and takes what it has not seen. For a transaction that has stood still before its
 //! commit, every [`FAR_EVERY`] a look goes back by [`FAR`]: no transaction of a node lives that long
 //! behind the statement that announces, because the server ends a connection on which nothing comes for
 //! [`WAIT_TIMEOUT`](super::connection::WAIT_TIMEOUT), and rolls back what it was about.
 
 use std::collections::HashSet;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use super::connection::WAIT_TIMEOUT;
 use super::fault::Failure;
 use super::loads::padded;
 use super::pool::Pool;
-use super::row::{column, number, only_time, unintelligible};
+use super::row::{column, number, only_time, session_id, unintelligible, whole};
 use super::statements::LIST;
 use super::sweep;
 use crate::store::{Feed, FeedEvent, FeedSender, StoreError};
@@ -65,7 +66,8 @@ async fn begin(pool: &Arc<Pool>) -> Result<Link, Failure> {
         let mut link = Link {
             pool: Arc::clone(pool),
             connection: lease.into_connection(),
-            seen: HashSet::new(),
+            changes: Seen::default(),
+            ended: Seen::default(),
             last: None,
             last_far: Timestamp::default(),
         };
@@ -81,12 +83,33 @@ async fn begin(pool: &Arc<Pool>) -> Result<Link, Failure> {
 struct Link {
     pool: Arc<Pool>,
     connection: Conn,
-    /// The changes that were found since the last look that went far back, and by that one.
-    seen: HashSet<i64>,
+    changes: Seen<i64>,
+    ended: Seen<SessionId>,
     /// When the last look was, on the server's clock,
     last: Option<Timestamp>,
     /// and when the last one that went far back.
     last_far: Timestamp,
+}
+
+/// What was found since the last look that went far back, and by that one.
+struct Seen<T>(HashSet<T>);
+
+impl<T: Copy + Eq + Hash> Seen<T> {
+    /// What is new of what a look has found.
+    fn news(&mut self, found: HashSet<T>, is_far: bool) -> Vec<T> {
+        let news = found.difference(&self.0).copied().collect();
+        match is_far {
+            true => self.0 = found,
+            false => self.0.extend(found),
+        }
+        news
+    }
+}
+
+impl<T> Default for Seen<T> {
+    fn default() -> Self {
+        Self(HashSet::new())
+    }
 }
 
 /// What one look has found.
@@ -126,25 +149,28 @@ impl Link {
         let is_far = now.since(self.last_far) >= FAR_EVERY;
         let back = if is_far { FAR } else { SHORTLY };
         // From the time of the look before: what was written since then may be anywhere.
-        let found = self.changes_since(last.before(back)).await?;
-        let is_first = self.last.replace(now).is_none();
-        let new: Vec<Value> = found
-            .difference(&self.seen)
-            .map(|id| Value::from(*id))
-            .collect();
+        let since = last.before(back);
+        let (changes, ended) = (
+            self.changes_since(since).await?,
+            self.ended_since(since).await?,
+        );
+        let changes = self.changes.news(changes, is_far);
+        let ended = self.ended.news(ended, is_far);
         if is_far {
             self.last_far = now;
-            self.seen = found;
-        } else {
-            self.seen.extend(found);
         }
-        let mut changed = Vec::new();
-        if !is_first {
-            for ids in new.chunks(LIST) {
-                changed.extend(self.sessions_of(ids).await?);
+        let mut look = Look {
+            now,
+            changed: Vec::new(),
+        };
+        if self.last.replace(now).is_some() {
+            let changes: Vec<_> = changes.into_iter().map(Value::from).collect();
+            for names in changes.chunks(LIST) {
+                look.changed.extend(self.sessions_of(names).await?);
             }
+            look.changed.extend(ended);
         }
-        Ok(Look { now, changed })
+        Ok(look)
     }
 
     /// The server's time, if it is no replica by now: changes come late to one, or not at all.
@@ -169,6 +195,13 @@ impl Link {
         let statement = &self.pool.server.statements.changes_since;
         let rows: Vec<Row> = self.connection.exec(statement, (number(since),)).await?;
         rows.into_iter().map(|row| column(&row, 0)).collect()
+    }
+
+    async fn ended_since(&mut self, since: Timestamp) -> Result<HashSet<SessionId>, Failure> {
+        let statement = &self.pool.server.statements.ended_since;
+        let rows: Vec<Row> = self.connection.exec(statement, (-whole(since),)).await?;
+        let ids = rows.iter().map(|row| session_id(row, 0).transpose());
+        ids.flatten().collect()
     }
 
     /// The sessions that changes name.

@@ -1,7 +1,9 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::backend::batches::Batches;
+use crate::backend::stored::Stored;
 use crate::identity::Identity;
 use crate::session::{Record, Touch};
 use crate::store::{
@@ -14,13 +16,13 @@ use crate::token::{SessionId, TagKey};
 mod advice;
 mod builder;
 mod connection;
+mod ends;
 mod fault;
 mod link;
 mod loads;
 mod location;
 mod now;
 mod pool;
-mod revocations;
 mod row;
 mod run;
 mod schema;
@@ -45,6 +47,11 @@ use self::session_keys::KeysOf;
 use self::users::List;
 pub use crate::config_error::ConfigError as MySqlConfigError;
 
+/// Ends of single sessions under way at the same time, alone or together,
+const ENDS_AT_ONCE: usize = 2;
+/// and how long one of them has those wait who come meanwhile: somebody may have its session locked.
+const HOLDS_UP: Duration = Duration::from_millis(10);
+
 /// Keeps sessions in MySQL or MariaDB, for any number of processes.
 ///
 /// The URL is `mysql://[user[:password]@]host[:port]/database`, or `mariadb://…`, with user and password
@@ -55,9 +62,9 @@ pub use crate::config_error::ConfigError as MySqlConfigError;
 /// **Two projects on one database need a [prefix](MySqlStoreBuilder::prefix) each**, or each takes the
 /// other's tokens: what they share is one set of sessions, as it has to be for the nodes of one.
 ///
-/// 1. A load is one `SELECT`, for all sessions that are asked for at the same time; a use is one `UPDATE` whose
-///    conditions stand on the row; a login that has nothing to do with other sessions is one `INSERT`.
-///    Ends of single sessions share a transaction with those that come at the same time. Everything else
+/// 1. A load is one `SELECT`, for all sessions that are asked for at the same time; a use, and the end of a session
+///    without a successor, is one `UPDATE` whose conditions stand on the row; a login that has nothing to do with
+///    other sessions is one `INSERT`. Where many sessions end at the same time they share a transaction. Everything else
 ///    takes a lock on the user, the row in `wxs_users`, reads, decides, and writes what has changed, in one
 ///    transaction.
 /// 2. Names and data are bytes, and no collation compares them: `oAbc`, `oabc` and `oabc` with a space behind it
@@ -70,8 +77,9 @@ pub use crate::config_error::ConfigError as MySqlConfigError;
 /// 4. The tables are made with the first connection, by one process at a time. Who does not want
 ///    that applies what [`schema`](MySqlStoreBuilder::schema) says.
 /// 5. Nothing connects before the first operation. While the server is down operations fail; they work again
-///    by themselves. A deadlock is tried again; an operation whose `COMMIT` was not answered is not.
-/// 6. A link reads the table of changes every 200 ms on a connection of its own: a node hears of what another one
+///    by themselves. A deadlock is tried again; an operation whose `COMMIT` was not answered is not, unless doing it twice
+///    comes to the same.
+/// 6. A link looks for changes every 200 ms on a connection of its own: a node hears of what another one
 ///    has ended within a second, not at once as with Redis. Without a link nodes confirm sessions after
 ///    3 s. A link ends where the server takes no writes any more, because changes come late to a replica.
 /// 7. Beside its link one node of all deletes what is over, every 30 s, in steps of 128 rows that block
@@ -107,7 +115,7 @@ pub use crate::config_error::ConfigError as MySqlConfigError;
 pub struct MySqlStore {
     pool: Arc<Pool>,
     loads: Batches<SessionId, (Timestamp, Option<Loading>)>,
-    revocations: Batches<Revoke, Option<Vec<SessionId>>>,
+    ends: Batches<Revoke, bool>,
 }
 
 impl MySqlStore {
@@ -116,8 +124,32 @@ impl MySqlStore {
         Self {
             pool: Arc::new(Pool::new(server, connections)),
             loads: Batches::default(),
-            revocations: Batches::default(),
+            ends: Batches::beyond(ENDS_AT_ONCE, HOLDS_UP),
         }
+    }
+
+    /// What there is of a session, and the time, read together with whoever reads others.
+    async fn find(&self, id: SessionId) -> Result<(Timestamp, Option<Loading>), StoreError> {
+        let pool = Arc::clone(&self.pool);
+        let ask = move |ids| loads::load(Arc::clone(&pool), ids);
+        self.loads.ask(id, ask).await
+    }
+
+    /// Ends one session; `None` if that takes a look at the user's others, or it is not there.
+    async fn revoke_single(
+        &self,
+        id: SessionId,
+        revoke: &Revoke,
+    ) -> Result<Option<Vec<SessionId>>, StoreError> {
+        let pool = Arc::clone(&self.pool);
+        let end = move |revocations| ends::end(Arc::clone(&pool), revocations);
+        if self.ends.ask(revoke.clone(), end).await? {
+            return Ok(Some(vec![id]));
+        }
+        Ok(match self.find(id).await? {
+            (_, Some(Ok(Stored::Revoked { .. }))) => Some(Vec::new()),
+            _ => None,
+        })
     }
 
     fn failed(&self, failure: Failure) -> StoreError {
@@ -132,9 +164,7 @@ impl SessionStore for MySqlStore {
     }
 
     async fn load(&self, id: SessionId) -> Result<Loaded, StoreError> {
-        let pool = Arc::clone(&self.pool);
-        let ask = move |ids| loads::load(Arc::clone(&pool), ids);
-        let (now, found) = self.loads.ask(id, ask).await?;
+        let (now, found) = self.find(id).await?;
         found.map_or(Ok(Loaded::NeverSeen), |found| {
             found.map(|stored| stored.loaded(now))
         })
@@ -151,12 +181,10 @@ impl SessionStore for MySqlStore {
     }
 
     async fn revoke(&self, revoke: Revoke) -> Result<Vec<SessionId>, StoreError> {
-        if revoke.target.session().is_some() {
-            let pool = Arc::clone(&self.pool);
-            let ask = move |together| revocations::revoke(Arc::clone(&pool), together);
-            if let Some(revoked) = self.revocations.ask(revoke.clone(), ask).await? {
-                return Ok(revoked);
-            }
+        if let Some(id) = revoke.target.session()
+            && let Some(revoked) = self.revoke_single(id, &revoke).await?
+        {
+            return Ok(revoked);
         }
         let bucket = revoke.target.bucket();
         let revoked = self.pool.transact_in_turn(bucket, &revoke).await;

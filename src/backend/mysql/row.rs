@@ -43,10 +43,9 @@ impl Sessions {
 
     fn add(&mut self, row: &Row) -> Result<(), Failure> {
         self.now = self.now.max(time(column(row, 0)?));
-        let Some(id) = column::<Option<Vec<u8>>>(row, 1)? else {
+        let Some(id) = session_id(row, 1)? else {
             return Ok(());
         };
-        let id = SessionId::from_bytes(id.try_into().map_err(|_| unintelligible())?);
         match stored(row) {
             Ok(stored) => self.kept.push((id, stored)),
             Err(Failure::Store(error)) if error.kind() == StoreErrorKind::Corrupt => {
@@ -57,6 +56,12 @@ impl Sessions {
         }
         Ok(())
     }
+}
+
+pub(super) fn session_id(row: &Row, index: usize) -> Result<Option<SessionId>, Failure> {
+    let name: Option<Vec<u8>> = column(row, index)?;
+    let name = name.map(|name| name.try_into().map_err(|_| unintelligible()));
+    Ok(name.transpose()?.map(SessionId::from_bytes))
 }
 
 /// The session in the columns behind its name.
@@ -106,7 +111,8 @@ fn revoked(row: &Row) -> Result<Stored, Failure> {
     Ok(Stored::Revoked {
         reason: known.ok_or_else(corrupt)?,
         at: time(column::<Option<i64>>(row, 15)?.ok_or_else(corrupt)?),
-        until: time(column(row, 16)?),
+        // Its place in the index of what is due may say something else meanwhile.
+        until: time(column(row, 7)?).max(time(column(row, 16)?)),
     })
 }
 
@@ -161,8 +167,12 @@ fn columns_of_revoked(reason: EndReason, at: Timestamp) -> Vec<Value> {
 }
 
 pub(super) fn number(time: Timestamp) -> Value {
-    // Within the 63 bits of a BIGINT, also after a sum.
-    time.as_millis().min(LATEST).into()
+    whole(time).into()
+}
+
+/// Within the 63 bits of a BIGINT, also after a sum.
+pub(super) fn whole(time: Timestamp) -> i64 {
+    i64::try_from(time.as_millis().min(LATEST)).unwrap_or(i64::MAX)
 }
 
 fn time(millis: i64) -> Timestamp {

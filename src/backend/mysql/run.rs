@@ -15,7 +15,7 @@ use super::statements::Statements;
 const TRIES: usize = 4;
 
 pub(super) const BEGIN: &str = "START TRANSACTION";
-const COMMIT: &str = "COMMIT";
+pub(super) const COMMIT: &str = "COMMIT";
 pub(super) const ROLLBACK: &str = "ROLLBACK";
 
 /// What is done on one connection, perhaps several times until nothing comes in between.

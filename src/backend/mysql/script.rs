@@ -32,12 +32,12 @@ impl Script {
         }
     }
 
-    /// The rows of the last statement.
+    /// The rows of all statements.
     pub(super) async fn rows(self, on: &mut Conn) -> Result<Vec<Row>, Error> {
         let mut answers = on.query_iter(self.0).await?;
         let mut rows = Vec::new();
         while !answers.is_empty() {
-            rows = answers.collect().await?;
+            rows.append(&mut answers.collect().await?);
         }
         // An error behind the first statement looks like the end of the answers here; left there, it
         // would be the next statement's.

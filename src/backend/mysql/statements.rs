@@ -10,7 +10,7 @@ const NOW: &str = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)";
 /// The most that a statement with a list takes.
 pub(super) const LIST: usize = 64;
 /// Rows that one step of the sweep deletes at most.
-pub(super) const SWEPT_AT_ONCE: u64 = 128;
+pub(super) const SWEPT_AT_ONCE: i64 = 128;
 /// What is read of a session, as `row.rs` has it.
 const COLUMNS: &str = "s.`id`, s.`user`, s.`appid`, s.`openid`, s.`unionid`, s.`issued_at`, \
      s.`absolute_end`, s.`idle_timeout`, s.`idle_deadline`, s.`last_used`, s.`retires_at`, \
@@ -40,6 +40,7 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 #[derive(Debug)]
 pub(super) struct Statements {
     prefix: String,
+    kept_until: String,
     /// The time, and whether the server is to be read only.
     pub(super) now: String,
     /// Takes the lock on a user.
@@ -57,12 +58,15 @@ pub(super) struct Statements {
     pub(super) announce: String,
     /// The names of changes since a time.
     pub(super) changes_since: String,
+    /// The sessions that `end` has ended since a time, which is negative.
+    pub(super) ended_since: String,
     pub(super) session_keys: String,
     pub(super) put_session_keys: String,
     pub(super) tag_keys: String,
     pub(super) add_tag_key: String,
     pub(super) trial: String,
     pub(super) postpone: String,
+    pub(super) sweep_ended: Sweep,
     pub(super) sweep_sessions: Sweep,
     pub(super) sweep_users: Sweep,
     pub(super) sweep_changes: Sweep,
@@ -77,8 +81,9 @@ pub(super) struct Statements {
 pub(super) struct Sweep {
     /// How many rows are due between two times, up to a step, how many of them are over, and from when to when.
     pub(super) due: String,
-    /// Deletes so many of them and no more: what looks for one more locks the next row, or waits for it.
-    pub(super) delete: String,
+    /// Deletes so many of them and no more: what looks for one more locks the next row, or waits for it. Those that
+    /// have ended get their place among the others instead.
+    pub(super) settle: String,
 }
 
 impl Statements {
@@ -94,6 +99,7 @@ impl Statements {
         let until = format!("({NOW} DIV {DAY_MS} + 2) * {DAY_MS}");
         Self {
             prefix: prefix.to_owned(),
+            kept_until: kept_until.clone(),
             now: format!("SELECT {NOW}, CAST(@@GLOBAL.read_only AS CHAR)"),
             lock: format!(
                 "INSERT INTO {user} (`user`, `until`) VALUES (?, {until}) \
@@ -123,6 +129,9 @@ impl Statements {
             touch: touch(&session, &kept_until),
             announce: format!("INSERT INTO {change} (`at`, `sessions`) VALUES ({NOW}, ?)"),
             changes_since: format!("SELECT `id` FROM {change} WHERE `at` >= ?"),
+            ended_since: format!(
+                "SELECT `id` FROM {session} FORCE INDEX (`sweep_at`) WHERE `sweep_at` <= ?"
+            ),
             session_keys: format!("SELECT {NOW}, `session_keys` FROM {user} WHERE `user` = ?"),
             put_session_keys: format!(
                 "UPDATE {user} SET `session_keys` = ?, `until` = GREATEST(`until`, ?) WHERE `user` = ?"
@@ -135,6 +144,13 @@ impl Statements {
                  WHERE `sweep_at` BETWEEN ? AND ? AND `user` IS NOT NULL AND {kept_until} > {NOW} \
                  ORDER BY `sweep_at` LIMIT ?"
             ),
+            sweep_ended: Sweep {
+                due: due(&session, "sweep_at", "TRUE"),
+                settle: format!(
+                    "UPDATE {session} SET `sweep_at` = `absolute_end` WHERE `sweep_at` BETWEEN ? AND ? \
+                     ORDER BY `sweep_at` LIMIT ?"
+                ),
+            },
             sweep_sessions: sweep(
                 &session,
                 "sweep_at",
@@ -152,13 +168,33 @@ impl Statements {
         format!("SELECT {NOW}, {COLUMNS} FROM `{prefix}_sessions` s WHERE s.`id` IN ({marks})")
     }
 
-    /// The same, locked, unless another transaction has a lock on one of them.
-    pub(super) fn sessions_to_lock(&self, names: usize) -> String {
-        let (prefix, marks) = (&self.prefix, marks(names));
+    /// One conditional update, by the rules of `Ledger::revoke`: no user finds the sessions then, and no touch; nobody's
+    /// name is left. `absolute_end` comes first, because each column is assigned before the next one is looked at:
+    /// until when the reason is kept. `sweep_at` says when it has ended, and is negative, where links look.
+    pub(super) fn end(&self, names: usize) -> String {
+        let (prefix, kept_until, are_ended) = (&self.prefix, &self.kept_until, self.ended(names));
+        format!(
+            "UPDATE `{prefix}_sessions` FORCE INDEX (PRIMARY) \
+             SET `absolute_end` = GREATEST(`absolute_end`, {kept_until}), `sweep_at` = -{NOW}, \
+             `user` = NULL, `appid` = NULL, `openid` = NULL, `unionid` = NULL, `data` = NULL, \
+             `reason` = ?, `revoked_at` = {NOW} WHERE {are_ended}"
+        )
+    }
+
+    /// Locks those that would be ended, and names them, unless another transaction has a lock on one of them.
+    pub(super) fn lock_to_end(&self, names: usize) -> String {
+        let (prefix, are_ended) = (&self.prefix, self.ended(names));
         // By the names whatever the optimizer thinks: a scan would meet the locks of others.
         format!(
-            "SELECT {NOW}, {COLUMNS} FROM `{prefix}_sessions` s FORCE INDEX (PRIMARY) \
-             WHERE s.`id` IN ({marks}) FOR UPDATE NOWAIT"
+            "SELECT `id` FROM `{prefix}_sessions` FORCE INDEX (PRIMARY) WHERE {are_ended} FOR UPDATE NOWAIT"
+        )
+    }
+
+    fn ended(&self, names: usize) -> String {
+        let (kept_until, marks) = (&self.kept_until, marks(names));
+        format!(
+            "`id` IN ({marks}) AND `user` IS NOT NULL AND `successor` IS NULL AND `issued_at` <= ? \
+             AND {NOW} < {kept_until}"
         )
     }
 
@@ -195,14 +231,18 @@ fn touch(session: &str, kept_until: &str) -> String {
     )
 }
 
+fn due(table: &str, column: &str, is_over: &str) -> String {
+    format!(
+        "SELECT COUNT(*), COUNT(NULLIF(d.`is_over`, 0)), COALESCE(MIN(d.`{column}`), 0), \
+         COALESCE(MAX(d.`{column}`), 0) FROM (SELECT `{column}`, {is_over} AS `is_over` \
+         FROM {table} WHERE `{column}` BETWEEN ? AND ? ORDER BY `{column}` LIMIT {SWEPT_AT_ONCE}) d"
+    )
+}
+
 fn sweep(table: &str, column: &str, is_over: &str) -> Sweep {
     Sweep {
-        due: format!(
-            "SELECT COUNT(*), COUNT(NULLIF(d.`is_over`, 0)), COALESCE(MIN(d.`{column}`), 0), \
-             COALESCE(MAX(d.`{column}`), 0) FROM (SELECT `{column}`, {is_over} AS `is_over` \
-             FROM {table} WHERE `{column}` BETWEEN ? AND ? ORDER BY `{column}` LIMIT {SWEPT_AT_ONCE}) d"
-        ),
-        delete: format!(
+        due: due(table, column, is_over),
+        settle: format!(
             "DELETE FROM {table} WHERE `{column}` BETWEEN ? AND ? AND {is_over} \
              ORDER BY `{column}` LIMIT ?"
         ),

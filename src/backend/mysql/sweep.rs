@@ -1,5 +1,6 @@
 //! What cannot be read any more is deleted, a little at a time, by one node of all.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +11,10 @@ use tokio::time::sleep;
 use super::fault::Failure;
 use super::now::Now;
 use super::pool::Pool;
-use super::row::{column, number, unintelligible};
+use super::row::{column, unintelligible, whole};
 use super::run::Operation;
 use super::schema::take_lock;
 use super::statements::{SWEPT_AT_ONCE, Sweep};
-use crate::time::Timestamp;
 
 /// How often a node looks whether something is due.
 const EVERY: Duration = Duration::from_secs(30);
@@ -42,22 +42,29 @@ async fn sweep(pool: &Pool, connection: &mut Conn) -> Result<(), Failure> {
     let statements = &pool.server.statements;
     let now = Now.on(connection, statements).await?;
     // A row that somebody has locked for long ends the sweep of its own table alone.
+    let told = whole(now.before(CHANGES_KEPT));
+    let ended = Old(&statements.sweep_ended, None);
+    let _ = ended.sweep(connection, -told..=-1).await;
     let changes = Old(&statements.sweep_changes, None);
-    let _ = changes.sweep(connection, now.before(CHANGES_KEPT)).await;
+    let _ = changes.sweep(connection, 0..=told).await;
     let users = Old(&statements.sweep_users, None);
-    let _ = users.sweep(connection, now).await;
+    let _ = users.sweep(connection, 0..=whole(now)).await;
     let sessions = Old(&statements.sweep_sessions, Some(&statements.postpone));
-    sessions.sweep(connection, now).await
+    sessions.sweep(connection, 0..=whole(now)).await
 }
 
 /// The old rows of a table, and what keeps some of them.
 struct Old<'a>(&'a Sweep, Option<&'a str>);
 
 impl Old<'_> {
-    async fn sweep(&self, connection: &mut Conn, until: Timestamp) -> Result<(), Failure> {
-        let mut behind = Some(Timestamp::default());
+    async fn sweep(
+        &self,
+        connection: &mut Conn,
+        times: RangeInclusive<i64>,
+    ) -> Result<(), Failure> {
+        let mut behind = Some(*times.start());
         while let Some(from) = behind {
-            behind = self.step(connection, from, until).await?;
+            behind = self.step(connection, from, *times.end()).await?;
             sleep(PAUSE).await;
         }
         Ok(())
@@ -68,16 +75,16 @@ impl Old<'_> {
     async fn step(
         &self,
         connection: &mut Conn,
-        from: Timestamp,
-        until: Timestamp,
-    ) -> Result<Option<Timestamp>, Failure> {
-        let Self(Sweep { due, delete }, postpone) = self;
-        let between = (number(from), number(until));
+        from: i64,
+        until: i64,
+    ) -> Result<Option<i64>, Failure> {
+        let Self(Sweep { due, settle }, postpone) = self;
+        let between = (from, until);
         let row = connection.exec_first::<Row, _, _>(due, between).await?;
         let row = row.ok_or_else(unintelligible)?;
         let [count, over, first, last] = counts(&row)?;
         if over > 0 {
-            connection.exec_drop(delete, (first, last, over)).await?;
+            connection.exec_drop(settle, (first, last, over)).await?;
         }
         // Sessions that were used since come up again when they may be over.
         if let Some(postpone) = postpone
@@ -86,11 +93,11 @@ impl Old<'_> {
             let used = count.saturating_sub(over);
             connection.exec_drop(*postpone, (first, last, used)).await?;
         }
-        Ok((count == SWEPT_AT_ONCE).then_some(Timestamp::from_millis(last)))
+        Ok((count == SWEPT_AT_ONCE).then_some(last))
     }
 }
 
-fn counts(row: &Row) -> Result<[u64; 4], Failure> {
+fn counts(row: &Row) -> Result<[i64; 4], Failure> {
     Ok([
         column(row, 0)?,
         column(row, 1)?,

@@ -170,7 +170,7 @@ fn known(read: &Sessions) -> Vec<SessionId> {
 }
 
 /// What takes the place of a damaged record whose session is to end.
-pub(super) fn end_of_damaged(read: &Sessions, revoke: &Revoke) -> Vec<(SessionId, Stored)> {
+fn end_of_damaged(read: &Sessions, revoke: &Revoke) -> Vec<(SessionId, Stored)> {
     let target = revoke.target.session();
     let damaged = read.damaged.iter();
     let damaged = damaged.filter(|(id, _)| Some(*id) == target);
@@ -208,7 +208,7 @@ async fn write(
 }
 
 /// Overwrites sessions that were read and locked.
-pub(super) fn overwrite(statements: &Statements, sessions: &[(SessionId, Stored)]) -> Script {
+fn overwrite(statements: &Statements, sessions: &[(SessionId, Stored)]) -> Script {
     let some = sessions.chunks(LIST);
     some.fold(Script::default(), |script, some| {
         let values = some.iter().flat_map(|(id, stored)| columns(*id, stored));
@@ -233,7 +233,7 @@ async fn add(
 }
 
 /// In the transaction of the change, and as its last statement: see the link.
-pub(super) fn announce(script: Script, statements: &Statements, ids: &[SessionId]) -> Script {
+fn announce(script: Script, statements: &Statements, ids: &[SessionId]) -> Script {
     if ids.is_empty() {
         return script;
     }

@@ -48,9 +48,10 @@ async fn operations_that_were_given_up_on_a_lock_hold_nobody_up() {
     keep(&store, &named("another"), 2).await;
     assert!(start.elapsed() < SECOND, "{:?}", start.elapsed());
     holder.query_drop("ROLLBACK").await.unwrap();
-    // Nothing that was given up stays in the way at the server.
+    // Nothing that was given up stays in the way at the server, where one of them may have been done by now.
     let ended = timeout(5 * SECOND, store.revoke(logout(session))).await;
-    assert_eq!(ended.unwrap().unwrap(), [session]);
+    ended.unwrap().unwrap();
+    assert!(store.load(session).await.unwrap().end_reason().is_some());
 }
 
 #[tokio::test]
