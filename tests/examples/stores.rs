@@ -67,6 +67,7 @@ fn a_store_that_cannot_be_is_refused_without_its_password() {
         ("mysql://user:canary@host:port/db", ""),
         ("redis://user:canary@host:port", ""),
         ("mongodb://user:canary@host", "expected memory"),
+        ("file://sessions.redb", "file:sessions.redb"),
     ] {
         let line = refused(store);
         assert!(line.contains(says), "{store}: {line}");
@@ -77,7 +78,7 @@ fn a_store_that_cannot_be_is_refused_without_its_password() {
 /// The one line with which a server ends that cannot have this store.
 #[track_caller]
 fn refused(store: &str) -> String {
-    let mut command = command("axum", &[("STORE", store)]);
+    let mut command = command("axum", &[("STORE", store), ("RUST_LOG", "warn")]);
     let command = command.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut line = String::new();
