@@ -258,7 +258,8 @@ async fn a_client_that_stalls_does_not_keep_it_from_ending() {
     let started = Instant::now();
     assert_eq!(server.terminate(), Some(0));
     let took = started.elapsed();
-    assert!(took < Duration::from_secs(8), "{took:?}");
+    // The wait is 5 s; what else it takes depends on the machine.
+    assert!(took < Duration::from_secs(20), "{took:?}");
     assert!(took > Duration::from_secs(4), "{took:?}");
 }
 
