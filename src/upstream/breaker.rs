@@ -214,7 +214,7 @@ impl Drop for Trial<'_> {
     }
 }
 
-/// Why nobody asks a part, with what the last read failed of.
+/// Why nobody asks a part, with what it failed of last.
 fn down(part: &Part) -> StoreError {
     StoreError::unavailable(Open(part.last_failure()))
 }
@@ -277,11 +277,11 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_refused_is_told_what_the_last_read_failed_of() {
+    fn whoever_is_refused_is_told_what_the_part_failed_of_last() {
         let breaker = Breaker::new(1);
         open(&breaker, 1);
         let failure = StoreError::unavailable("the disk is gone");
-        breaker.with(1, |part| part.remember(&failure));
+        breaker.with(1, |part| part.failed(&failure, Uptime::from_millis(1)));
         let refused = breaker.unless_open(1).unwrap_err();
         let open = refused.source().unwrap();
         assert_eq!(open.to_string(), "the breaker is open");

@@ -19,11 +19,7 @@ impl<S: SessionStore> Upstream<S> {
             return self.note_good_read(place);
         }
         self.report(place, answer);
-        let failure = answer.as_ref().err().filter(|error| error.is_unavailable());
-        if let Some(failure) = failure {
-            self.breaker.with(place.part, |part| part.remember(failure));
-        }
-        let has_failed = failure.is_some();
+        let has_failed = answer.as_ref().is_err_and(StoreError::is_unavailable);
         match trial {
             Some(trial) => {
                 if trial.ends(has_failed) {
@@ -74,11 +70,7 @@ impl<S: SessionStore> Upstream<S> {
                 trace::store_failed(error, tells);
             }
             Err(error) if error.is_unavailable() && !error.is_of_link_alone() => {
-                // A deadline says nothing of the cause; that comes later, from whoever has more patience.
-                let tells = self.breaker.with(place.part, |part| match error.is_late() {
-                    true => part.fell_silent(now),
-                    false => part.failed(now),
-                });
+                let tells = (self.breaker).with(place.part, |part| part.failed(error, now));
                 trace::store_failed(error, tells);
             }
             answer => {

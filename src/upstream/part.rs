@@ -27,7 +27,7 @@ pub(super) struct Part {
     unwritable: Outage,
     /// The same without what is overwritten, which a full one takes: what is logged of it.
     refusing: Outage,
-    /// What a read failed of last.
+    /// What it failed of last.
     last_failure: Option<StoreError>,
     /// Where the last write failed.
     failed_bucket: Option<[u8; 2]>,
@@ -63,13 +63,13 @@ impl Part {
     }
 
     /// Notes a failure; `true` if it is worth a line in the log.
-    pub(super) fn failed(&mut self, now: Uptime) -> bool {
-        self.outage.fails(now)
-    }
-
-    /// The same of a failure that says no more than that no answer came in time.
-    pub(super) fn fell_silent(&mut self, now: Uptime) -> bool {
-        self.outage.falls_silent(now)
+    pub(super) fn failed(&mut self, failure: &StoreError, now: Uptime) -> bool {
+        self.last_failure = Some(failure.clone());
+        // A deadline says nothing of the cause; that comes later, from whoever has more patience.
+        match failure.is_late() {
+            true => self.outage.falls_silent(now),
+            false => self.outage.fails(now),
+        }
     }
 
     /// Notes a write that was refused by a server that answers; `true` if it is worth a line in the log.
@@ -77,11 +77,7 @@ impl Part {
         self.refusing.fails(now)
     }
 
-    /// Remembers what a read failed of, for those who are not let through because of it.
-    pub(super) fn remember(&mut self, failure: &StoreError) {
-        self.last_failure = Some(failure.clone());
-    }
-
+    /// For those who are not let through because of it.
     pub(super) fn last_failure(&self) -> Option<StoreError> {
         self.last_failure.clone()
     }
@@ -233,7 +229,7 @@ mod tests {
             part.written(at(100));
             match only_writes {
                 true => part.not_written(BUCKET, at(200)),
-                false => assert!(part.failed(at(200))),
+                false => assert!(part.failed(&StoreError::unavailable("down"), at(200))),
             }
             part.succeeded(at(300));
             assert_eq!(part.may_lack_use(at(150), at(9000)), only_writes);

@@ -62,9 +62,11 @@ impl<S: SessionStore> Upstream<S> {
 
     /// A bucket of each part of the store.
     pub(crate) fn buckets_of_parts(&self) -> Vec<[u8; 2]> {
-        let buckets = (0..=u16::MAX).map(u16::to_be_bytes);
-        let parts = buckets.map(|bucket| (self.store.part(bucket), bucket));
-        BTreeMap::from_iter(parts).into_values().collect()
+        let mut parts = BTreeMap::new();
+        for bucket in (0..=u16::MAX).map(u16::to_be_bytes) {
+            parts.entry(self.store.part(bucket)).or_insert(bucket);
+        }
+        parts.into_values().collect()
     }
 
     /// One write tells all who want to know: hundreds of logins come at once, and so many writes would take
